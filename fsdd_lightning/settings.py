@@ -1,0 +1,202 @@
+"""What can be configured: one frozen dataclass per group of conf/, each refusing impossible values by itself.
+
+Defaults live in conf/, not here: a value is written in one place. The checks below raise `ValueError` with a message
+that says what is wrong and how to mend it; `configuration.py` adds the key's full name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """The synthetic corpus: `speakers` voices say each digit `takes` times."""
+
+    speakers: int
+    takes: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        _require(self.speakers >= 2, f"speakers must be at least 2, not {self.speakers}")
+        _require(self.takes >= 6, f"takes must be at least 6 (takes 0-4 are the official test set), not {self.takes}")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which recordings, and what to do with bad ones. `root`: None means look for them (see data/locate.py)."""
+
+    name: str
+    source: Literal["fsdd", "synthetic"]
+    root: str | None
+    cache_dir: str | None
+    archive_url: str
+    archive_digest: str  # content digest of the recordings in the archive
+    fallback: Literal["none", "synthetic"]
+    on_bad_file: Literal["error", "skip"]
+    synthetic: SyntheticSettings
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How recordings are divided. `seed` is the data seed; it never depends on the training seed."""
+
+    name: Literal["random", "official", "unseen_speaker"]
+    seed: int
+    test_fraction: float  # random
+    validation_fraction: float  # random, official: of the training part
+    test_takes: int  # official: takes below this number are the test set
+    held_out: str | None  # unseen_speaker: the speaker of the test set
+    validation_speakers: int  # unseen_speaker: speakers cut from the training part
+
+    def __post_init__(self) -> None:
+        for key in ("test_fraction", "validation_fraction"):
+            value = getattr(self, key)
+            _require(0.0 < value < 1.0, f"{key} must lie between 0 and 1, not {value}")
+        _require(self.test_takes >= 1, f"test_takes must be at least 1, not {self.test_takes}")
+        _require(self.validation_speakers >= 1, f"validation_speakers must be at least 1, not {self.validation_speakers}")
+        _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """MFCC extraction; the names are librosa's. Lengths are in samples, frequencies in hertz."""
+
+    sample_rate_hz: int
+    n_mfcc: int
+    n_mels: int
+    n_fft: int
+    win_length: int | None  # None: n_fft
+    hop_length: int
+    f_min_hz: float
+    f_max_hz: float | None  # None: half the sample rate
+    top_db: float | None  # None: no floor
+    max_frames: int
+    peak_normalize: bool
+    band_pass_hz: tuple[float, float] | None
+
+    def __post_init__(self) -> None:
+        for key in ("sample_rate_hz", "n_mfcc", "n_mels", "n_fft", "hop_length", "max_frames"):
+            _require(getattr(self, key) >= 1, f"{key} must be at least 1, not {getattr(self, key)}")
+        window = self.n_fft if self.win_length is None else self.win_length
+        nyquist_hz = self.sample_rate_hz / 2
+        _require(1 <= window <= self.n_fft, f"win_length must lie in 1..n_fft={self.n_fft}, not {window}")
+        _require(
+            self.hop_length <= window,
+            f"hop_length {self.hop_length} exceeds the window of {window} samples: sound between frames would be lost",
+        )
+        _require(self.n_mfcc <= self.n_mels, f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
+        f_max_hz = nyquist_hz if self.f_max_hz is None else self.f_max_hz
+        _require(
+            0.0 <= self.f_min_hz < f_max_hz <= nyquist_hz,
+            f"need 0 <= f_min_hz < f_max_hz <= {nyquist_hz:g}, not {self.f_min_hz:g}..{f_max_hz:g}",
+        )
+        _require(self.top_db is None or self.top_db > 0, f"top_db must be positive or null, not {self.top_db}")
+        if self.band_pass_hz is not None:
+            low_hz, high_hz = self.band_pass_hz
+            _require(
+                0.0 < low_hz < high_hz < nyquist_hz,
+                f"band_pass_hz needs 0 < low < high < {nyquist_hz:g}, not {list(self.band_pass_hz)}",
+            )
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Training-time changes to standardised features (one unit = one standard deviation of a channel)."""
+
+    name: str
+    noise_std: float  # Gaussian noise on every value
+    gain_std: float  # per clip and channel: x * (1 + gain)
+    offset_std: float  # per clip and channel: x + offset
+    time_shift_frames: int  # per clip: start up to this many frames later or earlier
+    time_masks: int
+    time_mask_frames: int  # widest time mask
+    frequency_masks: int
+    frequency_mask_channels: int  # widest channel mask
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            _require(key == "name" or value >= 0, f"{key} must not be negative, but is {value}")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The size of the LSTM classifier."""
+
+    layers: int
+    hidden_size: int
+    dropout: float
+
+    def __post_init__(self) -> None:
+        _require(self.layers >= 1, f"layers must be at least 1, not {self.layers}")
+        _require(self.hidden_size >= 1, f"hidden_size must be at least 1, not {self.hidden_size}")
+        _require(0.0 <= self.dropout < 1.0, f"dropout must lie in [0, 1), not {self.dropout}")
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How the network is trained."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float  # the peak of the one-cycle schedule
+    weight_decay: float
+    label_smoothing: float
+    gradient_clip: float
+    threads: int
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch_size", "threads"):
+            _require(getattr(self, key) >= 1, f"{key} must be at least 1, not {getattr(self, key)}")
+        _require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
+        _require(self.weight_decay >= 0, f"weight_decay must not be negative, but is {self.weight_decay}")
+        _require(0.0 <= self.label_smoothing < 1.0, f"label_smoothing must lie in [0, 1), not {self.label_smoothing}")
+        _require(self.gradient_clip > 0, f"gradient_clip must be positive, not {self.gradient_clip}")
+
+
+@dataclass(frozen=True)
+class CallbackSettings:
+    """What watches a training."""
+
+    early_stopping_patience: int | None  # epochs without a better validation accuracy; None: off
+    progress_bar: bool
+    model_summary: bool
+
+    def __post_init__(self) -> None:
+        patience = self.early_stopping_patience
+        _require(patience is None or patience >= 1, f"early_stopping_patience must be at least 1 or null, not {patience}")
+
+
+@dataclass(frozen=True)
+class LoggerSettings:
+    """What goes to TensorBoard beside the scalars."""
+
+    histogram_every_epochs: int  # weight histograms; 0: never
+    misclassified_clips: int  # how many wrongly recognised test clips to store as audio
+
+    def __post_init__(self) -> None:
+        _require(self.histogram_every_epochs >= 0, "histogram_every_epochs must not be negative")
+        _require(self.misclassified_clips >= 0, "misclassified_clips must not be negative")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One experiment, whole."""
+
+    name: str
+    seed: int  # the training seed: initial weights, batch order, augmentation, dropout
+    output_root: str
+    data: DataSettings
+    split: SplitSettings
+    features: FeatureSettings
+    augmentation: AugmentationSettings
+    model: ModelSettings
+    trainer: TrainerSettings
+    callbacks: CallbackSettings
+    logger: LoggerSettings
