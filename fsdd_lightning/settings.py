@@ -6,8 +6,12 @@ that says what is wrong and how to mend it; `configuration.py` adds the key's fu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -15,7 +19,7 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SyntheticSettings:
     """The synthetic corpus: `speakers` voices say each digit `takes` times."""
 
@@ -28,7 +32,7 @@ class SyntheticSettings:
         _require(self.takes >= 6, f"takes must be at least 6 (takes 0-4 are the official test set), not {self.takes}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DataSettings:
     """Which recordings, and what to do with bad ones. `root`: None means look for them (see data/locate.py)."""
 
@@ -43,7 +47,7 @@ class DataSettings:
     synthetic: SyntheticSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SplitSettings:
     """How recordings are divided. `seed` is the data seed; it never depends on the training seed."""
 
@@ -64,7 +68,7 @@ class SplitSettings:
         _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class FeatureSettings:
     """MFCC extraction; the names are librosa's. Lengths are in samples, frequencies in hertz."""
 
@@ -106,7 +110,7 @@ class FeatureSettings:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class AugmentationSettings:
     """Training-time changes to standardised features (one unit = one standard deviation of a channel)."""
 
@@ -125,7 +129,7 @@ class AugmentationSettings:
             _require(key == "name" or value >= 0, f"{key} must not be negative, but is {value}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ModelSettings:
     """The size of the LSTM classifier."""
 
@@ -139,7 +143,7 @@ class ModelSettings:
         _require(0.0 <= self.dropout < 1.0, f"dropout must lie in [0, 1), not {self.dropout}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainerSettings:
     """How the network is trained."""
 
@@ -160,7 +164,7 @@ class TrainerSettings:
         _require(self.gradient_clip > 0, f"gradient_clip must be positive, not {self.gradient_clip}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class CallbackSettings:
     """What watches a training."""
 
@@ -173,7 +177,7 @@ class CallbackSettings:
         _require(patience is None or patience >= 1, f"early_stopping_patience must be at least 1 or null, not {patience}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class LoggerSettings:
     """What goes to TensorBoard beside the scalars."""
 
@@ -185,7 +189,7 @@ class LoggerSettings:
         _require(self.misclassified_clips >= 0, "misclassified_clips must not be negative")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Settings:
     """One experiment, whole."""
 

@@ -1,0 +1,132 @@
+"""From Hydra's composed configuration to `Settings`, refusing what can't be before anything is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.settings import Settings
+
+CONFIG_NAME = "train"
+# What names or shows an experiment without changing its outcome.
+_PRESENTATION = {"name": (), "output_root": (), "logger": (), "data": ("root", "cache_dir", "archive_url"),
+                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+_LONGEST_FOLDER_NAME = 120
+
+
+def config_directory() -> Path:
+    """The folder of YAML files: inside an installed package, beside the package in a source checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def register_resolvers() -> None:
+    """Make `${config_hash:}` and `${run_name:}` known; both name run folders."""
+    OmegaConf.register_new_resolver("config_hash", lambda *, _root_: _hash_of_root(_root_)[:8], replace=True)
+    OmegaConf.register_new_resolver("run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True)
+
+
+def _hash_of_root(root: DictConfig) -> str:
+    bare = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
+    return content_hash(_plain(bare))
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """A folder name for a cell of a sweep: its overrides, shortened by a hash where too long for a file system."""
+    kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "experiment="))]
+    name = re.sub(r"[^\w.,=+\-\[\]]", "_", ",".join(kept)) or "defaults"
+    if len(name) <= _LONGEST_FOLDER_NAME:
+        return name
+    return f"{name[: _LONGEST_FOLDER_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def content_hash(config: dict[str, Any]) -> str:
+    """SHA-256 over what decides an experiment's outcome; names, folders and displays are left out."""
+    kept = {}
+    for key, value in config.items():
+        hidden = _PRESENTATION.get(key)
+        if hidden is None:
+            kept[key] = value
+        elif hidden:
+            kept[key] = {inner: v for inner, v in value.items() if inner not in hidden}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"configuration: {str(error).splitlines()[0]}") from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def to_settings(config: DictConfig) -> Settings:
+    """Check a composed configuration (without its `hydra` node).
+
+    Raises:
+        UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
+    """
+    return settings_from_mapping(_plain(config))
+
+
+def settings_from_mapping(mapping: dict[str, Any]) -> Settings:
+    """Like `to_settings`, for the plain mapping that a run record holds."""
+    try:
+        return TypeAdapter(Settings).validate_json(json.dumps(mapping))
+    except ValidationError as error:
+        raise UserError("; ".join(_explain(problem) for problem in error.errors())) from error
+
+
+def settings_to_mapping(settings: Settings) -> dict[str, Any]:
+    """Plain JSON types; the inverse of `settings_from_mapping`."""
+    mapping = json.loads(json.dumps(dataclasses.asdict(settings)))
+    assert isinstance(mapping, dict)
+    return mapping
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return unknown_key(key)
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+
+
+def unknown_key(key: str) -> str:
+    """One line on a key that does not exist, with the nearest that does."""
+    close = difflib.get_close_matches(key, list(setting_keys()), n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else "; `fsdd-train --help` lists all keys"
+    return f"unknown setting {key!r}{hint}"
+
+
+def setting_keys(cls: type = Settings, prefix: str = "") -> Iterator[str]:
+    """All dotted names of settings: name, seed, data, data.name, ..."""
+    hints = {field.name: field.type for field in dataclasses.fields(cls)}
+    for name in hints:
+        yield prefix + name
+        nested = _field_class(cls, name)
+        if nested is not None:
+            yield from setting_keys(nested, f"{prefix}{name}.")
+
+
+def _field_class(cls: type, name: str) -> type | None:
+    from typing import get_type_hints
+
+    hint = get_type_hints(cls)[name]
+    return hint if dataclasses.is_dataclass(hint) and isinstance(hint, type) else None

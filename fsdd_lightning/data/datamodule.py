@@ -1,0 +1,84 @@
+"""The LightningDataModule: tensors in memory, whole batches by one index operation, augmentation in training only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+
+from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.settings import AugmentationSettings
+
+EVALUATION_BATCH = 512
+
+
+class Batch(NamedTuple):
+    """features float32 (B, T, C) standardised, zero behind a clip's end; lengths, labels int64 (B,)."""
+
+    features: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+
+class ClipDataset(Dataset[Batch]):
+    """Clips of one part of the split; indexed by a list of positions, so a batch costs one gather per tensor."""
+
+    def __init__(self, data: PreparedData, positions: np.ndarray) -> None:
+        self.features = torch.from_numpy(data.features[positions])
+        self.lengths = torch.from_numpy(data.lengths[positions])
+        self.labels = torch.from_numpy(data.labels[positions])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, positions: list[int]) -> Batch:
+        chosen = torch.as_tensor(positions)
+        return Batch(self.features[chosen], self.lengths[chosen], self.labels[chosen])
+
+
+class DigitDataModule(pl.LightningDataModule):
+    """Batches of prepared clips; `seed` fixes their order and their augmentation."""
+
+    def __init__(
+        self, data: PreparedData, augmentation: AugmentationSettings, batch_size: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.data = data
+        self.batch_size = batch_size
+        self.augmentation = Augmentation(augmentation)
+        self.order = torch.Generator().manual_seed(seed)
+        self.noise = torch.Generator().manual_seed(seed + 1)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, in a new order each epoch."""
+        clips = ClipDataset(self.data, self.data.split.train)
+        return _loader(clips, BatchSampler(RandomSampler(clips, generator=self.order), self.batch_size, False))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation clips in their own order."""
+        return _evaluation_loader(ClipDataset(self.data, self.data.split.val))
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Test clips in their own order."""
+        return _evaluation_loader(ClipDataset(self.data, self.data.split.test))
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment training batches."""
+        if self.trainer is None or not self.trainer.training:
+            return batch
+        features, lengths = self.augmentation(batch.features, batch.lengths, self.noise)
+        return Batch(features, lengths, batch.labels)
+
+
+def _loader(clips: ClipDataset, batches: BatchSampler) -> DataLoader[Batch]:
+    # batch_size=None: the sampler yields lists of positions, the dataset answers with a whole batch.
+    return DataLoader(clips, sampler=batches, batch_size=None)
+
+
+def _evaluation_loader(clips: ClipDataset) -> DataLoader[Batch]:
+    return _loader(clips, BatchSampler(SequentialSampler(clips), EVALUATION_BATCH, False))

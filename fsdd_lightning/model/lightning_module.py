@@ -1,0 +1,92 @@
+"""How the network is trained: one shared step for training, validation and test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import ConfusionMatrix, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from fsdd_lightning.data.datamodule import Batch
+from fsdd_lightning.settings import TrainerSettings
+
+
+class DigitClassifier(pl.LightningModule):
+    """Cross-entropy with label smoothing, AdamW, one-cycle learning rate, accuracy and macro-F1."""
+
+    def __init__(self, network: nn.Module, settings: TrainerSettings, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        metrics = MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(classes, average="micro"),
+                "macro_f1": MulticlassF1Score(classes, average="macro"),
+            }
+        )
+        self.train_accuracy = MulticlassAccuracy(classes, average="micro")
+        self.val_metrics = metrics.clone(prefix="val/")
+        self.test_metrics = metrics.clone(prefix="test/")
+        self.test_confusion = ConfusionMatrix(task="multiclass", num_classes=classes)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, classes)."""
+        logits: Tensor = self.network(features, lengths)
+        return logits
+
+    def _shared_step(self, batch: Batch, stage: str, smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
+        logits = self(batch.features, batch.lengths)
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
+        return loss, logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Smoothed loss; the accuracy is that of the augmented clips."""
+        loss, logits = self._shared_step(batch, "train", self.settings.label_smoothing)
+        self.train_accuracy.update(logits.detach(), batch.labels)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's training accuracy."""
+        self.log("train/accuracy", self.train_accuracy.compute())
+        self.train_accuracy.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Unsmoothed loss: what the best checkpoint is chosen by."""
+        _, logits = self._shared_step(batch, "val")
+        self.val_metrics.update(logits, batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log and forget the epoch's validation metrics."""
+        self.log_dict(self.val_metrics.compute(), prog_bar=True)
+        self.val_metrics.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect test metrics."""
+        _, logits = self._shared_step(batch, "test")
+        self.test_metrics.update(logits, batch.labels)
+        self.test_confusion.update(logits, batch.labels)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics; the confusion matrix stays in `test_confusion`."""
+        self.log_dict(self.test_metrics.compute())
+        self.test_metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        """AdamW under a one-cycle schedule that is stepped with each batch."""
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
+            foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.settings.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

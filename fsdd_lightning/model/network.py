@@ -1,0 +1,33 @@
+"""The float network: an LSTM whose last valid hidden state is classified by one linear layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fsdd_lightning.settings import ModelSettings
+
+
+class LSTMClassifier(nn.Module):
+    """Logits at the last *valid* frame, so that zero padding is never remembered and streaming changes nothing.
+
+    The parameters live here and only here. Float evaluation is `forward`; quantised views look at the very same
+    parameters through the integer arithmetic, so the state dict is the same in every mode.
+    """
+
+    def __init__(self, size: ModelSettings, features: int, classes: int) -> None:
+        super().__init__()
+        between = size.dropout if size.layers > 1 else 0.0  # nn.LSTM drops between layers only
+        self.lstm = nn.LSTM(features, size.hidden_size, size.layers, dropout=between, batch_first=True)
+        self.dropout = nn.Dropout(size.dropout)
+        self.output = nn.Linear(size.hidden_size, classes)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """features float32 (B, T, C), lengths int64 (B,) in 1..T -> logits float32 (B, classes)."""
+        hidden, _ = self.lstm(features)  # (B, T, H)
+        return self.output(self.dropout(last_valid(hidden, lengths)))
+
+
+def last_valid(hidden: Tensor, lengths: Tensor) -> Tensor:
+    """hidden (B, T, H) at frame lengths - 1: (B, H)."""
+    return hidden[torch.arange(len(lengths)), lengths - 1]
