@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
+from fsdd_lightning.batch import Batch
 from fsdd_lightning.data.augmentation import Augmentation
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.settings import AugmentationSettings
 
 EVALUATION_BATCH = 512
-
-
-class Batch(NamedTuple):
-    """features float32 (B, T, C) standardised, zero behind a clip's end; lengths, labels int64 (B,)."""
-
-    features: Tensor
-    lengths: Tensor
-    labels: Tensor
 
 
 class ClipDataset(Dataset[Batch]):

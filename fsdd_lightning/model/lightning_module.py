@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from fsdd_lightning.data.datamodule import Batch
+from fsdd_lightning.batch import Batch
 from fsdd_lightning.settings import TrainerSettings
 
 

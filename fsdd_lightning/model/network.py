@@ -17,6 +17,7 @@ class LSTMClassifier(nn.Module):
 
     def __init__(self, size: ModelSettings, features: int, classes: int) -> None:
         super().__init__()
+        self.size = size
         between = size.dropout if size.layers > 1 else 0.0  # nn.LSTM drops between layers only
         self.lstm = nn.LSTM(features, size.hidden_size, size.layers, dropout=between, batch_first=True)
         self.dropout = nn.Dropout(size.dropout)

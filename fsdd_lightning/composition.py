@@ -1,0 +1,81 @@
+"""Hydra's side of a command line: every cell of a sweep is composed and checked before the first one runs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+
+from fsdd_lightning.configuration import CONFIG_NAME, config_directory, to_settings, unknown_key
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.settings import Settings
+
+
+def check_command(arguments: Sequence[str]) -> None:
+    """Refuse a command line of which any cell has an unknown key, a wrong type or an impossible value."""
+    parsed = get_args_parser().parse_args(list(arguments))
+    asks_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
+    if not asks_only:
+        for _ in compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir):
+            pass
+
+
+def compose_cells(
+    overrides: Sequence[str], multirun: bool, config_dir: str | None = None
+) -> Iterator[tuple[list[str], Settings]]:
+    """The overrides and settings of every cell that a command line stands for, in the order of the sweep."""
+    search = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    cells = expand_sweep(overrides) if multirun else [list(overrides)]
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        for cell in cells:
+            task = [text for text in cell if not text.lstrip("+~").startswith("hydra")]
+            yield task, to_settings(compose(CONFIG_NAME, overrides=task + search))
+
+
+def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """All combinations of comma-separated values, as Hydra's own sweeper makes them."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return [cell for batch in batches for cell in batch]
+
+
+@contextmanager
+def hydra_errors() -> Iterator[None]:
+    """Say Hydra's complaints about a command line in one line each."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise UserError(f"can't read the override {error.override!r}: write key=value") from error
+    except HydraException as error:
+        raise UserError(_one_line(str(error))) from error
+
+
+def _one_line(message: str) -> str:
+    missing_key = re.search(r"Could not override '([^']+)'", message)
+    if missing_key:
+        return unknown_key(missing_key[1])
+    appended = re.search(r"Could not append to config. An item is already at '([^']+)'", message)
+    if appended:
+        return f"{appended[1]!r} exists already: write it without the +"
+    option = re.search(r"(?:In '[^']+': )?Could not find '([^']+)'", message)
+    if option:
+        return _unknown_option(option[1], message)
+    return " ".join(line.strip() for line in message.splitlines() if line.strip())
+
+
+def _unknown_option(option: str, message: str) -> str:
+    listed = message.partition("Available options in")[2].splitlines()[1:]
+    names = [line.strip() for line in listed if line.strip() and not line.startswith("Config search")]
+    group, _, wanted = option.rpartition("/")
+    close = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"; did you mean {group}={close[0]}?" if close else ""
+    choices = f" (there are: {', '.join(names)})" if names else ""
+    return f"no option {wanted!r} in group {group!r}{choices}{hint}"

@@ -1,0 +1,20 @@
+"""What is printed to the terminal and what only to the run's log."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from rich.console import Console
+
+console = Console(highlight=False)
+
+
+def configure_console() -> None:
+    """Keep Lightning's advertisements and hints that do not apply out of the way; warnings go to the log file."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    # Batches are gathered in memory by one index operation: workers would only copy them between processes.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")

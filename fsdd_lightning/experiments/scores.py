@@ -1,0 +1,71 @@
+"""How good a view of the network is, with the interval that the number of clips allows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One digit: how many test clips it has, and how they fared."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    clips: int
+
+
+@dataclass(frozen=True)
+class ViewScore:
+    """Predictions of one view of the network against the labels.
+
+    `ci95` is Wilson's score interval of the accuracy; `confusion[i][j]` counts clips of class i taken for class j.
+    """
+
+    accuracy: float
+    correct: int
+    total: int
+    macro_f1: float
+    ci95: tuple[float, float]
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain types, as in a run record."""
+        return asdict(self)
+
+
+def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> ViewScore:
+    """predictions, labels int (clips,) in 0..len(names)-1. A class without clips counts 0 in the macro mean."""
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    every = np.arange(len(names))
+    correct, total = int((predictions == labels).sum()), len(labels)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predictions, labels=every, zero_division=0.0
+    )
+    matrix = confusion_matrix(labels, predictions, labels=every)
+    return ViewScore(
+        accuracy=correct / total,
+        correct=correct,
+        total=total,
+        macro_f1=float(np.mean(f1)),
+        ci95=wilson_interval(correct, total),
+        classes=tuple(
+            ClassScore(name, float(p), float(r), float(f), int(n))
+            for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
+        ),
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+    )
+
+
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """Wilson's score interval at 95 % (Wilson 1927), without continuity correction."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
