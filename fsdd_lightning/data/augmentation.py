@@ -1,0 +1,123 @@
+"""Training-time changes to a batch of standardised features: (B, T, C) float32, zero beyond each clip's end.
+
+Every function returns new tensors, draws from the given generator alone and works on the whole batch at once.
+The functions may leave anything beyond a clip's length; `Augmentation` clears it at the end.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from fsdd_lightning.settings import AugmentationSettings
+
+
+class Augmentation:
+    """All the changes that `settings` asks for: shift, gain, offset, noise, then masks (masked is 0)."""
+
+    def __init__(self, settings: AugmentationSettings) -> None:
+        self.settings = settings
+        self._masks_time = settings.time_masks > 0 and settings.time_mask_frames > 0
+        self._masks_frequency = settings.frequency_masks > 0 and settings.frequency_mask_channels > 0
+
+    @property
+    def is_identity(self) -> bool:
+        wanted = self.settings
+        amounts = (wanted.noise_std, wanted.gain_std, wanted.offset_std, wanted.time_shift_frames)
+        return not (any(amounts) or self._masks_time or self._masks_frequency)
+
+    def __call__(self, features: Tensor, lengths: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Changed (features, lengths), same shapes and types; the very same tensors if nothing is to do."""
+        if self.is_identity:
+            return features, lengths
+        wanted = self.settings
+        if wanted.time_shift_frames:
+            features, lengths = shift_time(features, lengths, wanted.time_shift_frames, generator)
+        if wanted.gain_std:
+            features = scale_channels(features, wanted.gain_std, generator)
+        if wanted.offset_std:
+            features = offset_channels(features, wanted.offset_std, generator)
+        if wanted.noise_std:
+            features = add_noise(features, wanted.noise_std, generator)
+        if self._masks_time:
+            features = mask_time(features, lengths, wanted.time_masks, wanted.time_mask_frames, generator)
+        if self._masks_frequency:
+            features = mask_frequency(
+                features, wanted.frequency_masks, wanted.frequency_mask_channels, generator
+            )
+        return clear_padding(features, lengths), lengths
+
+
+def add_noise(features: Tensor, std: float, generator: Generator) -> Tensor:
+    """Independent Gaussian noise on every value."""
+    return features + _normal(features.shape, std, features, generator)
+
+
+def scale_channels(features: Tensor, std: float, generator: Generator) -> Tensor:
+    """x * (1 + gain), one Gaussian gain per clip and channel."""
+    return features * _normal((len(features), 1, features.shape[2]), std, features, generator).add_(1.0)
+
+
+def offset_channels(features: Tensor, std: float, generator: Generator) -> Tensor:
+    """x + offset, one Gaussian offset per clip and channel: another microphone, another distance."""
+    return features + _normal((len(features), 1, features.shape[2]), std, features, generator)
+
+
+def shift_time(
+    features: Tensor, lengths: Tensor, most_frames: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Start each clip up to `most_frames` later or earlier, all shifts equally likely; lengths follow.
+
+    Later: the first frame is repeated in front (zero would be the channel's mean, not silence), only as far
+    as the clip's end still fits into T frames. Earlier: the first frames are dropped, never the last one.
+    """
+    clips, frames, channels = features.shape
+    shift = torch.randint(
+        -most_frames, most_frames + 1, (clips,), generator=generator, device=features.device
+    )
+    shift = torch.minimum(torch.maximum(shift, 1 - lengths), frames - lengths)
+    source = torch.arange(frames, device=features.device) - shift[:, None]  # (B, T)
+    source = source.clamp_(0, frames - 1)[:, :, None].expand(-1, -1, channels)
+    return features.gather(1, source), lengths + shift
+
+
+def mask_time(
+    features: Tensor, lengths: Tensor, masks: int, widest_frames: int, generator: Generator
+) -> Tensor:
+    """Zero `masks` runs of 0..widest_frames frames in each clip, each at most half the clip (SpecAugment)."""
+    widest = torch.clamp(lengths // 2, max=widest_frames)[:, None].expand(-1, masks)
+    hidden = _runs(widest, lengths[:, None], features.shape[1], generator)
+    return features.masked_fill(hidden[:, :, None], 0.0)
+
+
+def mask_frequency(features: Tensor, masks: int, widest_channels: int, generator: Generator) -> Tensor:
+    """Zero `masks` runs of 0..widest_channels neighbouring channels over the whole clip (SpecAugment)."""
+    clips, _, channels = features.shape
+    widest = torch.full((clips, masks), min(widest_channels, channels), device=features.device)
+    size = torch.full((clips, 1), channels, device=features.device)
+    hidden = _runs(widest, size, channels, generator)
+    return features.masked_fill(hidden[:, None, :], 0.0)
+
+
+def clear_padding(features: Tensor, lengths: Tensor) -> Tensor:
+    """Zero in every frame beyond its clip's length."""
+    beyond = torch.arange(features.shape[1], device=features.device) >= lengths[:, None]  # (B, T)
+    return features.masked_fill(beyond[:, :, None], 0.0)
+
+
+def _runs(widest: Tensor, size: Tensor, cells: int, generator: Generator) -> Tensor:
+    """(B, cells) bool: M runs of uniform width 0..widest (B, M) within the first `size` (B, 1) cells."""
+    width = _uniform_integer(widest, generator)
+    start = _uniform_integer(size - width, generator)
+    cell = torch.arange(cells, device=widest.device)[:, None, None]
+    return ((cell >= start) & (cell < start + width)).any(dim=2).T
+
+
+def _uniform_integer(most: Tensor, generator: Generator) -> Tensor:
+    """0..most, inclusive, each equally likely; an upper limit per element."""
+    drawn = torch.rand(most.shape, generator=generator, device=most.device, dtype=torch.float64)
+    return (drawn * (most + 1)).floor_().long()
+
+
+def _normal(shape: tuple[int, ...], std: float, like: Tensor, generator: Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype).mul_(std)

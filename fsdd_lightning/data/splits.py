@@ -1,0 +1,144 @@
+"""Recordings divided into training, validation and test parts.
+
+A split depends on the names of the recordings, the settings and the data seed, never on the listing order:
+the recordings are sorted by name first, and the positions that come out are mapped back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.settings import SplitSettings
+
+
+class NamedRecording(Protocol):
+    """What a split looks at: `{digit}_{speaker}_{take}`, for instance 7_jackson_32."""
+
+    @property
+    def digit(self) -> int: ...
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def take(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions into the sequence that was divided: (n,) int64, ascending, disjoint, together all of them."""
+
+    name: str
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+Positions = np.ndarray  # (n,) int64
+Parts = tuple[Positions, Positions, Positions]  # training, validation, test
+
+
+def split_recordings(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Split:
+    """Divide `recordings` as `settings.name` says. UserError where a part would be empty or cannot be cut."""
+    listing_order = np.array(sorted(range(len(recordings)), key=lambda i: recordings[i].name), dtype=np.int64)
+    by_name = [recordings[i] for i in listing_order]
+    parts = dict(zip(("train", "val", "test"), SPLITS[settings.name](by_name, settings), strict=True))
+    for part, positions in parts.items():
+        if len(positions) == 0:
+            raise UserError(
+                f"split={settings.name}: {len(recordings)} recordings leave the {part} part empty;"
+                " use more recordings or change the fractions of the split"
+            )
+    return Split(settings.name, **{part: np.sort(listing_order[chosen]) for part, chosen in parts.items()})
+
+
+def _random(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+    everything = np.arange(len(recordings), dtype=np.int64)
+    rest, test = _cut(recordings, everything, settings.test_fraction, settings)
+    train, val = _cut(recordings, rest, settings.validation_fraction, settings)
+    return train, val, test
+
+
+def _official(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+    """The convention of FSDD's authors: the first takes of every speaker and digit are the test set."""
+    in_test = np.array([recording.take < settings.test_takes for recording in recordings], dtype=bool)
+    rest, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    train, val = _cut(recordings, rest, settings.validation_fraction, settings)
+    return train, val, test
+
+
+def _unseen_speaker(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+    """One speaker is the test set, `validation_speakers` others validation; nobody is in two parts."""
+    speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
+    held_out = _held_out_speaker(set(speaker_of), settings)
+    others = sorted(set(speaker_of) - {held_out})
+    if len(others) <= settings.validation_speakers:
+        raise UserError(
+            f"split=unseen_speaker: {len(others)} speakers besides {held_out} are too few for"
+            f" {settings.validation_speakers} of validation and one of training;"
+            " lower split.validation_speakers"
+        )
+    choice = np.random.default_rng([settings.seed, *held_out.encode()])
+    for_validation = choice.choice(
+        np.array(others, dtype=object), settings.validation_speakers, replace=False
+    )
+    in_test = speaker_of == held_out
+    in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
+    return np.flatnonzero(~in_test & ~in_val), np.flatnonzero(in_val), np.flatnonzero(in_test)
+
+
+SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitSettings], Parts]] = {
+    "random": _random,
+    "official": _official,
+    "unseen_speaker": _unseen_speaker,
+}
+
+
+def _held_out_speaker(speakers: set[str], settings: SplitSettings) -> str:
+    if settings.held_out is None or settings.held_out not in speakers:
+        raise UserError(
+            f"split.held_out={settings.held_out}: no such speaker;"
+            f" choose one of {', '.join(sorted(speakers)) or '(there are none)'}"
+        )
+    return settings.held_out
+
+
+def _cut(
+    recordings: Sequence[NamedRecording], pool: Positions, fraction: float, settings: SplitSettings
+) -> tuple[Positions, Positions]:
+    """Cut round(fraction * len(pool)) positions off `pool`, but at least one of each digit: (rest, cut).
+
+    In proportion of digit and speaker where there are enough recordings for it, otherwise of the digit alone.
+    """
+    digits = _digits(recordings, pool)
+    cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(digits)))
+    for strata in (_digits_and_speakers(recordings, pool), digits):
+        if _can_stratify(strata, cut_count):
+            rest, cut = train_test_split(
+                pool, test_size=cut_count, random_state=settings.seed, stratify=strata
+            )
+            return rest, cut
+    raise UserError(
+        f"split={settings.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion of digits:"
+        " each of the two parts needs one recording of every digit; use more recordings or another fraction"
+    )
+
+
+def _can_stratify(strata: np.ndarray, cut_count: int) -> bool:
+    """Whether every stratum has two members, and either part has room for one of each."""
+    _, counts = np.unique(strata, return_counts=True)
+    return len(counts) > 0 and counts.min() >= 2 and len(counts) <= min(cut_count, len(strata) - cut_count)
+
+
+def _digits_and_speakers(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
+    return np.array([f"{recordings[i].digit} {recordings[i].speaker}" for i in pool], dtype=str)
+
+
+def _digits(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
+    return np.array([recordings[i].digit for i in pool], dtype=np.int64)
