@@ -1,0 +1,98 @@
+"""One WAV file's bytes to a mono waveform, or the reason why not.
+
+libsndfile reads a truncated file without complaint, so the RIFF chunks are checked here first.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+
+MIN_DURATION_S = 0.02  # nothing spoken fits in less; the shortest recording of FSDD lasts 0.14 s
+MIN_SOURCE_RATE_HZ = 1_000  # below it a header is damaged rather than a recording slow
+SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
+UNSTATED_SIZE = 0xFFFFFFFF  # what recorders write that stream to a pipe and never learn the length
+
+
+class BadWavError(ValueError):
+    """This is not a usable recording; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class DecodedWav:
+    """A waveform and what had to be done to the file to get it."""
+
+    waveform: np.ndarray  # (samples,) float32, mono, in [-1, 1]
+    source_channels: int
+    source_rate_hz: int
+    scaled_down: bool  # it exceeded full scale (a float WAV, or overshoot of the resampler)
+
+
+def decode_wav(content: bytes, sample_rate_hz: int) -> DecodedWav:
+    """Decode a whole WAV file, mix its channels down by their mean, resample. Raises BadWavError."""
+    _check_chunks(content)
+    samples, source_rate_hz = _decode(content)  # (samples, channels)
+    _check_samples(samples, source_rate_hz)
+    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float64)
+    if np.ptp(waveform) <= SILENT_PEAK_TO_PEAK:
+        raise BadWavError("silent")
+    waveform = _resample(waveform.astype(np.float32), source_rate_hz, sample_rate_hz)
+    peak = float(np.abs(waveform).max())
+    if peak > 1.0:
+        waveform = (waveform / np.float32(peak)).clip(-1.0, 1.0)
+    return DecodedWav(np.ascontiguousarray(waveform), samples.shape[1], source_rate_hz, peak > 1.0)
+
+
+def _check_chunks(content: bytes) -> None:
+    if not content:
+        raise BadWavError("empty file")
+    if content[:4] != b"RIFF" or (len(content) >= 12 and content[8:12] != b"WAVE"):
+        raise BadWavError("not a WAV file (no RIFF/WAVE header)")
+    position = 12
+    while position + 8 <= len(content):
+        chunk_id, stated_bytes = struct.unpack_from("<4sI", content, position)
+        present_bytes = len(content) - position - 8
+        if chunk_id == b"data":
+            if present_bytes < stated_bytes != UNSTATED_SIZE:
+                raise BadWavError(
+                    f"truncated (header promises {stated_bytes} bytes of sound, {present_bytes} are there)"
+                )
+            return
+        position += 8 + stated_bytes + stated_bytes % 2  # chunks start at even offsets
+    raise BadWavError("truncated (the file ends before its data chunk)")
+
+
+def _decode(content: bytes) -> tuple[np.ndarray, int]:
+    """All samples, (samples, channels) float32, and the sample rate in hertz."""
+    try:
+        samples, source_rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        # LibsndfileError says "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
+        raise BadWavError(f"cannot be decoded ({getattr(error, 'error_string', error)})") from error
+    return samples, int(source_rate_hz)
+
+
+def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
+    if source_rate_hz < MIN_SOURCE_RATE_HZ:
+        raise BadWavError(f"sample rate of {source_rate_hz} Hz is no rate for speech")
+    if len(samples) == 0:
+        raise BadWavError("holds no samples")
+    duration_s = len(samples) / source_rate_hz
+    if duration_s < MIN_DURATION_S:
+        raise BadWavError(f"too short ({len(samples)} samples, {1000 * duration_s:.1f} ms)")
+    not_finite = int(np.count_nonzero(~np.isfinite(samples)))
+    if not_finite:
+        raise BadWavError(f"holds {not_finite} NaN or infinite samples")
+
+
+def _resample(waveform: np.ndarray, source_rate_hz: int, sample_rate_hz: int) -> np.ndarray:
+    if source_rate_hz == sample_rate_hz:
+        return waveform
+    import soxr  # only now: most datasets never need it
+
+    resampled: np.ndarray = soxr.resample(waveform, source_rate_hz, sample_rate_hz, quality="HQ")
+    return resampled
