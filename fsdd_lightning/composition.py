@@ -72,8 +72,8 @@ def _one_line(message: str) -> str:
 
 
 def _unknown_option(option: str, message: str) -> str:
-    listed = message.partition("Available options in")[2].splitlines()[1:]
-    names = [line.strip() for line in listed if line.strip() and not line.startswith("Config search")]
+    listed = message.partition("Available options in")[2].partition("Config search path")[0].splitlines()[1:]
+    names = [line.strip() for line in listed if line.strip()]
     group, _, wanted = option.rpartition("/")
     close = difflib.get_close_matches(wanted, names, n=1)
     hint = f"; did you mean {group}={close[0]}?" if close else ""

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -109,16 +109,22 @@ def _explain(problem: Any) -> str:
 
 
 def unknown_key(key: str) -> str:
-    """One line on a key that does not exist, with the nearest that does."""
-    close = difflib.get_close_matches(key, list(setting_keys()), n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else "; `fsdd-train --help` lists all keys"
-    return f"unknown setting {key!r}{hint}"
+    """One line on a key that does not exist, with the nearest that does, or what its group holds."""
+    keys = list(setting_keys())
+    alike = [each for each in keys if ("." in each) == ("." in key)]
+    close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
+    if close:
+        return f"unknown setting {key!r}; did you mean {close[0]!r}?"
+    group = key.rpartition(".")[0]
+    within = [each for each in keys if each.rpartition(".")[0] == group]
+    place = f"group {group!r}" if group and within else "the configuration"
+    choices = [each.rpartition(".")[2] for each in within] or [each for each in keys if "." not in each]
+    return f"unknown setting {key!r}; {place} holds {', '.join(choices)}"
 
 
 def setting_keys(cls: type = Settings, prefix: str = "") -> Iterator[str]:
     """All dotted names of settings: name, seed, data, data.name, ..."""
-    hints = {field.name: field.type for field in dataclasses.fields(cls)}
-    for name in hints:
+    for name in (field.name for field in dataclasses.fields(cls)):
         yield prefix + name
         nested = _field_class(cls, name)
         if nested is not None:
@@ -126,7 +132,5 @@ def setting_keys(cls: type = Settings, prefix: str = "") -> Iterator[str]:
 
 
 def _field_class(cls: type, name: str) -> type | None:
-    from typing import get_type_hints
-
     hint = get_type_hints(cls)[name]
     return hint if dataclasses.is_dataclass(hint) and isinstance(hint, type) else None

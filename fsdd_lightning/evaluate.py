@@ -1,0 +1,76 @@
+"""`fsdd-evaluate RUN`: make the recorded numbers of a run again, from its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsdd_lightning.command_line import run_command
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.evaluation import Evaluation
+    from fsdd_lightning.experiments.run_folder import Run
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(_evaluate)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    return parser
+
+
+def _evaluate() -> None:
+    arguments = _parser().parse_args()
+    import torch
+
+    from fsdd_lightning.experiments.evaluation import evaluate_views
+    from fsdd_lightning.experiments.run_folder import open_run, recorded_data
+
+    run = open_run(arguments.run)
+    torch.set_num_threads(run.settings.trainer.threads)
+    data = recorded_data(run, arguments.data_root)
+    evaluation = evaluate_views(run.checkpoint.network, data, data.split.test)
+    _print(run, evaluation, arguments.json)
+    _compare(run, evaluation)
+
+
+def _print(run: Run, evaluation: Evaluation, as_json: bool) -> None:
+    import json
+
+    from fsdd_lightning.experiments.console import console
+    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table
+
+    views = {name: each.as_record() for name, each in evaluation.scores.items()}
+    if as_json:
+        print(json.dumps(views, indent=2))
+        return
+    for view in views.values():
+        console.print(confusion_table(view))
+        console.print(class_table(view))
+    console.print(result_table(views, run.record.memory))
+
+
+def _compare(run: Run, evaluation: Evaluation) -> None:
+    import sys
+
+    from fsdd_lightning.errors import RunFailedError
+
+    for name, score in evaluation.scores.items():
+        recorded = run.record.views[name]
+        if score.correct != recorded["correct"] or score.total != recorded["total"]:
+            raise RunFailedError(
+                f"{name}: {score.correct}/{score.total} here, {recorded['correct']}/{recorded['total']} in the record: "
+                "other package versions or another processor; compare `versions` in run.json"
+            )
+    print(f"equal to the record of {run.folder}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
