@@ -11,7 +11,7 @@ largest difference between a clip alone and the same clip in a batch: none. Spee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ from fsdd_lightning.settings import FeatureSettings
 # Part of the cache key: raise it with every change that changes a value.
 EXTRACTOR_VERSION = 1
 
-_CLIPS_PER_BLOCK = 16  # some 350 frames: spectra stay in the L2 cache
+_CLIPS_PER_BLOCK = 64
+_FRAMES_PER_FFT = 256  # frames and spectra stay in the L2 cache
 _SMALLEST_POWER = np.float32(1e-10)  # amin of librosa.power_to_db
 _DB_PER_NEPER = np.float32(10.0 / np.log(10.0))  # np.log is vectorised better than np.log10
 _BAND_PASS_ORDER = 4
@@ -47,7 +48,7 @@ class MfccExtractor:
         self._rfft, self._dct = rfft, dct
         self._window = _padded_hann_window(settings)  # (n_fft,) float32
         self._mel_bank = _mel_bank(settings)  # (n_mels, bins) float32, sparse
-        self._band_pass = _band_pass(settings)  # (sections, 6) float64 or None
+        self._band_pass = _band_pass(settings)
 
     def clip(self, waveform: np.ndarray) -> np.ndarray:
         """(samples,) float32 -> (frames, n_mfcc) float32, trimmed to max_frames: bit for bit what a batch holds."""
@@ -68,39 +69,46 @@ class MfccExtractor:
 
     def _block(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients of all frames (frames of all clips, n_mfcc), and the frames of each clip (clips,)."""
-        prepared = [self._prepare(np.asarray(waveform, np.float32)) for waveform in waveforms]
-        samples, starts, frames = _lay_out(prepared, self.settings)
-        log_mel_db = self._log_mel_db(sliding_window_view(samples, self.settings.n_fft)[starts])
+        samples, clip_samples = self._one_signal([_checked(waveform) for waveform in waveforms])
+        starts, frames = _frame_starts(clip_samples, self.settings)
+        log_mel_db = self._log_mel_db(samples, starts)
         if self.settings.top_db is not None:
             _limit_dynamic_range(log_mel_db, frames, self.settings.top_db)
         cepstrum = self._dct(log_mel_db, axis=0, norm="ortho", overwrite_x=True)
         return cepstrum[: self.settings.n_mfcc].T, frames
 
-    def _prepare(self, waveform: np.ndarray) -> np.ndarray:
-        """Band-pass first, then peak-normalise, so that the spectrum always belongs to a signal of magnitude 1."""
-        if waveform.ndim != 1 or not len(waveform):
-            raise ValueError(f"a waveform must have the shape (samples,) with samples > 0, not {waveform.shape}")
+    def _one_signal(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Filtered and normalised clips in a row, n_fft // 2 zeros around each: (n,) float32; samples of each (clips,).
+
+        Band-pass first, then peak-normalise, so that every spectrum belongs to a signal of magnitude 1.
+        """
         if self._band_pass is not None:
-            from scipy.signal import sosfilt
+            waveforms = [self._band_pass(waveform) for waveform in waveforms]
+        samples, clip_samples = _padded_concatenation(waveforms, self.settings.n_fft // 2)
+        if self.settings.peak_normalize:
+            _normalise_peaks(samples, clip_samples)
+        return samples, clip_samples
 
-            waveform = sosfilt(self._band_pass, waveform).astype(np.float32)
-        if not self.settings.peak_normalize:
-            return waveform
-        peak = max(np.maximum.reduce(waveform), -np.minimum.reduce(waveform))
-        return waveform / peak if peak > 0 else waveform
-
-    def _log_mel_db(self, frames: np.ndarray) -> np.ndarray:
-        """(frames, n_fft) float32, overwritten -> (n_mels, frames) float32: the sparse product wants bins first."""
-        frames *= self._window
-        spectrum = self._rfft(frames, overwrite_x=True)  # (frames, bins) complex64
-        power = spectrum.real**2
-        power += spectrum.imag**2
-        # Not BLAS: its rounding depends on the row's place in the matrix and on the threads.
-        mel = self._mel_bank @ power.T
+    def _log_mel_db(self, samples: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """(n,) float32, first sample of each frame (frames,) -> (n_mels, frames) float32."""
+        windows = sliding_window_view(samples, self.settings.n_fft)
+        mel = np.empty((self.settings.n_mels, len(starts)), np.float32)
+        for first in range(0, len(starts), _FRAMES_PER_FFT):
+            part = slice(first, first + _FRAMES_PER_FFT)
+            # Sparse, not BLAS, whose rounding depends on a row's place in the matrix and on the threads.
+            mel[:, part] = self._mel_bank @ self._power(windows[starts[part]]).T
         np.maximum(mel, _SMALLEST_POWER, out=mel)
         np.log(mel, out=mel)
         mel *= _DB_PER_NEPER
         return mel
+
+    def _power(self, frames: np.ndarray) -> np.ndarray:
+        """(frames, n_fft) float32, overwritten -> power spectrum (frames, 1 + n_fft // 2) float32."""
+        frames *= self._window
+        spectrum = self._rfft(frames, overwrite_x=True)  # complex64
+        power = spectrum.real**2
+        power += spectrum.imag**2
+        return power
 
 
 def _padded_hann_window(settings: FeatureSettings) -> np.ndarray:
@@ -127,35 +135,53 @@ def _mel_bank(settings: FeatureSettings):  # type: ignore[no-untyped-def]  # sci
     return csr_array(weights)
 
 
-def _band_pass(settings: FeatureSettings) -> np.ndarray | None:
-    """Butterworth band-pass of order 4 (two poles pairs per edge), as second-order sections: (4, 6) float64.
+def _band_pass(settings: FeatureSettings) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
     It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the price of
-    a phase shift that the power spectrum does not see. Filtering forward and back would need the whole clip.
+    a phase shift that the power spectrum hardly sees. Filtering forward and back would need the whole clip.
     """
     if settings.band_pass_hz is None:
         return None
-    from scipy.signal import butter
+    from scipy.signal import butter, sosfilt
 
     edges_hz = settings.band_pass_hz
-    return butter(_BAND_PASS_ORDER, edges_hz, btype="bandpass", fs=settings.sample_rate_hz, output="sos")
+    sections = butter(_BAND_PASS_ORDER, edges_hz, btype="bandpass", fs=settings.sample_rate_hz, output="sos")
+    return lambda waveform: sosfilt(sections, waveform).astype(np.float32)
 
 
-def _lay_out(waveforms: Sequence[np.ndarray], settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All clips in one array: samples (n,) float32, first sample of each frame (frames,), frames of each clip (clips,).
+def _checked(waveform: np.ndarray) -> np.ndarray:
+    waveform = np.asarray(waveform, np.float32)
+    if waveform.ndim != 1 or not len(waveform):
+        raise ValueError(f"a waveform must have the shape (samples,) with samples > 0, not {waveform.shape}")
+    return waveform
 
-    Neighbours share the n_fft // 2 zeros between them: librosa's centred frames reach no further over a clip's ends.
-    """
-    padding = settings.n_fft // 2
-    clip_samples = np.array([len(waveform) for waveform in waveforms])
-    frames = 1 + (clip_samples + 2 * padding - settings.n_fft) // settings.hop_length
-    first_frame_starts = np.cumsum(clip_samples + padding) - (clip_samples + padding)
+
+def _padded_concatenation(waveforms: Sequence[np.ndarray], padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours share the zeros between them: librosa's centred frames reach n_fft // 2 over a clip's ends, no further."""
     silence = np.zeros(padding, np.float32)
     pieces = [silence]
     for waveform in waveforms:
         pieces += [waveform, silence]
-    starts = np.repeat(first_frame_starts, frames) + _position_in_clip(frames) * settings.hop_length
-    return np.concatenate(pieces), starts, frames
+    return np.concatenate(pieces), np.array([len(waveform) for waveform in waveforms])
+
+
+def _normalise_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
+    """Divide each clip by its largest magnitude, in place; a silent clip stays as it is."""
+    padding = (len(samples) - clip_samples.sum()) // (len(clip_samples) + 1)
+    spans = clip_samples + padding  # each clip and the zeros after it
+    peaks = np.maximum.reduceat(np.abs(samples), padding + np.cumsum(spans) - spans)
+    peaks[peaks == 0.0] = 1.0
+    samples[padding:] /= np.repeat(peaks, spans)
+
+
+def _frame_starts(clip_samples: np.ndarray, settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the padded concatenation each frame starts (frames of all clips,), and the frames of each clip (clips,)."""
+    padding = settings.n_fft // 2
+    frames = 1 + (clip_samples + 2 * padding - settings.n_fft) // settings.hop_length
+    spans = clip_samples + padding
+    clip_starts = np.cumsum(spans) - spans
+    return np.repeat(clip_starts, frames) + _position_in_clip(frames) * settings.hop_length, frames
 
 
 def _position_in_clip(frames: np.ndarray) -> np.ndarray:

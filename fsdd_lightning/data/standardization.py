@@ -1,0 +1,47 @@
+"""Standardised features: per-coefficient mean and standard deviation of the training clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsdd_lightning.data.mfcc import Mfcc
+
+# Of a coefficient that (almost) never changes. MFCC deviate by about 5 and more, so this never touches real speech,
+# and a value that does appear there stays below 1000 x its distance from the mean.
+SMALLEST_STD = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """What a device has to store to standardise a frame. In float32, as the arithmetic below."""
+
+    mean: np.ndarray  # (n_mfcc,) float32
+    std: np.ndarray  # (n_mfcc,) float32, at least SMALLEST_STD
+
+    @classmethod
+    def from_clips(cls, mfcc: Mfcc, indices: Sequence[int] | np.ndarray) -> FeatureStatistics:
+        """Over the valid frames of the clips at `indices` (the training part), summed in float64; std divides by n."""
+        if not len(indices):
+            raise ValueError("statistics need at least one clip")
+        chosen = np.asarray(indices, np.int64)
+        frames = mfcc.values[chosen][_valid(mfcc.lengths[chosen], mfcc.values.shape[1])].astype(np.float64)
+        std = np.maximum(frames.std(axis=0), SMALLEST_STD)
+        return cls(frames.mean(axis=0).astype(np.float32), std.astype(np.float32))
+
+    def standardize(self, mfcc: Mfcc) -> np.ndarray:
+        """(clips, max_frames, n_mfcc) float32; padding stays 0."""
+        valid = _valid(mfcc.lengths, mfcc.values.shape[1])
+        standardized = np.zeros_like(mfcc.values)
+        standardized[valid] = self.standardize_clip(mfcc.values[valid])
+        return standardized
+
+    def standardize_clip(self, frames: np.ndarray) -> np.ndarray:
+        """(frames, n_mfcc) float32 -> the same shape: the values that `standardize` gives, bit for bit."""
+        return (frames - self.mean) / self.std
+
+
+def _valid(lengths: np.ndarray, max_frames: int) -> np.ndarray:
+    return np.arange(max_frames) < lengths[:, None]  # (clips, max_frames) bool
