@@ -12,9 +12,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ModelSummary, RichProgressBar
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from fsdd_lightning.callbacks.dashboard import (
+    DashboardLogger,
     WeightHistograms,
     log_confusions,
     log_hyperparameters,
@@ -23,11 +23,10 @@ from fsdd_lightning.callbacks.dashboard import (
 from fsdd_lightning.configuration import content_hash, settings_to_mapping
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import CLASSES, PreparedData, prepare_data
-from fsdd_lightning.experiments.console import console
 from fsdd_lightning.experiments.evaluation import Evaluation, evaluate_views
 from fsdd_lightning.experiments.figures import confusion_figure, save_figure
 from fsdd_lightning.experiments.provenance import git_state, package_versions
-from fsdd_lightning.experiments.record import RunRecord, recorded, write_record
+from fsdd_lightning.experiments.record import RunRecord, recorded
 from fsdd_lightning.experiments.summary import print_data, print_result
 from fsdd_lightning.memory.bill import MemoryBill, float32_bill
 from fsdd_lightning.memory.shape import NetworkShape
@@ -45,7 +44,7 @@ class Trained:
     """The module with the weights of its best validation epoch, and how it got there."""
 
     module: DigitClassifier
-    logger: TensorBoardLogger
+    logger: DashboardLogger
     datamodule: DigitDataModule
     epochs: int
     best_epoch: int
@@ -107,6 +106,7 @@ def _describe_data(record: RunRecord, data: PreparedData) -> None:
     recordings = data.recordings
     record.dataset = {
         "name": recordings.name,
+        "source": data.source,
         "digest": recordings.digest,
         "recordings": len(recordings.recordings),
         "folder": str(recordings.folder),
@@ -131,7 +131,7 @@ def train_float(settings: Settings, data: PreparedData, folder: Path) -> Trained
     network = LSTMClassifier(settings.model, settings.features.n_mfcc, len(CLASSES))
     module = DigitClassifier(network, settings.trainer, len(CLASSES))
     datamodule = DigitDataModule(data, settings.augmentation, settings.trainer.batch_size, settings.seed)
-    logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
+    logger = DashboardLogger(folder)
     best = ModelCheckpoint(
         folder / "checkpoints", "best", monitor=BEST_MONITOR, mode="min", enable_version_counter=False
     )
@@ -139,19 +139,19 @@ def train_float(settings: Settings, data: PreparedData, folder: Path) -> Trained
     _fit(trainer, module, datamodule)
     content = torch.load(best.best_model_path, weights_only=True)
     module.load_state_dict(content["state_dict"])
-    validated = trainer.validate(module, datamodule, verbose=False)[0]
+    val = evaluate_views(network, data, data.split.val)
     return Trained(
         module=module,
         logger=logger,
         datamodule=datamodule,
         epochs=trainer.current_epoch,
         best_epoch=content["epoch"],
-        val_loss=validated["val/loss"],
-        val_accuracy=validated["val/accuracy"],
+        val_loss=float(best.best_model_score or 0.0),
+        val_accuracy=val.scores["float"].accuracy,
     )
 
 
-def _trainer(settings: Settings, folder: Path, logger: TensorBoardLogger, best: ModelCheckpoint) -> pl.Trainer:
+def _trainer(settings: Settings, folder: Path, logger: DashboardLogger, best: ModelCheckpoint) -> pl.Trainer:
     callbacks: list[pl.Callback] = [
         best,
         LearningRateMonitor(logging_interval="epoch"),
@@ -214,7 +214,7 @@ def _show(
     log_confusions(trained.logger, record)
     log_mistakes(trained.logger, data, evaluation.predictions("float"), settings.logger.misclassified_clips)
     log_hyperparameters(trained.logger, record.config, final_metrics(record))
-    trained.logger.finalize("success")
+    trained.logger.close()
 
 
 def final_metrics(record: RunRecord) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,27 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from fsdd_lightning.data.preparation import CLASSES, PreparedData
 from fsdd_lightning.experiments.figures import confusion_figure
 from fsdd_lightning.experiments.record import RunRecord
+
+
+class DashboardLogger(TensorBoardLogger):
+    """One event file a run, straight in the run folder, so that TensorBoard names runs by their folders.
+
+    Lightning finalizes a logger after each of fit and test, which would close the file and begin another.
+    """
+
+    def __init__(self, run_folder: Path) -> None:
+        super().__init__(run_folder, name="", version="", default_hp_metric=False)
+
+    def finalize(self, status: str) -> None:
+        """Write out what there is, and stay open."""
+        self.experiment.flush()
+
+    def save(self) -> None:
+        """No `hparams.yaml`: run.json holds the settings."""
+
+    def close(self) -> None:
+        """The run is over."""
+        self.experiment.close()
 
 
 class WeightHistograms(pl.Callback):

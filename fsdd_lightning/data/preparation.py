@@ -34,6 +34,7 @@ class PreparedData:
     statistics: FeatureStatistics
     features: np.ndarray
     labels: np.ndarray
+    source: str  # "fsdd" or "synthetic"; by fallback also where FSDD was asked for
     notes: tuple[str, ...]  # what a user should be told once
 
     @property
@@ -49,12 +50,11 @@ def prepare_data(data: DataSettings, split: SplitSettings, features: FeatureSett
         UserError: bad files, an impossible split, a root that holds nothing.
         RunFailedError: FSDD is not here and can't be downloaded (with `data.fallback: none`).
     """
-    recordings, notes = _find_recordings(data, features.sample_rate_hz)
+    found = _find_folder(data, features.sample_rate_hz)
+    recordings = load_recordings(found.folder, found.name, features.sample_rate_hz, data.on_bad_file)
     mfcc = cached_mfcc(recordings.digest, recordings.waveforms, features, cache_folder(data) / "mfcc")
     division = split_recordings(recordings.recordings, split)
     statistics = FeatureStatistics.from_clips(mfcc, division.train)
-    if mfcc.trimmed:
-        notes += (f"{mfcc.trimmed} of {len(mfcc.lengths)} clips trimmed to {features.max_frames} frames",)
     return PreparedData(
         recordings=recordings,
         mfcc=mfcc,
@@ -62,27 +62,34 @@ def prepare_data(data: DataSettings, split: SplitSettings, features: FeatureSett
         statistics=statistics,
         features=statistics.standardize(mfcc),
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
-        notes=notes,
+        source=found.source,
+        notes=(*found.notes, *recordings.notes, *_trimming_note(mfcc)),
     )
 
 
-def _find_recordings(data: DataSettings, sample_rate_hz: int) -> tuple[RecordingSet, tuple[str, ...]]:
-    folder, name, notes = _find_folder(data, sample_rate_hz)
-    found = load_recordings(folder, name, sample_rate_hz, data.on_bad_file)
-    skipped = tuple(f"skipped {bad.path.name}: {bad.reason}" for bad in found.bad)
-    return found, notes + found.notes + skipped
+def _trimming_note(mfcc: Mfcc) -> tuple[str, ...]:
+    clips, frames = mfcc.values.shape[:2]
+    return (f"{mfcc.trimmed} of {clips} clips trimmed to {frames} frames",) if mfcc.trimmed else ()
 
 
-def _find_folder(data: DataSettings, sample_rate_hz: int) -> tuple[Path, str, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Found:
+    folder: Path
+    name: str
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def _find_folder(data: DataSettings, sample_rate_hz: int) -> _Found:
     if data.source == "synthetic":
-        return _synthetic(data, sample_rate_hz), data.name, ()
+        return _Found(_synthetic(data, sample_rate_hz), data.name, "synthetic")
     try:
-        return locate_fsdd(data), data.name, ()
+        return _Found(locate_fsdd(data), data.name, "fsdd")
     except RunFailedError as error:
         if data.fallback != "synthetic":
             raise
-        banner = f"SYNTHETIC DATA: {error}. These results say nothing about FSDD."
-        return _synthetic(data, sample_rate_hz), "synthetic", (banner,)
+        banner = f"SYNTHETIC DATA: {error}. The results say nothing about FSDD."
+        return _Found(_synthetic(data, sample_rate_hz), "synthetic", "synthetic", (banner,))
 
 
 def _synthetic(data: DataSettings, sample_rate_hz: int) -> Path:
