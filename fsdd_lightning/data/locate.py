@@ -1,0 +1,66 @@
+"""Where the recordings are: the places to look, in order, before anything is downloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fsdd_lightning.data.download import download_fsdd
+from fsdd_lightning.data.recordings import NAMING, find_wav_folder
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.settings import DataSettings
+
+ENVIRONMENT_VARIABLE = "FSDD_ROOT"
+CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installed wheel, its site-packages
+
+
+def locate_fsdd(
+    settings: DataSettings,
+    environ: Mapping[str, str] = os.environ,
+    nearby: Sequence[Path] | None = None,
+) -> Path:
+    """The folder of the dataset: WAV files lie in it or in its subfolder `recordings`.
+
+    Looks at settings.root, FSDD_ROOT, `nearby` (None: nearby_folders()) and the cache folder, in this order,
+    and downloads into the cache folder if all are without. Raises UserError if one of the first two is given
+    but holds no recordings, since then other data would be used than was asked for; RunFailedError if the
+    download fails.
+    """
+    if settings.root:
+        return _given(settings.root, "data.root")
+    if environ.get(ENVIRONMENT_VARIABLE):
+        return _given(environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE)
+    cached = cached_dataset_folder(settings)
+    for folder in (*(nearby_folders() if nearby is None else nearby), cached):
+        if find_wav_folder(folder) is not None:
+            return folder
+    return download_fsdd(settings.archive_url, settings.archive_digest, cached)
+
+
+def nearby_folders() -> tuple[Path, ...]:
+    """`../shared/fsdd`, seen from the current folder and from the checkout of these sources."""
+    return tuple(folder.parent / "shared" / "fsdd" for folder in (Path.cwd(), CHECKOUT))
+
+
+def cached_dataset_folder(settings: DataSettings) -> Path:
+    """The digest is in the name, so that another archive never passes for this one."""
+    return _cache_folder(settings) / f"fsdd-{settings.archive_digest[:12]}"
+
+
+def _cache_folder(settings: DataSettings) -> Path:
+    if settings.cache_dir:
+        return Path(settings.cache_dir).expanduser()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("fsdd_lightning", appauthor=False))
+
+
+def _given(folder_name: str, source: str) -> Path:
+    folder = Path(folder_name).expanduser()
+    if find_wav_folder(folder) is None:
+        problem = "holds no recordings" if folder.is_dir() else "is no folder"
+        raise UserError(
+            f"{source}={folder_name} {problem}: name a folder with files like {NAMING}, or unset {source}"
+        )
+    return folder
