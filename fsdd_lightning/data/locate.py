@@ -45,10 +45,11 @@ def nearby_folders() -> tuple[Path, ...]:
 
 def cached_dataset_folder(settings: DataSettings) -> Path:
     """The digest is in the name, so that another archive never passes for this one."""
-    return _cache_folder(settings) / f"fsdd-{settings.archive_digest[:12]}"
+    return cache_folder(settings) / f"fsdd-{settings.archive_digest[:12]}"
 
 
-def _cache_folder(settings: DataSettings) -> Path:
+def cache_folder(settings: DataSettings) -> Path:
+    """Where downloads, synthetic corpora and features are kept: data.cache_dir or the user's cache folder."""
     if settings.cache_dir:
         return Path(settings.cache_dir).expanduser()
     from platformdirs import user_cache_dir
