@@ -37,7 +37,8 @@ def unpack_tar(archive: Path, folder: Path) -> None:
                     raise HostileArchiveError(
                         f"holds more than {MAX_UNPACKED_BYTES} bytes or {MAX_MEMBERS} files"
                     )
-                tar.extract(member, folder, set_attrs=False)
+                if member.isfile():  # folders come with their files, with the usual permissions
+                    tar.extract(member, folder, set_attrs=False)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         # tarfile lists on further lines how each kind of compression failed.
         raise DamagedArchiveError(str(error).splitlines()[0].rstrip(":") or "ends early") from error

@@ -38,9 +38,9 @@ def decode_wav(content: bytes, sample_rate_hz: int) -> DecodedWav:
     samples, source_rate_hz = _decode(content)  # (samples, channels)
     _check_samples(samples, source_rate_hz)
     waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float64)
-    if np.ptp(waveform) <= SILENT_PEAK_TO_PEAK:
-        raise BadWavError("silent")
+    _check_not_silent(waveform)
     waveform = _resample(waveform.astype(np.float32), source_rate_hz, sample_rate_hz)
+    _check_not_silent(waveform)  # again: everything may have lain above the new Nyquist frequency
     peak = float(np.abs(waveform).max())
     if peak > 1.0:
         waveform = (waveform / np.float32(peak)).clip(-1.0, 1.0)
@@ -87,6 +87,11 @@ def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
     not_finite = int(np.count_nonzero(~np.isfinite(samples)))
     if not_finite:
         raise BadWavError(f"holds {not_finite} NaN or infinite samples")
+
+
+def _check_not_silent(waveform: np.ndarray) -> None:
+    if np.ptp(waveform) <= SILENT_PEAK_TO_PEAK:
+        raise BadWavError("silent")
 
 
 def _resample(waveform: np.ndarray, source_rate_hz: int, sample_rate_hz: int) -> np.ndarray:

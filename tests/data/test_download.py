@@ -260,9 +260,18 @@ def test_a_refused_connection_ends_in_one_line(server: Server, digest: str, dest
 
 def test_a_silent_server_is_given_up(server: Server, digest: str, destination: Path) -> None:
     server.answers = [lambda handler: server.release.wait(DEADLINE_S) and None]
-    with pytest.raises(RunFailedError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(RunFailedError, match=r"2 attempts, the last: no answer within 0\.2 s"):
         download_fsdd(server.url, digest, destination, Patience(attempts=2, backoff_s=0.0, timeout_s=0.2))
-    assert server.requests == 2
+    assert left_in(destination.parent) == []
+
+
+def test_a_download_that_stalls_is_given_up(server: Server, digest: str, destination: Path) -> None:
+    server.answers = [held_back(server, ARCHIVE)]
+    with pytest.raises(
+        RunFailedError, match=r"2 attempts, the last: (.*timed out|no answer within)"
+    ) as caught:
+        download_fsdd(server.url, digest, destination, Patience(attempts=2, backoff_s=0.0, timeout_s=0.2))
+    assert "\n" not in str(caught.value)
     assert left_in(destination.parent) == []
 
 

@@ -53,6 +53,16 @@ def test_a_good_archive_is_unpacked_however_compressed(
     assert files == {"top/a.wav": b"sound", "top/deep/b.wav": b"sound"}
 
 
+def test_others_may_read_what_was_unpacked(tmp_path: Path) -> None:
+    private = member("top/private.wav")
+    private.mode = 0
+    folder = unpack(tar_bytes(member("top", tarfile.DIRTYPE), private), tmp_path)
+    (tmp_path / "usual").mkdir()
+    (tmp_path / "usual" / "file").write_bytes(b"")
+    assert (folder / "top").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert (folder / "top" / "private.wav").stat().st_mode == (tmp_path / "usual" / "file").stat().st_mode
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsdd_lightning.data.wav import BadWavError, decode_wav
@@ -100,6 +100,7 @@ def test_chunks_before_and_after_the_sound_are_passed_over() -> None:
         (wav_bytes(np.full(800, 0.5)), "silent"),
         (wav_bytes(np.tile([1, -1], 400) / 32768), "silent"),
         (wav_bytes(np.stack([tone(), -tone()], axis=1), subtype="FLOAT"), "silent"),
+        (wav_bytes(tone(7_000, 8_000, 16_000) * np.hanning(8_000), rate_hz=16_000), "silent"),  # to 8 kHz
         (wav_bytes(np.where(np.arange(800) < 2, np.inf, tone()), subtype="FLOAT"), "2 NaN or infinite"),
         (wav_bytes(tone(), rate_hz=1), "sample rate of 1 Hz"),
     ],
@@ -114,6 +115,7 @@ def test_the_shortest_and_the_quietest_usable_sounds_pass() -> None:
     assert len(decode_wav(wav_bytes(np.tile([1, -2], 400) / 32768), 8000).waveform) == 800
 
 
+@settings(deadline=None)  # the first resampling imports soxr
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=6), st.integers(0, len(WHOLE)))
 def test_damage_anywhere_gives_a_sound_or_a_reason(changes: list[tuple[int, int]], length: int) -> None:
     content = bytearray(WHOLE)
