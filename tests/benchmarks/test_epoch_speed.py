@@ -1,0 +1,111 @@
+"""One training epoch under Lightning against the same steps in a bare torch loop: at most 1.3 times as long.
+
+Both run on one thread, so that processor time is compared: other programs on the machine do not disturb it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.nn import functional as F
+
+from fsdd_lightning.callbacks.dashboard import DashboardLogger
+from fsdd_lightning.composition import compose_cells
+from fsdd_lightning.configuration import register_resolvers
+from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.model.lightning_module import DigitClassifier
+from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.settings import Settings
+
+EPOCHS_PER_ROUND = 3
+ROUNDS = 5
+
+
+class EpochClock(pl.Callback):
+    """Seconds of each training epoch, from its first batch to the end of its last."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start = time.process_time()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.seconds.append(time.process_time() - self._start)
+
+
+@pytest.fixture(scope="module")
+def prepared(fsdd_root: Path) -> tuple[Settings, PreparedData]:
+    register_resolvers()
+    ((_, settings),) = compose_cells([f"data.root={fsdd_root}", f"trainer.epochs={EPOCHS_PER_ROUND}"], False)
+    return settings, prepare_data(settings.data, settings.split, settings.features)
+
+
+def lightning_epochs(settings: Settings, data: PreparedData, folder: Path) -> list[float]:
+    module = DigitClassifier(LSTMClassifier(settings.model, 13, 10), settings.trainer, 10)
+    clock = EpochClock()
+    trainer = pl.Trainer(
+        max_epochs=EPOCHS_PER_ROUND,
+        accelerator="cpu",
+        logger=DashboardLogger(folder),
+        callbacks=[clock],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        gradient_clip_val=settings.trainer.gradient_clip,
+    )
+    trainer.fit(module, DigitDataModule(data, settings.augmentation, settings.trainer.batch_size, 1))
+    return clock.seconds
+
+
+def bare_epochs(settings: Settings, data: PreparedData) -> list[float]:
+    wanted, network = settings.trainer, LSTMClassifier(settings.model, 13, 10)
+    augment, generator = Augmentation(settings.augmentation), torch.Generator().manual_seed(1)
+    train = data.split.train
+    features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
+    optimizer = torch.optim.AdamW(network.parameters(), wanted.learning_rate, foreach=True)
+    steps = -(-len(train) // wanted.batch_size) * EPOCHS_PER_ROUND
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, wanted.learning_rate, total_steps=steps)
+    seconds = []
+    for _ in range(EPOCHS_PER_ROUND):
+        start = time.process_time()
+        for chosen in torch.randperm(len(train), generator=generator).split(wanted.batch_size):
+            x, valid = augment(features[chosen], lengths[chosen], generator)
+            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=wanted.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), wanted.gradient_clip)
+            optimizer.step()
+            schedule.step()
+        seconds.append(time.process_time() - start)
+    return seconds
+
+
+def test_lightning_epoch_costs_little_more_than_a_bare_loop(
+    prepared: tuple[Settings, PreparedData], tmp_path: Path, benchmark
+) -> None:
+    torch.set_num_threads(1)
+    under_lightning: list[float] = []
+    bare: list[float] = []
+
+    def both() -> None:
+        bare.extend(bare_epochs(*prepared)[1:])
+        under_lightning.extend(lightning_epochs(*prepared, tmp_path)[1:])
+
+    benchmark.pedantic(both, rounds=ROUNDS, warmup_rounds=1)
+    ratio = statistics.median(under_lightning) / statistics.median(bare)
+    pairs = np.array(under_lightning) / np.array(bare)
+    print(
+        f"\nepoch under Lightning {1e3 * statistics.median(under_lightning):.0f} ms, bare "
+        f"{1e3 * statistics.median(bare):.0f} ms, ratio {ratio:.2f} (pairs {pairs.min():.2f}-{pairs.max():.2f})"
+    )
+    assert ratio <= 1.3
