@@ -37,7 +37,9 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # our reader has gone, e.g. `| head`
         code = 1
     except Exception as error:
-        logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see experiments/record.py
+        logger.debug(
+            "unexpected", exc_info=True
+        )  # a run's own log has the traceback; see experiments/record.py
         code = _complain(f"{type(error).__name__}: {error}", 1)
     sys.exit(code)
 

@@ -35,7 +35,9 @@ def config_directory() -> Path:
 def register_resolvers() -> None:
     """Make `${config_hash:}` and `${run_name:}` known; both name run folders."""
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: _hash_of_root(_root_)[:8], replace=True)
-    OmegaConf.register_new_resolver("run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True)
+    OmegaConf.register_new_resolver(
+        "run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True
+    )
 
 
 def _hash_of_root(root: DictConfig) -> str:

@@ -20,7 +20,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
+    )
     parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser

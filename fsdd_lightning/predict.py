@@ -21,7 +21,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
+    )
     parser.add_argument("wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them")
     parser.add_argument("--json", action="store_true", help="one JSON list, for machines")
     return parser

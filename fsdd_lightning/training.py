@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ModelSummary, RichProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, RichProgressBar
 
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
@@ -154,7 +154,6 @@ def train_float(settings: Settings, data: PreparedData, folder: Path) -> Trained
 def _trainer(settings: Settings, folder: Path, logger: DashboardLogger, best: ModelCheckpoint) -> pl.Trainer:
     callbacks: list[pl.Callback] = [
         best,
-        LearningRateMonitor(logging_interval="epoch"),
         WeightHistograms(settings.logger.histogram_every_epochs),
     ]
     shows_progress = settings.callbacks.progress_bar and sys.stdout.isatty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ class DashboardLogger(TensorBoardLogger):
 
     def __init__(self, run_folder: Path) -> None:
         super().__init__(run_folder, name="", version="", default_hp_metric=False)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Curves over epochs, whatever the batch size; Lightning's own chart of the epoch itself is left out."""
+        kept = {name: value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(kept, int(metrics.get("epoch", step or 0)))
 
     def finalize(self, status: str) -> None:
         """Write out what there is, and stay open."""
@@ -69,7 +75,9 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
         )
 
 
-def log_hyperparameters(logger: TensorBoardLogger, settings: dict[str, Any], metrics: dict[str, float]) -> None:
+def log_hyperparameters(
+    logger: TensorBoardLogger, settings: dict[str, Any], metrics: dict[str, float]
+) -> None:
     """The HParams row of a run: every setting by its dotted name, so that all runs have the same columns."""
     flat = dict(_flatten(settings))
     logger.log_hyperparams(flat, metrics)

@@ -47,7 +47,9 @@ class DigitDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, in a new order each epoch."""
         clips = ClipDataset(self.data, self.data.split.train)
-        return _loader(clips, BatchSampler(RandomSampler(clips, generator=self.order), self.batch_size, False))
+        return _loader(
+            clips, BatchSampler(RandomSampler(clips, generator=self.order), self.batch_size, False)
+        )
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation clips in their own order."""

@@ -17,4 +17,6 @@ def configure_console() -> None:
     logging.captureWarnings(True)
     # Batches are gathered in memory by one index operation: workers would only copy them between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    warnings.filterwarnings(
+        "ignore", message=".*number of training batches.*smaller than the logging interval.*"
+    )

@@ -10,7 +10,16 @@ from typing import Any
 
 import fsdd_lightning
 
-_PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "scipy", "librosa", "torchmetrics")
+_PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "scipy",
+    "librosa",
+    "torchmetrics",
+)
 
 
 def package_versions() -> dict[str, str]:
@@ -19,7 +28,9 @@ def package_versions() -> dict[str, str]:
     for name in _PACKAGES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # pragma: no cover - a broken environment is worth recording, not a crash
+        except (
+            PackageNotFoundError
+        ):  # pragma: no cover - a broken environment is worth recording, not a crash
             found[name] = "missing"
     return found
 

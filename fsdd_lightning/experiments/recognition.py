@@ -49,7 +49,9 @@ class Recognizer:
         logits = float_logits(self._checkpoint.network, frames[None], np.array([len(frames)]))[0]
         shares = np.exp(logits - logits.max())
         best = int(np.argmax(logits))
-        return Recognition(str(path), self._checkpoint.labels[best], round(float(shares[best] / shares.sum()), 6))
+        return Recognition(
+            str(path), self._checkpoint.labels[best], round(float(shares[best] / shares.sum()), 6)
+        )
 
 
 def find_wavs(paths: list[Path]) -> list[Path]:

@@ -122,7 +122,9 @@ def _from_content(content: Any, path: Path) -> RunRecord:
     if not isinstance(version, int):
         raise UserError(f"{path} is not a run record of fsdd_lightning: it has no schema_version")
     if version > SCHEMA_VERSION:
-        raise UserError(f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it")
+        raise UserError(
+            f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it"
+        )
     known = {each.name for each in dataclasses.fields(RunRecord)}
     try:
         return RunRecord(**{key: value for key, value in content.items() if key in known})

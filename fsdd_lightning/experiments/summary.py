@@ -26,7 +26,9 @@ def print_data(data: PreparedData, bill: MemoryBill, settings: Settings) -> None
         f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.folder} "
         f"(digest {recordings.digest[:12]})"
     )
-    console.print(f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test")
+    console.print(
+        f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
+    )
     console.print(bill_table(bill))
     shape = f"{settings.model.layers}x{settings.model.hidden_size}"
     console.print(f"training: {shape} LSTM, {settings.trainer.epochs} epochs, seed {settings.seed}")

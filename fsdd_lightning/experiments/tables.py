@@ -62,7 +62,11 @@ def class_table(view: dict[str, Any]) -> Table:
         table.add_column(column, justify="right")
     for each in view["classes"]:
         table.add_row(
-            each["label"], percent(each["precision"]), percent(each["recall"]), percent(each["f1"]), str(each["clips"])
+            each["label"],
+            percent(each["precision"]),
+            percent(each["recall"]),
+            percent(each["f1"]),
+            str(each["clips"]),
         )
     return table
 

@@ -70,7 +70,8 @@ class DigitClassifier(pl.LightningModule):
         self.test_confusion.update(logits, batch.labels)
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's training loss and metrics."""
+        """Log the epoch's training loss and metrics, and the learning rate that it ended with."""
+        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         self._log_epoch("train", self.train_metrics)
 
     def on_validation_epoch_end(self) -> None:

@@ -71,7 +71,9 @@ def bare_epochs(settings: Settings, data: PreparedData) -> list[float]:
     wanted, network = settings.trainer, LSTMClassifier(settings.model, 13, 10)
     augment, generator = Augmentation(settings.augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
-    features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
+    features, lengths, labels = (
+        torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels)
+    )
     optimizer = torch.optim.AdamW(network.parameters(), wanted.learning_rate, foreach=True)
     steps = -(-len(train) // wanted.batch_size) * EPOCHS_PER_ROUND
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, wanted.learning_rate, total_steps=steps)
