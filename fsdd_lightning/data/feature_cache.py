@@ -1,8 +1,8 @@
 """MFCC of a whole dataset, computed once per (dataset, feature settings, extractor version).
 
 A cache file holds its own key and a checksum, is moved into place whole, and is believed only if both are
-right: a damaged, truncated or renamed file costs a new computation, never a wrong result. No pickle is written
-or read. Reading 3,000 clips takes about 15 ms.
+right: a damaged, truncated or renamed file costs a new computation, never a wrong result. No pickle is
+written or read. Reading 3,000 clips takes about 15 ms.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ Waveforms = Sequence[np.ndarray] | Callable[[], Sequence[np.ndarray]]
 def cached_mfcc(
     dataset_digest: str, waveforms: Waveforms, settings: FeatureSettings, cache_dir: Path
 ) -> Mfcc:
-    """The MFCC of `waveforms`, each (samples,) float32; a callable is called only if no valid cache file exists.
+    """The MFCC of `waveforms`, each (samples,) float32; a callable is called only without a valid cache file.
 
-    `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait and
-    read. A folder that cannot be written does not stop the run: a warning is logged, the features are computed.
+    `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait
+    and read. A folder that cannot be written does not stop the run: features are computed, a warning logged.
     """
     key = cache_key(dataset_digest, settings)
     path = cache_path(key, cache_dir)
-    cached = _load(path, key, settings)
+    cached = _load(path, key, settings, damage_level=logging.DEBUG)  # under the lock it will be said aloud
     if cached is not None:
         return cached
     with _exclusive(path) as may_write:
-        cached = _load(path, key, settings) if may_write else None
+        cached = _load(path, key, settings, damage_level=logging.WARNING) if may_write else None
         if cached is not None:
             return cached
         mfcc = MfccExtractor(settings)(waveforms() if callable(waveforms) else waveforms)
@@ -108,14 +108,14 @@ def _store(path: Path, key: str, mfcc: Mfcc) -> None:
             aside.unlink(missing_ok=True)
 
 
-def _load(path: Path, key: str, settings: FeatureSettings) -> Mfcc | None:
+def _load(path: Path, key: str, settings: FeatureSettings, damage_level: int) -> Mfcc | None:
     """None where the file does not exist or is not whole."""
     if not path.is_file():
         return None
     try:
         arrays = _read_verified(path, key)
     except Exception as error:  # a damaged zip raises nearly anything: zlib.error, RuntimeError, ...
-        _LOG.warning("feature cache %s is damaged and will be rebuilt (%s)", path, error)
+        _LOG.log(damage_level, "feature cache %s is damaged and will be rebuilt (%s)", path, error)
         return None
     lengths = arrays["lengths"]
     values = np.zeros((len(lengths), settings.max_frames, settings.n_mfcc), np.float32)

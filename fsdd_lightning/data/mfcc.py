@@ -2,11 +2,11 @@
 
 The steps and their constants are those of `librosa.feature.mfcc` (0.11): centred zero-padded frames, periodic
 Hann window, power spectrum, Slaney mel bands, `power_to_db` (ref 1, amin 1e-10, `top_db` below the clip's own
-maximum), orthonormal DCT-II. librosa rebuilds its mel bank for every clip and transforms in float64; here the bank
-is built once, many frames go through one float32 FFT call, and the mel product touches only non-zero weights.
+maximum), orthonormal DCT-II. librosa rebuilds its mel bank for every clip and transforms in float64; here the
+bank is built once, many frames go through one float32 FFT, and the mel product skips the bank's zeros.
 
-Measured over the 3,000 recordings of FSDD: largest difference from librosa 1.6e-4 (values reach 500); a clip alone
-has bit for bit the values that it has in a batch. Speed: tests/benchmarks/test_mfcc_speed.py.
+Measured over the 3,000 recordings of FSDD: largest difference from librosa 1.6e-4 (values reach 500); a clip
+alone has bit for bit the values that it has in a batch. Speed: tests/benchmarks/test_mfcc_speed.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Mfcc:
 
 
 class MfccExtractor:
-    """Waveforms of `settings.sample_rate_hz` to MFCC. Building the first one imports librosa: about a second."""
+    """Waveforms of `settings.sample_rate_hz` to MFCC. The first one imports librosa: about a second."""
 
     def __init__(self, settings: FeatureSettings) -> None:
         from scipy.fft import dct, rfft
@@ -51,12 +51,12 @@ class MfccExtractor:
         self._band_pass = _band_pass(settings)
 
     def clip(self, waveform: np.ndarray) -> np.ndarray:
-        """(samples,) float32 -> (frames, n_mfcc) float32, at most max_frames: bit for bit what a batch holds."""
+        """(samples,) float32 -> (frames, n_mfcc) float32, at most max_frames: bit for bit as in a batch."""
         coefficients, _ = self._block([waveform])
         return coefficients[: self.settings.max_frames]
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Mfcc:
-        """Each waveform: (samples,) float32, not empty; for an even n_fft 1 + samples // hop_length frames."""
+        """Each waveform: (samples,) float32, not empty; 1 + samples // hop_length frames (n_fft even)."""
         max_frames = self.settings.max_frames
         values = np.zeros((len(waveforms), max_frames, self.settings.n_mfcc), np.float32)
         frames = np.zeros(len(waveforms), np.int64)
@@ -78,7 +78,7 @@ class MfccExtractor:
         return cepstrum[: self.settings.n_mfcc].T, frames
 
     def _one_signal(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Filtered, normalised clips in a row, n_fft // 2 zeros around each: (n,) float32; samples of each (clips,).
+        """Filtered, normalised clips in a row, n_fft // 2 zeros around each (n,); samples of each (clips,).
 
         Band-pass first, then peak-normalise, so that every spectrum belongs to a signal of magnitude 1.
         """
@@ -138,8 +138,8 @@ def _mel_bank(settings: FeatureSettings):  # type: ignore[no-untyped-def]  # sci
 def _band_pass(settings: FeatureSettings) -> Callable[[np.ndarray], np.ndarray] | None:
     """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
-    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the price
-    of a phase shift that the power spectrum hardly sees. Filtering forward and back would need the whole clip.
+    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the
+    price of a phase shift that power hardly shows. Filtering forward and back would need the whole clip.
     """
     if settings.band_pass_hz is None:
         return None
@@ -158,7 +158,7 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
 
 
 def _padded_concatenation(waveforms: Sequence[np.ndarray], padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours share the zeros between them: centred frames reach n_fft // 2 over a clip's ends, no further."""
+    """Neighbours share the zeros between them: a centred frame reaches n_fft // 2 over its clip's ends."""
     silence = np.zeros(padding, np.float32)
     pieces = [silence]
     for waveform in waveforms:
@@ -176,7 +176,7 @@ def _normalise_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
 
 
 def _frame_starts(clip_samples: np.ndarray, settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Where each frame starts in the padded concatenation (frames of all clips,); frames of each clip (clips,)."""
+    """Where in the padded concatenation each frame starts (frames,), and the frames of each clip (clips,)."""
     padding = settings.n_fft // 2
     frames = 1 + (clip_samples + 2 * padding - settings.n_fft) // settings.hop_length
     spans = clip_samples + padding
@@ -192,6 +192,6 @@ def _position_in_clip(frames: np.ndarray) -> np.ndarray:
 
 
 def _limit_dynamic_range(log_mel_db: np.ndarray, frames: np.ndarray, top_db: float) -> None:
-    """Raise what lies more than top_db below its own clip's maximum, in place; (n_mels, frames of all clips)."""
+    """Raise what lies more than top_db below its own clip's maximum, in place: (n_mels, frames)."""
     clip_maximum_db = np.maximum.reduceat(log_mel_db.max(axis=0), np.cumsum(frames) - frames)
     np.maximum(log_mel_db, np.repeat(clip_maximum_db - np.float32(top_db), frames), out=log_mel_db)

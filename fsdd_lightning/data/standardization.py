@@ -9,8 +9,8 @@ import numpy as np
 
 from fsdd_lightning.data.mfcc import Mfcc
 
-# For a coefficient that (almost) never changes. Those of real speech deviate by 5 and more, so it never meets them;
-# where it does apply, a standardised value is at most 1000 x the distance from the mean.
+# For a coefficient that (almost) never changes. Those of real speech deviate by 5 and more, so it never meets
+# them; where it does apply, a standardised value is at most 1000 x the distance from the mean.
 SMALLEST_STD = 1e-3
 
 
@@ -23,7 +23,7 @@ class FeatureStatistics:
 
     @classmethod
     def from_clips(cls, mfcc: Mfcc, indices: Sequence[int] | np.ndarray) -> FeatureStatistics:
-        """Over the valid frames of the clips at `indices` (the training part), in float64; std divides by n."""
+        """Over the valid frames of the clips at `indices` (the training part), in float64; std is over n."""
         if not len(indices):
             raise ValueError("statistics need at least one clip")
         chosen = np.asarray(indices, np.int64)
