@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from fsdd_lightning.data.mfcc import EXTRACTOR_VERSION, Mfcc, MfccExtractor
 from fsdd_lightning.settings import FeatureSettings
@@ -72,7 +72,10 @@ def _exclusive(path: Path) -> Iterator[bool]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except (OSError, Timeout) as error:
+    except (
+        OSError,
+        NotImplementedError,
+    ) as error:  # filelock.Timeout is an OSError; some network drives lock not
         _warn_not_kept(path, error)
         yield False
         return
@@ -124,7 +127,8 @@ def _load(path: Path, key: str, settings: FeatureSettings, damage_level: int) ->
 
 
 def _read_verified(path: Path, key: str) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
+    # np.load(path) would leave the file open where the zip is damaged.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         arrays = {name: file[name] for name in ("frames", "lengths", "trimmed")}
         if str(file["key"]) != key:
             raise ValueError("it belongs to other recordings or settings")

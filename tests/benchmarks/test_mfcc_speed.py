@@ -1,7 +1,7 @@
 """Feature extraction of the whole dataset against one librosa call per recording; run with --benchmark-only.
 
-Both are timed alternately in one process, with BLAS on one thread, and the median of the pairs' ratios counts, so
-that what else the machine does meets both.
+Both are timed alternately in one process, with BLAS on one thread, and the median of the pairs' ratios
+counts, so that what else the machine does meets both.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
@@ -236,6 +237,29 @@ def test_a_full_disk_does_not_stop_the_run_and_leaves_nothing_half_written(
     assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path), expected)
     assert "No space left on device" in caplog.text
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_a_lock_that_is_never_released_does_not_stop_the_run(
+    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_cache, "_LOCK_TIMEOUT_S", 0.1)
+    path = cache_path(cache_key("digest", SETTINGS), tmp_path)
+    with FileLock(f"{path}.lock"):
+        assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path), expected)
+    assert "computed but not kept" in caplog.text
+    assert not path.exists()
+
+
+def test_an_error_while_reading_recordings_releases_the_lock(tmp_path: Path, expected: Mfcc) -> None:
+    def unreadable() -> list[np.ndarray]:
+        raise OSError("the drive is gone")
+
+    with pytest.raises(OSError, match="the drive is gone"):
+        cached_mfcc("digest", unreadable, SETTINGS, tmp_path)
+    recordings = Recordings()
+    for _ in range(2):
+        assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path), expected)
+    assert recordings.calls == 1
 
 
 def test_what_a_killed_job_left_is_removed_by_the_next(tmp_path: Path) -> None:

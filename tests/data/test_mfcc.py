@@ -40,7 +40,7 @@ def features(**changes: Any) -> FeatureSettings:
 
 
 def librosa_mfcc(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
-    """(frames, n_mfcc) float32. librosa.feature.mfcc itself has no way to pass top_db on: hence the two calls."""
+    """(frames, n_mfcc) float32. librosa.feature.mfcc itself does not pass top_db on: hence two calls."""
     mel = librosa.feature.melspectrogram(
         y=waveform,
         sr=settings.sample_rate_hz,
@@ -55,7 +55,7 @@ def librosa_mfcc(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
 
 
 def speech_like(samples: int, seed: int) -> np.ndarray:
-    """A gliding harmonic tone that swells and fades to (digital) silence, over faint noise: (samples,) float32."""
+    """A gliding harmonic tone over faint noise that swells, fades, ends in digital silence: (samples,)."""
     rng = np.random.default_rng(seed)
     time = np.arange(samples) / 8000
     pitch_hz = rng.uniform(90, 200) * (1 + 0.3 * time)
