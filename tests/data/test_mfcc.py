@@ -140,7 +140,9 @@ def test_batch_equals_single_clips_bit_for_bit_whatever_their_neighbours(
 ) -> None:
     monkeypatch.setattr(mfcc_module, "_CLIPS_PER_BLOCK", 4)
     monkeypatch.setattr(mfcc_module, "_FRAMES_PER_FFT", 7)
-    waveforms = [speech_like(300 + 517 * k, seed=k) * 0.5**k for k in range(11)]
+    # Reversed: the sound reaches up to the neighbour, which is half as loud.
+    waveforms = [speech_like(300 + 517 * k, seed=k)[::-1] * 0.5**k for k in range(11)]
+    waveforms += [np.ascontiguousarray(waveform[::-1]) for waveform in waveforms]
     settings = features(max_frames=25)
     extractor = MfccExtractor(settings)
     mfcc = extractor(waveforms)
