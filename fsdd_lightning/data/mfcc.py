@@ -1,12 +1,12 @@
 """MFCC features with librosa's values, many clips at a time.
 
-The steps and their constants are those of `librosa.feature.mfcc` (0.11): centred zero-padded frames, periodic Hann
-window, power spectrum, Slaney mel bands, `power_to_db` (ref 1, amin 1e-10, `top_db` below the clip's own maximum),
-orthonormal DCT-II. librosa rebuilds its mel bank for every clip and transforms in float64; here the bank is built once,
-several clips go through one float32 FFT call, and the mel product touches only the bank's non-zero weights.
+The steps and their constants are those of `librosa.feature.mfcc` (0.11): centred zero-padded frames, periodic
+Hann window, power spectrum, Slaney mel bands, `power_to_db` (ref 1, amin 1e-10, `top_db` below the clip's own
+maximum), orthonormal DCT-II. librosa rebuilds its mel bank for every clip and transforms in float64; here the
+bank is built once, many frames go through one float32 FFT, and the mel product skips the bank's zeros.
 
-Measured over the 3,000 recordings of FSDD (one thread): largest difference from librosa 3e-4 (values reach 500),
-largest difference between a clip alone and the same clip in a batch: none. Speed: tests/benchmarks/test_mfcc_speed.py.
+Measured over the 3,000 recordings of FSDD: largest difference from librosa 1.6e-4 (values reach 500); a clip
+alone has bit for bit the values that it has in a batch. Speed: tests/benchmarks/test_mfcc_speed.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Mfcc:
 
 
 class MfccExtractor:
-    """Waveforms of `settings.sample_rate_hz` to MFCC. Building one imports librosa (slow) and costs some milliseconds."""
+    """Waveforms of `settings.sample_rate_hz` to MFCC. The first one imports librosa: about a second."""
 
     def __init__(self, settings: FeatureSettings) -> None:
         from scipy.fft import dct, rfft
@@ -51,12 +51,12 @@ class MfccExtractor:
         self._band_pass = _band_pass(settings)
 
     def clip(self, waveform: np.ndarray) -> np.ndarray:
-        """(samples,) float32 -> (frames, n_mfcc) float32, trimmed to max_frames: bit for bit what a batch holds."""
+        """(samples,) float32 -> (frames, n_mfcc) float32, at most max_frames: bit for bit as in a batch."""
         coefficients, _ = self._block([waveform])
         return coefficients[: self.settings.max_frames]
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Mfcc:
-        """Each waveform: (samples,) float32, not empty. A clip of n samples has 1 + n // hop_length frames (n_fft even)."""
+        """Each waveform: (samples,) float32, not empty; 1 + samples // hop_length frames (n_fft even)."""
         max_frames = self.settings.max_frames
         values = np.zeros((len(waveforms), max_frames, self.settings.n_mfcc), np.float32)
         frames = np.zeros(len(waveforms), np.int64)
@@ -78,7 +78,7 @@ class MfccExtractor:
         return cepstrum[: self.settings.n_mfcc].T, frames
 
     def _one_signal(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Filtered and normalised clips in a row, n_fft // 2 zeros around each: (n,) float32; samples of each (clips,).
+        """Filtered, normalised clips in a row, n_fft // 2 zeros around each (n,); samples of each (clips,).
 
         Band-pass first, then peak-normalise, so that every spectrum belongs to a signal of magnitude 1.
         """
@@ -106,13 +106,13 @@ class MfccExtractor:
         """(frames, n_fft) float32, overwritten -> power spectrum (frames, 1 + n_fft // 2) float32."""
         frames *= self._window
         spectrum = self._rfft(frames, overwrite_x=True)  # complex64
-        power = spectrum.real**2
+        power: np.ndarray = spectrum.real**2
         power += spectrum.imag**2
         return power
 
 
 def _padded_hann_window(settings: FeatureSettings) -> np.ndarray:
-    """Periodic Hann window of win_length, centred in n_fft by zeros as `librosa.util.pad_center` does: (n_fft,)."""
+    """Periodic Hann window of win_length, centred as `librosa.util.pad_center` does: (n_fft,) float32."""
     length = settings.n_fft if settings.win_length is None else settings.win_length
     # scipy.signal.get_window("hann", 1) is 1, where the formula gives 0.
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length) if length > 1 else np.ones(1)
@@ -121,7 +121,7 @@ def _padded_hann_window(settings: FeatureSettings) -> np.ndarray:
 
 
 def _mel_bank(settings: FeatureSettings):  # type: ignore[no-untyped-def]  # scipy.sparse has no type hints
-    """Slaney's triangles, each bin in at most two of them: (n_mels, 1 + n_fft // 2) float32, sparse by rows."""
+    """Slaney's triangles, a bin in at most two of them: (n_mels, 1 + n_fft // 2) float32, sparse by rows."""
     from librosa.filters import mel
     from scipy.sparse import csr_array
 
@@ -138,8 +138,8 @@ def _mel_bank(settings: FeatureSettings):  # type: ignore[no-untyped-def]  # sci
 def _band_pass(settings: FeatureSettings) -> Callable[[np.ndarray], np.ndarray] | None:
     """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
-    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the price of
-    a phase shift that the power spectrum hardly sees. Filtering forward and back would need the whole clip.
+    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the
+    price of a phase shift that power hardly shows. Filtering forward and back would need the whole clip.
     """
     if settings.band_pass_hz is None:
         return None
@@ -158,7 +158,7 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
 
 
 def _padded_concatenation(waveforms: Sequence[np.ndarray], padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours share the zeros between them: librosa's centred frames reach n_fft // 2 over a clip's ends, no further."""
+    """Neighbours share the zeros between them: a centred frame reaches n_fft // 2 over its clip's ends."""
     silence = np.zeros(padding, np.float32)
     pieces = [silence]
     for waveform in waveforms:
@@ -176,7 +176,7 @@ def _normalise_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
 
 
 def _frame_starts(clip_samples: np.ndarray, settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the padded concatenation each frame starts (frames of all clips,), and the frames of each clip (clips,)."""
+    """Where in the padded concatenation each frame starts (frames,), and the frames of each clip (clips,)."""
     padding = settings.n_fft // 2
     frames = 1 + (clip_samples + 2 * padding - settings.n_fft) // settings.hop_length
     spans = clip_samples + padding
@@ -187,10 +187,11 @@ def _frame_starts(clip_samples: np.ndarray, settings: FeatureSettings) -> tuple[
 def _position_in_clip(frames: np.ndarray) -> np.ndarray:
     """[2, 3] -> [0, 1, 0, 1, 2]"""
     first_of_clip = np.cumsum(frames) - frames
-    return np.arange(frames.sum()) - np.repeat(first_of_clip, frames)
+    position: np.ndarray = np.arange(frames.sum()) - np.repeat(first_of_clip, frames)
+    return position
 
 
 def _limit_dynamic_range(log_mel_db: np.ndarray, frames: np.ndarray, top_db: float) -> None:
-    """Raise everything more than top_db below its own clip's maximum, in place. log_mel_db: (n_mels, frames of all clips)"""
+    """Raise what lies more than top_db below its own clip's maximum, in place: (n_mels, frames)."""
     clip_maximum_db = np.maximum.reduceat(log_mel_db.max(axis=0), np.cumsum(frames) - frames)
     np.maximum(log_mel_db, np.repeat(clip_maximum_db - np.float32(top_db), frames), out=log_mel_db)

@@ -9,8 +9,8 @@ import numpy as np
 
 from fsdd_lightning.data.mfcc import Mfcc
 
-# Of a coefficient that (almost) never changes. MFCC deviate by about 5 and more, so this never touches real speech,
-# and a value that does appear there stays below 1000 x its distance from the mean.
+# For a coefficient that (almost) never changes. Those of real speech deviate by 5 and more, so it never meets
+# them; where it does apply, a standardised value is at most 1000 x the distance from the mean.
 SMALLEST_STD = 1e-3
 
 
@@ -23,7 +23,7 @@ class FeatureStatistics:
 
     @classmethod
     def from_clips(cls, mfcc: Mfcc, indices: Sequence[int] | np.ndarray) -> FeatureStatistics:
-        """Over the valid frames of the clips at `indices` (the training part), summed in float64; std divides by n."""
+        """Over the valid frames of the clips at `indices` (the training part), in float64; std is over n."""
         if not len(indices):
             raise ValueError("statistics need at least one clip")
         chosen = np.asarray(indices, np.int64)
@@ -40,7 +40,8 @@ class FeatureStatistics:
 
     def standardize_clip(self, frames: np.ndarray) -> np.ndarray:
         """(frames, n_mfcc) float32 -> the same shape: the values that `standardize` gives, bit for bit."""
-        return (frames - self.mean) / self.std
+        standardized: np.ndarray = (frames - self.mean) / self.std
+        return standardized
 
 
 def _valid(lengths: np.ndarray, max_frames: int) -> np.ndarray:

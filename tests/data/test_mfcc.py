@@ -1,0 +1,233 @@
+"""The extractor against librosa itself, on noise, tones, silence and the real recordings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import butter, sosfilt
+
+from fsdd_lightning.data import mfcc as mfcc_module
+from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.settings import FeatureSettings
+
+PACKAGE = Path(mfcc_module.__file__).parents[1]
+TOLERANCE = 1e-3  # absolute; coefficients reach some hundreds
+
+
+def features(**changes: Any) -> FeatureSettings:
+    values: dict[str, Any] = {
+        "sample_rate_hz": 8000,
+        "n_mfcc": 13,
+        "n_mels": 40,
+        "n_fft": 400,
+        "win_length": None,
+        "hop_length": 160,
+        "f_min_hz": 0.0,
+        "f_max_hz": None,
+        "top_db": 80.0,
+        "max_frames": 200,
+        "peak_normalize": True,
+        "band_pass_hz": None,
+    }
+    return FeatureSettings(**(values | changes))
+
+
+def librosa_mfcc(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """(frames, n_mfcc) float32. librosa.feature.mfcc itself does not pass top_db on: hence two calls."""
+    mel = librosa.feature.melspectrogram(
+        y=waveform,
+        sr=settings.sample_rate_hz,
+        n_mels=settings.n_mels,
+        n_fft=settings.n_fft,
+        win_length=settings.win_length,
+        hop_length=settings.hop_length,
+        fmin=settings.f_min_hz,
+        fmax=settings.f_max_hz,
+    )
+    return librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=settings.top_db), n_mfcc=settings.n_mfcc).T
+
+
+def speech_like(samples: int, seed: int) -> np.ndarray:
+    """A gliding harmonic tone over faint noise that swells, fades, ends in digital silence: (samples,)."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / 8000
+    pitch_hz = rng.uniform(90, 200) * (1 + 0.3 * time)
+    tone = sum(np.sin(2 * np.pi * k * np.cumsum(pitch_hz) / 8000) / k for k in range(1, 12))
+    swell = np.sin(np.pi * np.arange(samples) / samples) ** 2
+    waveform = 0.1 * tone * swell + 1e-4 * rng.standard_normal(samples)
+    waveform[-samples // 5 :] = 0.0
+    return waveform.astype(np.float32)
+
+
+def normalised(waveform: np.ndarray) -> np.ndarray:
+    return waveform / np.abs(waveform).max()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"win_length": 240},
+        {"win_length": 321},
+        {"n_fft": 512, "win_length": 400},
+        {"n_fft": 255},
+        {"top_db": 40.0},
+        {"top_db": None},
+        {"hop_length": 80},
+        {"hop_length": 400},
+        {"hop_length": 133},
+        {"n_mfcc": 20},
+        {"n_mfcc": 24, "n_mels": 24},
+        {"f_min_hz": 200.0, "f_max_hz": 3500.0},
+        {"sample_rate_hz": 16000},
+    ],
+    ids=str,
+)
+def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
+    settings = features(**changes)
+    extractor = MfccExtractor(settings)
+    for samples in (1, 160, 399, 400, 401, 2000, 7999):
+        waveform = speech_like(samples, seed=samples)
+        waveform[0] = 0.05  # even a single sample has a peak
+        with np.errstate(all="raise"):
+            ours = extractor.clip(waveform)
+        if samples < settings.n_fft:
+            with pytest.warns(UserWarning, match="is too large for input signal"):
+                theirs = librosa_mfcc(normalised(waveform), settings)
+        else:
+            theirs = librosa_mfcc(normalised(waveform), settings)
+        assert ours.dtype == np.float32
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+
+
+def test_reference_is_librosas_one_call_where_that_can_say_it() -> None:
+    waveform = normalised(speech_like(5000, seed=3))
+    one_call = librosa.feature.mfcc(
+        y=waveform, sr=8000, n_mfcc=13, n_mels=40, n_fft=400, hop_length=160, win_length=240
+    )
+    np.testing.assert_array_equal(one_call.T, librosa_mfcc(waveform, features(win_length=240)))
+
+
+@pytest.mark.fsdd
+@pytest.mark.parametrize(
+    ("changes", "every"),
+    [({}, 1), ({"top_db": None, "hop_length": 80, "n_mfcc": 20}, 10)],
+    ids=["all", "tenth"],
+)
+def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any], every: int) -> None:
+    paths = sorted((fsdd_root / "recordings").glob("*.wav"))[::every]
+    waveforms = [soundfile.read(path, dtype="float32")[0] for path in paths]
+    settings = features(max_frames=250, **changes)
+    mfcc = MfccExtractor(settings)(waveforms)
+    assert mfcc.trimmed == 0
+    for index, waveform in enumerate(waveforms):
+        theirs = librosa_mfcc(normalised(waveform), settings)
+        assert mfcc.lengths[index] == len(theirs), paths[index].name
+        difference = np.abs(mfcc.values[index, : len(theirs)] - theirs).max()
+        assert difference < TOLERANCE, paths[index].name
+
+
+def test_batch_equals_single_clips_bit_for_bit_whatever_their_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mfcc_module, "_CLIPS_PER_BLOCK", 4)
+    monkeypatch.setattr(mfcc_module, "_FRAMES_PER_FFT", 7)
+    # Reversed: the sound reaches up to the neighbour, which is half as loud.
+    waveforms = [speech_like(300 + 517 * k, seed=k)[::-1] * 0.5**k for k in range(11)]
+    waveforms += [np.ascontiguousarray(waveform[::-1]) for waveform in waveforms]
+    settings = features(max_frames=25)
+    extractor = MfccExtractor(settings)
+    mfcc = extractor(waveforms)
+    monkeypatch.undo()
+    for values, length, waveform in zip(mfcc.values, mfcc.lengths, waveforms, strict=True):
+        np.testing.assert_array_equal(values[:length], extractor.clip(waveform))
+        np.testing.assert_array_equal(values[length:], 0.0)
+
+
+def test_clips_above_max_frames_are_trimmed_and_counted() -> None:
+    samples = [9 * 160 - 1, 9 * 160, 10 * 160, 8000]  # 9, 10, 11 and 51 frames
+    waveforms = [speech_like(count, seed=count) for count in samples]
+    mfcc = MfccExtractor(features(max_frames=10))(waveforms)
+    assert mfcc.lengths.tolist() == [9, 10, 10, 10]
+    assert mfcc.lengths.dtype == np.int64
+    assert mfcc.trimmed == 2
+    assert mfcc.values.shape == (4, 10, 13)
+    assert mfcc.values.dtype == np.float32
+    assert MfccExtractor(features(max_frames=10)).clip(waveforms[3]).shape == (10, 13)
+
+
+def test_dynamic_range_is_relative_to_the_whole_clip_not_to_the_frames_kept() -> None:
+    quiet_then_loud = np.concatenate([speech_like(1600, seed=1) * 1e-3, speech_like(3200, seed=2)])
+    settings = features(max_frames=5, top_db=30.0)
+    theirs = librosa_mfcc(normalised(quiet_then_loud), settings)[:5]
+    np.testing.assert_allclose(MfccExtractor(settings).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
+
+
+def test_peak_is_of_either_sign_and_normalisation_can_be_off() -> None:
+    waveform = speech_like(3000, seed=5)
+    waveform[1000] = -0.9  # the peak is negative
+    loud = MfccExtractor(features()).clip(waveform)
+    np.testing.assert_allclose(
+        loud, librosa_mfcc(waveform / np.float32(0.9), features()), rtol=0, atol=TOLERANCE
+    )
+    np.testing.assert_allclose(MfccExtractor(features()).clip(waveform / 16), loud, rtol=0, atol=TOLERANCE)
+    raw = MfccExtractor(features(peak_normalize=False)).clip(waveform / 16)
+    np.testing.assert_allclose(raw, librosa_mfcc(waveform / 16, features()), rtol=0, atol=TOLERANCE)
+    assert np.abs(raw - loud).max() > 10.0
+
+
+def test_band_pass_is_a_causal_butterworth_before_normalisation() -> None:
+    waveform = speech_like(4000, seed=6)
+    sections = butter(4, (300.0, 3000.0), btype="bandpass", fs=8000, output="sos")
+    filtered = sosfilt(sections, waveform).astype(np.float32)
+    ours = MfccExtractor(features(band_pass_hz=(300.0, 3000.0))).clip(waveform)
+    np.testing.assert_allclose(ours, librosa_mfcc(normalised(filtered), features()), rtol=0, atol=TOLERANCE)
+
+
+def test_silence_gives_finite_features_and_no_warning() -> None:
+    with np.errstate(all="raise"):
+        mfcc = MfccExtractor(features())([np.zeros(1000, np.float32), speech_like(1000, seed=1)])
+    expected = np.zeros(13)
+    expected[0] = -100.0 * np.sqrt(40)  # the orthonormal DCT of 40 bands at 10 log10(amin)
+    np.testing.assert_allclose(mfcc.values[0, :7], np.tile(expected, (7, 1)), rtol=0, atol=TOLERANCE)
+
+
+def test_input_is_not_changed() -> None:
+    waveform = speech_like(2000, seed=9)
+    before = waveform.copy()
+    MfccExtractor(features(band_pass_hz=(300.0, 3000.0)))([waveform])
+    MfccExtractor(features())([waveform])
+    np.testing.assert_array_equal(waveform, before)
+
+
+@pytest.mark.parametrize("waveform", [np.zeros(0), np.zeros((100, 2))], ids=["empty", "stereo"])
+def test_what_is_no_waveform_is_refused(waveform: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"must have the shape \(samples,\)"):
+        MfccExtractor(features())([waveform])
+
+
+def test_no_clips_give_an_empty_batch() -> None:
+    mfcc = MfccExtractor(features(max_frames=7))([])
+    assert mfcc.values.shape == (0, 7, 13)
+    assert mfcc.lengths.shape == (0,)
+    assert mfcc.trimmed == 0
+
+
+def test_importing_the_module_imports_neither_librosa_nor_scipy() -> None:
+    """`--help` and a warm cache must not wait for them."""
+    code = (
+        "import sys, fsdd_lightning.data.feature_cache, fsdd_lightning.data.standardization\n"
+        "print({name.split('.')[0] for name in sys.modules} & {'librosa', 'scipy', 'numba', 'torch'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    assert done.stdout.strip() == "set()"

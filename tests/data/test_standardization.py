@@ -1,0 +1,84 @@
+"""Mean and deviation of the training clips' valid frames, and features standardised by them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fsdd_lightning.data.mfcc import Mfcc
+from fsdd_lightning.data.standardization import SMALLEST_STD, FeatureStatistics
+
+
+@pytest.fixture
+def mfcc() -> Mfcc:
+    """5 clips of 1..6 frames with rubbish where there is no frame: nothing may read it."""
+    rng = np.random.default_rng(0)
+    values = rng.normal([-300.0, 20.0, 5.0], [80.0, 30.0, 1.0], size=(5, 6, 3)).astype(np.float32)
+    lengths = np.array([6, 1, 4, 3, 5], np.int64)
+    values[np.arange(6) >= lengths[:, None]] = 1e6
+    return Mfcc(values, lengths, trimmed=0)
+
+
+def test_statistics_are_of_the_chosen_clips_valid_frames(mfcc: Mfcc) -> None:
+    statistics = FeatureStatistics.from_clips(mfcc, [3, 0])
+    frames = np.concatenate([mfcc.values[3, :3], mfcc.values[0, :6]]).astype(np.float64)
+    np.testing.assert_array_equal(statistics.mean, frames.mean(axis=0).astype(np.float32))
+    np.testing.assert_array_equal(statistics.std, frames.std(axis=0).astype(np.float32))
+    assert statistics.mean.dtype == statistics.std.dtype == np.float32
+
+
+def test_other_clips_do_not_touch_the_statistics(mfcc: Mfcc) -> None:
+    changed = mfcc.values.copy()
+    changed[[1, 4]] += 100.0
+    ours = FeatureStatistics.from_clips(mfcc, np.array([0, 2, 3]))
+    theirs = FeatureStatistics.from_clips(dataclasses.replace(mfcc, values=changed), np.array([0, 2, 3]))
+    np.testing.assert_array_equal(ours.mean, theirs.mean)
+    np.testing.assert_array_equal(ours.std, theirs.std)
+
+
+def test_sums_are_float64() -> None:
+    """In float32 the mean of 2**20 values of 1000.1 is off by far more than one rounding."""
+    values = np.full((1024, 1024, 1), 1000.1, np.float32)
+    values[::2] += 0.5
+    statistics = FeatureStatistics.from_clips(Mfcc(values, np.full(1024, 1024, np.int64), 0), range(1024))
+    exact = values.astype(np.float64)
+    assert statistics.mean[0] == np.float32(exact.mean())
+    assert statistics.std[0] == np.float32(exact.std())
+
+
+def test_standardised_training_frames_have_mean_0_and_deviation_1_and_padding_stays_0(mfcc: Mfcc) -> None:
+    standardized = FeatureStatistics.from_clips(mfcc, range(5)).standardize(mfcc)
+    valid = np.arange(6) < mfcc.lengths[:, None]
+    assert standardized.dtype == np.float32
+    assert standardized.shape == mfcc.values.shape
+    np.testing.assert_array_equal(standardized[~valid], 0.0)
+    np.testing.assert_allclose(standardized[valid].mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(standardized[valid].std(axis=0), 1.0, atol=1e-5)
+
+
+def test_arithmetic_is_float32_subtract_then_divide(mfcc: Mfcc) -> None:
+    """What a device computes: not a multiplication by 1 / std, which rounds differently."""
+    statistics = FeatureStatistics.from_clips(mfcc, [0, 2])
+    expected = np.divide(np.subtract(mfcc.values[2, :4], statistics.mean), statistics.std, dtype=np.float32)
+    np.testing.assert_array_equal(statistics.standardize(mfcc)[2, :4], expected)
+    one_clip = statistics.standardize_clip(mfcc.values[2, :4])
+    np.testing.assert_array_equal(one_clip, expected)
+    assert one_clip.dtype == np.float32
+
+
+def test_a_constant_coefficient_is_divided_by_the_floor_not_by_zero() -> None:
+    values = np.full((2, 3, 2), 7.0, np.float32)
+    values[1, 2, 1] = 8.0
+    mfcc = Mfcc(values, np.array([3, 3], np.int64), trimmed=0)
+    statistics = FeatureStatistics.from_clips(mfcc, [0])
+    np.testing.assert_array_equal(statistics.std, np.float32([SMALLEST_STD, SMALLEST_STD]))
+    standardized = statistics.standardize(mfcc)
+    assert standardized[0].tolist() == np.zeros((3, 2)).tolist()
+    assert standardized[1, 2, 1] == np.float32(1.0) / np.float32(SMALLEST_STD)
+
+
+def test_no_clips_have_no_statistics(mfcc: Mfcc) -> None:
+    with pytest.raises(ValueError, match="at least one clip"):
+        FeatureStatistics.from_clips(mfcc, [])
