@@ -29,7 +29,10 @@ class SyntheticSettings:
 
     def __post_init__(self) -> None:
         _require(self.speakers >= 2, f"speakers must be at least 2, not {self.speakers}")
-        _require(self.takes >= 6, f"takes must be at least 6 (takes 0-4 are the official test set), not {self.takes}")
+        _require(
+            self.takes >= 6,
+            f"takes must be at least 6 (takes 0-4 are the official test set), not {self.takes}",
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -64,8 +67,11 @@ class SplitSettings:
             value = getattr(self, key)
             _require(0.0 < value < 1.0, f"{key} must lie between 0 and 1, not {value}")
         _require(self.test_takes >= 1, f"test_takes must be at least 1, not {self.test_takes}")
-        _require(self.validation_speakers >= 1, f"validation_speakers must be at least 1, not {self.validation_speakers}")
-        _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
+        speakers = self.validation_speakers
+        _require(speakers >= 1, f"validation_speakers must be at least 1, not {speakers}")
+        _require(
+            self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER"
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -101,7 +107,9 @@ class FeatureSettings:
             0.0 <= self.f_min_hz < f_max_hz <= nyquist_hz,
             f"need 0 <= f_min_hz < f_max_hz <= {nyquist_hz:g}, not {self.f_min_hz:g}..{f_max_hz:g}",
         )
-        _require(self.top_db is None or self.top_db > 0, f"top_db must be positive or null, not {self.top_db}")
+        _require(
+            self.top_db is None or self.top_db > 0, f"top_db must be positive or null, not {self.top_db}"
+        )
         if self.band_pass_hz is not None:
             low_hz, high_hz = self.band_pass_hz
             _require(
@@ -160,7 +168,10 @@ class TrainerSettings:
             _require(getattr(self, key) >= 1, f"{key} must be at least 1, not {getattr(self, key)}")
         _require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
         _require(self.weight_decay >= 0, f"weight_decay must not be negative, but is {self.weight_decay}")
-        _require(0.0 <= self.label_smoothing < 1.0, f"label_smoothing must lie in [0, 1), not {self.label_smoothing}")
+        _require(
+            0.0 <= self.label_smoothing < 1.0,
+            f"label_smoothing must lie in [0, 1), not {self.label_smoothing}",
+        )
         _require(self.gradient_clip > 0, f"gradient_clip must be positive, not {self.gradient_clip}")
 
 
@@ -174,7 +185,8 @@ class CallbackSettings:
 
     def __post_init__(self) -> None:
         patience = self.early_stopping_patience
-        _require(patience is None or patience >= 1, f"early_stopping_patience must be at least 1 or null, not {patience}")
+        wrong = f"early_stopping_patience must be at least 1 or null, not {patience}"
+        _require(patience is None or patience >= 1, wrong)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -64,7 +64,10 @@ def log_confusions(logger: TensorBoardLogger, record: RunRecord) -> None:
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
-    """Wrongly recognised test clips as audio, titled with file, truth and prediction; `predictions` follow the split."""
+    """Wrongly recognised test clips as audio, with truth and prediction in the title.
+
+    predictions: int (test clips,), in the order of the split.
+    """
     wrong = np.flatnonzero(predictions != data.labels[data.split.test])[:most]
     for at in wrong:
         position = int(data.split.test[at])

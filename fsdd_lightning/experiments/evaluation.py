@@ -22,7 +22,7 @@ class Evaluation:
 
     def predictions(self, view: str) -> np.ndarray:
         """Recognised classes, int64 (clips,); the lowest index wins a tie."""
-        return np.argmax(self.logits[view], axis=1)
+        return np.asarray(np.argmax(self.logits[view], axis=1))
 
     def write_to(self, record: RunRecord) -> None:
         """Fill the record's `views`."""

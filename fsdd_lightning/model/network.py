@@ -26,7 +26,8 @@ class LSTMClassifier(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features float32 (B, T, C), lengths int64 (B,) in 1..T -> logits float32 (B, classes)."""
         hidden, _ = self.lstm(features)  # (B, T, H)
-        return self.output(self.dropout(last_valid(hidden, lengths)))
+        logits: Tensor = self.output(self.dropout(last_valid(hidden, lengths)))
+        return logits
 
 
 def last_valid(hidden: Tensor, lengths: Tensor) -> Tensor:
