@@ -1,24 +1,42 @@
-"""What a device has to store, line by line, for any shape."""
+"""What a device has to store, line by line, for any shape and weight code.
+
+Flash of an integer network: the arrays of its archive, byte for byte, and the constants of the C file. Code
+is not in the bill.
+
+RAM of an integer network: the state that a caller of the C runtime hands to it, all int16, so that no
+compiler pads it. Each layer keeps its vector [input, hidden] and its cells. The four gates of a unit are
+computed together and its cell is updated in place, but every unit reads the whole old hidden state, so the
+new one waits in a scratch of one hidden size, shared by all layers. Logits belong to the caller and
+temporaries to the stack.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
+from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS
+from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
 from fsdd_lightning.memory.shape import NetworkShape
 
+Memory = Literal["flash", "ram"]
+
+FLOAT32 = "float32"  # how a network without weight code is called
 FLOAT32_BYTES = 4
+INT32_BYTES = 4
+INT16_BYTES = 2
+OUTPUT_LAYER = "output layer"
 
 
 @dataclass(frozen=True)
 class BillLine:
-    """One thing that is stored: `count` values in `bytes` bytes of `memory` ("flash" or "ram")."""
+    """`count` values stored in `bytes` bytes; `name` is the part of the network that they belong to."""
 
     name: str
     detail: str
     count: int
     bytes: int
-    memory: str
+    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -26,10 +44,11 @@ class MemoryBill:
     """All lines; the totals are their sums."""
 
     shape: NetworkShape
+    code_name: str | None  # of the weights; None: float32
     frames: int
     lines: tuple[BillLine, ...]
 
-    def total(self, memory: str) -> int:
+    def total(self, memory: Memory) -> int:
         """Bytes of "flash" or "ram"."""
         return sum(line.bytes for line in self.lines if line.memory == memory)
 
@@ -44,6 +63,17 @@ class MemoryBill:
         return self.total("ram")
 
     @property
+    def layer_flash_bytes(self) -> dict[str, int]:
+        """What each layer alone needs, from the input up: each LSTM layer and the output layer.
+
+        A layer's own are its weights, biases, multipliers and shift; activation tables and the mean and std
+        of features serve the whole network and are in no layer.
+        """
+        names = [*(lstm_layer_name(layer) for layer in range(self.shape.layers)), OUTPUT_LAYER]
+        flash = [line for line in self.lines if line.memory == "flash"]
+        return {name: sum(line.bytes for line in flash if line.name == name) for name in names}
+
+    @property
     def macs_per_clip(self) -> int:
         """Multiply-accumulates of weights for a clip of the longest length."""
         return self.shape.macs_per_clip(self.frames)
@@ -53,24 +83,120 @@ class MemoryBill:
         return {
             "parameters": self.shape.parameters,
             "flash_bytes": self.flash_bytes,
+            "largest_layer_flash_bytes": max(self.layer_flash_bytes.values()),
             "ram_bytes": self.ram_bytes,
             "macs_per_clip": self.macs_per_clip,
             "lines": [asdict(line) for line in self.lines],
         }
 
 
+def memory_bill(shape: NetworkShape, code_name: str | None, frames: int) -> MemoryBill:
+    """The bill for weights of this code (None: float32) and clips of at most `frames` frames.
+
+    Raises:
+        ValueError: no weight code has this name; the message lists those that exist.
+    """
+    if code_name is None:
+        return float32_bill(shape, frames)
+    return integer_bill(shape, weight_code(code_name), frames)
+
+
+def lstm_layer_name(layer: int) -> str:
+    """Name of LSTM layer `layer`, counted from 0, in bills and messages, where layers count from 1."""
+    return f"lstm layer {layer + 1}"
+
+
 def float32_bill(shape: NetworkShape, frames: int) -> MemoryBill:
-    """Four bytes for each of PyTorch's parameters; RAM for hidden and cell states, the input and the gates."""
+    """Four bytes for each of PyTorch's parameters; RAM for hidden and cell states, input and gates."""
     lines = []
     for layer in range(shape.layers):
         detail = f"4x{shape.hidden_size} x ({shape.layer_inputs(layer)} + {shape.hidden_size}) + 2 biases"
-        lines.append(_float_line(f"lstm layer {layer + 1}", detail, shape.layer_parameters(layer), "flash"))
+        lines.append(_float_line(lstm_layer_name(layer), detail, shape.layer_parameters(layer), "flash"))
     detail = f"{shape.classes} x {shape.hidden_size} + bias"
-    lines.append(_float_line("output layer", detail, shape.output_parameters, "flash"))
+    lines.append(_float_line(OUTPUT_LAYER, detail, shape.output_parameters, "flash"))
     lines.append(_float_line("state", "hidden and cell", 2 * shape.layers * shape.hidden_size, "ram"))
     lines.append(_float_line("scratch", "input, gates", shape.inputs + 4 * shape.hidden_size, "ram"))
-    return MemoryBill(shape, frames, tuple(lines))
+    return MemoryBill(shape, None, frames, tuple(lines))
 
 
-def _float_line(name: str, detail: str, count: int, memory: str) -> BillLine:
+def torch_int8_bill(shape: NetworkShape, frames: int) -> MemoryBill:
+    """What PyTorch's own int8 (baselines/) stores at least: int8 weights, float32 biases, a scale and zero point each.
+
+    Counted before anything is converted, so that a budget can be checked; the record of a run has the bytes that the
+    converted network really holds. RAM is that of the float network: its state stays float32.
+    """
+    lines = []
+    for layer in range(shape.layers):
+        rows = 4 * shape.hidden_size
+        weights = rows * (shape.layer_inputs(layer) + shape.hidden_size)
+        lines += _torch_int8_lines(lstm_layer_name(layer), weights, 2 * rows, matrices=2)
+    lines += _torch_int8_lines(OUTPUT_LAYER, shape.classes * shape.hidden_size, shape.classes, matrices=1)
+    ram = [line for line in float32_bill(shape, frames).lines if line.memory == "ram"]
+    return MemoryBill(shape, None, frames, (*lines, *ram))
+
+
+def _torch_int8_lines(name: str, weights: int, biases: int, matrices: int) -> list[BillLine]:
+    return [
+        BillLine(name, "weights, int8 (torch.ao)", weights, weights, "flash"),
+        _float_line(name, "biases, float32", biases, "flash"),
+        BillLine(name, "scale (8 bytes) and zero point (8)", 2 * matrices, 16 * matrices, "flash"),
+    ]
+
+
+def _float_line(name: str, detail: str, count: int, memory: Memory) -> BillLine:
     return BillLine(name, detail, count, FLOAT32_BYTES * count, memory)
+
+
+def integer_bill(shape: NetworkShape, code: WeightCode, frames: int) -> MemoryBill:
+    """The integer network's arrays in storage order (`arithmetic/device_arrays.py`), then its state."""
+    lines = [line for layer in range(shape.layers) for line in _lstm_layer_flash(shape, layer, code)]
+    lines += _output_flash(shape, code)
+    lines += _shared_flash(shape)
+    lines += [line for layer in range(shape.layers) for line in _lstm_layer_ram(shape, layer)]
+    lines.append(_int16_ram("scratch", "new hidden", shape.hidden_size))
+    return MemoryBill(shape, code.name, frames, tuple(lines))
+
+
+def _lstm_layer_flash(shape: NetworkShape, layer: int, code: WeightCode) -> list[BillLine]:
+    name, rows = lstm_layer_name(layer), 4 * shape.hidden_size
+    return [
+        _weights_flash(name, rows, shape.layer_inputs(layer) + shape.hidden_size, code),
+        BillLine(name, "biases, int32", rows, INT32_BYTES * rows, "flash"),
+        BillLine(name, "row multipliers, int32", rows, INT32_BYTES * rows, "flash"),
+        BillLine(name, "shift, uint8", 1, 1, "flash"),
+    ]
+
+
+def _output_flash(shape: NetworkShape, code: WeightCode) -> list[BillLine]:
+    """Logits are not rescaled: no multipliers."""
+    return [
+        _weights_flash(OUTPUT_LAYER, shape.classes, shape.hidden_size, code),
+        BillLine(OUTPUT_LAYER, "biases, int32", shape.classes, INT32_BYTES * shape.classes, "flash"),
+    ]
+
+
+def _weights_flash(name: str, rows: int, columns: int, code: WeightCode) -> BillLine:
+    """Each row is padded to whole bytes, so that 37 columns of 4 bits take 19 bytes."""
+    row_bytes = code.row_bytes(columns)
+    detail = f"weights, {code.name}: {rows} rows of {columns}, {row_bytes} bytes a row"
+    return BillLine(name, detail, rows * columns, rows * row_bytes, "flash")
+
+
+def _shared_flash(shape: NetworkShape) -> list[BillLine]:
+    entries = TABLE_INTERVALS + 1
+    table_bytes, feature_bytes = INT16_BYTES * entries, FLOAT32_BYTES * shape.inputs
+    return [
+        BillLine("activation tables", "sigmoid, int16", entries, table_bytes, "flash"),
+        BillLine("activation tables", "tanh, int16", entries, table_bytes, "flash"),
+        BillLine("features", "mean, float32", shape.inputs, feature_bytes, "flash"),
+        BillLine("features", "std, float32", shape.inputs, feature_bytes, "flash"),
+    ]
+
+
+def _lstm_layer_ram(shape: NetworkShape, layer: int) -> list[BillLine]:
+    name, width = lstm_layer_name(layer), shape.layer_inputs(layer) + shape.hidden_size
+    return [_int16_ram(name, "input and hidden", width), _int16_ram(name, "cells", shape.hidden_size)]
+
+
+def _int16_ram(name: str, detail: str, count: int) -> BillLine:
+    return BillLine(name, f"{detail}, int16", count, INT16_BYTES * count, "ram")

@@ -1,0 +1,152 @@
+"""The bill against numbers worked out by hand, against the arrays that are stored, and against itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.memory.bill import BillLine, MemoryBill, float32_bill, memory_bill
+from fsdd_lightning.memory.shape import NetworkShape
+
+CODE_NAMES = [None, *sorted(WEIGHT_CODES)]
+SMALL = NetworkShape(inputs=13, hidden_size=24, layers=2, classes=10)
+LARGE = replace(SMALL, hidden_size=128)
+FRAMES = 36
+
+SHAPES = st.builds(
+    NetworkShape,
+    inputs=st.integers(1, 40),
+    hidden_size=st.integers(1, 150),
+    layers=st.integers(1, 4),
+    classes=st.integers(1, 12),
+)
+
+# Flash of 2x24: layer 1 has 96 rows of 37 weights, layer 2 96 rows of 48, the output layer 10 rows of 24.
+ROWS = 96 * (4 + 4)  # a layer's biases and multipliers
+SHARED = 2 * 257 * 2 + 2 * 13 * 4  # tables, mean and std
+FLASH_2X24 = {
+    "int8": (96 * 37 + ROWS + 1, 96 * 48 + ROWS + 1, 240 + 40, 11_110),
+    "int8_pot_scale": (96 * 37 + ROWS + 1, 96 * 48 + ROWS + 1, 240 + 40, 11_110),
+    "int4": (96 * 19 + ROWS + 1, 96 * 24 + ROWS + 1, 120 + 40, 6_958),
+    "pot": (96 * 19 + ROWS + 1, 96 * 24 + ROWS + 1, 120 + 40, 6_958),
+    "ternary": (96 * 10 + ROWS + 1, 96 * 12 + ROWS + 1, 60 + 40, 4_882),
+}
+
+
+def bytes_by_detail(bill: MemoryBill, name: str, memory: str) -> dict[str, int]:
+    return {line.detail: line.bytes for line in bill.lines if line.name == name and line.memory == memory}
+
+
+@pytest.mark.parametrize(("shape", "kilobytes"), [(LARGE, 807.04), (SMALL, 34.35)])
+def test_float32_kilobytes_of_the_known_networks(shape: NetworkShape, kilobytes: float) -> None:
+    flash_bytes = memory_bill(shape, None, FRAMES).flash_bytes
+    assert flash_bytes == 4 * shape.parameters
+    assert round(flash_bytes / 1024, 2) == kilobytes
+
+
+@given(SHAPES)
+def test_float32_flash_is_four_bytes_a_parameter_and_nothing_else(shape: NetworkShape) -> None:
+    bill = memory_bill(shape, None, FRAMES)
+    assert bill.flash_bytes == 4 * shape.parameters == sum(bill.layer_flash_bytes.values())
+    assert bill == float32_bill(shape, FRAMES)
+
+
+@pytest.mark.parametrize("code_name", FLASH_2X24)
+def test_flash_of_2x24_by_hand(code_name: str) -> None:
+    layer_1, layer_2, output, total = FLASH_2X24[code_name]
+    bill = memory_bill(SMALL, code_name, FRAMES)
+    assert bill.layer_flash_bytes == {
+        "lstm layer 1": layer_1,
+        "lstm layer 2": layer_2,
+        "output layer": output,
+    }
+    assert bill.flash_bytes == layer_1 + layer_2 + output + SHARED == total
+
+
+def test_every_code_has_a_total_worked_out_by_hand() -> None:
+    assert set(FLASH_2X24) == set(WEIGHT_CODES)
+
+
+def test_rows_are_padded_to_whole_bytes_one_by_one() -> None:
+    weights, *_ = memory_bill(SMALL, "int4", FRAMES).lines
+    detail = "weights, int4: 96 rows of 37, 19 bytes a row"
+    assert weights == BillLine("lstm layer 1", detail, 96 * 37, 96 * 19, "flash")
+
+
+def test_ram_of_2x24_by_hand() -> None:
+    bill = memory_bill(SMALL, "int8", FRAMES)
+    inputs_cells_1 = {"input and hidden, int16": 74, "cells, int16": 48}
+    inputs_cells_2 = {"input and hidden, int16": 96, "cells, int16": 48}
+    assert bytes_by_detail(bill, "lstm layer 1", "ram") == inputs_cells_1
+    assert bytes_by_detail(bill, "lstm layer 2", "ram") == inputs_cells_2
+    assert bytes_by_detail(bill, "scratch", "ram") == {"new hidden, int16": 48}
+    assert bill.ram_bytes == 266 + 48 <= 320
+
+
+def test_float32_ram_of_2x24_by_hand() -> None:
+    bill = memory_bill(SMALL, None, FRAMES)
+    assert bytes_by_detail(bill, "state", "ram") == {"hidden and cell": 4 * (2 * 24 + 2 * 24)}
+    assert bytes_by_detail(bill, "scratch", "ram") == {"input, gates": 4 * (13 + 4 * 24)}
+
+
+@given(SHAPES, st.sampled_from(sorted(WEIGHT_CODES)))
+def test_integer_ram_is_int16_and_the_same_for_every_code(shape: NetworkShape, code_name: str) -> None:
+    h, upper = shape.hidden_size, shape.layers - 1
+    bill = memory_bill(shape, code_name, FRAMES)
+    assert bill.ram_bytes == 2 * ((shape.inputs + 2 * h) + upper * 3 * h + h)
+    assert all(line.bytes == 2 * line.count for line in bill.lines if line.memory == "ram")
+
+
+@given(SHAPES, st.sampled_from(CODE_NAMES))
+def test_totals_are_sums_of_lines_and_no_layer_holds_what_all_share(
+    shape: NetworkShape, code_name: str | None
+) -> None:
+    bill = memory_bill(shape, code_name, FRAMES)
+    assert {line.memory for line in bill.lines} == {"flash", "ram"}
+    assert bill.flash_bytes + bill.ram_bytes == sum(line.bytes for line in bill.lines)
+    shared = 0 if code_name is None else 2 * 257 * 2 + 2 * 4 * shape.inputs
+    assert bill.flash_bytes - sum(bill.layer_flash_bytes.values()) == shared
+    assert len(bill.layer_flash_bytes) == shape.layers + 1
+
+
+@given(SHAPES, st.sampled_from(CODE_NAMES), st.sampled_from(["inputs", "hidden_size", "layers", "classes"]))
+def test_no_number_of_a_bill_shrinks_as_the_shape_grows(
+    shape: NetworkShape, code_name: str | None, key: str
+) -> None:
+    small = memory_bill(shape, code_name, FRAMES)
+    large = memory_bill(replace(shape, **{key: getattr(shape, key) + 1}), code_name, FRAMES)
+    assert small.flash_bytes < large.flash_bytes
+    assert small.ram_bytes <= large.ram_bytes
+    assert small.macs_per_clip < large.macs_per_clip
+    assert max(small.layer_flash_bytes.values()) <= max(large.layer_flash_bytes.values())
+
+
+@pytest.mark.parametrize("code_name", CODE_NAMES)
+def test_the_hidden_size_grows_every_line_or_leaves_it(code_name: str | None) -> None:
+    bills = [memory_bill(replace(SMALL, hidden_size=h), code_name, FRAMES) for h in range(1, 130)]
+    for small, large in pairwise(bills):
+        assert all(a.bytes <= b.bytes for a, b in zip(small.lines, large.lines, strict=True))
+
+
+@pytest.mark.parametrize("code_name", CODE_NAMES)
+def test_the_record_is_plain_and_complete(code_name: str | None) -> None:
+    bill = memory_bill(SMALL, code_name, FRAMES)
+    record = bill.as_record()
+    assert json.loads(json.dumps(record)) == record
+    assert record["parameters"] == 8_794
+    assert record["flash_bytes"] == bill.flash_bytes
+    assert record["ram_bytes"] == bill.ram_bytes
+    assert record["macs_per_clip"] == 294_000
+    assert record["largest_layer_flash_bytes"] == bill.layer_flash_bytes["lstm layer 2"]
+    assert [BillLine(**line) for line in record["lines"]] == list(bill.lines)
+
+
+def test_an_unknown_code_is_named_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match=r"unknown weight code 'int5'; there are int4, int8,"):
+        memory_bill(SMALL, "int5", FRAMES)
