@@ -1,0 +1,1 @@
+"""The integer world: what a device computes, in numpy and integers. README.md is its specification."""

@@ -1,0 +1,175 @@
+"""The portable archive of one deployment: an `.npz` without pickle, with a version, a checksum and the same
+bytes for the same content.
+
+Its `.npy` members are exactly what the device stores, so their bytes are the flash of the memory bill; all
+else is in the member `metadata.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsdd_lightning.arithmetic.activation_tables import sigmoid_table, tanh_table
+from fsdd_lightning.arithmetic.device_arrays import (
+    Deployment,
+    array_specs,
+    device_arrays,
+    planned_arrays,
+    restore_model,
+)
+from fsdd_lightning.arithmetic.ranges import check_model
+from fsdd_lightning.arithmetic.weight_codes import weight_code
+
+FORMAT = "fsdd_lightning integer model"
+VERSION = 1
+METADATA = "metadata.json"
+EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class ArchiveError(ValueError):
+    """The file is not an intact archive of this format and version."""
+
+
+def save_archive(path: Path, deployment: Deployment) -> str:
+    """Writes the archive in one atomic step and returns its content's sha256; its folder must exist."""
+    check_model(deployment.model)
+    arrays = device_arrays(deployment)
+    metadata = _metadata(deployment)
+    metadata["sha256"] = digest = _digest(metadata, arrays)
+    members = {METADATA: (json.dumps(metadata, indent=1, sort_keys=True) + "\n").encode()}
+    members |= {f"{name}.npy": _npy_bytes(array) for name, array in arrays.items()}
+    _write_atomically(path, _zip_bytes(members))
+    return digest
+
+
+def load_archive(path: Path) -> Deployment:
+    """The deployment; ArchiveError for a missing, damaged, foreign or newer file, or ranges that could
+    overflow.
+    """
+    try:
+        return _parse(_read_members(path))
+    except ArchiveError as error:
+        raise ArchiveError(f"{path}: {error}") from None
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, NotImplementedError) as error:
+        raise ArchiveError(f"{path}: not an intact archive ({error}); export the model again") from error
+
+
+def _metadata(deployment: Deployment) -> dict[str, Any]:
+    model = deployment.model
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "weight_code": model.weight_code,
+        "input_size": model.input_size,
+        "hidden_size": model.layers[0].hidden_size,
+        "layers": len(model.layers),
+        "classes": model.classes,
+        "logit_scale": model.output.scale,
+        "labels": list(deployment.labels),
+        "feature_settings": deployment.feature_settings,
+    }
+
+
+def _digest(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """sha256 over the metadata (without its own entry) as canonical JSON, then every array with name, type
+    and shape.
+    """
+    described = {key: value for key, value in metadata.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {list(array.shape)}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _npy_bytes(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _zip_bytes(members: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, EARLIEST_ZIP_TIME), data)
+    return stream.getvalue()
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        names = [info.filename for info in infos]
+        if METADATA not in names or len(set(names)) != len(names):
+            raise ArchiveError(f"is no {FORMAT}: {METADATA} is missing or doubled")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ArchiveError("a member is compressed, which this format never does")
+        return {name: archive.read(name) for name in names}  # checks each member's CRC
+
+
+def _parse(members: dict[str, bytes]) -> Deployment:
+    metadata = json.loads(members.pop(METADATA))
+    _require_known_format(metadata)
+    arrays = {name.removesuffix(".npy"): _array_of(data) for name, data in members.items()}
+    if _digest(metadata, arrays) != metadata["sha256"]:
+        raise ArchiveError("its checksum does not match its content; export the model again")
+    code = weight_code(metadata["weight_code"])
+    shape = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
+    if array_specs(arrays) != planned_arrays(code, *shape):
+        raise ArchiveError("its arrays are not those of the network it describes")
+    _require_same_tables(arrays)
+    model = restore_model(arrays, code, float(metadata["logit_scale"]))
+    check_model(model)
+    mean, std = (arrays[name].astype(np.float32) for name in ("feature_mean", "feature_std"))
+    return Deployment(model, mean, std, metadata["feature_settings"], tuple(metadata["labels"]))
+
+
+def _require_known_format(metadata: Any) -> None:
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise ArchiveError(f"is no {FORMAT}")
+    version = metadata.get("version")
+    if version != VERSION:
+        newer = isinstance(version, int) and version > VERSION
+        advice = "update fsdd_lightning" if newer else "export the model again"
+        raise ArchiveError(f"has format version {version!r}, this code reads {VERSION}: {advice}")
+
+
+def _require_same_tables(arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, table in (("sigmoid_table", sigmoid_table()), ("tanh_table", tanh_table())):
+        if not np.array_equal(arrays[name], table):
+            raise ArchiveError(f"its {name} differs from this code's, so its numbers would too")
+
+
+def _array_of(data: bytes) -> NDArray[Any]:
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ArchiveError("an array is stored in an unknown way")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if fortran_order or dtype.hasobject:
+        raise ArchiveError("an array is stored in an unknown way")
+    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()

@@ -1,0 +1,120 @@
+"""Every constant of a network as the device stores it, by name: what an archive holds and a memory bill
+counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS, sigmoid_table, tanh_table
+from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer, IntegerModel, IntegerOutput
+from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
+
+
+@dataclass(frozen=True, eq=False)
+class Deployment:
+    """An integer model with all that is needed to feed it and to read its answer."""
+
+    model: IntegerModel
+    feature_mean: NDArray[np.float32]  # (F,)
+    feature_std: NDArray[np.float32]  # (F,)
+    feature_settings: Mapping[str, Any]  # of the MFCC front end; JSON values (tuples become lists)
+    labels: tuple[str, ...]  # one a class
+
+    def __post_init__(self) -> None:
+        settings = json.loads(json.dumps(dict(self.feature_settings), allow_nan=False))
+        object.__setattr__(self, "feature_settings", settings)
+        for name, array in (("mean", self.feature_mean), ("std", self.feature_std)):
+            if array.dtype != np.float32 or array.shape != (self.model.input_size,):
+                raise ValueError(f"the feature {name} must be float32 ({self.model.input_size},)")
+            if not np.isfinite(array).all():
+                raise ValueError(f"the feature {name} must be finite")
+        if not (self.feature_std > 0).all():
+            raise ValueError("the feature std must be positive")
+        if len(self.labels) != self.model.classes or not all(isinstance(label, str) for label in self.labels):
+            raise ValueError(f"{self.model.classes} classes need as many labels, not {self.labels!r}")
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array: its name, its type as numpy writes it (`<i4`), its shape and its size."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+
+def planned_arrays(
+    code: WeightCode, input_size: int, hidden_size: int, layers: int, classes: int
+) -> tuple[ArraySpec, ...]:
+    """The arrays of a network of this shape, in storage order, before it exists. Equals `array_specs` of the
+    real one.
+    """
+    specs = []
+    rows = len(GATES) * hidden_size
+    for k in range(layers):
+        columns = (hidden_size if k else input_size) + hidden_size
+        specs += [
+            ArraySpec(f"layer{k}_weights", "|u1", (rows, code.row_bytes(columns))),
+            ArraySpec(f"layer{k}_bias", "<i4", (rows,)),
+            ArraySpec(f"layer{k}_multiplier", "<i4", (rows,)),
+        ]
+    return (
+        *specs,
+        ArraySpec("layer_shifts", "|u1", (layers,)),
+        ArraySpec("output_weights", "|u1", (classes, code.row_bytes(hidden_size))),
+        ArraySpec("output_bias", "<i4", (classes,)),
+        ArraySpec("sigmoid_table", "<i2", (TABLE_INTERVALS + 1,)),
+        ArraySpec("tanh_table", "<i2", (TABLE_INTERVALS + 1,)),
+        ArraySpec("feature_mean", "<f4", (input_size,)),
+        ArraySpec("feature_std", "<f4", (input_size,)),
+    )
+
+
+def device_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
+    """Name to array, little-endian, in storage order."""
+    model = deployment.model
+    code = weight_code(model.weight_code)
+    arrays: dict[str, NDArray[Any]] = {}
+    for k, layer in enumerate(model.layers):
+        arrays[f"layer{k}_weights"] = code.pack(layer.weights)
+        arrays[f"layer{k}_bias"] = layer.bias.astype("<i4")
+        arrays[f"layer{k}_multiplier"] = layer.multiplier.astype("<i4")
+    arrays["layer_shifts"] = np.array([layer.shift for layer in model.layers], dtype=np.uint8)
+    arrays["output_weights"] = code.pack(model.output.weights)
+    arrays["output_bias"] = model.output.bias.astype("<i4")
+    arrays["sigmoid_table"] = sigmoid_table().astype("<i2")
+    arrays["tanh_table"] = tanh_table().astype("<i2")
+    arrays["feature_mean"] = deployment.feature_mean.astype("<f4")
+    arrays["feature_std"] = deployment.feature_std.astype("<f4")
+    return arrays
+
+
+def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
+    """Name, type, shape and bytes of each array."""
+    return tuple(ArraySpec(name, array.dtype.str, array.shape) for name, array in arrays.items())
+
+
+def restore_model(arrays: Mapping[str, NDArray[Any]], code: WeightCode, logit_scale: float) -> IntegerModel:
+    """The inverse of `device_arrays`; ValueError for packed bytes that are no levels."""
+    below = arrays["feature_mean"].shape[0]
+    layers = []
+    for k, shift in enumerate(arrays["layer_shifts"]):
+        hidden_size = arrays[f"layer{k}_bias"].shape[0] // len(GATES)
+        weights = code.unpack(arrays[f"layer{k}_weights"], below + hidden_size)
+        bias, multiplier = (arrays[f"layer{k}_{part}"].astype(np.int32) for part in ("bias", "multiplier"))
+        layers.append(IntegerLayer(weights, bias, multiplier, int(shift)))
+        below = hidden_size
+    weights = code.unpack(arrays["output_weights"], below)
+    output = IntegerOutput(weights, arrays["output_bias"].astype(np.int32), logit_scale)
+    return IntegerModel(tuple(layers), output, code.name)

@@ -1,0 +1,107 @@
+"""Networks to try: of realistic scale, and adversarial ones that live on ties, saturations and largest
+values.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+def random_float_model(
+    quantize: ModuleType,
+    seed: int,
+    *,
+    inputs: int = 5,
+    hidden: int = 4,
+    layers: int = 2,
+    classes: int = 3,
+    spread: float = 0.4,
+    bias_shift: float = 0.0,
+) -> Any:
+    """A FloatModel with normal weights; `bias_shift` is added to every bias."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return random.normal(0.0, spread, shape).astype(np.float32)
+
+    stack = []
+    for k in range(layers):
+        below = hidden if k else inputs
+        biases = normal(4 * hidden) + np.float32(bias_shift), normal(4 * hidden)
+        stack.append(quantize.FloatLayer(normal(4 * hidden, below), normal(4 * hidden, hidden), *biases))
+    return quantize.FloatModel(tuple(stack), normal(classes, hidden), normal(classes))
+
+
+def tie_model(
+    integer_model: ModuleType, seed: int, *, inputs: int = 5, hidden: int = 4, layers: int = 2
+) -> Any:
+    """z = acc / 16 exactly: one accumulator in sixteen lies on a tie."""
+    random = np.random.default_rng(seed)
+    stack = []
+    for k in range(layers):
+        columns = (hidden if k else inputs) + hidden
+        stack.append(
+            integer_model.IntegerLayer(
+                random.integers(-127, 128, (4 * hidden, columns)).astype(np.int8),
+                random.integers(-4000, 4000, 4 * hidden).astype(np.int32),
+                np.full(4 * hidden, 2**25, np.int32),
+                29,
+            )
+        )
+    return integer_model.IntegerModel(tuple(stack), tie_output(integer_model, hidden), "int8")
+
+
+def tie_output(integer_model: ModuleType, hidden: int) -> Any:
+    """Three classes; the first two always tie."""
+    weights = np.ones((3, hidden), np.int8)
+    weights[2] = -1
+    return integer_model.IntegerOutput(weights, np.zeros(3, np.int32), 1.0)
+
+
+def largest_model(integer_model: ModuleType, sign: int, *, inputs: int = 5, hidden: int = 4) -> Any:
+    """Every level +-127 and the largest multipliers and biases that the ranges allow."""
+    rows, columns = 4 * hidden, inputs + hidden
+    signs = np.where((np.arange(rows)[:, None] + np.arange(columns)) % 3 == 0, -sign, sign)
+    room = 2**31 - 1 - 127 * (inputs * 1024 + hidden * 128)
+    bias = np.where(np.arange(rows) % 2 == 0, -sign * room, sign * 1000)
+    multiplier = np.full(rows, 2**31 - 1, np.int32)
+    layer = integer_model.IntegerLayer((127 * signs).astype(np.int8), bias.astype(np.int32), multiplier, 32)
+    output = integer_model.IntegerOutput(
+        (127 * signs[:3, :hidden]).astype(np.int8),
+        np.array([2**31 - 1 - 127 * 128 * hidden, -5, 7], np.int32),
+        1.0,
+    )
+    return integer_model.IntegerModel((layer,), output, "int8")
+
+
+def all_models(p: Any) -> dict[str, Any]:
+    """Name to IntegerModel; `p` holds the modules of the arithmetic package. All read 5 features."""
+    models = {}
+    for seed, (name, code) in enumerate(p.weight_codes.WEIGHT_CODES.items()):
+        models[name] = p.quantize.convert(random_float_model(p.quantize, seed), code)
+    int8 = p.weight_codes.WEIGHT_CODES["int8"]
+    wild = random_float_model(p.quantize, 20, spread=6.0)
+    negative = random_float_model(p.quantize, 21, bias_shift=-1.0)
+    models |= {
+        "saturating": p.quantize.convert(wild, int8),
+        "negative biases": p.quantize.convert(negative, int8),
+        "ties": tie_model(p.integer_model, 22),
+        "three layers": tie_model(p.integer_model, 23, layers=3),
+        "largest": largest_model(p.integer_model, 1),
+        "largest, negated": largest_model(p.integer_model, -1),
+    }
+    return models
+
+
+def clips(seed: int, count: int, frames: int, inputs: int = 5) -> np.ndarray:
+    """(count, frames, inputs) int8: ordinary features, then uniform over int8, then only the two ends."""
+    random = np.random.default_rng(seed)
+    shape = (count, frames, inputs)
+    ordinary = np.clip(np.round(random.normal(0, 16, shape)), -128, 127)
+    uniform = random.integers(-128, 128, shape)
+    ends = random.choice([-128, 127], shape)
+    kind = np.arange(count)[:, None, None] % 3
+    return np.choose(kind, [ordinary, uniform, ends]).astype(np.int8)

@@ -1,0 +1,111 @@
+"""Makes deliberate one-constant bugs: copies of the arithmetic package in memory, with one module changed."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
+
+import fsdd_lightning.arithmetic
+
+PACKAGE = Path(fsdd_lightning.arithmetic.__file__).parent
+# In import order.
+MODULES = (
+    "fixed_point",
+    "activation_tables",
+    "weight_codes",
+    "integer_model",
+    "ranges",
+    "quantize",
+    "integer_lstm",
+)
+COPY = "mutated_arithmetic"
+
+SWAPS: dict[type, type] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.BitAnd: ast.BitOr,
+}
+
+
+class Mutant(NamedTuple):
+    module: str
+    line: int
+    text: str  # the source line
+    change: str  # such as `15 -> 16`
+    source: str  # of the whole module
+
+
+def load_copy(sources: dict[str, str]) -> SimpleNamespace:
+    """The package's modules by name, each from `sources` where given; leaves nothing in sys.modules."""
+    loaded = {COPY: ModuleType(COPY)}
+    sys.modules.update(loaded)
+    try:
+        for name in MODULES:
+            module = ModuleType(f"{COPY}.{name}")
+            loaded[module.__name__] = sys.modules[module.__name__] = module
+            source = sources.get(name) or (PACKAGE / f"{name}.py").read_text()
+            source = source.replace("fsdd_lightning.arithmetic", COPY)
+            exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    finally:
+        for name in loaded:
+            sys.modules.pop(name, None)
+    return SimpleNamespace(**{name: loaded[f"{COPY}.{name}"] for name in MODULES})
+
+
+def mutants(module: str) -> Iterator[Mutant]:
+    """Every number one more and one less (floats also halved), every operator of SWAPS swapped, once each.
+
+    Messages of errors, annotations and imports are left alone: they decide no number.
+    """
+    source = (PACKAGE / f"{module}.py").read_text()
+    tree = ast.parse(source)
+    nodes = list(_deciding(tree))
+    for position, node in enumerate(nodes):
+        for change, apply in _changes(node):
+            mutated = copy.deepcopy(tree)
+            apply(list(_deciding(mutated))[position])
+            line = node.lineno
+            yield Mutant(module, line, source.splitlines()[line - 1].strip(), change, ast.unparse(mutated))
+
+
+def _deciding(node: ast.AST) -> Iterator[ast.AST]:
+    skipped = (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST) and not isinstance(child, skipped):
+                yield child
+                yield from _deciding(child)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, object]]:
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        value = node.value
+        replacements = [value + 1, value - 1] + ([value / 2] if isinstance(value, float) and value else [])
+        for replacement in replacements:
+            yield f"{value} -> {replacement}", lambda n, r=replacement: setattr(n, "value", r)
+    elif isinstance(node, ast.BinOp) and type(node.op) in SWAPS:
+        swap = SWAPS[type(node.op)]
+        yield f"{type(node.op).__name__} -> {swap.__name__}", lambda n, s=swap: setattr(n, "op", s())
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
+        for k, operator in enumerate(node.ops):
+            swap = SWAPS[type(operator)]
+            yield (
+                f"{type(operator).__name__} -> {swap.__name__}",
+                lambda n, k=k, s=swap: n.ops.__setitem__(k, s()),
+            )

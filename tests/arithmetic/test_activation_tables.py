@@ -1,0 +1,60 @@
+"""All 65,536 inputs of both activations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fsdd_lightning.arithmetic import activation_tables as tables
+
+Z = np.arange(-32768, 32768)
+CASES = {
+    "sigmoid": (tables.sigmoid_q15, 32768 / (1 + np.exp(-Z / 2048)), tables.SIGMOID_WORST_ERROR_Q15),
+    "tanh": (tables.tanh_q15, 32768 * np.tanh(Z / 2048), tables.TANH_WORST_ERROR_Q15),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_input_is_monotone_and_within_the_stated_error(name: str) -> None:
+    function, exact, worst = CASES[name]
+    values = tables.full_table(function).astype(np.int64)
+    assert values.shape == Z.shape
+    assert (np.diff(values) >= 0).all()
+    assert np.abs(values - exact).max() <= worst
+
+
+def test_ranges() -> None:
+    sigmoid, tanh = (tables.full_table(f) for f in (tables.sigmoid_q15, tables.tanh_q15))
+    assert (sigmoid.min(), sigmoid.max()) == (0, 32767)
+    assert (tanh.min(), tanh.max()) == (-32768, 32767)
+    assert sigmoid[32768] == 16384 and tanh[32768] == 0
+    assert sigmoid.dtype == tanh.dtype == np.int16
+
+
+def test_symmetry_up_to_one_step() -> None:
+    sigmoid, tanh = (tables.full_table(f).astype(np.int64)[1:] for f in (tables.sigmoid_q15, tables.tanh_q15))
+    assert np.abs(sigmoid + sigmoid[::-1] - 32768).max() == 1
+    assert np.abs(tanh + tanh[::-1]).max() == 1
+
+
+def test_tanh_is_flat_outside_its_domain() -> None:
+    tanh = tables.full_table(tables.tanh_q15)
+    assert (tanh[: 32768 - 16384] == tanh[32768 - 16384]).all()
+    assert (tanh[32768 + 16383 :] == tanh[32768 + 16383]).all()
+
+
+def test_no_entry_is_near_a_tie() -> None:
+    """A math library that errs in the last bit (some 1e-11 steps) therefore builds the same tables."""
+    sigmoid = [32768 / (1 + math.exp(16 - k / 8)) for k in range(257) if k != 128]
+    tanh = [32768 * math.tanh(k / 16 - 8) for k in range(257) if k != 128]
+    distances = [abs(x - math.floor(x) - 0.5) for x in sigmoid + tanh]
+    assert min(distances) > 1e-4
+
+
+def test_tables_can_not_be_changed_by_accident() -> None:
+    for table in (tables.sigmoid_table(), tables.tanh_table()):
+        assert table.shape == (257,) and table.dtype == np.int16
+        with pytest.raises(ValueError, match="read-only"):
+            table[0] = 1

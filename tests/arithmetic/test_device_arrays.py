@@ -1,0 +1,65 @@
+"""The arrays of a device, counted before and after they exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from example_deployment import deployment_of
+
+from fsdd_lightning.arithmetic import weight_codes
+from fsdd_lightning.arithmetic.archive import save_archive
+from fsdd_lightning.arithmetic.device_arrays import Deployment, array_specs, device_arrays, planned_arrays
+
+CODES = sorted(weight_codes.WEIGHT_CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("shape", [(13, 24, 2, 10), (5, 7, 1, 3), (1, 1, 3, 1)])
+def test_planned_arrays_are_the_real_ones(
+    code: str, shape: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    inputs, hidden, layers, classes = shape
+    deployment = deployment_of(code, inputs=inputs, hidden=hidden, layers=layers, classes=classes)
+    planned = planned_arrays(weight_codes.weight_code(code), *shape)
+    assert planned == array_specs(device_arrays(deployment))
+    save_archive(tmp_path / "model.npz", deployment)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files if not name.endswith(".json")}
+    assert array_specs(arrays) == planned
+    assert sum(spec.nbytes for spec in planned) == sum(array.nbytes for array in arrays.values())
+
+
+def test_bytes_of_the_int8_network_of_the_task() -> None:
+    """2x24 on 13 inputs, by hand."""
+    planned = {
+        spec.name: spec.nbytes for spec in planned_arrays(weight_codes.weight_code("int8"), 13, 24, 2, 10)
+    }
+    weights = 96 * 37 + 96 * 48 + 10 * 24
+    assert sum(planned.values()) == weights + 4 * 4 * 96 + 4 * 10 + 2 + 2 * 2 * 257 + 2 * 4 * 13
+    four_bits = planned_arrays(weight_codes.weight_code("int4"), 13, 24, 2, 10)
+    assert (
+        sum(spec.nbytes for spec in four_bits)
+        == sum(planned.values()) - weights + 96 * 19 + 96 * 24 + 10 * 12
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("feature_mean", np.zeros(5), "float32"),
+        ("feature_std", np.ones(4, np.float32), r"float32 \(5,\)"),
+        ("feature_std", np.array([1, 1, 0, 1, 1], np.float32), "positive"),
+        ("feature_mean", np.array([1, 1, np.inf, 1, 1], np.float32), "finite"),
+        ("labels", ("a", "b"), "3 classes need as many labels"),
+        ("labels", ("a", "b", 3), "labels"),
+        ("feature_settings", {"top_db": float("nan")}, "JSON"),
+    ],
+)
+def test_deployment_refuses_wrong_parts(field: str, value: Any, message: str) -> None:
+    parts = dict(vars(deployment_of()))
+    parts[field] = value
+    with pytest.raises(ValueError, match=message):
+        Deployment(**parts)
