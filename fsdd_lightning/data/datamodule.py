@@ -59,6 +59,15 @@ class DigitDataModule(pl.LightningDataModule):
         """Test clips in their own order."""
         return _evaluation_loader(ClipDataset(self.data, self.data.split.test))
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Where the random numbers of order and augmentation are, so that a resumed training goes on exactly."""
+        return {"order": self.order.get_state(), "noise": self.noise.get_state()}
+
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor]) -> None:
+        """Go on from there."""
+        self.order.set_state(state_dict["order"])
+        self.noise.set_state(state_dict["noise"])
+
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """As it is on the CPU: Lightning's own way walks through nested containers first."""
         return batch if device.type == "cpu" else Batch(*(each.to(device) for each in batch))

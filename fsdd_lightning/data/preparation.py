@@ -17,8 +17,6 @@ from fsdd_lightning.data.synthetic import make_synthetic_corpus
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.settings import DataSettings, FeatureSettings, SplitSettings
 
-CLASSES = tuple(str(digit) for digit in range(10))
-
 
 @dataclass(frozen=True)
 class PreparedData:

@@ -1,0 +1,93 @@
+"""The synthetic corpus: spoken-digit-like WAV files in FSDD's layout, made offline, the same bytes each time.
+
+It stands in for the real recordings where those cannot be had, and takes the very same path from WAV on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import wave
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
+from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.settings import SyntheticSettings
+
+GENERATOR_VERSION = (
+    1  # raise it with every change to the sound, so that no old folder is taken for a new corpus
+)
+VOICE_NAMES = (
+    "ada", "basil", "clara", "dexter", "edith", "felix", "greta", "hugo",
+    "ines", "jonas", "karla", "leo", "mina", "nestor", "olga", "pavel",
+)  # fmt: skip
+
+
+def make_synthetic_corpus(settings: SyntheticSettings, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
+    """The corpus' folder (it holds `recordings/`), made if it is not there or not whole.
+
+    Written aside and renamed in one step under a lock: two processes at once, or a kill in the middle, never
+    leave a partial corpus in its place. Raises RunFailedError where the folder cannot be written.
+    """
+    folder = cache_dir / f"synthetic-{_fingerprint(settings, sample_rate_hz)}"
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not _is_whole(folder, settings):
+                _build(folder, settings, sample_rate_hz)
+    except OSError as error:
+        raise RunFailedError(
+            f"cannot write the synthetic corpus to {folder}: {error.strerror or error};"
+            " free some space there or set data.cache_dir to another folder"
+        ) from error
+    return folder
+
+
+def voice_name(index: int) -> str:
+    """The speaker's name in the files; numbered beyond the list."""
+    return VOICE_NAMES[index] if index < len(VOICE_NAMES) else f"voice{index}"
+
+
+def _fingerprint(settings: SyntheticSettings, sample_rate_hz: int) -> str:
+    key = {"generator": GENERATOR_VERSION, "sample_rate_hz": sample_rate_hz, **asdict(settings)}
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _is_whole(folder: Path, settings: SyntheticSettings) -> bool:
+    files = sum(1 for _ in (folder / "recordings").glob("*.wav"))
+    return files == settings.speakers * len(WORDS) * settings.takes
+
+
+def _build(folder: Path, settings: SyntheticSettings, sample_rate_hz: int) -> None:
+    """Write the corpus beside its place, then move it there; what an earlier kill left behind goes first."""
+    aside = folder.with_name(f"{folder.name}.partial")
+    for leftover in (aside, folder):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    (aside / "recordings").mkdir(parents=True)
+    for voice_index in range(settings.speakers):
+        _write_voice(aside / "recordings", voice_index, settings, sample_rate_hz)
+    aside.rename(folder)
+
+
+def _write_voice(folder: Path, voice_index: int, settings: SyntheticSettings, sample_rate_hz: int) -> None:
+    voice = make_voice(settings.seed, voice_index)
+    for digit in range(len(WORDS)):
+        for take in range(settings.takes):
+            rng = clip_generator(settings.seed, digit, voice_index, take)
+            clip = synthesize_digit(digit, voice, rng, sample_rate_hz)
+            _write_wav(folder / f"{digit}_{voice_name(voice_index)}_{take}.wav", clip, sample_rate_hz)
+
+
+def _write_wav(path: Path, clip: np.ndarray, sample_rate_hz: int) -> None:
+    """16-bit mono; `clip` (n,) lies in [-1, 1]."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate_hz)
+        file.writeframes(np.round(clip * 32767).astype("<i2").tobytes())
