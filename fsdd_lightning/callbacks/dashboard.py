@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
 
-from fsdd_lightning.data.preparation import CLASSES, PreparedData
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.digits import CLASSES
 from fsdd_lightning.experiments.figures import confusion_figure
-from fsdd_lightning.experiments.record import RunRecord
+from fsdd_lightning.experiments.record import VIEWS, RunRecord
+from fsdd_lightning.memory.bill import MemoryBill
+
+FINAL_METRICS = (
+    *(f"accuracy/{view}" for view in (*VIEWS, "drop")),
+    *(f"memory/{name}" for name in ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")),
+)
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -23,11 +31,15 @@ class DashboardLogger(TensorBoardLogger):
 
     def __init__(self, run_folder: Path) -> None:
         super().__init__(run_folder, name="", version="", default_hp_metric=False)
+        self.stage = "float"
+        self.first_epoch = (
+            0  # of this stage, in the curves: those of the next stage go on where the last one ended
+        )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Curves over epochs, whatever the batch size; Lightning's own chart of the epoch itself is left out."""
         kept = {name: value for name, value in metrics.items() if name != "epoch"}
-        super().log_metrics(kept, int(metrics.get("epoch", step or 0)))
+        super().log_metrics(kept, self.first_epoch + int(metrics.get("epoch", step or 0)))
 
     def finalize(self, status: str) -> None:
         """Write out what there is, and stay open."""
@@ -51,9 +63,12 @@ class WeightHistograms(pl.Callback):
         """Write them."""
         if not self.every_epochs or (trainer.current_epoch + 1) % self.every_epochs:
             return
-        if isinstance(trainer.logger, TensorBoardLogger):
+        logger = trainer.logger
+        if isinstance(logger, DashboardLogger):
+            epoch = logger.first_epoch + trainer.current_epoch
             for name, weights in pl_module.named_parameters():
-                trainer.logger.experiment.add_histogram(name, weights.detach(), trainer.current_epoch)
+                if weights.isfinite().all():  # a training that diverges is to end as that, not in a histogram
+                    logger.experiment.add_histogram(name, weights.detach(), epoch)
 
 
 def log_confusions(logger: TensorBoardLogger, record: RunRecord) -> None:
@@ -78,12 +93,40 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
         )
 
 
-def log_hyperparameters(
-    logger: TensorBoardLogger, settings: dict[str, Any], metrics: dict[str, float]
-) -> None:
-    """The HParams row of a run: every setting by its dotted name, so that all runs have the same columns."""
-    flat = dict(_flatten(settings))
-    logger.log_hyperparams(flat, metrics)
+def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
+    """The memory bill, as a table in the TEXT tab."""
+    rows = [
+        f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |"
+        for line in bill.lines
+    ]
+    total = f"| **total** | | | flash / ram | **{bill.flash_bytes:,} / {bill.ram_bytes:,}** |"
+    head = ["| part | detail | values | memory | bytes |", "|---|---|--:|---|--:|"]
+    logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))
+
+
+def log_hyperparameters(logger: TensorBoardLogger, record: RunRecord) -> None:
+    """The row of a run on the HParams page: every setting by its dotted name, all metrics that any run may have.
+
+    The columns are the same for all runs, whatever their mode: a metric that does not apply has no value.
+    """
+    metrics = final_metrics(record)
+    columns = dict.fromkeys(FINAL_METRICS, 0.0)
+    session = hparams(dict(_flatten(record.config)), columns)  # type: ignore[no-untyped-call]
+    for summary in session:
+        logger.experiment.file_writer.add_summary(summary)
+    for name, value in metrics.items():
+        logger.experiment.add_scalar(name, value)
+
+
+def final_metrics(record: RunRecord) -> dict[str, float]:
+    """Those of FINAL_METRICS that this run has."""
+    views, memory = record.views, record.memory
+    found = {f"accuracy/{name}": view["accuracy"] for name, view in views.items()}
+    if "float" in views and "integer" in views:
+        found["accuracy/drop"] = views["float"]["accuracy"] - views["integer"]["accuracy"]
+    found |= {f"memory/{name}": float(memory[name]) for name in ("parameters", "flash_bytes", "ram_bytes")}
+    found["memory/macs_per_clip"] = float(memory["macs_per_clip"])
+    return found
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fsdd_lightning.settings import ModelSettings
+from fsdd_lightning.memory.shape import NetworkShape
 
 
 class LSTMClassifier(nn.Module):
@@ -15,13 +15,13 @@ class LSTMClassifier(nn.Module):
     parameters through the integer arithmetic, so the state dict is the same in every mode.
     """
 
-    def __init__(self, size: ModelSettings, features: int, classes: int) -> None:
+    def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:
         super().__init__()
-        self.size = size
-        between = size.dropout if size.layers > 1 else 0.0  # nn.LSTM drops between layers only
-        self.lstm = nn.LSTM(features, size.hidden_size, size.layers, dropout=between, batch_first=True)
-        self.dropout = nn.Dropout(size.dropout)
-        self.output = nn.Linear(size.hidden_size, classes)
+        self.shape = shape
+        between = dropout if shape.layers > 1 else 0.0  # nn.LSTM drops between layers only
+        self.lstm = nn.LSTM(shape.inputs, shape.hidden_size, shape.layers, dropout=between, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(shape.hidden_size, shape.classes)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features float32 (B, T, C), lengths int64 (B,) in 1..T -> logits float32 (B, classes)."""

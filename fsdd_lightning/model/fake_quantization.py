@@ -1,0 +1,128 @@
+"""The same network seen through the integer arithmetic: exact in evaluation, straight-through in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fsdd_lightning.arithmetic.fixed_point import FEATURE_BITS, FEATURE_SHIFT, HIDDEN_BITS
+from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.quantize import (
+    FloatLayer,
+    FloatModel,
+    convert,
+    float_model,
+    quantize_layer,
+    quantize_output,
+)
+from fsdd_lightning.arithmetic.weight_codes import WeightCode
+from fsdd_lightning.model.integer_lstm import LstmTrace, network_trace, output_logits
+from fsdd_lightning.model.network import LSTMClassifier, last_valid
+from fsdd_lightning.model.row_scale_search import with_fast_search
+from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_weights
+
+
+class QuantizedView(nn.Module):
+    """Looks at a network's parameters and owns none: it has no state dict of its own.
+
+    The network is referred to, not registered, so that the state dict is the same in every mode. Whoever owns
+    the network optimises and saves it. The view's own `train()` and `eval()` decide how the view computes.
+    """
+
+    def __init__(self, network: LSTMClassifier, code: WeightCode) -> None:
+        super().__init__()
+        self._network = (network,)  # nn.Module does not look into tuples
+        self.code = code
+        self._search = with_fast_search(code)
+        self._converted: tuple[list[Tensor], IntegerModel] | None = None
+
+    @property
+    def network(self) -> LSTMClassifier:
+        return self._network[0]
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """features float32 (B, T, C) standardised, lengths int64 (B,) in 1..T -> logits (B, classes).
+
+        Evaluation: float64, the integer logits times their step: every int32 times a float64 is a different
+        number, so that ties, and nothing but ties, stay ties.
+        """
+        if self.training:
+            return self._training_logits(features, lengths)
+        step = self.integer_model().output.scale * 2.0**-HIDDEN_BITS
+        return self.integer_logits(features, lengths).to(torch.float64) * step
+
+    def _training_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
+        lstm = self.network.lstm
+        order = lengths.argsort(descending=True)
+        lengths, running = lengths[order], _running(lengths)
+        inputs_q7 = _features_q7(features[order, : len(running)]).permute(1, 2, 0).contiguous()  # (T, F, B)
+        for index, parameters in enumerate(lstm.all_weights):
+            if index:
+                inputs_q7 = F.dropout(inputs_q7, lstm.dropout)
+            layer = quantize_layer(_float_layer(parameters), self._search, index)
+            weights = step_weights(layer, features.dtype)
+            inputs_q7 = StraightThroughLayer.apply(inputs_q7, weights, running, *parameters)  # type: ignore[no-untyped-call]
+        last = inputs_q7[lengths - 1, :, torch.arange(len(lengths))] * 2.0**-HIDDEN_BITS
+        return self._output_logits(F.dropout(last[order.argsort()], self.network.dropout.p))
+
+    def _output_logits(self, hidden: Tensor) -> Tensor:
+        weight, bias = self.network.output.weight, self.network.output.bias
+        output = quantize_output(weight.detach().numpy(), bias.detach().numpy(), self._search)
+        quantized_weight = torch.from_numpy(output.weights * output.scale)
+        quantized_bias = torch.from_numpy(output.bias * (output.scale * 2.0**-HIDDEN_BITS))
+        return F.linear(
+            hidden, _straight_through(weight, quantized_weight), _straight_through(bias, quantized_bias)
+        )
+
+    def integer_model(self) -> IntegerModel:
+        """What `arithmetic` makes of the present weights; converted anew when any of them has changed."""
+        weights = [parameter.detach() for parameter in self.network.parameters()]
+        if self._converted is None or not all(map(torch.equal, weights, self._converted[0])):
+            model = convert(arrays_of(self.network), self.code)
+            self._converted = ([weight.clone() for weight in weights], model)
+        return self._converted[1]
+
+    @torch.no_grad()
+    def trace(self, features: Tensor) -> tuple[LstmTrace, ...]:
+        """Every c and h of every layer, as `arithmetic.integer_lstm.network_trace`."""
+        features_q4 = torch.from_numpy(quantize_features(features.numpy()))
+        return network_trace(self.integer_model(), features_q4)
+
+    @torch.no_grad()
+    def integer_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(B, classes) int32, as `arithmetic.integer_lstm.network_logits`."""
+        hidden_q7 = last_valid(self.trace(features)[-1].hidden_q7, lengths)
+        return output_logits(self.integer_model().output, hidden_q7)
+
+
+def _running(lengths: Tensor) -> list[int]:
+    """How many clips still run in each step, up to the longest one's end."""
+    ended: list[int] = lengths.bincount().cumsum(0).tolist()  # by step t, those of at most t frames
+    return [len(lengths) - count for count in ended[:-1]]
+
+
+def _features_q7(features: Tensor) -> Tensor:
+    """`quantize_features` in the input's own type, in steps of h: exact, as all factors are powers of two."""
+    steps = features * 2.0**FEATURE_BITS
+    below = steps.floor()
+    rounded = below + (steps - below >= 0.5)
+    return rounded.clamp_(-(2.0**7), 2.0**7 - 1).mul_(2.0**FEATURE_SHIFT)
+
+
+def _straight_through(parameter: Tensor, quantized: Tensor) -> Tensor:
+    return parameter + (quantized.to(parameter.dtype) - parameter).detach()
+
+
+def _float_layer(parameters: Sequence[Tensor]) -> FloatLayer:
+    return FloatLayer(*(parameter.detach().numpy() for parameter in parameters))
+
+
+def arrays_of(network: LSTMClassifier) -> FloatModel:
+    """The network's parameters for `arithmetic.quantize`; they share memory with it."""
+    lstm = {name: weight.detach().numpy() for name, weight in network.lstm.named_parameters()}
+    output = {name: weight.detach().numpy() for name, weight in network.output.named_parameters()}
+    return float_model(lstm, output)
