@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Iterator, Sequence
@@ -9,35 +10,72 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig
 
 from fsdd_lightning.configuration import CONFIG_NAME, config_directory, to_settings, unknown_key
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.experiments.cell import plan_cell
 from fsdd_lightning.settings import Settings
 
 
 def check_command(arguments: Sequence[str]) -> None:
-    """Refuse a command line of which any cell has an unknown key, a wrong type or an impossible value."""
+    """Refuse a command line of which any cell has an unknown key, a wrong type or an impossible value.
+
+    A cell that does not fit its memory budget is not wrong: it is refused when its turn comes.
+    """
     parsed = get_args_parser().parse_args(list(arguments))
     asks_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
     if not asks_only:
-        for _ in compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir):
-            pass
+        for _, settings in compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir):
+            plan_cell(settings)
 
 
 def compose_cells(
     overrides: Sequence[str], multirun: bool, config_dir: str | None = None
 ) -> Iterator[tuple[list[str], Settings]]:
     """The overrides and settings of every cell that a command line stands for, in the order of the sweep."""
-    search = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     cells = expand_sweep(overrides) if multirun else [list(overrides)]
+    composer = _Composer(config_dir)
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         for cell in cells:
             task = [text for text in cell if not text.lstrip("+~").startswith("hydra")]
-            yield task, to_settings(compose(CONFIG_NAME, overrides=task + search))
+            yield task, to_settings(composer.compose(task))
+
+
+class _Composer:
+    """Composes as Hydra does, but each choice of groups only once: composing takes 100 ms, a changed value 5 ms."""
+
+    def __init__(self, config_dir: str | None) -> None:
+        folders = (
+            [config_directory()] if config_dir is None else [config_directory(), Path(config_dir).resolve()]
+        )
+        self._groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
+        self._search = [] if config_dir is None else [f"hydra.searchpath=[file://{folders[1]}]"]
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: list[str]) -> DictConfig:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        values = [each for each in parsed if not self._decides_what_is_composed(each)]
+        choices = [each.input_line or "" for each in parsed if each not in values]
+        config = copy.deepcopy(self._of_groups(choices))
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)  # Hydra's own, and its last step, too
+        return config
+
+    def _decides_what_is_composed(self, override: Override) -> bool:
+        plain = override.type == OverrideType.CHANGE and override.package is None
+        return not plain or override.key_or_group in self._groups
+
+    def _of_groups(self, choices: list[str]) -> DictConfig:
+        key = tuple(choices)
+        if key not in self._composed:
+            self._composed[key] = compose(CONFIG_NAME, overrides=choices + self._search)
+        return self._composed[key]
 
 
 def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:

@@ -23,6 +23,7 @@ CONFIG_NAME = "train"
 _PRESENTATION = {"name": (), "output_root": (), "logger": (), "data": ("root", "cache_dir", "archive_url"),
                  "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
 _LONGEST_FOLDER_NAME = 120
+_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no setting is called so
 
 
 def config_directory() -> Path:
@@ -46,12 +47,18 @@ def _hash_of_root(root: DictConfig) -> str:
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A folder name for a cell of a sweep: its overrides, shortened by a hash where too long for a file system."""
-    kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "experiment="))]
-    name = re.sub(r"[^\w.,=+\-\[\]]", "_", ",".join(kept)) or "defaults"
-    if len(name) <= _LONGEST_FOLDER_NAME:
+    """A folder name for a cell of a sweep: its overrides, those aside that name the folder above it.
+
+    Where characters had to be replaced or cut off, a hash of the overrides keeps different cells apart. A comma
+    within an override would read like the one between two.
+    """
+    kept = [text for text in overrides if not text.startswith(("name=", "output_root="))]
+    safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
+    name = ",".join(safe) or "defaults"
+    if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:
         return name
-    return f"{name[: _LONGEST_FOLDER_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_FOLDER_NAME - 9]}-{digest}"
 
 
 def content_hash(config: dict[str, Any]) -> str:
@@ -89,7 +96,7 @@ def settings_from_mapping(mapping: dict[str, Any]) -> Settings:
     try:
         return TypeAdapter(Settings).validate_json(json.dumps(mapping))
     except ValidationError as error:
-        raise UserError("; ".join(_explain(problem) for problem in error.errors())) from error
+        raise UserError("; ".join(_explain_all(error.errors()))) from error
 
 
 def settings_to_mapping(settings: Settings) -> dict[str, Any]:
@@ -99,8 +106,18 @@ def settings_to_mapping(settings: Settings) -> dict[str, Any]:
     return mapping
 
 
-def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+def _explain_all(problems: Sequence[Any]) -> list[str]:
+    """One text a key: where a value may be of several types, pydantic complains once for each of them."""
+    answers: dict[str, str] = {}
+    for problem in problems:
+        key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
+        before, answer = answers.get(key), _explain(problem, key)
+        other_type = problem["msg"].lower().removeprefix("input should be ")
+        answers[key] = answer if before is None else before.replace(", not ", f" or {other_type}, not ", 1)
+    return list(answers.values())
+
+
+def _explain(problem: Any, key: str) -> str:
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return unknown_key(key)
     if problem["type"] == "missing":

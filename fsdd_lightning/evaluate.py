@@ -32,13 +32,15 @@ def _evaluate() -> None:
     arguments = _parser().parse_args()
     import torch
 
-    from fsdd_lightning.experiments.evaluation import evaluate_views
+    from fsdd_lightning.experiments.evaluation import baseline_of, clips_at, evaluate_views, views_of
     from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 
     run = open_run(arguments.run)
     torch.set_num_threads(run.settings.trainer.threads)
     data = recorded_data(run, arguments.data_root)
-    evaluation = evaluate_views(run.checkpoint.network, data, data.split.test)
+    baseline = baseline_of(run.settings.quantization.baseline, run.checkpoint, data)
+    views = views_of(run.checkpoint, run.integer_model, baseline)
+    evaluation = evaluate_views(views, clips_at(data, data.split.test))
     _print(run, evaluation, arguments.json)
     _compare(run, evaluation)
 
@@ -65,7 +67,9 @@ def _compare(run: Run, evaluation: Evaluation) -> None:
     from fsdd_lightning.errors import RunFailedError
 
     for name, score in evaluation.scores.items():
-        recorded = run.record.views[name]
+        recorded = run.record.views.get(name)
+        if recorded is None:
+            raise RunFailedError(f"the record of {run.folder} has no {name} view; run it again")
         if score.correct != recorded["correct"] or score.total != recorded["total"]:
             raise RunFailedError(
                 f"{name}: {score.correct}/{score.total} here, {recorded['correct']}/{recorded['total']} in the record: "

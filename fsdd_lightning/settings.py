@@ -11,12 +11,17 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", strict=True)
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_SEEDS = 2**32  # numpy and scikit-learn take no larger ones
 
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _require_seed(seed: int) -> None:
+    _require(0 <= seed < _SEEDS, f"seed must lie in 0..{_SEEDS - 1}, not {seed}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,6 +38,7 @@ class SyntheticSettings:
             self.takes >= 6,
             f"takes must be at least 6 (takes 0-4 are the official test set), not {self.takes}",
         )
+        _require_seed(self.seed)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -48,6 +54,12 @@ class DataSettings:
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
     synthetic: SyntheticSettings
+
+    def __post_init__(self) -> None:
+        _require(
+            self.source != "synthetic" or self.root is None,
+            "root names a folder of recordings, but source=synthetic makes its own: leave one of them out",
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -66,6 +78,7 @@ class SplitSettings:
         for key in ("test_fraction", "validation_fraction"):
             value = getattr(self, key)
             _require(0.0 < value < 1.0, f"{key} must lie between 0 and 1, not {value}")
+        _require_seed(self.seed)
         _require(self.test_takes >= 1, f"test_takes must be at least 1, not {self.test_takes}")
         speakers = self.validation_speakers
         _require(speakers >= 1, f"validation_speakers must be at least 1, not {speakers}")
@@ -99,7 +112,7 @@ class FeatureSettings:
         _require(1 <= window <= self.n_fft, f"win_length must lie in 1..n_fft={self.n_fft}, not {window}")
         _require(
             self.hop_length <= window,
-            f"hop_length {self.hop_length} exceeds the window of {window} samples: sound between frames would be lost",
+            f"hop_length {self.hop_length} exceeds win_length {window}: sound between frames would be lost",
         )
         _require(self.n_mfcc <= self.n_mels, f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
         f_max_hz = nyquist_hz if self.f_max_hz is None else self.f_max_hz
@@ -142,13 +155,27 @@ class ModelSettings:
     """The size of the LSTM classifier."""
 
     layers: int
-    hidden_size: int
+    hidden_size: int | Literal["fit"]  # fit: the largest that fits the memory budget
     dropout: float
 
     def __post_init__(self) -> None:
         _require(self.layers >= 1, f"layers must be at least 1, not {self.layers}")
-        _require(self.hidden_size >= 1, f"hidden_size must be at least 1, not {self.hidden_size}")
+        size = self.hidden_size
+        _require(size == "fit" or size >= 1, f"hidden_size must be at least 1, or fit, not {size}")
         _require(0.0 <= self.dropout < 1.0, f"dropout must lie in [0, 1), not {self.dropout}")
+
+
+@dataclass(frozen=True, config=STRICT)
+class MemoryBudgetSettings:
+    """How much flash the network may take: all of it, or any one layer at a time."""
+
+    name: str
+    flash_bytes: int | None  # None: no limit
+    scope: Literal["network", "layer"]
+
+    def __post_init__(self) -> None:
+        limit = self.flash_bytes
+        _require(limit is None or limit >= 1, f"flash_bytes must be at least 1 or null, not {limit}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -161,6 +188,7 @@ class TrainerSettings:
     weight_decay: float
     label_smoothing: float
     gradient_clip: float
+    weight_averaging: float  # validated and kept is a moving average over this share of all steps; 0: off
     threads: int
 
     def __post_init__(self) -> None:
@@ -172,7 +200,45 @@ class TrainerSettings:
             0.0 <= self.label_smoothing < 1.0,
             f"label_smoothing must lie in [0, 1), not {self.label_smoothing}",
         )
+        share = self.weight_averaging
+        _require(0.0 <= share < 1.0, f"weight_averaging must lie in [0, 1), not {share}")
         _require(self.gradient_clip > 0, f"gradient_clip must be positive, not {self.gradient_clip}")
+
+
+@dataclass(frozen=True, config=STRICT)
+class QuantizationSettings:
+    """A quantisation mode, as data: which weights, and from when on the network is seen through the arithmetic.
+
+    `start`: never; after_fit (post-training quantisation: the trained weights, looked at); epoch (quantisation-aware
+    training: `epochs` more epochs on the trained weights, seen through the arithmetic from `start_epoch` on, which
+    counts from 0 within them).
+    """
+
+    name: str
+    weight_code: str | None  # one of arithmetic/weight_codes.py; None: float32
+    start: Literal["never", "after_fit", "epoch"]
+    start_epoch: int
+    epochs: int
+    learning_rate: float  # the peak of the one-cycle schedule of these epochs
+    baseline: str | None  # one of baselines/: PyTorch's own quantisation, for comparison
+
+    def __post_init__(self) -> None:
+        never = self.start == "never"
+        _require(
+            never == (self.weight_code is None), "weight_code and start belong together: null with never only"
+        )
+        _require(
+            never or self.baseline is None, "a baseline takes the place of a weight_code: set that to null"
+        )
+        trains = self.start == "epoch"
+        _require(
+            not trains or self.epochs >= 1, f"epochs must be at least 1 with start=epoch, not {self.epochs}"
+        )
+        inside = 0 <= self.start_epoch < self.epochs
+        _require(
+            not trains or inside, f"start_epoch must lie in 0..{self.epochs - 1}, not {self.start_epoch}"
+        )
+        _require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -213,6 +279,16 @@ class Settings:
     features: FeatureSettings
     augmentation: AugmentationSettings
     model: ModelSettings
+    memory_budget: MemoryBudgetSettings
+    quantization: QuantizationSettings
     trainer: TrainerSettings
     callbacks: CallbackSettings
     logger: LoggerSettings
+
+    def __post_init__(self) -> None:
+        _require_seed(self.seed)
+        _require(
+            self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
+            f"name must be fit for a folder, not {self.name!r}",
+        )
+        _require(self.output_root != "", "output_root must name a folder; . is the current one")

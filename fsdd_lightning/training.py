@@ -1,105 +1,74 @@
-"""One experiment from settings to record: prepare, train, test the best checkpoint, write everything down."""
+"""One experiment from settings to record: prepare, train, quantise, test the best checkpoint, write everything down."""
 
 from __future__ import annotations
 
-import random
-import signal
-import sys
+import copy
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
-import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, RichProgressBar
-
+from fsdd_lightning.arithmetic.archive import save_archive
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.quantize import convert
+from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
-    WeightHistograms,
+    log_bill,
     log_confusions,
     log_hyperparameters,
     log_mistakes,
 )
-from fsdd_lightning.configuration import content_hash, settings_to_mapping
-from fsdd_lightning.data.datamodule import DigitDataModule
-from fsdd_lightning.data.preparation import CLASSES, PreparedData, prepare_data
-from fsdd_lightning.experiments.evaluation import Evaluation, evaluate_views
+from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.digits import CLASSES
+from fsdd_lightning.experiments.cell import Cell
+from fsdd_lightning.experiments.evaluation import Evaluation, baseline_of, clips_at, evaluate_views, views_of
 from fsdd_lightning.experiments.figures import confusion_figure, save_figure
-from fsdd_lightning.experiments.provenance import git_state, package_versions
+from fsdd_lightning.experiments.float_networks import FOLDER as FLOAT_NETWORKS
+from fsdd_lightning.experiments.float_networks import FloatNetwork, float_network
 from fsdd_lightning.experiments.record import RunRecord, recorded
+from fsdd_lightning.experiments.run_folder import INTEGER_MODEL
 from fsdd_lightning.experiments.summary import print_data, print_result
-from fsdd_lightning.memory.bill import MemoryBill, float32_bill
-from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.fitting import Fitted, fit_float, fit_quantized, log_test_metrics, seed_everything
 from fsdd_lightning.model import checkpoint as checkpoints
 from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
-from fsdd_lightning.model.lightning_module import DigitClassifier
+from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings
 
-BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
-
 
 @dataclass(frozen=True)
-class Trained:
-    """The module with the weights of its best validation epoch, and how it got there."""
+class Workplace:
+    """Where a run writes, and where float networks are shared."""
 
-    module: DigitClassifier
+    folder: Path
+    store: Path
     logger: DashboardLogger
-    datamodule: DigitDataModule
-    epochs: int
-    best_epoch: int
-    val_loss: float
-    val_accuracy: float
 
 
-def run_experiment(settings: Settings, overrides: list[str], folder: Path) -> RunRecord:
-    """Run one experiment in `folder` (which exists) and return its record, which is in `folder`/run.json by then."""
-    record = _new_record(settings, overrides)
+def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
+    """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
+    settings = cell.settings
     with recorded(record, folder):
-        _seed(settings)
-        bill = _bill(settings)
-        record.memory = {**bill.as_record(), "budget_bytes": None, "fits": True}
         with record.timed("data"):
             data = prepare_data(settings.data, settings.split, settings.features)
         _describe_data(record, data)
-        print_data(data, bill, settings)
+        print_data(data, cell)
+        place = Workplace(
+            folder, Path(settings.output_root).resolve() / FLOAT_NETWORKS, DashboardLogger(folder)
+        )
         with record.timed("training"):
-            trained = train_float(settings, data, folder)
-        _describe_training(record, trained)
+            shared = _float_stage(cell, data, place)
+        with record.timed("quantization"):
+            checkpoint, tuning = _quantized_stage(settings, shared, data, place)
+        record.training = _describe_training(shared, tuning)
         with record.timed("evaluation"):
-            evaluation = _test(trained, data, folder)
-        evaluation.write_to(record)
+            evaluation = _evaluate(record, settings, checkpoint, data, place)
         with record.timed("reporting"):
-            _show(record, settings, trained, data, evaluation, folder)
+            _show(record, cell, data, evaluation, place)
     print_result(record, folder)
     return record
-
-
-def _new_record(settings: Settings, overrides: list[str]) -> RunRecord:
-    config = settings_to_mapping(settings)
-    return RunRecord(
-        name=settings.name,
-        overrides=overrides,
-        config=config,
-        config_hash=content_hash(config),
-        seed=settings.seed,
-        versions=package_versions(),
-        git=git_state(),
-    )
-
-
-def _seed(settings: Settings) -> None:
-    """Fix all that is random. One thread gives the same sums on any number of cores."""
-    torch.set_num_threads(settings.trainer.threads)
-    random.seed(settings.seed)
-    np.random.seed(settings.seed % 2**32)
-    torch.manual_seed(settings.seed)
-
-
-def _bill(settings: Settings) -> MemoryBill:
-    size = settings.model
-    shape = NetworkShape(settings.features.n_mfcc, size.hidden_size, size.layers, len(CLASSES))
-    return float32_bill(shape, settings.features.max_frames)
 
 
 def _describe_data(record: RunRecord, data: PreparedData) -> None:
@@ -109,7 +78,7 @@ def _describe_data(record: RunRecord, data: PreparedData) -> None:
         "source": data.source,
         "digest": recordings.digest,
         "recordings": len(recordings.recordings),
-        "folder": str(recordings.folder),
+        "folder": str(recordings.folder.resolve()),  # found again from any other folder
         "trimmed": data.mfcc.trimmed,
     }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
@@ -117,113 +86,84 @@ def _describe_data(record: RunRecord, data: PreparedData) -> None:
     record.notes = list(data.notes)
 
 
-def _describe_training(record: RunRecord, trained: Trained) -> None:
-    record.training = {
-        "epochs": trained.epochs,
-        "best_epoch": trained.best_epoch,
-        "val_loss": trained.val_loss,
-        "val_accuracy": trained.val_accuracy,
-    }
+def _float_stage(cell: Cell, data: PreparedData, place: Workplace) -> FloatNetwork:
+    settings = cell.settings
+
+    def train() -> tuple[Checkpoint, dict[str, Any]]:
+        seed_everything(settings)
+        network = LSTMClassifier(cell.shape, settings.model.dropout)
+        fitted = fit_float(network, settings, data, place.folder, place.logger)
+        mean, std = data.statistics.mean, data.statistics.std
+        checkpoint = Checkpoint(fitted.network, fitted.network, None, mean, std, CLASSES)
+        return checkpoint, {"run": str(place.folder), **_describe_fit(fitted)}
+
+    return float_network(settings, data, place.store, train)
 
 
-def train_float(settings: Settings, data: PreparedData, folder: Path) -> Trained:
-    """Train the float network; the result carries the weights of the epoch with the lowest validation loss."""
-    network = LSTMClassifier(settings.model, settings.features.n_mfcc, len(CLASSES))
-    module = DigitClassifier(network, settings.trainer, len(CLASSES))
-    datamodule = DigitDataModule(data, settings.augmentation, settings.trainer.batch_size, settings.seed)
-    logger = DashboardLogger(folder)
-    best = ModelCheckpoint(
-        folder / "checkpoints", "best", monitor=BEST_MONITOR, mode="min", enable_version_counter=False
-    )
-    trainer = _trainer(settings, folder, logger, best)
-    _fit(trainer, module, datamodule)
-    content = torch.load(best.best_model_path, weights_only=True)
-    module.load_state_dict(content["state_dict"])
-    val = evaluate_views(network, data, data.split.val)
-    return Trained(
-        module=module,
-        logger=logger,
-        datamodule=datamodule,
-        epochs=trainer.current_epoch,
-        best_epoch=content["epoch"],
-        val_loss=float(best.best_model_score or 0.0),
-        val_accuracy=val.scores["float"].accuracy,
-    )
+def _quantized_stage(
+    settings: Settings, shared: FloatNetwork, data: PreparedData, place: Workplace
+) -> tuple[Checkpoint, Fitted | None]:
+    """What the mode makes of the float network: nothing, another look at it, or some more epochs."""
+    wanted = settings.quantization
+    checkpoint = dataclasses.replace(shared.checkpoint, weight_code=wanted.weight_code)
+    if wanted.start != "epoch":
+        return checkpoint, None
+    seed_everything(settings)
+    place.logger.stage, place.logger.first_epoch = "quantized", shared.origin["epochs"]
+    tuned = fit_quantized(copy.deepcopy(checkpoint.float_network), settings, data, place.folder, place.logger)
+    return dataclasses.replace(checkpoint, network=tuned.network), tuned
 
 
-def _trainer(settings: Settings, folder: Path, logger: DashboardLogger, best: ModelCheckpoint) -> pl.Trainer:
-    callbacks: list[pl.Callback] = [
-        best,
-        WeightHistograms(settings.logger.histogram_every_epochs),
-    ]
-    shows_progress = settings.callbacks.progress_bar and sys.stdout.isatty()
-    if shows_progress:
-        callbacks.append(RichProgressBar(leave=False))
-    if settings.callbacks.model_summary and sys.stdout.isatty():
-        callbacks.append(ModelSummary(max_depth=2))
-    if settings.callbacks.early_stopping_patience is not None:
-        patience = settings.callbacks.early_stopping_patience
-        callbacks.append(EarlyStopping(monitor=BEST_MONITOR, mode="min", patience=patience))
-    return pl.Trainer(
-        max_epochs=settings.trainer.epochs,
-        accelerator="cpu",
-        devices=1,
-        logger=logger,
-        callbacks=callbacks,
-        default_root_dir=folder,
-        gradient_clip_val=settings.trainer.gradient_clip,
-        enable_progress_bar=shows_progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+def _describe_fit(fitted: Fitted) -> dict[str, Any]:
+    return {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch, "val_loss": fitted.val_loss}
 
 
-def _fit(trainer: pl.Trainer, module: DigitClassifier, datamodule: DigitDataModule) -> None:
-    try:
-        trainer.fit(module, datamodule)
-    except SystemExit as error:  # Lightning's answer to Ctrl-C: it mutes SIGINT and exits with 1
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from error
+def _describe_training(shared: FloatNetwork, tuning: Fitted | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"float": {"key": shared.key, "reused": shared.reused, **shared.origin}}
+    if tuning is not None:
+        described["quantized"] = _describe_fit(tuning)
+    return described
 
 
-def _test(trained: Trained, data: PreparedData, folder: Path) -> Evaluation:
-    """The one look at the test set."""
-    network = trained.module.network
-    assert isinstance(network, LSTMClassifier)
-    chosen = Checkpoint(network, network.size, data.statistics.mean, data.statistics.std, CLASSES)
-    save_checkpoint(chosen, folder / checkpoints.FILE_NAME)
-    tester = pl.Trainer(
-        accelerator="cpu", logger=trained.logger, enable_progress_bar=False, enable_model_summary=False
-    )
-    tester.test(trained.module, trained.datamodule, verbose=False)
-    return evaluate_views(network, data, data.split.test)
+def _deploy(settings: Settings, checkpoint: Checkpoint, folder: Path) -> IntegerModel | None:
+    """Keep the network, and the integer model where the mode has one."""
+    save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
+    if checkpoint.weight_code is None:
+        return None
+    model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
+    features = dataclasses.asdict(settings.features)
+    deployment = Deployment(model, checkpoint.mean, checkpoint.std, features, checkpoint.labels)
+    save_archive(folder / INTEGER_MODEL, deployment)
+    return model
+
+
+def _evaluate(
+    record: RunRecord, settings: Settings, checkpoint: Checkpoint, data: PreparedData, place: Workplace
+) -> Evaluation:
+    """All views on the validation clips, which a search may look at, and then, once, on the test clips."""
+    baseline = baseline_of(settings.quantization.baseline, checkpoint, data)
+    if baseline is not None:
+        record.memory |= {"flash_bytes": baseline.flash_bytes, "engine": baseline.engine}
+    views = views_of(checkpoint, _deploy(settings, checkpoint, place.folder), baseline)
+    validation = evaluate_views(views, clips_at(data, data.split.val)).scores
+    record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
+    evaluation = evaluate_views(views, clips_at(data, data.split.test))
+    evaluation.write_to(record)
+    log_test_metrics(checkpoint, settings, data, place.logger)
+    return evaluation
 
 
 def _show(
-    record: RunRecord,
-    settings: Settings,
-    trained: Trained,
-    data: PreparedData,
-    evaluation: Evaluation,
-    folder: Path,
+    record: RunRecord, cell: Cell, data: PreparedData, evaluation: Evaluation, place: Workplace
 ) -> None:
     for name, view in record.views.items():
-        title = f"{settings.name}: {name}, {view['correct']} of {view['total']} right"
-        save_figure(confusion_figure(view, title), folder / f"confusion_{name}.png")
-    log_confusions(trained.logger, record)
-    log_mistakes(trained.logger, data, evaluation.predictions("float"), settings.logger.misclassified_clips)
-    log_hyperparameters(trained.logger, record.config, final_metrics(record))
-    trained.logger.close()
-
-
-def final_metrics(record: RunRecord) -> dict[str, float]:
-    """The metric columns of the HParams page."""
-    view = record.views["float"]
-    return {
-        "final/float_accuracy": view["accuracy"],
-        "final/float_macro_f1": view["macro_f1"],
-        "final/val_accuracy": record.training["val_accuracy"],
-        "final/parameters": float(record.memory["parameters"]),
-        "final/flash_bytes": float(record.memory["flash_bytes"]),
-        "final/macs_per_clip": float(record.memory["macs_per_clip"]),
-    }
+        title = f"{cell.settings.name}: {name}, {view['correct']} of {view['total']} right"
+        save_figure(confusion_figure(view, title), place.folder / f"confusion_{name}.png")
+    deployed_view = list(record.views)[-1]
+    log_confusions(place.logger, record)
+    log_bill(place.logger, cell.bill)
+    log_mistakes(
+        place.logger, data, evaluation.predictions(deployed_view), cell.settings.logger.misclassified_clips
+    )
+    log_hyperparameters(place.logger, record)
+    place.logger.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 
 from rich.console import Console
 
-console = Console(highlight=False)
+# A file or a pipe has no width: numbers must not be cut to fit the 80 columns that rich then assumes.
+_WIDTH = None if sys.stdout.isatty() else 120
+# No markup: folders and speakers may be called [b] or :smile: and are to be printed as they are.
+console = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
 
 
 def configure_console() -> None:

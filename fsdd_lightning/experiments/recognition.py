@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import read_bytes, wav_paths
 from fsdd_lightning.data.wav import BadWavError, decode_wav
@@ -35,6 +37,7 @@ class Recognizer:
 
     def __init__(self, run: Run) -> None:
         self._checkpoint = run.checkpoint
+        self._integer_model = run.integer_model
         self._statistics = run.statistics
         self._sample_rate_hz = run.settings.features.sample_rate_hz
         self._extract = MfccExtractor(run.settings.features)
@@ -46,12 +49,20 @@ class Recognizer:
         except BadWavError as error:
             return Recognition(str(path), error=str(error))
         frames = self._statistics.standardize_clip(self._extract.clip(waveform))  # (T, C)
-        logits = float_logits(self._checkpoint.network, frames[None], np.array([len(frames)]))[0]
+        logits = self._logits(frames)
         shares = np.exp(logits - logits.max())
         best = int(np.argmax(logits))
         return Recognition(
             str(path), self._checkpoint.labels[best], round(float(shares[best] / shares.sum()), 6)
         )
+
+    def _logits(self, frames: np.ndarray) -> np.ndarray:
+        """float (classes,): of the network as it is deployed."""
+        lengths = np.array([len(frames)])
+        if self._integer_model is None:
+            return np.asarray(float_logits(self._checkpoint.network, frames[None], lengths)[0])
+        steps = network_logits(self._integer_model, quantize_features(frames[None]), lengths)[0]
+        return np.asarray(steps * (self._integer_model.output.scale * 2.0**-HIDDEN_BITS))
 
 
 def find_wavs(paths: list[Path]) -> list[Path]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
-import tempfile
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from fsdd_lightning.atomic_file import replace_file
+from fsdd_lightning.configuration import content_hash, settings_to_mapping
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.experiments.cell import Cell
+from fsdd_lightning.experiments.provenance import git_state, package_versions
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
+VIEWS = ("float", "quantized", "integer", "c")
 STATUSES = ("done", "refused", "failed", "interrupted")
 
 logger = logging.getLogger(__name__)
@@ -58,6 +64,21 @@ class RunRecord:
             self.timings_s[stage] = round(spent, 3)
 
 
+def new_record(cell: Cell, overrides: list[str]) -> RunRecord:
+    """The record of a cell that has not run yet."""
+    config = settings_to_mapping(cell.settings)
+    return RunRecord(
+        name=cell.settings.name,
+        overrides=overrides,
+        config=config,
+        config_hash=content_hash(config),
+        seed=cell.settings.seed,
+        memory=cell.memory_record(),
+        versions=package_versions(),
+        git=git_state(),
+    )
+
+
 @contextmanager
 def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
     """Keep `record` in `folder`/run.json while the run lasts, and its end however it ends.
@@ -90,15 +111,17 @@ def _first_line(error: BaseException) -> str:
 
 def write_record(record: RunRecord, folder: Path) -> None:
     """Replace `folder`/run.json in one step: a reader sees the old record or the new one, never a half."""
-    text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=False) + "\n"
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=FILE_NAME, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(folder / FILE_NAME)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    content = _without_nan(dataclasses.asdict(record))
+    replace_file(folder / FILE_NAME, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity; they become null, so that a run can always say how it ended."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -112,14 +135,14 @@ def read_record(folder: Path) -> RunRecord:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{folder} is not a run folder: it holds no {FILE_NAME}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} can't be read ({error}); delete the folder and run again") from error
     return _from_content(content, path)
 
 
 def _from_content(content: Any, path: Path) -> RunRecord:
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if not isinstance(version, int):
+    if type(version) is not int or version < 1:
         raise UserError(f"{path} is not a run record of fsdd_lightning: it has no schema_version")
     if version > SCHEMA_VERSION:
         raise UserError(
@@ -127,6 +150,8 @@ def _from_content(content: Any, path: Path) -> RunRecord:
         )
     known = {each.name for each in dataclasses.fields(RunRecord)}
     try:
-        return RunRecord(**{key: value for key, value in content.items() if key in known})
-    except TypeError as error:
-        raise UserError(f"{path} is incomplete: {str(error).split('() ')[-1]}") from error
+        return TypeAdapter(RunRecord).validate_python({key: content[key] for key in content if key in known})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise UserError(f"{path} is no whole run record: {place}: {problem['msg']}") from error

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.panel import Panel
 
-from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.experiments.console import console
 from fsdd_lightning.experiments.record import RunRecord
-from fsdd_lightning.experiments.tables import bill_table, class_table, confusion_table, result_table
-from fsdd_lightning.memory.bill import MemoryBill
-from fsdd_lightning.settings import Settings
+from fsdd_lightning.experiments.tables import bill_table, class_table, confusion_table, percent, result_table
+from fsdd_lightning.settings import QuantizationSettings
+
+if TYPE_CHECKING:
+    from fsdd_lightning.data.preparation import (
+        PreparedData,
+    )  # scikit-learn, which a refusal need not wait for
 
 
-def print_data(data: PreparedData, bill: MemoryBill, settings: Settings) -> None:
+def print_data(data: PreparedData, cell: Cell) -> None:
     """Recordings, split and the size of what is about to be trained."""
     for note in data.notes:
         if note.startswith("SYNTHETIC"):
@@ -24,40 +30,64 @@ def print_data(data: PreparedData, bill: MemoryBill, settings: Settings) -> None
     recordings, split = data.recordings, data.split
     console.print(
         f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.folder} "
-        f"(digest {recordings.digest[:12]})"
+        f"(digest {recordings.digest[:12]})",
+        soft_wrap=True,
     )
     console.print(
         f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
     )
-    console.print(bill_table(bill))
-    shape = f"{settings.model.layers}x{settings.model.hidden_size}"
-    console.print(f"training: {shape} LSTM, {settings.trainer.epochs} epochs, seed {settings.seed}")
+    console.print(bill_table(cell.bill))
+    settings = cell.settings
+    console.print(
+        f"training: {cell.shape.layers}x{cell.shape.hidden_size} LSTM, seed {settings.seed}, "
+        f"{settings.trainer.epochs} epochs in float, then {_what_follows(settings.quantization)}"
+    )
+
+
+def _what_follows(mode: QuantizationSettings) -> str:
+    if mode.start == "epoch":
+        return f"{mode.epochs} epochs through the arithmetic ({mode.name})"
+    return "no quantisation" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
+
+
+def print_refusal(cell: Cell) -> None:
+    """The bill of what is not going to be trained."""
+    console.print(bill_table(cell.bill))
 
 
 def print_result(record: RunRecord, folder: Path) -> None:
     """Tables of the result, where everything is, and the next commands."""
-    for name, view in record.views.items():
-        if len(record.views) > 1:
-            console.print(f"\n[bold]{name}[/bold]")
-        console.print(confusion_table(view))
-        console.print(class_table(view))
+    last = list(record.views)[-1]
+    console.print(confusion_table(record.views[last]))
+    console.print(class_table(record.views[last]))
     console.print(result_table(record.views, record.memory))
-    training = record.training
+    for pair, share in record.agreement.items():
+        console.print(f"{' and '.join(pair.split('_'))} recognise {percent(share)} % of the test clips alike")
+    for stage in ("float", "quantized"):
+        if stage in record.training:
+            console.print(_describe(stage, record.training[stage]))
+    times = record.timings_s
     console.print(
-        f"best validation epoch {training['best_epoch'] + 1} of {training['epochs']}; "
-        f"{record.timings_s['total']:.0f} s in all, {record.timings_s['training']:.0f} s of them training"
+        f"{times['total']:.0f} s in all: "
+        + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
     )
     place = _short(folder)
     console.print(f"everything is in {place}", soft_wrap=True)
     console.print("\nNext:", *_next_commands(place), sep="\n  ", soft_wrap=True)
 
 
+def _describe(stage: str, training: dict[str, Any]) -> str:
+    came = f", reused from {training['run']}" if training.get("reused") else ""
+    return f"{stage}: best validation epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
+
+
 def _next_commands(place: str) -> list[str]:
+    quoted = shlex.quote(place)  # where a shell would not take it as it is
     return [
-        f"fsdd-evaluate {place}",
-        f"fsdd-predict {place} SOME.wav",
-        f"tensorboard --logdir {place}",
-        "fsdd-train -m model.hidden_size=16,24,32 name=my_first_sweep",
+        f"fsdd-evaluate {quoted}",
+        f"fsdd-predict {quoted} SOME.wav",
+        f"tensorboard --logdir {quoted}",
+        "fsdd-train -m model.hidden_size=16,24,32 quantization=float32,int8_ptq name=my_first_sweep",
     ]
 
 

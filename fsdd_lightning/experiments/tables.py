@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
+from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.memory.bill import MemoryBill
 
 
@@ -21,11 +24,7 @@ def kilobytes(count: int) -> str:
 
 def bill_table(bill: MemoryBill) -> Table:
     """Line by line, with the totals."""
-    table = Table(title="Memory bill", title_justify="left")
-    for column in ("part", "detail"):
-        table.add_column(column)
-    for column in ("values", "flash bytes", "RAM bytes"):
-        table.add_column(column, justify="right")
+    table = _table("Memory bill", ("part", "detail"), ("values", "flash bytes", "RAM bytes"))
     for line in bill.lines:
         flash = f"{line.bytes:,}" if line.memory == "flash" else ""
         table.add_row(line.name, line.detail, f"{line.count:,}", flash, "" if flash else f"{line.bytes:,}")
@@ -38,10 +37,8 @@ def bill_table(bill: MemoryBill) -> Table:
 
 def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
     """One row a view of the network, in percent."""
-    table = Table(title="Test set", title_justify="left")
-    table.add_column("view")
-    for column in ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes"):
-        table.add_column(column, justify="right")
+    columns = ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes")
+    table = _table("Test set", ("view",), columns)
     for name, view in views.items():
         low, high = view["ci95"]
         table.add_row(
@@ -50,16 +47,14 @@ def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Ta
             f"{percent(low)} - {percent(high)}",
             f"{view['correct']}/{view['total']}",
             percent(view["macro_f1"]),
-            f"{memory['flash_bytes']:,}",
+            f"{memory['float32_bytes'] if name == 'float' else memory['flash_bytes']:,}",
         )
     return table
 
 
 def class_table(view: dict[str, Any]) -> Table:
     """Precision, recall and F1 of every class."""
-    table = Table(title="Digits", title_justify="left")
-    for column in ("digit", "precision %", "recall %", "F1 %", "clips"):
-        table.add_column(column, justify="right")
+    table = _table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
     for each in view["classes"]:
         table.add_row(
             each["label"],
@@ -74,9 +69,38 @@ def class_table(view: dict[str, Any]) -> Table:
 def confusion_table(view: dict[str, Any]) -> Table:
     """Rows are the spoken digit, columns the recognised one; zeros are left out."""
     labels = [each["label"] for each in view["classes"]]
-    table = Table(title="Confusion: spoken (rows), recognised (columns)", title_justify="left")
-    for column in ("", *labels):
-        table.add_column(column, justify="right")
+    table = _table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
     for label, row in zip(labels, view["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
+    return table
+
+
+def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
+    """One row a cell, with what would be done with it."""
+    numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
+    table = _table("Cells", ("shape", "quantization", "budget"), numbers, ("state",))
+    for cell, state in cells:
+        settings = cell.settings
+        table.add_row(
+            f"{cell.shape.layers}x{cell.shape.hidden_size}",
+            settings.quantization.name,
+            cell.budget.name,
+            f"{cell.bill.flash_bytes:,}",
+            f"{cell.bill.ram_bytes:,}",
+            f"{cell.bill.macs_per_clip:,}",
+            str(settings.seed),
+            state if cell.fits else f"{state}: does not fit",
+        )
+    return table
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+    """Narrow, so that 80 columns do; numbers stand right and are never cut."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for column in words:
+        table.add_column(column)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in last:
+        table.add_column(column)
     return table

@@ -1,0 +1,3 @@
+"""What is recognised."""
+
+CLASSES = tuple(str(digit) for digit in range(10))
