@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.record import RunRecord
+
+# Before numpy and torch are imported, here and in child processes: with networks this small a second thread costs more
+# than it brings, and on a busy machine very much more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -25,4 +34,57 @@ def fsdd_root() -> Path:
     folder = _fsdd_root()
     if folder is None:
         pytest.skip("the real FSDD is not on this machine (set FSDD_ROOT to its folder)")
+    return folder
+
+
+TINY = (
+    "data=synthetic",
+    "data.synthetic.speakers=2",
+    "data.synthetic.takes=6",
+    "model.hidden_size=8",
+    "trainer.epochs=3",
+    "trainer.batch_size=8",
+    "trainer.learning_rate=0.05",
+    "logger.histogram_every_epochs=1",
+    "callbacks=quiet",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A command line that trains in about a second, on a synthetic corpus that all tests share."""
+    return [*TINY, f"data.cache_dir={tmp_path_factory.mktemp('cache')}"]
+
+
+@pytest.fixture(scope="session")
+def run_cell() -> Callable[[Sequence[str], Path], RunRecord]:
+    """Runs the cell of a command line in an existing folder, as fsdd-train does."""
+    from fsdd_lightning.composition import compose_cells
+    from fsdd_lightning.experiments.cell import plan_cell
+    from fsdd_lightning.experiments.record import new_record
+    from fsdd_lightning.training import run_experiment
+
+    def run(words: Sequence[str], folder: Path) -> RunRecord:
+        ((overrides, settings),) = compose_cells(words, multirun=False)
+        cell = plan_cell(settings)
+        return run_experiment(cell, new_record(cell, overrides), folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_overrides(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command line of `finished_run`."""
+    return [*tiny_overrides, f"output_root={tmp_path_factory.mktemp('output')}"]
+
+
+@pytest.fixture(scope="session")
+def finished_run(
+    finished_overrides: list[str],
+    run_cell: Callable[[Sequence[str], Path], RunRecord],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    run_cell(finished_overrides, folder)
     return folder

@@ -21,6 +21,7 @@ from fsdd_lightning.configuration import register_resolvers
 from fsdd_lightning.data.augmentation import Augmentation
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.experiments.cell import plan_cell
 from fsdd_lightning.model.lightning_module import DigitClassifier
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings
@@ -49,8 +50,12 @@ def prepared(fsdd_root: Path) -> tuple[Settings, PreparedData]:
     return settings, prepare_data(settings.data, settings.split, settings.features)
 
 
+def network_of(settings: Settings) -> LSTMClassifier:
+    return LSTMClassifier(plan_cell(settings).shape, settings.model.dropout)
+
+
 def lightning_epochs(settings: Settings, data: PreparedData, folder: Path) -> list[float]:
-    module = DigitClassifier(LSTMClassifier(settings.model, 13, 10), settings.trainer, 10)
+    module = DigitClassifier(network_of(settings), settings.trainer, settings.trainer.learning_rate)
     clock = EpochClock()
     trainer = pl.Trainer(
         max_epochs=EPOCHS_PER_ROUND,
@@ -68,7 +73,7 @@ def lightning_epochs(settings: Settings, data: PreparedData, folder: Path) -> li
 
 
 def bare_epochs(settings: Settings, data: PreparedData) -> list[float]:
-    wanted, network = settings.trainer, LSTMClassifier(settings.model, 13, 10)
+    wanted, network = settings.trainer, network_of(settings)
     augment, generator = Augmentation(settings.augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
     features, lengths, labels = (

@@ -1,0 +1,79 @@
+"""A quantisation-aware training step against a float one: `pytest tests/benchmarks --benchmark-only -s`.
+
+Both train the same 2x48 network on the same batch of 64 clips: forward, backward, clipping, AdamW, one
+thread. They alternate, step by step, so that whatever else the machine does slows down both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from fsdd_lightning.arithmetic.weight_codes import weight_code
+from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model.fake_quantization import QuantizedView
+from fsdd_lightning.model.network import LSTMClassifier
+
+CLIPS, FRAMES, FEATURES, CLASSES = 64, 36, 13, 10
+ROUNDS = 60
+
+
+def training_step(code: str | None, lengths: torch.Tensor) -> Callable[[], None]:
+    """One step of the float network, or of its view through a weight code."""
+    torch.manual_seed(0)
+    network = LSTMClassifier(NetworkShape(FEATURES, 48, 2, CLASSES))
+    forward: torch.nn.Module = QuantizedView(network, weight_code(code)) if code else network
+    optimizer = torch.optim.AdamW(network.parameters(), foreach=True)
+    features, labels = torch.randn(CLIPS, FRAMES, FEATURES), torch.randint(0, CLASSES, (CLIPS,))
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(forward(features, lengths), labels).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def clip_lengths(kind: str) -> torch.Tensor:
+    """`full`: 36 frames each; `spoken`: as spread as FSDD's digits, 21 frames on average."""
+    if kind == "full":
+        return torch.full((CLIPS,), FRAMES)
+    return (
+        torch.linspace(8, 34, CLIPS)
+        .round()
+        .long()[torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))]
+    )
+
+
+def seconds(step: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+@pytest.mark.parametrize("lengths", ["full", "spoken"])
+@pytest.mark.parametrize("code", ["int8", "int4", "pot"])
+def test_step_against_float_step(benchmark: Any, code: str, lengths: str) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    float_step, quantized_step = (training_step(name, clip_lengths(lengths)) for name in (None, code))
+    for _ in range(3):
+        float_step(), quantized_step()
+    pairs = []
+    benchmark.pedantic(lambda: pairs.append((seconds(float_step), seconds(quantized_step))), rounds=ROUNDS)
+    torch.set_num_threads(threads)
+    float_ms, quantized_ms = (1e3 * statistics.median(side) for side in zip(*pairs, strict=True))
+    low, middle, high = statistics.quantiles(quantized / plain for plain, quantized in pairs)
+    ratio = quantized_ms / float_ms
+    benchmark.extra_info.update(float_ms=float_ms, quantized_ms=quantized_ms, ratio_of_medians=ratio)
+    print(
+        f"\n{code}, {lengths} clips: float {float_ms:.1f} ms, quantised {quantized_ms:.1f} ms, "
+        f"ratio of medians {ratio:.2f}; ratio of pairs {middle:.2f}, half of them in {low:.2f}..{high:.2f}"
+    )

@@ -1,0 +1,461 @@
+"""The commands as a user meets them: processes in a foreign folder, exit codes, one line for each error."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fsdd_lightning import evaluate, predict
+from fsdd_lightning.command_line import run_command
+from fsdd_lightning.data import download, locate
+from fsdd_lightning.experiments.record import RunRecord, read_record
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PATIENCE_S = 240
+RunCell = Callable[[Sequence[str], Path], RunRecord]
+HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "tensorboard"}
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A user's with a home of his own and no dataset."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
+    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    home = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "NO_PROXY": "*", "COLUMNS": "200"}
+    return {**kept, **home, "PYTHONPATH": python_path}
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+# --- training ---
+
+
+@pytest.fixture(scope="module")
+def sweep(
+    tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A sweep of three cells from a foreign folder; the second one finds out late that it can't work."""
+    folder = tmp_path_factory.mktemp("foreign")
+    changes = [
+        "name=grid",
+        "trainer.epochs=1",
+        "split=unseen_speaker,random,official",
+        "split.held_out=nobody",
+    ]
+    return folder, run(folder, "-m", "fsdd_lightning.train", "-m", *tiny_overrides, *changes)
+
+
+def test_every_cell_of_a_sweep_has_its_turn_and_its_folder(
+    sweep: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = sweep
+    records = [read_record(path.parent) for path in (folder / "multirun" / "grid").glob("*/run.json")]
+    ends = {record.config["split"]["name"]: record.status for record in records}
+    assert ends == {"unseen_speaker": "failed", "random": "done", "official": "done"}
+    assert all("data=synthetic" in record.overrides for record in records)
+
+
+def test_a_failed_cell_is_told_in_one_line_and_in_the_exit_code(
+    sweep: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    _, process = sweep
+    assert process.returncode == 2
+    assert only_line(process.stderr).startswith(
+        "error: split.held_out=nobody: no such speaker; choose one of "
+    )
+
+
+def test_the_traceback_of_a_failed_cell_is_in_its_log(
+    sweep: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = sweep
+    logs = [path.read_text() for path in (folder / "multirun" / "grid").glob("*/run.log")]
+    assert sum("Traceback" in text and "no such speaker" in text for text in logs) == 1
+
+
+def test_the_result_and_the_next_commands_are_printed(
+    sweep: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, process = sweep
+    done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.pt")]
+    assert len(done) == 2
+    for each in done:
+        place = each.relative_to(folder)
+        view = read_record(each).views["float"]
+        assert f"fsdd-evaluate {place}" in process.stdout
+        assert f"tensorboard --logdir {place}" in process.stdout
+        assert f"{view['correct']}/{view['total']}" in process.stdout
+
+
+def test_nothing_is_written_beside_the_output_root(
+    sweep: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = sweep
+    assert {path.name for path in folder.iterdir()} <= {"multirun", "cache", ".config", ".cache"}
+
+
+def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    """A training that would take hours, in the middle of its epochs."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "fsdd_lightning.train", *overrides, "trainer.epochs=1000000"],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test runner in the background of a shell ignores SIGINT, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type,return-value]
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(folder.glob("multirun/**/best_float.ckpt")):
+        if child.poll() is not None or time.monotonic() > deadline:
+            child.kill()
+            pytest.fail(f"the training did not get going: {child.communicate()}")
+        time.sleep(0.05)
+    return child
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "overrides", "word"),
+    [
+        (signal.SIGINT, 130, ["-m", "seed=1,2"], "interrupted"),
+        (signal.SIGTERM, 143, [], "terminated"),
+    ],
+    ids=["ctrl-c-in-a-sweep", "sigterm"],
+)
+def test_a_signal_ends_a_training_with_its_record(
+    tiny_overrides: list[str],
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    overrides: list[str],
+    word: str,
+) -> None:
+    child = started(tmp_path, *overrides, *tiny_overrides)
+    child.send_signal(number)
+    _, stderr = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == code
+    assert only_line(stderr) == word
+    (record_file,) = tmp_path.glob("multirun/**/run.json")  # no other cell was begun
+    record = read_record(record_file.parent)
+    assert record.status == "interrupted"
+    assert record.error != "still running, or killed"
+    assert record.timings_s["total"] > 0
+    assert record.dataset["recordings"] == 120
+    assert not list(record_file.parent.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict"])
+def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None:
+    program = (
+        f"import sys; sys.argv = ['fsdd-{module}', '--help']\n"
+        f"from fsdd_lightning.{module} import main\n"
+        "try:\n    main()\n"
+        f"finally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    process = run(tmp_path, "-c", program)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.splitlines()[-1] == "HEAVY []"
+    assert f"fsdd-{module}" in process.stdout
+    assert not (tmp_path / "multirun").exists()
+
+
+def test_a_wrong_command_line_is_refused_before_anything_is_loaded_or_written(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['fsdd-train', '-m', 'model.hidden_size=8,0']\n"
+        "from fsdd_lightning.train import main\n"
+        "try:\n    main()\n"
+        f"finally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    process = run(tmp_path, "-c", program)
+    assert process.returncode == 2
+    assert only_line(process.stderr) == "error: model: hidden_size must be at least 1, or fit, not 0"
+    assert process.stdout == "HEAVY []\n"
+    assert not (tmp_path / "multirun").exists()
+
+
+def test_the_composed_configuration_can_be_looked_at(tmp_path: Path) -> None:
+    process = run(tmp_path, "-m", "fsdd_lightning.train", "--cfg", "job", "model=large")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "hidden_size: 128" in process.stdout
+
+
+# --- no dataset anywhere ---
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """An archive's address where nobody answers."""
+    with socket.socket() as bound:  # bound and not listening: connections are refused
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/fsdd.tar.gz"
+
+
+@pytest.fixture
+def no_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing beside the checkout or the current folder, nothing in the environment, no proxy in the way."""
+    monkeypatch.setattr(locate, "nearby_folders", lambda: ())
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=lambda _: None))  # between attempts
+    monkeypatch.delenv("FSDD_ROOT", raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.mark.usefixtures("no_dataset")
+def test_without_the_dataset_a_run_fails_in_one_line(
+    tiny_overrides: list[str],
+    tmp_path: Path,
+    closed_port: str,
+    capsys: pytest.CaptureFixture[str],
+    run_cell: RunCell,
+) -> None:
+    tiny = [each for each in tiny_overrides if each != "data=synthetic" and "cache_dir" not in each]
+    changes = [f"data.archive_url={closed_port}", f"data.cache_dir={tmp_path / 'cache'}"]
+    words = [*tiny, *changes, f"output_root={tmp_path}"]
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            run_command(lambda: run_cell(words, tmp_path) and None)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert caught.value.code == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("error: cannot download the dataset from http://127.0.0.1")
+    assert "FSDD_ROOT" in line and "data.root" in line
+    record = read_record(tmp_path)
+    assert (record.status, record.views) == ("failed", {})
+    assert line == f"error: {record.error}"
+
+
+@pytest.mark.usefixtures("no_dataset")
+def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says_so(
+    tiny_overrides: list[str],
+    tmp_path: Path,
+    closed_port: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_cell: RunCell,
+) -> None:
+    tiny = [each for each in tiny_overrides if each != "data=synthetic"]
+    changes = ["experiment=quickstart", f"data.archive_url={closed_port}", "trainer.epochs=1"]
+    run_cell([*tiny, *changes, f"output_root={tmp_path}"], tmp_path)
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "SYNTHETIC DATA: cannot download the dataset" in printed
+    assert "The results say nothing about FSDD." in printed
+    record = read_record(tmp_path)
+    assert (record.name, record.status) == ("quickstart", "done")
+    assert (record.dataset["name"], record.dataset["source"]) == ("synthetic", "synthetic")
+    assert record.config["data"]["source"] == "fsdd"
+    assert any(note.startswith("SYNTHETIC DATA") for note in record.notes)
+    answer = in_process(evaluate.main, monkeypatch, str(tmp_path))  # and it is evaluated on the same
+    assert answer == 0
+
+
+# --- evaluating and predicting ---
+
+
+def in_process(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a command, without the cost of another process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys, "argv", ["fsdd", *arguments])
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.fixture
+def run_folder(finished_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def recordings(finished_run: Path) -> Path:
+    return Path(read_record(finished_run).dataset["folder"])
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**content, **changes}))
+
+
+def test_evaluate_makes_the_recorded_numbers_again_in_another_process(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    process = run(tmp_path, "-m", "fsdd_lightning.evaluate", str(finished_run), "--json")
+    assert process.returncode == 0
+    assert json.loads(process.stdout) == read_record(finished_run).views
+    assert only_line(process.stderr) == f"equal to the record of {finished_run}"
+
+
+def test_evaluate_prints_tables(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_process(evaluate.main, monkeypatch, str(finished_run)) == 0
+    out = capsys.readouterr().out
+    view = read_record(finished_run).views["float"]
+    assert f"{view['correct']}/{view['total']}" in out
+    assert "Confusion" in out and "recall" in out
+
+
+def test_evaluate_refuses_changed_recordings(
+    run_folder: Path,
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changed = Path(shutil.copytree(recordings, tmp_path / "changed"))
+    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--data-root", str(changed)) == 0
+    file = changed / "0_ada_0.wav"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    capsys.readouterr()
+    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--data-root", str(changed)) == 2
+    assert "are not those of the run" in only_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["float", "quantized", "integer"])
+def test_evaluate_says_where_its_numbers_differ_from_the_record(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    views = read_record(run_folder).views
+    view = views[name]
+    rewrite(run_folder, views={**views, name: {**view, "correct": view["correct"] + 1}})
+    assert in_process(evaluate.main, monkeypatch, str(run_folder)) == 1
+    line = only_line(capsys.readouterr().err)
+    assert line.startswith(f"error: {name}: ")
+    assert f"{view['correct']}/24 here, {view['correct'] + 1}/24 in the record" in line
+
+
+def test_evaluate_says_which_view_the_record_lacks(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
+    assert in_process(evaluate.main, monkeypatch, str(run_folder)) == 1
+    assert "has no quantized view" in only_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        *("no folder", "failed", "no network", "damaged network", "damaged record"),
+        *("no integer model", "damaged integer model"),
+    ],
+)
+def test_a_folder_that_is_no_finished_run_is_refused(
+    run_folder: Path,
+    recordings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoiled: str,
+    command: str,
+) -> None:
+    spoil: dict[str, Callable[[], object]] = {
+        "no folder": lambda: shutil.rmtree(run_folder),
+        "failed": lambda: rewrite(run_folder, status="failed", error="disk full"),
+        "no network": lambda: (run_folder / "network.pt").unlink(),
+        "damaged network": lambda: (run_folder / "network.pt").write_bytes(b"PK"),
+        "no integer model": lambda: (run_folder / "integer_model.npz").unlink(),
+        "damaged integer model": lambda: (run_folder / "integer_model.npz").write_bytes(b"PK"),
+        "damaged record": lambda: (run_folder / "run.json").write_text("{"),
+    }
+    spoil[spoiled]()
+    if command == "evaluate":
+        code = in_process(evaluate.main, monkeypatch, str(run_folder))
+    else:
+        code = in_process(predict.main, monkeypatch, str(run_folder), str(recordings))
+    assert code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(run_folder) in only_line(err)
+
+
+def test_predict_prints_digit_probability_and_file_in_another_process(
+    finished_run: Path, recordings: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("7_ada_1.wav", "0_ada_0.wav"):
+        shutil.copy(recordings / name, tmp_path / "mine")
+    single = str(recordings / "3_ada_2.wav")
+    process = run(tmp_path, "-m", "fsdd_lightning.predict", str(finished_run), single, "mine")
+    assert (process.returncode, process.stderr) == (0, "")
+    lines = [line.split(maxsplit=2) for line in process.stdout.splitlines()]
+    assert [file for _, _, file in lines] == [single, "mine/0_ada_0.wav", "mine/7_ada_1.wav"]
+    assert all(digit in tuple("0123456789") and 0.1 <= float(share) <= 1 for digit, share, _ in lines)
+
+
+def test_predict_names_each_unreadable_file_and_still_hears_the_others(
+    finished_run: Path,
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good, text, missing = recordings / "0_ada_0.wav", tmp_path / "text.wav", tmp_path / "missing.wav"
+    text.write_text("seven")
+    files = [str(text), str(good), str(missing)]
+    assert in_process(predict.main, monkeypatch, str(finished_run), *files) == 2
+    out, err = capsys.readouterr()
+    assert only_line(out).endswith(str(good))
+    first, second, summary = err.splitlines()
+    assert first == f"{text}: not a WAV file (no RIFF/WAVE header)"
+    assert second.startswith(f"{missing}: ") and "No such file" in second
+    assert summary == "error: 2 of 3 files could not be read (see above)"
+
+    assert in_process(predict.main, monkeypatch, str(finished_run), "--json", *files) == 2
+    answers = json.loads(capsys.readouterr().out)
+    assert [answer["file"] for answer in answers] == files
+    assert [answer.keys() for answer in answers] == [
+        {"file", "error"},
+        {"file", "digit", "probability"},
+        {"file", "error"},
+    ]
+
+
+def test_predict_without_files_is_a_wrong_command_line(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_process(predict.main, monkeypatch, str(finished_run)) == 2
+    assert "WAV" in capsys.readouterr().err
+
+
+def test_a_folder_named_like_markup_is_printed_as_it_is(
+    tiny_overrides: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], run_cell: RunCell
+) -> None:
+    folder = tmp_path / "[bold]" / "[/bold]:smile:"
+    folder.mkdir(parents=True)
+    run_cell([*tiny_overrides, "trainer.epochs=1", f"output_root={tmp_path}"], folder)
+    printed = capsys.readouterr().out
+    assert f"everything is in {folder}\n" in printed
+    assert f"fsdd-evaluate '{folder}'\n" in printed  # a shell would expand it

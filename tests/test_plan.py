@@ -1,0 +1,161 @@
+"""`fsdd-plan`: every cell in a table, in the state that it is in; nothing is run, nothing is written."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsdd_lightning import plan
+from fsdd_lightning.composition import compose_cells
+from fsdd_lightning.configuration import run_name
+from fsdd_lightning.experiments.cell import plan_cell
+from fsdd_lightning.experiments.record import new_record, write_record
+from fsdd_lightning.memory.bill import memory_bill
+from fsdd_lightning.memory.shape import NetworkShape
+
+Plan = Callable[..., tuple[int, str, str]]
+MAX_FRAMES = 36  # of the default features
+SWEEP = ("-m", "model.hidden_size=16,24,48", "quantization=float32,int8_ptq", "memory_budget=kb36")
+
+
+@pytest.fixture(autouse=True)
+def own_sigterm() -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def plan_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Plan]:
+    """Exit code, stdout and stderr of fsdd-plan in an empty folder, which it has to leave empty."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    def answer(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fsdd-plan", *words])
+        with pytest.raises(SystemExit) as caught:
+            plan.main()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, *capsys.readouterr()
+
+    yield answer
+    assert list(here.iterdir()) == []
+
+
+def table(printed: str) -> list[list[str]]:
+    """Rows of the table of cells."""
+    lines = [line.split() for line in printed.partition("\nCells")[2].splitlines()]
+    return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "cells:"]
+
+
+def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
+    code, out, err = plan_of(*SWEEP)
+    assert (code, err) == (0, "")
+    rows = table("\n" + out)
+    assert [row[:3] for row in rows] == [
+        [f"2x{size}", mode, "kb36"] for size in (16, 24, 48) for mode in ("float32", "int8_ptq")
+    ]
+    for row in rows:
+        shape = NetworkShape(13, int(row[0][2:]), 2, 10)
+        expected = memory_bill(shape, {"float32": None, "int8_ptq": "int8"}[row[1]], MAX_FRAMES)
+        numbers = [int(each.replace(",", "")) for each in row[3:7]]
+        assert numbers == [expected.flash_bytes, expected.ram_bytes, expected.macs_per_clip, 1]
+    states = [" ".join(row[7:]) for row in rows]
+    assert states == ["to run"] * 4 + ["refused: does not fit", "to run"]
+    assert out.splitlines()[-1] == "6 cells: 5 to run, 1 refused"
+
+
+def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsdd_lightning.experiments.console import console
+
+    monkeypatch.setattr(console, "width", 80)
+    _, out, _ = plan_of("-m", "model=large", "quantization=int8_pot_scale,float32", "seed=4294967295")
+    assert "826,408" in out and "4294967295" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
+    """A folder like that of a finished cell of a sweep."""
+    ((task, settings),) = compose_cells(overrides, multirun=False)
+    record = new_record(plan_cell(settings), task)
+    record.status, record.error = "done", None
+    for name, value in changes.items():
+        setattr(record, name, value)
+    folder = root / settings.name / run_name(task)
+    folder.mkdir(parents=True)
+    write_record(record, folder)
+    return folder
+
+
+def states(out: str) -> list[str]:
+    return [" ".join(row[7:]) for row in table("\n" + out)]
+
+
+@pytest.fixture
+def fixed(tmp_path: Path) -> list[str]:
+    return ["name=grid", f"output_root={tmp_path / 'output'}"]
+
+
+def test_what_is_done_is_not_to_run(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+    finished(tmp_path / "output", ["seed=2", *fixed])
+    finished(tmp_path / "output", ["seed=3", *fixed], status="failed")
+    finished(tmp_path / "output", ["seed=4", *fixed], status="interrupted")
+    finished(tmp_path / "output", ["seed=5", *fixed], config_hash="that of another configuration")
+    (finished(tmp_path / "output", ["seed=6", *fixed]) / "run.json").write_text("{")
+    _, out, _ = plan_of("-m", "seed=1,2,3,4,5,6", *fixed)
+    assert states(out) == ["to run", "done", "to run", "to run", "to run", "to run"]
+    assert out.splitlines()[-1] == "6 cells: 5 to run, 1 done"
+
+
+def test_a_solved_size_is_done_as_well(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+    cell = ["model=fit", "memory_budget=kb16", *fixed]
+    finished(tmp_path / "output", cell)
+    _, out, _ = plan_of("-m", *cell)
+    assert states(out) == ["done"]
+
+
+def test_a_single_run_is_always_to_run(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+    finished(tmp_path / "output", ["seed=2", *fixed])
+    _, out, _ = plan_of("seed=2", *fixed)
+    assert states(out) == ["to run"]
+
+
+def test_a_single_cell_comes_with_its_bill(plan_of: Plan) -> None:
+    code, out, _ = plan_of("model=fit", "memory_budget=kb36", "quantization=int4_qat")
+    assert code == 0
+    assert [row[:2] for row in table(out)] == [["2x69", "int4_qat"]]
+    assert "Memory bill" in out and "row multipliers" in out
+
+
+def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
+    code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
+    assert code == 0
+    assert states(out) == ["refused: does not fit"]
+    assert out.splitlines()[-1].endswith("the largest hidden size that fits is 24")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["model.hidden_sise=3"], "unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
+        (["-m", "seed=1,2", "trainr.epochs=3"], "unknown setting 'trainr.epochs'"),
+        (["quantization=int9"], "no option 'int9' in group 'quantization'"),
+        (["model=fit"], "hidden_size=fit needs a budget"),
+        (["quantization.weight_code=int3"], "there is no 'int3'"),
+        (["-m", "model.hidden_size=8,0"], "hidden_size must be at least 1"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_wrong_words_are_answered_in_one_line(plan_of: Plan, words: list[str], answer: str) -> None:
+    code, out, err = plan_of(*words)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("error: ") and answer in line
