@@ -121,7 +121,7 @@ def build(
 def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = False) -> Outcome:
     """Runs to the end; the program's files are in `folder`. A lock-up ends QEMU with a negative status (abort)."""
     command = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
+    command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
     command += ["-icount", "shift=0"] if count_instructions else []
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S)
     pairs = (line.split() for line in done.stderr.splitlines())
