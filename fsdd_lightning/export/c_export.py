@@ -21,7 +21,7 @@ from fsdd_lightning.atomic_file import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.export.c_text import c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
-from fsdd_lightning.export.weight_layout import Layout, arranged_arrays
+from fsdd_lightning.export.weight_layout import Layout, arranged_arrays, is_read_in_words
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
@@ -118,6 +118,7 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
     return [
         {
             "name": f"{identifier}_{name}" if name.startswith("feature_") else name,
+            "in_words": is_read_in_words(name),
             "storage": "" if name.startswith("feature_") else "static ",
             "type": C_TYPES[array.dtype.str],
             "length": array.size,
