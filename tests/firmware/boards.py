@@ -108,8 +108,8 @@ def build(
     """
     folder.mkdir(parents=True, exist_ok=True)
     objects = [
-        compile_object(source, board, level, folder / f"{source.stem}.o", options=options)
-        for source in sources
+        compile_object(source, board, level, folder / f"{k}_{source.stem}.o", options=options)
+        for k, source in enumerate(sources)
     ]
     target, script = folder / "program.elf", BOARD_FOLDER / board.memories
     flags = [f"-mcpu={board.cpu}", "-mthumb", "-nostdlib", f"-L{BOARD_FOLDER}", f"-T{script}", "-Wl,--gc-sections"]

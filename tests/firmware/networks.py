@@ -63,16 +63,12 @@ def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
     exported = [
         export_c(deployment_of(model), folder / name, name=name, golden=None, notes={}) for name, model in models.items()
     ]
-    files = []
-    for model in exported:
-        file = model.folder / f"{model.name}_model.c"  # objects are called after their source
-        file.write_text((model.folder / "fsdd_model.c").read_text().replace("fsdd_model.h", f"{model.name}/fsdd_model.h"))
-        files.append(file)
     table = folder / "models.c"
     table.write_text(_table([model.name for model in exported]))
     formats = "|".join({f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"})
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
-    return Sources(tuple(files), exported[0].folder / "fsdd_lstm.c", table, options)
+    constants = tuple(model.folder / "fsdd_model.c" for model in exported)
+    return Sources(constants, exported[0].folder / "fsdd_lstm.c", table, options)
 
 
 def _table(names: Sequence[str]) -> str:

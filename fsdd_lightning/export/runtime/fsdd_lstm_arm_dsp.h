@@ -14,8 +14,8 @@
 
 #include "fsdd_lstm.h"
 
-/* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant. */
-#define fsdd_saturate(value, bits) __ssat(value, bits)
+/* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant (the __ssat of arm_acle.h does not pass -Wconversion). */
+#define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
 
 /* a * b / 2^32, rounded half up. */
 static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)

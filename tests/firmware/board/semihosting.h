@@ -18,6 +18,6 @@ uint32_t file_read(uint32_t handle, void *data, uint32_t size);
 void file_write(uint32_t handle, const void *data, uint32_t size);
 /* `name value` on one line of QEMU's stderr, in decimal. */
 void print_number(const char *name, uint32_t value);
-_Noreturn void exit_with(uint32_t status);
+__attribute__((noreturn)) void exit_with(uint32_t status);
 
 #endif

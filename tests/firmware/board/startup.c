@@ -28,9 +28,9 @@ void *memset(void *target, int value, size_t size)
     return target;
 }
 
-_Noreturn void reset(void);
+__attribute__((noreturn)) void reset(void);
 
-_Noreturn void reset(void)
+void reset(void)
 {
     const uint32_t *image = data_image;
     for (uint32_t *word = data_start; word < data_end; word++) {
@@ -42,7 +42,7 @@ _Noreturn void reset(void)
     exit_with((uint32_t)main());
 }
 
-static _Noreturn void fault(void)
+__attribute__((noreturn)) static void fault(void)
 {
     uint32_t exception;
     __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
