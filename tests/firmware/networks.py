@@ -14,7 +14,7 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.export import export_c
+from fsdd_lightning.export import ExportedModel, export_c
 
 PROGRAMS = Path(__file__).parent / "programs"
 INPUTS, CLASSES = 13, 10
@@ -64,22 +64,22 @@ def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
         export_c(deployment_of(model), folder / name, name=name, golden=None, notes={}) for name, model in models.items()
     ]
     table = folder / "models.c"
-    table.write_text(_table([model.name for model in exported]))
+    table.write_text(_table(exported))
     formats = "|".join({f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"})
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     return Sources(constants, exported[0].folder / "fsdd_lstm.c", table, options)
 
 
-def _table(names: Sequence[str]) -> str:
-    includes = [f'#include "{name}/fsdd_model.h"' for name in names]
-    pointers = ", ".join(f"&{name}_model" for name in names)
+def _table(exported: Sequence[ExportedModel]) -> str:
+    includes = [f'#include "{model.folder.name}/fsdd_model.h"' for model in exported]
+    pointers = ", ".join(f"&{model.name}_model" for model in exported)
     return "\n".join(
         [
             '#include "streams.h"',
             *includes,
             f"const fsdd_model *const models[] = {{{pointers}}};",
-            f"const uint32_t model_count = {len(names)}u;\n",
+            f"const uint32_t model_count = {len(exported)}u;\n",
         ]
     )
 

@@ -36,3 +36,23 @@ def test_output_is_numpys_byte_for_byte(
     (folder / "output.bin").unlink(missing_ok=True)
     assert boards.run(elf, board, folder).status == boards.EXIT_DONE
     assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
+
+
+@pytest.mark.parametrize("board", [boards.M3, boards.M4], ids=boards.board_id)
+def test_one_wrong_bit_is_noticed(board: boards.Board, digit_clips: Clips, tmp_path: Path) -> None:
+    """Both by the program, whose exit status says so, and in the file that it writes."""
+    few = Clips(digit_clips.features_q4[:2], digit_clips.lengths[:2])
+    model = networks.spoken_digit_model("int8", 8)
+    networks.write_streams([model], [few], tmp_path)
+    elf = networks.export({"net": model}, tmp_path).build(PROGRAM, board, "-Os", tmp_path)
+    expected = bytearray((tmp_path / "expected.bin").read_bytes())
+    expected[-1] ^= 1
+    (tmp_path / "expected.bin").write_bytes(expected)
+    assert boards.run(elf, board, tmp_path).status == boards.EXIT_MISMATCH
+    assert not filecmp.cmp(tmp_path / "output.bin", tmp_path / "expected.bin", shallow=False)
+
+
+def test_missing_clips_are_noticed(tmp_path: Path) -> None:
+    model = networks.spoken_digit_model("int8", 8)
+    elf = networks.export({"net": model}, tmp_path).build(PROGRAM, boards.M3, "-Os", tmp_path)
+    assert boards.run(elf, boards.M3, tmp_path).status == boards.EXIT_FILE
