@@ -128,11 +128,20 @@ def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = Fal
     return Outcome(done.returncode, {pair[0]: int(pair[1]) for pair in pairs if _is_number(pair)})
 
 
-def symbol_sizes(path: Path) -> dict[str, tuple[str, int]]:
-    """Kind (t, r, b, ... in nm's letters) and bytes of every symbol that an object or ELF defines."""
+@dataclass(frozen=True)
+class Symbol:
+    """A function or variable as nm shows it."""
+
+    kind: str  # nm's letter: t and T code, r and R constants, b and B variables
+    address: int
+    bytes: int
+
+
+def symbols(path: Path) -> dict[str, Symbol]:
+    """Every symbol with a size that an object or ELF defines. Local names of several files may repeat."""
     lines = _tool("arm-none-eabi-nm", "--print-size", "--defined-only", str(path)).splitlines()
-    fields = (line.split() for line in lines)
-    return {field[3]: (field[2], int(field[1], 16)) for field in fields if len(field) == 4}
+    sized = (line.split() for line in lines if len(line.split()) == 4)
+    return {name: Symbol(kind, int(address, 16), int(size, 16)) for address, size, kind, name in sized}
 
 
 def undefined_symbols(path: Path) -> set[str]:

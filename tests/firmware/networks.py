@@ -45,7 +45,7 @@ def deployment_of(model: IntegerModel) -> Deployment:
 class Sources:
     """What a program with some models is compiled from."""
 
-    model_files: tuple[Path, ...]  # each model's constants
+    constants: tuple[Path, ...]  # each model's constants
     runtime: Path
     table: Path  # models[] of programs/streams.h
     options: tuple[str, ...]
@@ -54,7 +54,7 @@ class Sources:
         """The ELF of the named files of programs/ (and of any other file) with these models."""
         files = [PROGRAMS / file if isinstance(file, str) else file for file in program]
         return boards.build(
-            [*files, self.table, self.runtime, *self.model_files], board, level, folder, options=self.options
+            [*files, self.table, self.runtime, *self.constants], board, level, folder, options=self.options
         )
 
 
