@@ -16,10 +16,13 @@ typedef char fsdd_shift_right_is_arithmetic[((int32_t)-3 >> 1) == -2 && ((int64_
 #include "fsdd_lstm_arm_dsp.h"
 #endif
 
-/* A large function in a loop: inlined, it would leave both without registers. */
+/* A kernel's smallest parts, never called, also not in a small build; and a large function in a loop, which inlined would
+ * leave both without registers. */
 #if defined(__GNUC__)
+#define FSDD_INLINE __attribute__((always_inline)) inline
 #define FSDD_OUT_OF_LINE __attribute__((noinline))
 #else
+#define FSDD_INLINE inline
 #define FSDD_OUT_OF_LINE
 #endif
 
@@ -92,6 +95,12 @@ static inline unsigned fsdd_bits(unsigned code)
     return (code & FSDD_TERNARY) != 0u ? 2u : (code & (FSDD_INT4 | FSDD_POT)) != 0u ? 4u : 8u;
 }
 
+/* Columns in a word of four bytes; a power of two. */
+static inline size_t fsdd_word_columns(unsigned code)
+{
+    return code == FSDD_TERNARY ? 16u : (code & (FSDD_INT4 | FSDD_POT)) != 0u ? 8u : 4u;
+}
+
 /* value * 2^shift without a product; shifting a negative number left is not defined in C, so it is done unsigned. */
 static inline int32_t fsdd_shift_left(int16_t value, unsigned shift)
 {
@@ -100,33 +109,30 @@ static inline int32_t fsdd_shift_left(int16_t value, unsigned shift)
 }
 
 /* value times the weight in the lowest bits of `field`. */
-static inline int32_t fsdd_product(unsigned code, unsigned field, int16_t value)
+FSDD_INLINE static int32_t fsdd_product(unsigned code, unsigned field, int16_t value)
 {
+    const unsigned sign = 1u << (fsdd_bits(code) - 1u);
     if (code == FSDD_POT) {
         const int32_t magnitude = (field & 7u) == 0u ? 0 : fsdd_shift_left(value, (field & 7u) - 1u);
-        return (field & 8u) != 0u ? -magnitude : magnitude;
+        return (field & sign) != 0u ? -magnitude : magnitude;
     }
-    if (code == FSDD_TERNARY)
-        return field == 0u ? 0 : field == 1u ? value : -(int32_t)value;
-    if (code == FSDD_INT4)
-        return ((int32_t)(field ^ 8u) - 8) * value;
-    return ((int32_t)(field ^ 128u) - 128) * value;
+    return ((int32_t)(field ^ sign) - (int32_t)sign) * value;
 }
 
 /* The sum of a packed row of weights times vector_q7 (columns). */
 static inline int32_t fsdd_row(unsigned code, const uint8_t *weights, const int16_t *vector_q7, size_t columns)
 {
-    const unsigned bits = fsdd_bits(code), per_byte = 8u / bits, mask = (1u << bits) - 1u;
+    const unsigned bits = fsdd_bits(code), mask = (1u << bits) - 1u;
     int32_t sum = 0;
     size_t k;
     for (k = 0; k < columns; k++) {
-        const unsigned field = (unsigned)weights[k / per_byte] >> (k % per_byte * bits);
+        const unsigned field = (unsigned)weights[k * bits >> 3] >> (k * bits & 7u);
         sum += fsdd_product(code, field & mask, vector_q7[k]);
     }
     return sum;
 }
 
-static inline size_t fsdd_row_bytes(unsigned code, size_t columns) { return (columns * fsdd_bits(code) + 7u) / 8u; }
+static inline size_t fsdd_row_bytes(unsigned code, size_t columns) { return (columns * fsdd_bits(code) + 7u) >> 3; }
 
 /* The two layouts of the weights of one unit (4, columns). Each adds weights * vector_q7 (columns) to accumulator (4) and
  * returns the weights of the next unit.
@@ -141,26 +147,36 @@ static inline const uint8_t *fsdd_accumulate_plain_rows(unsigned code, const uin
     return weights;
 }
 
+/* sum + the weights in one byte times every fourth entry of vector_q7. */
+FSDD_INLINE static int32_t fsdd_add_byte(int32_t sum, unsigned code, unsigned byte, const int16_t *vector_q7)
+{
+    const unsigned bits = fsdd_bits(code), mask = (1u << bits) - 1u;
+    unsigned shift;
+    for (shift = 0; shift < 8u; shift += bits, vector_q7 += 4)
+        sum += fsdd_product(code, (byte >> shift) & mask, *vector_q7);
+    return sum;
+}
+
 /* FSDD_INTERLEAVED: words of four bytes, one for each gate in turn. The bytes of a word hold the columns 0, 2, 1, 3 in
  * their lowest bits, the columns 4, 6, 5, 7 in the next, and so on. Columns that fill no word follow as plain rows. */
 static inline const uint8_t *fsdd_accumulate_words(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
                                                    const int16_t *end_q7, int32_t *accumulator)
 {
-    static const uint8_t column_of_byte[4] = {0, 2, 1, 3};
-    const unsigned bits = fsdd_bits(code), mask = (1u << bits) - 1u;
-    size_t gate, byte, field;
+    size_t gate;
 #ifdef FSDD_ARM_DSP
     if (code == FSDD_INT8)
         return fsdd_accumulate_int8_words_arm_dsp(weights, vector_q7, end_q7, accumulator);
     if (code == FSDD_INT4)
         return fsdd_accumulate_int4_words_arm_dsp(weights, vector_q7, end_q7, accumulator);
 #endif
-    for (; vector_q7 < end_q7; vector_q7 += 32u / bits)
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            for (byte = 0; byte < 4u; byte++, weights++)
-                for (field = 0; field < 8u / bits; field++)
-                    accumulator[gate] += fsdd_product(code, ((unsigned)*weights >> (field * bits)) & mask,
-                                                      vector_q7[4u * field + column_of_byte[byte]]);
+    for (; vector_q7 < end_q7; vector_q7 += fsdd_word_columns(code))
+        for (gate = 0; gate < FSDD_GATES; gate++, weights += 4) {
+            int32_t sum = accumulator[gate]; /* one running sum: several would not fit into the registers */
+            sum = fsdd_add_byte(sum, code, weights[0], vector_q7);
+            sum = fsdd_add_byte(sum, code, weights[1], vector_q7 + 2);
+            sum = fsdd_add_byte(sum, code, weights[2], vector_q7 + 1);
+            accumulator[gate] = fsdd_add_byte(sum, code, weights[3], vector_q7 + 3);
+        }
     return weights;
 }
 
@@ -168,7 +184,7 @@ static inline const uint8_t *fsdd_accumulate_interleaved(unsigned code, const ui
                                                          const int16_t *vector_q7, size_t columns,
                                                          int32_t *accumulator)
 {
-    const size_t rest = columns % (32u / fsdd_bits(code));
+    const size_t rest = columns & (fsdd_word_columns(code) - 1u);
     const int16_t *const rest_q7 = vector_q7 + (columns - rest);
     weights = fsdd_accumulate_words(code, weights, vector_q7, rest_q7, accumulator);
     return fsdd_accumulate_plain_rows(code, weights, rest_q7, rest, accumulator);
