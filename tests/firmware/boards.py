@@ -18,7 +18,14 @@ import pytest
 
 BOARD_FOLDER = Path(__file__).parent / "board"
 SUPPORT = ("startup.c", "semihosting.c", "measure.c")
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")  # what is exported must pass
+STRICT = (
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-pedantic",
+    "-Werror",
+)  # what is exported must pass
 LENIENT = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")  # start-up and measuring code can't be strict C99
 FREESTANDING = ("-ffreestanding", "-mthumb", "-mfloat-abi=soft", "-ffunction-sections", "-fdata-sections")
 TOOLS = ("arm-none-eabi-gcc", "arm-none-eabi-nm", "arm-none-eabi-size", "qemu-system-arm")
@@ -112,7 +119,14 @@ def build(
         for k, source in enumerate(sources)
     ]
     target, script = folder / "program.elf", BOARD_FOLDER / board.memories
-    flags = [f"-mcpu={board.cpu}", "-mthumb", "-nostdlib", f"-L{BOARD_FOLDER}", f"-T{script}", "-Wl,--gc-sections"]
+    flags = [
+        f"-mcpu={board.cpu}",
+        "-mthumb",
+        "-nostdlib",
+        f"-L{BOARD_FOLDER}",
+        f"-T{script}",
+        "-Wl,--gc-sections",
+    ]
     inputs = map(str, [*objects, *support_objects(board)])
     _tool("arm-none-eabi-gcc", *flags, *inputs, "-lgcc", "-o", str(target))
     return target

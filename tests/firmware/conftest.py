@@ -7,18 +7,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streams import Clips
 
+sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # example_models: the adversarial networks
+
+import example_models
+import networks
+from streams import Clips
+from vectors import VectorProgram, vector_program
+
+from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 from fsdd_lightning.data.recordings import parse_name, wav_paths
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.wav import decode_wav
 
-sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # example_models: the adversarial networks
-
 CLIPS, FRAMES, INPUTS = 300, 36, 13
 OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips
+
+
+class Arithmetic:
+    """What `example_models` wants to know of the package."""
+
+    integer_model, quantize, weight_codes = integer_model, quantize, weight_codes
+
+
+@pytest.fixture(scope="session")
+def adversarial(tmp_path_factory: pytest.TempPathFactory) -> VectorProgram:
+    """Networks that live on ties, saturations and largest values, and one of the real size."""
+    models = example_models.all_models(Arithmetic) | {"real size": networks.spoken_digit_model("int8", 24)}
+    return vector_program(models, tmp_path_factory.mktemp("adversarial"), clips=3, frames=12)
 
 
 @pytest.fixture(scope="session")

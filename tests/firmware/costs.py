@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import boards
@@ -34,16 +35,26 @@ class Cost:
     stack_bytes: int  # the runtime's and its caller's frame
 
 
-def measure(board: boards.Board, level: str, code: str, hidden: int, folder: Path) -> Cost:
-    """Builds in `folder`, runs under -icount."""
+@cache
+def measure(board: boards.Board, level: str, code: str, hidden: int) -> Cost:
+    """Built and run under -icount; every measurement is made once."""
+    with tempfile.TemporaryDirectory(prefix="fsdd-cost-") as folder:
+        return _measure(board, level, code, hidden, Path(folder))
+
+
+def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Path) -> Cost:
     model = networks.spoken_digit_model(code, hidden)
-    features = np.random.default_rng(0).normal(0, 16, (1, FRAMES, networks.INPUTS)).clip(-128, 127).astype(np.int8)
+    features = (
+        np.random.default_rng(0).normal(0, 16, (1, FRAMES, networks.INPUTS)).clip(-128, 127).astype(np.int8)
+    )
     arrays = networks.stream_arrays([model], [streams.whole(features)])
     sources = networks.export({MODEL: model}, folder)
     data = streams.write_c_arrays(folder / "data.c", arrays)
     elf = sources.build(["count.c", "memory_streams.c", data], board, level, folder / "build")
     numbers = boards.run(elf, board, folder, count_instructions=True).numbers
-    runtime = boards.compile_object(sources.runtime, board, level, folder / "runtime.o", options=sources.options)
+    runtime = boards.compile_object(
+        sources.runtime, board, level, folder / "runtime.o", options=sources.options
+    )
     return Cost(
         instructions=numbers["instructions"],
         code_bytes=boards.section_sizes(runtime)["text"],
@@ -61,7 +72,9 @@ def state_bytes(sources: networks.Sources, board: boards.Board, folder: Path) ->
 
 
 def main() -> None:
-    print("| core | weights | size | -O3: instructions | -Os: instructions | -Os: code | state | stack, -O3 / -Os |")
+    print(
+        "| core | weights | size | -O3: instructions | -Os: instructions | -Os: code | state | stack, -O3 / -Os |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for board in COUNTED:
         for code in WEIGHT_CODES:
@@ -70,9 +83,7 @@ def main() -> None:
 
 
 def _row(board: boards.Board, code: str, hidden: int) -> str:
-    with tempfile.TemporaryDirectory() as fast_folder, tempfile.TemporaryDirectory() as small_folder:
-        fast = measure(board, "-O3", code, hidden, Path(fast_folder))
-        small = measure(board, "-Os", code, hidden, Path(small_folder))
+    fast, small = (measure(board, level, code, hidden) for level in ("-O3", "-Os"))
     return (
         f"| {boards.board_id(board)} | {code} | 2x{hidden} | {fast.instructions:,} | {small.instructions:,} "
         f"| {small.code_bytes:,} B | {small.state_bytes} B | {fast.stack_bytes} / {small.stack_bytes} B |"

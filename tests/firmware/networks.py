@@ -61,11 +61,14 @@ class Sources:
 def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
     """Exports each as name_model to its own folder; the first one's runtime serves all, with just their formats."""
     exported = [
-        export_c(deployment_of(model), folder / name, name=name, golden=None, notes={}) for name, model in models.items()
+        export_c(deployment_of(model), folder / name, name=name, golden=None, notes={})
+        for name, model in models.items()
     ]
     table = folder / "models.c"
     table.write_text(_table(exported))
-    formats = "|".join({f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"})
+    formats = "|".join(
+        {f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"}
+    )
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     return Sources(constants, exported[0].folder / "fsdd_lstm.c", table, options)
