@@ -63,9 +63,7 @@ def write_c_arrays(path: Path, arrays: dict[str, bytes]) -> Path:
     lines = ["#include <stdint.h>"]
     for name, data in arrays.items():
         lines += [f"extern const uint8_t {name}[];", f"extern const uint32_t {name}_size;"]
-        lines += [
-            f"const uint8_t {name}[] = {{{','.join(map(str, data))}}};",
-            f"const uint32_t {name}_size = {len(data)}u;",
-        ]
+        lines.append(f"const uint8_t {name}[] = {{{','.join(map(str, data))}}};")
+        lines.append(f"const uint32_t {name}_size = {len(data)}u;")
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -76,7 +76,7 @@ static inline const uint8_t *fsdd_accumulate_int8_words_arm_dsp(const uint8_t *w
     "ldr %[word], [%[weights], #-" bytes_back "]\n\t"                                                                  \
     "and %[nibbles], %[mask], %[word]\n\t" FSDD_ADD_PRODUCTS(sum, "nibbles", "word", "nibbles")
 
-/* The same for int4, eight columns at a time. 16 times a sum fits as long as the exporter's proof says so. */
+/* The same for int4, eight columns at a time. That 16 times a sum fits was proven by the exporter. */
 static inline const uint8_t *fsdd_accumulate_int4_words_arm_dsp(const uint8_t *weights, const int16_t *vector_q7,
                                                                 const int16_t *end_q7, int32_t *accumulator)
 {
