@@ -438,7 +438,7 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
     assert [answer["file"] for answer in answers] == files
     assert [answer.keys() for answer in answers] == [
         {"file", "error"},
-        {"file", "digit", "probability"},
+        {"file", "digit", "probability", "logits"},
         {"file", "error"},
     ]
 
