@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.command_line import run_command
 
 if TYPE_CHECKING:
+    from fsdd_lightning.data.preparation import PreparedData
     from fsdd_lightning.experiments.evaluation import Evaluation
+    from fsdd_lightning.experiments.robustness import RobustnessRow
     from fsdd_lightning.experiments.run_folder import Run
 
 
@@ -24,6 +27,12 @@ def _parser() -> argparse.ArgumentParser:
         "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
     )
     parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also disturb the test clips (noise, babble, gain, clipping, silence, speed); "
+        "writes robustness.json, .csv and .png into RUN",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser
 
@@ -41,24 +50,40 @@ def _evaluate() -> None:
     baseline = baseline_of(run.settings.quantization.baseline, run.checkpoint, data)
     views = views_of(run.checkpoint, run.integer_model, baseline)
     evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    _print(run, evaluation, arguments.json)
+    rows = _robustness(run, data) if arguments.robustness else ()
+    _print(run, evaluation, rows, arguments.json)
     _compare(run, evaluation)
 
 
-def _print(run: Run, evaluation: Evaluation, as_json: bool) -> None:
+def _robustness(run: Run, data: PreparedData) -> tuple[RobustnessRow, ...]:
+    from fsdd_lightning.experiments.engines import open_engine
+    from fsdd_lightning.experiments.robustness import robustness, write_robustness
+
+    with open_engine(run, None) as engine:
+        rows = robustness(run, data, engine)
+    write_robustness(rows, run.folder, engine.name, f"{run.record.name}: disturbed test clips, {engine.name}")
+    return rows
+
+
+def _print(run: Run, evaluation: Evaluation, rows: Sequence[RobustnessRow], as_json: bool) -> None:
     import json
+    from dataclasses import asdict
 
     from fsdd_lightning.experiments.console import console
-    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table
+    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table, robustness_table
 
     views = {name: each.as_record() for name, each in evaluation.scores.items()}
     if as_json:
-        print(json.dumps(views, indent=2))
+        both = {"views": views, "robustness": [asdict(row) for row in rows]}
+        print(json.dumps(both if rows else views, indent=2))
         return
     for view in views.values():
         console.print(confusion_table(view))
         console.print(class_table(view))
     console.print(result_table(views, run.record.memory))
+    if rows:
+        console.print(robustness_table(rows))
+        console.print(f"also in {run.folder}/robustness.csv, .json and .png", soft_wrap=True)
 
 
 def _compare(run: Run, evaluation: Evaluation) -> None:
