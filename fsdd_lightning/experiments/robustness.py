@@ -81,7 +81,7 @@ DISTURBANCES = (
     ),
     Disturbance("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
     Disturbance(
-        "clipping", "% of samples", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
+        "clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
     ),
     Disturbance(
         "silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))

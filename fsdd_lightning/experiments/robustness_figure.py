@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     from fsdd_lightning.experiments.robustness import RobustnessRow
 
-# Panels by what their curves have in common; anything else that a table may hold gets a panel of its own.
-PANELS = (
-    ("white noise", "babble"),
-    ("silence before", "background before"),
-    ("silence after", "background after"),
-    ("gain",),
-    ("clipping",),
-    ("speed",),
-)
+# Title and kinds of each panel; a kind that is not here gets a panel of its own.
+PANELS = {
+    "noise": ("white noise", "babble"),
+    "before the word": ("silence before", "background before"),
+    "after the word": ("silence after", "background after"),
+    "gain": ("gain",),
+    "clipping": ("clipping",),
+    "speed": ("speed",),
+}
 _COLOURS = ("#0072b2", "#d55e00")  # of Okabe and Ito, told apart by everyone
 _COLUMNS = 3
 
@@ -33,8 +33,9 @@ def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
     figure = Figure(figsize=(10.0, 0.8 + 2.7 * height), dpi=120, layout="constrained")
     grid = figure.subplots(height, _COLUMNS, sharey=True, squeeze=False).ravel()
     lowest = min(row.ci95[0] for row in rows)
-    for axes, names in zip(grid, panels, strict=False):
+    for axes, (panel, names) in zip(grid, panels.items(), strict=False):
         _draw(axes, [[row for row in rows if row.disturbance == name] for name in names], rows[0])
+        axes.set_title(panel, fontsize="medium")
         axes.set_ylim(100 * max(lowest - 0.05, 0.0), 101)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
@@ -44,12 +45,12 @@ def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
     return figure
 
 
-def _panels(names: Sequence[str]) -> list[list[str]]:
-    known = [[name for name in panel if name in names] for panel in PANELS]
-    placed = {name for panel in PANELS for name in panel}
-    return [panel for panel in known if panel] + [
-        [name] for name in dict.fromkeys(names) if name not in placed
-    ]
+def _panels(names: Sequence[str]) -> dict[str, list[str]]:
+    known = {panel: [each for each in kinds if each in names] for panel, kinds in PANELS.items()}
+    placed = {each for kinds in PANELS.values() for each in kinds}
+    return {panel: kinds for panel, kinds in known.items() if kinds} | {
+        each: [each] for each in names if each not in placed
+    }
 
 
 def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -> None:
@@ -73,7 +74,6 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
         )
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_xlabel(curves[0][0].unit)
-    axes.set_title(" / ".join(curve[0].disturbance for curve in curves), fontsize="medium")
     axes.grid(axis="y", color="0.9")
     if len(curves) > 1:
         axes.legend(fontsize="small", frameon=False)
