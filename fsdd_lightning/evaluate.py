@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def _evaluate() -> None:
     arguments = _parser().parse_args()
     import torch
 
+    from fsdd_lightning.experiments.deployment import compiled
     from fsdd_lightning.experiments.evaluation import baseline_of, clips_at, evaluate_views, views_of
     from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 
@@ -48,10 +50,13 @@ def _evaluate() -> None:
     torch.set_num_threads(run.settings.trainer.threads)
     data = recorded_data(run, arguments.data_root)
     baseline = baseline_of(run.settings.quantization.baseline, run.checkpoint, data)
-    views = views_of(run.checkpoint, run.integer_model, baseline)
-    evaluation = evaluate_views(views, clips_at(data, data.split.test))
+    with compiled(run.deployment) as c:
+        views = views_of(run.checkpoint, run.integer_model, baseline, c.engine)
+        evaluation = evaluate_views(views, clips_at(data, data.split.test))
     rows = _robustness(run, data) if arguments.robustness else ()
     _print(run, evaluation, rows, arguments.json)
+    if c.note is not None:
+        print(f"note: {c.note}", file=sys.stderr)
     _compare(run, evaluation)
 
 
@@ -87,12 +92,12 @@ def _print(run: Run, evaluation: Evaluation, rows: Sequence[RobustnessRow], as_j
 
 
 def _compare(run: Run, evaluation: Evaluation) -> None:
-    import sys
-
     from fsdd_lightning.errors import RunFailedError
 
     for name, score in evaluation.scores.items():
         recorded = run.record.views.get(name)
+        if recorded is None and name == "c":
+            continue  # recorded where there was no compiler; it equals the integer view, or we had not come here
         if recorded is None:
             raise RunFailedError(f"the record of {run.folder} has no {name} view; run it again")
         if score.correct != recorded["correct"] or score.total != recorded["total"]:

@@ -36,20 +36,21 @@ def babble_noise(
 def at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """waveform + noise, with the noise scaled to the mean powers' ratio `snr_db`; silent noise adds nothing."""
     level = _rms(waveform) * 10.0 ** (-snr_db / 20.0) / _rms(noise)
-    return (waveform + level * noise).astype(np.float32)
+    disturbed: np.ndarray = (waveform + level * noise).astype(np.float32)
+    return disturbed
 
 
 def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:
     """Quieter or louder, in steps of a 16-bit converter that clips what does not fit."""
     scaled = waveform.astype(np.float64) * 10.0 ** (gain_db / 20.0)
     steps = np.clip(np.floor(scaled * 2**15 + 0.5), -(2**15), 2**15 - 1)
-    return (steps / 2**15).astype(np.float32)
+    return np.asarray(steps / 2**15, np.float32)
 
 
 def clipping(waveform: np.ndarray, clipped_share: float) -> np.ndarray:
     """An overdriven microphone: the loudest `clipped_share` of the samples are cut to one magnitude."""
     ceiling = np.quantile(np.abs(waveform), 1.0 - clipped_share)
-    return np.clip(waveform, -ceiling, ceiling).astype(np.float32)
+    return np.asarray(np.clip(waveform, -ceiling, ceiling), np.float32)
 
 
 def leading_silence(waveform: np.ndarray, silence_samples: int) -> np.ndarray:
@@ -77,7 +78,7 @@ def background(waveform: np.ndarray, samples: int, rng: np.random.Generator) -> 
     whole = len(waveform) // QUIET_SAMPLES * QUIET_SAMPLES
     stretches = waveform[:whole].reshape(-1, QUIET_SAMPLES) if whole else waveform[None]
     quietest = float(np.sqrt((stretches.astype(np.float64) ** 2).mean(axis=1)).min())
-    return (quietest * rng.standard_normal(samples)).astype(np.float32)
+    return np.asarray(quietest * rng.standard_normal(samples), np.float32)
 
 
 def speed(waveform: np.ndarray, factor: float) -> np.ndarray:

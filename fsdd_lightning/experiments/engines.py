@@ -10,8 +10,9 @@ import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS
-from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.experiments.evaluation import numpy_logits
 from fsdd_lightning.experiments.run_folder import Run
 from fsdd_lightning.model.inference import float_logits
 
@@ -65,7 +66,7 @@ def _integer(run: Run) -> Iterator[Engine]:
     model = _deployment(run, "integer").model
 
     def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return network_logits(model, quantize_features(features), lengths)
+        return numpy_logits(model, features, lengths)
 
     yield Engine("integer", logits, model.output.scale * 2.0**-HIDDEN_BITS)
 
@@ -73,7 +74,7 @@ def _integer(run: Run) -> Iterator[Engine]:
 @contextmanager
 def _c(run: Run) -> Iterator[Engine]:
     deployment = _deployment(run, "c")
-    from fsdd_lightning.export.host import CompilerMissing, compile_host
+    from fsdd_lightning.export import CompilerMissing, compile_host
 
     try:
         host = compile_host(deployment)

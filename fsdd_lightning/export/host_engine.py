@@ -26,7 +26,9 @@ THIS_PROCESSOR = ("-march=native",)  # AVX2 where there is any; the library neve
 class HostEngine:
     """A compiled network. Close it, or use it in a `with` statement: its files are in a temporary folder."""
 
-    def __init__(self, deployment: Deployment, library: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(
+        self, deployment: Deployment, library: Path, folder: tempfile.TemporaryDirectory[str]
+    ) -> None:
         model = deployment.model
         self._inputs, self._classes = model.input_size, model.classes
         self._layers, self._hidden = len(model.layers), model.layers[0].hidden_size
@@ -75,10 +77,7 @@ class HostEngine:
         if self._library is None:
             raise ValueError("this engine was closed")
         self._library[function](
-            *(
-                ctypes.c_size_t(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data)
-                for a in arguments
-            )
+            *(ctypes.c_size_t(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data) for a in arguments)
         )
 
 
@@ -106,6 +105,8 @@ def _build_library(deployment: Deployment, folder: Path) -> Path:
     sources = [folder / name for name in ("fsdd_host.c", "fsdd_lstm.c", "fsdd_model.c")]
     try:
         compile_c([*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR, *sources, "-o", library])
-    except RunFailedError:  # a compiler that does not know its processor, or a warning of one newer than this code
+    except (
+        RunFailedError
+    ):  # a compiler that does not know its processor, or a warning of one newer than this code
         compile_c(["-std=c99", *OPTIMIZE, *sources, "-o", library])
     return library
