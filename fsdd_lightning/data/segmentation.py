@@ -66,7 +66,7 @@ def frame_energy_db(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     centres = np.arange(0, len(waveform), hop)
     first, last = np.maximum(centres - half, 0), np.minimum(centres + half, len(waveform))
     power: np.ndarray = np.maximum((energy[last] - energy[first]) / (last - first), 1e-10)
-    return 10.0 * np.log10(power)
+    return np.asarray(10.0 * np.log10(power))
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
