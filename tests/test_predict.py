@@ -106,6 +106,28 @@ def test_a_float32_run_is_heard_by_torch_alone(
         assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("way", [(), ("--segment",), ("--stream",)])
+def test_integer_and_c_give_the_same_digits_and_logits(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path, long_recording: Path, way: tuple[str, ...]
+) -> None:
+    files = [long_recording] if way else [long_recording, recordings]
+    integer, compiled = (
+        fsdd_predict.json(finished_run, *files, *way, "--engine", engine) for engine in ("integer", "c")
+    )
+    assert integer == compiled
+    assert len(compiled) == {(): 121, ("--segment",): 3, ("--stream",): 36}[way]
+
+
+def test_without_a_compiler_the_c_engine_is_refused_in_one_line(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    code, out, err = fsdd_predict(finished_run, recordings, "--engine", "c")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("error: --engine c: there is no C compiler") and "no-such-compiler" in line
+
+
 def test_an_unknown_engine_is_a_wrong_command_line(fsdd_predict: Prediction, finished_run: Path) -> None:
     code, _, err = fsdd_predict(finished_run, "a.wav", "--engine", "cuda")
     assert code == 2 and "integer" in err
