@@ -53,7 +53,7 @@ def plain_rows(levels: Int8Array, code: WeightCode) -> UInt8Array:
 
 
 def interleaved(levels: Int8Array, code: WeightCode) -> UInt8Array:
-    """(4H, C) levels to flat bytes: of each unit the words of its four rows in turn, then what fills no word as rows."""
+    """(4H, C) levels to flat bytes: of each unit the words of its four rows in turn, then the rest as rows."""
     code.require_levels(levels)
     units, fields = len(levels) // len(GATES), 8 // code.bits
     words = levels.shape[1] // (WORD_BYTES * fields)
