@@ -109,6 +109,8 @@ def test_the_result_and_the_next_commands_are_printed(
         place = each.relative_to(folder)
         view = read_record(each).views["float"]
         assert f"fsdd-evaluate {place}" in process.stdout
+        assert f"the C files for a device are in {place}/export" in process.stdout
+        assert f"\n  make -C {place}/export\n" in process.stdout
         assert f"tensorboard --logdir {place}" in process.stdout
         assert f"{view['correct']}/{view['total']}" in process.stdout
 
