@@ -121,7 +121,7 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
     arrays = arranged_arrays(deployment, layout)
     return [
         {
-            "name": f"{identifier}_{name}" if name.startswith("feature_") else name,
+            "name": f"{identifier}_{name}",
             "storage": "" if name.startswith("feature_") else "static ",
             "type": C_TYPES[array.dtype.str],
             "length": array.size,

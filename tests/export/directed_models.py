@@ -21,10 +21,31 @@ from fsdd_lightning.arithmetic.integer_lstm import (
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
 
 PACKAGE = SimpleNamespace(integer_model=integer_model, quantize=quantize, weight_codes=weight_codes)
-# inputs, hidden units, layers: one unit, rows that end within a byte or a word, more than one AVX2 vector.
-SHAPES = ((1, 1, 1), (3, 5, 3), (13, 24, 2), (40, 2, 1))
+# inputs, hidden units, layers: one unit, a state that ends one word behind its vector, rows that end within a byte or a
+# word, one column less than an AVX2 vector has, more than two of these.
+SHAPES = ((1, 1, 1), (7, 1, 1), (3, 5, 3), (13, 2, 1), (13, 24, 2), (40, 2, 1))
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
-EDGES = (0, 1, -1, 3, -3, 16, -16, 49, 255, 256, -256, 16382, 16383, 16384, -16384, -16385, 30718, 32767, -32768)
+EDGES = (
+    0,
+    1,
+    -1,
+    3,
+    -3,
+    16,
+    -16,
+    49,
+    255,
+    256,
+    -256,
+    16382,
+    16383,
+    16384,
+    -16384,
+    -16385,
+    30718,
+    32767,
+    -32768,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,10 @@ def gate_ties() -> IntegerModel:
 def zero_weights(bias: np.ndarray, multiplier: int, shift: int, code: str = "int8") -> IntegerModel:
     rows = len(bias)
     layer = IntegerLayer(
-        np.zeros((rows, 1 + rows // 4), np.int8), bias.astype(np.int32), np.full(rows, multiplier, np.int32), shift
+        np.zeros((rows, 1 + rows // 4), np.int8),
+        bias.astype(np.int32),
+        np.full(rows, multiplier, np.int32),
+        shift,
     )
     return IntegerModel((layer,), example_models.tie_output(integer_model, rows // 4), code)
 
@@ -90,7 +114,9 @@ def wide_levels(code: str) -> IntegerModel:
     hidden, inputs = 16, 21
     random = np.random.default_rng(6)
     weights = random.choice(levels, (4 * hidden, inputs + hidden))
-    layer = IntegerLayer(weights, np.arange(4 * hidden, dtype=np.int32), np.full(4 * hidden, 2**28, np.int32), 29)
+    layer = IntegerLayer(
+        weights, np.arange(4 * hidden, dtype=np.int32), np.full(4 * hidden, 2**28, np.int32), 29
+    )
     output = IntegerOutput(random.choice(levels, (3, hidden)), np.array([5, -5, 0], np.int32), 1.0)
     return IntegerModel((layer,), output, code)
 
@@ -101,7 +127,7 @@ def all_models() -> dict[str, IntegerModel]:
     for code in weight_codes.WEIGHT_CODES:
         models |= {f"{code}, {shape}": random_model(code, shape) for shape in SHAPES}
         models[f"{code}, levels"] = wide_levels(code)
-        models[f"{code}, wild"] = random_model(code, SHAPES[1], spread=6.0)
+        models[f"{code}, wild"] = random_model(code, (3, 5, 3), spread=6.0)
     models |= {"constant gates": constant_gates(), "gate ties": gate_ties()}
     return models | {f"row shifts, {shift}": row_shifts(shift) for shift in (32, 31, 30, 20, 9)}
 
