@@ -113,7 +113,7 @@ def room_response(sample_rate_hz: int, generator: Generator) -> np.ndarray:
     tail = generator.standard_normal(samples) * np.exp(-_DB_60 * np.arange(samples) / samples)
     tail *= generator.uniform(*_ECHO_LEVEL) / max(np.sqrt((tail**2).sum()), _SILENCE)
     tail[0] += 1.0
-    return tail
+    return np.asarray(tail)
 
 
 def add_echo(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
@@ -133,7 +133,8 @@ def colored_noise(samples: int, slope: float, generator: Generator) -> np.ndarra
 
 def add_noise(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Noise of root mean square 1, `snr_db` below the waveform's; a silent waveform gets hardly any."""
-    return waveform + noise * (max(_root_mean_square(waveform), _SILENCE) * 10.0 ** (-snr_db / 20.0))
+    level = max(_root_mean_square(waveform), _SILENCE) * 10.0 ** (-snr_db / 20.0)
+    return np.asarray(waveform + noise * level)
 
 
 def _root_mean_square(waveform: np.ndarray) -> float:
