@@ -45,7 +45,7 @@ def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     settings = cell.settings
     with recorded(record, folder):
         with record.timed("data"):
-            data = prepare_data(settings.data, settings.split, settings.features)
+            data = prepare_data(settings.data, settings.split, settings.features, settings.perturbation)
         _describe_data(record, data)
         print_data(data, cell)
         place = Workplace(

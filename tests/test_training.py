@@ -13,12 +13,14 @@ import pytorch_lightning as pl
 import torch
 
 from fsdd_lightning import fitting
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import content_hash, settings_from_mapping
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.experiments.record import RunRecord, read_record
+from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.model.lightning_module import DigitClassifier
@@ -214,6 +216,37 @@ def correct_with(folder: Path, part: str, state: Weights) -> int:
     positions = getattr(data.split, part)
     logits = float_logits(network, data.features[positions], data.lengths[positions])
     return int((logits.argmax(axis=1) == data.labels[positions]).sum())
+
+
+def test_the_last_epoch_is_kept_where_it_is_asked_for(
+    laboratory: Laboratory, rising: type[RisingLoss]
+) -> None:
+    """Whatever its validation loss; that of the record is its own."""
+    record, folder = laboratory.run("trainer.epochs=4", "trainer.keep=last_epoch")
+    assert record.training["float"]["best_epoch"] == 3
+    assert record.training["float"]["val_loss"] == pytest.approx(0.7)
+    assert equal(weights(folder), rising.seen[3])
+
+
+def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
+    """Other weights, the same feature statistics, and the same clips to be tested on."""
+    plain, plain_folder = laboratory.run("trainer.epochs=2")
+    copied, copied_folder = laboratory.run("trainer.epochs=2", "perturbation=voices", "perturbation.copies=1")
+    assert not equal(weights(plain_folder), weights(copied_folder))
+    means = [load_checkpoint(folder / "network.pt").mean for folder in (plain_folder, copied_folder)]
+    assert np.array_equal(*means)
+    assert plain.split == copied.split
+    assert copied.views["integer"]["correct"] == correct_as_integers(copied_folder)
+
+
+def correct_as_integers(folder: Path) -> int:
+    """Right answers on the test clips, prepared as everyone does who does not train."""
+    run = open_run(folder)
+    data = recorded_data(run, None)
+    assert data.copies is None and run.integer_model is not None
+    test = data.split.test
+    logits = network_logits(run.integer_model, quantize_features(data.features[test]), data.lengths[test])
+    return int((logits.argmax(axis=1) == data.labels[test]).sum())
 
 
 def test_early_stopping_ends_the_training_and_keeps_the_best_epoch(

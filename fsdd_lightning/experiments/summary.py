@@ -92,7 +92,7 @@ def _print_export(exported: Path) -> None:
 
 def _describe(stage: str, training: dict[str, Any]) -> str:
     came = f", reused from {training['run']}" if training.get("reused") else ""
-    return f"{stage}: best validation epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
+    return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
 
 
 def _next_commands(place: str) -> list[str]:
