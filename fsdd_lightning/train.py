@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.command_line import run_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def main() -> None:
@@ -16,19 +21,41 @@ def main() -> None:
 def _launch() -> None:
     # Hydra would put its exceptions in its own words and exit with 1; this makes it hand them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    import hydra
-
     from fsdd_lightning.cell_task import run_cell
-    from fsdd_lightning.composition import check_command, hydra_errors
-    from fsdd_lightning.configuration import CONFIG_NAME, config_directory, register_resolvers
+    from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.configuration import register_resolvers
     from fsdd_lightning.sweeping import register_sweeper
 
     register_resolvers()
     with hydra_errors():
         register_sweeper(check_command(sys.argv[1:]))
-        hydra.main(config_path=str(config_directory()), config_name=CONFIG_NAME, version_base="1.3")(
-            run_cell
-        )()
+        if is_sweep(sys.argv[1:]):
+            _hydra_main(run_cell)
+        else:
+            _run_alone(run_cell)
+
+
+def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
+    import hydra
+
+    from fsdd_lightning.configuration import CONFIG_NAME, config_directory
+
+    hydra.main(config_path=str(config_directory()), config_name=CONFIG_NAME, version_base="1.3")(task)()
+
+
+def _run_alone(run_cell: Callable[[DictConfig], Any]) -> None:
+    """A single run, whose failure Hydra would comment upon."""
+    failures: list[Exception] = []
+
+    def task(config: DictConfig) -> None:
+        try:
+            run_cell(config)
+        except Exception as error:
+            failures.append(error)
+
+    _hydra_main(task)
+    if failures:
+        raise failures[0]
 
 
 if __name__ == "__main__":
