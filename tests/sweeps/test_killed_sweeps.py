@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 from results_table import results_table
 from sweep_processes import Finished, end_of, run_sweep, start_sweep
 
-KILLS = 4
+KILLS = 3
+MOST_CHANGES = 60  # a whole sweep makes about twice as many
 
 
 def shuffle(seed: int) -> None:
@@ -46,24 +49,34 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(
     killed = 0
     for _ in range(KILLS):
         child = start_sweep(finished_sweep.words, tmp_path)
-        wait_for_progress(tmp_path, child)
-        time.sleep(moments.uniform(0.0, 1.5))
-        assert child.pid is not None
+        wait_for_changes(tmp_path / "multirun", moments.randint(1, MOST_CHANGES), child)
         killed += child.is_alive()
         child.kill()
         child.join()
+    assert killed > 0
     code, out, err = run_sweep(finished_sweep.words, tmp_path)
     assert (code, err) == (0, "")
-    assert killed > 0
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
     assert not list((tmp_path / "multirun" / "grid").rglob("*.tmp"))
 
 
-def wait_for_progress(folder: Path, child: object) -> None:
-    """Until it has begun with its cells: from here on there is something to lose."""
-    deadline = time.monotonic() + 60
-    while not (folder / "multirun" / "grid" / "sweep.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+def wait_for_changes(folder: Path, changes: int, child: BaseProcess) -> None:
+    """Until files came, went or grew so many times: a moment of the work, not of the clock."""
+    before: object = None
+    while child.is_alive() and changes:
+        now = contents(folder)
+        changes -= now != before
+        before = now
+        time.sleep(0.005)
+
+
+def contents(folder: Path) -> list[tuple[str, int, int]]:
+    found = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            state = path.stat()
+            found.append((str(path), state.st_size, state.st_mtime_ns))
+    return found
 
 
 @pytest.mark.parametrize("order", [(as_written,), (shuffle, 3)], ids=["as written", "shuffled"])
