@@ -18,8 +18,8 @@ from rich.console import Console
 
 from fsdd_lightning.cell_task import STOP_FILE
 from fsdd_lightning.composition import BASIC_SWEEPER, ComposedSweep
+from fsdd_lightning.errors import first_line
 from fsdd_lightning.experiments.console import width
-from fsdd_lightning.experiments.record import first_line
 from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep, running_order
 from fsdd_lightning.experiments.sweep_progress import SweepProgress
 from fsdd_lightning.experiments.sweep_steps import (
@@ -64,7 +64,8 @@ class ResumingSweeper(Sweeper):
         """
         out = Console(highlight=False, markup=False, emoji=False, width=width())
         cells = plan_sweep(self.composed.cells, self.composed.folder)
-        prepare_sweep_folders(cells, sys.argv[1:])
+        if not all(each.state.is_settled for each in cells):
+            prepare_sweep_folders(cells, sys.argv[1:])
         to_run, in_the_way = prepare_run_folders(cells)
         announce(cells, to_run, out)
         returns: list[Sequence[JobReturn]] = []
