@@ -28,8 +28,12 @@ def _launch() -> None:
 
     from fsdd_lightning.composition import check_command, hydra_errors
     from fsdd_lightning.configuration import CONFIG_NAME, config_directory, register_resolvers
+    from fsdd_lightning.launching.job import Job
+    from fsdd_lightning.launching.plugins import register_plugins, silence_schema_matching
 
     register_resolvers()
+    register_plugins()
+    silence_schema_matching()
     failures: list[Exception] = []
 
     def task(config: DictConfig) -> float | None:
@@ -41,7 +45,8 @@ def _launch() -> None:
 
     with hydra_errors():
         check_command(sys.argv[1:])
-        hydra.main(config_path=str(config_directory()), config_name=CONFIG_NAME, version_base="1.3")(task)()
+        command = hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))
+        command()
     _raise_first(failures)
 
 

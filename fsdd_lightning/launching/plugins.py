@@ -1,0 +1,23 @@
+"""Our own Hydra plugins, known to Hydra without a top-level `hydra_plugins` folder beside the package."""
+
+from __future__ import annotations
+
+import warnings
+
+# Hydra instantiates only what is called so, and looks the class up by that name.
+_NAMESPACE = "hydra_plugins.fsdd_lightning"
+
+
+def register_plugins() -> None:
+    """Make our launcher known. The packages that it builds on are imported when it is used."""
+    from hydra.core.plugins import Plugins
+
+    from fsdd_lightning.launching.local_queue import LimitedLocalLauncher
+
+    for plugin in (LimitedLocalLauncher,):
+        Plugins.instance().class_name_to_class[f"{_NAMESPACE}.{plugin.__name__}"] = plugin
+
+
+def silence_schema_matching() -> None:
+    """Hydra warns that it checks conf/hydra/launcher/X.yaml against the schema of the plugin of that name: welcome."""
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
