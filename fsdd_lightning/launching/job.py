@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.configuration import register_resolvers
@@ -32,7 +33,7 @@ class Job:
 
     def __getstate__(self) -> dict[str, Any]:
         carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
-        return {"task": self._task, "folder": os.getcwd(), "environment": carried}
+        return {"task": self._task, "folder": str(Path.cwd()), "environment": carried}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["task"])  # type: ignore[misc]
