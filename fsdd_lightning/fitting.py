@@ -28,6 +28,7 @@ from fsdd_lightning.callbacks.quantization_schedule import QuantizationSchedule
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.console import console
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.lightning_module import DigitClassifier
@@ -142,7 +143,7 @@ def _trainer(
     epochs: int, settings: Settings, folder: Path, logger: DashboardLogger, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     shown = settings.callbacks
-    on_terminal = sys.stdout.isatty()
+    on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
     callbacks = [*callbacks, WeightHistograms(settings.logger.histogram_every_epochs)]
     if shown.progress_bar and on_terminal:

@@ -21,6 +21,7 @@ from fsdd_lightning.callbacks.dashboard import (
     log_mistakes,
 )
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.digits import CLASSES
 from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.experiments.evaluation import Evaluation, baseline_of, clips_at, evaluate_views, views_of
@@ -28,6 +29,7 @@ from fsdd_lightning.experiments.figures import confusion_figure, save_figure
 from fsdd_lightning.experiments.float_networks import FOLDER as FLOAT_NETWORKS
 from fsdd_lightning.experiments.float_networks import FloatNetwork, float_network
 from fsdd_lightning.experiments.record import RunRecord, recorded
+from fsdd_lightning.experiments.run_claim import remove_results
 from fsdd_lightning.experiments.run_folder import INTEGER_MODEL
 from fsdd_lightning.experiments.summary import print_data, print_result
 from fsdd_lightning.fitting import Fitted, fit_float, fit_quantized, log_test_metrics, seed_everything
@@ -51,6 +53,7 @@ def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
     settings = cell.settings
     with recorded(record, folder):
+        remove_results(folder)
         with record.timed("data"):
             data = prepare_data(settings.data, settings.split, settings.features)
         _describe_data(record, data)
@@ -77,6 +80,8 @@ def _describe_data(record: RunRecord, data: PreparedData) -> None:
         "name": recordings.name,
         "source": data.source,
         "digest": recordings.digest,
+        # of all files, where some were left out
+        "folder_digest": folder_digest(recordings.folder) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
         "folder": str(recordings.folder.resolve()),  # found again from any other folder
         "trimmed": data.mfcc.trimmed,

@@ -85,10 +85,11 @@ def test_a_failed_cell_is_told_in_one_line_and_in_the_exit_code(
     sweep: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     _, process = sweep
-    assert process.returncode == 2
-    assert only_line(process.stderr).startswith(
-        "error: split.held_out=nobody: no such speaker; choose one of "
-    )
+    assert process.returncode == 1
+    said = "split.held_out=nobody: no such speaker; choose one of "
+    assert only_line(process.stderr).startswith(f"error: 1 of 3 cells failed, the first with: {said}")
+    (listed,) = [line for line in process.stdout.splitlines() if line.startswith("failed: ")]
+    assert said in listed and "split=unseen_speaker" in listed
 
 
 def test_the_traceback_of_a_failed_cell_is_in_its_log(
@@ -99,18 +100,22 @@ def test_the_traceback_of_a_failed_cell_is_in_its_log(
     assert sum("Traceback" in text and "no such speaker" in text for text in logs) == 1
 
 
-def test_the_result_and_the_next_commands_are_printed(
+def test_every_cell_is_told_in_one_line_and_the_next_commands_are_printed(
     sweep: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder, process = sweep
     done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.pt")]
     assert len(done) == 2
     for each in done:
-        place = each.relative_to(folder)
-        view = read_record(each).views["float"]
-        assert f"fsdd-evaluate {place}" in process.stdout
-        assert f"tensorboard --logdir {place}" in process.stdout
-        assert f"{view['correct']}/{view['total']}" in process.stdout
+        (line,) = [line for line in process.stdout.splitlines() if f"done    {told(each)}: " in line]
+        assert f"float {100 * read_record(each).views['float']['accuracy']:.2f} %" in line
+    assert "3 cells: 2 done, 1 failed" in process.stdout
+    assert "tensorboard --logdir multirun/grid" in process.stdout
+
+
+def told(run_folder: Path) -> str:
+    """How a cell of that sweep is called: by what is its own."""
+    return "split=" + read_record(run_folder).config["split"]["name"]
 
 
 def test_nothing_is_written_beside_the_output_root(

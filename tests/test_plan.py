@@ -87,6 +87,7 @@ def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
     ((task, settings),) = compose_cells(overrides, multirun=False)
     record = new_record(plan_cell(settings), task)
     record.status, record.error = "done", None
+    record.dataset = {"digest": settings.data.archive_digest}  # that of FSDD, whether it is here or not
     for name, value in changes.items():
         setattr(record, name, value)
     folder = root / settings.name / run_name(task)

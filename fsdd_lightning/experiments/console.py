@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
-# A file or a pipe has no width: numbers must not be cut to fit the 80 columns that rich then assumes.
-_WIDTH = None if sys.stdout.isatty() else 120
+
+def width() -> int | None:
+    """A file or a pipe has none: numbers must not be cut to fit the 80 columns that rich then assumes."""
+    return None if sys.stdout.isatty() else 120
+
+
 # No markup: folders and speakers may be called [b] or :smile: and are to be printed as they are.
-console = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
+console = Console(highlight=False, markup=False, emoji=False, width=width())
 
 
 def configure_console() -> None:
@@ -24,3 +30,13 @@ def configure_console() -> None:
     warnings.filterwarnings(
         "ignore", message=".*number of training batches.*smaller than the logging interval.*"
     )
+
+
+@contextmanager
+def quiet_console(quiet: bool) -> Iterator[None]:
+    """Print nothing inside, if `quiet`: of a sweep's cells one line each is told elsewhere."""
+    before, console.quiet = console.quiet, quiet or console.quiet
+    try:
+        yield
+    finally:
+        console.quiet = before

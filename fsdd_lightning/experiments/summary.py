@@ -71,7 +71,7 @@ def print_result(record: RunRecord, folder: Path) -> None:
         f"{times['total']:.0f} s in all: "
         + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
     )
-    place = _short(folder)
+    place = short_path(folder)
     console.print(f"everything is in {place}", soft_wrap=True)
     console.print("\nNext:", *_next_commands(place), sep="\n  ", soft_wrap=True)
 
@@ -91,7 +91,8 @@ def _next_commands(place: str) -> list[str]:
     ]
 
 
-def _short(folder: Path) -> str:
+def short_path(folder: Path) -> str:
+    """Relative to the current folder, where it lies inside."""
     try:
         return str(folder.relative_to(Path.cwd()))
     except ValueError:

@@ -9,12 +9,13 @@ _NAMESPACE = "hydra_plugins.fsdd_lightning"
 
 
 def register_plugins() -> None:
-    """Make our launcher known. The packages that it builds on are imported when it is used."""
+    """Make our launcher and sweeper known. The packages that they build on are imported when they are used."""
     from hydra.core.plugins import Plugins
 
     from fsdd_lightning.launching.local_queue import LimitedLocalLauncher
+    from fsdd_lightning.search.sweeper import ParetoSweeper
 
-    for plugin in (LimitedLocalLauncher,):
+    for plugin in (LimitedLocalLauncher, ParetoSweeper):
         Plugins.instance().class_name_to_class[f"{_NAMESPACE}.{plugin.__name__}"] = plugin
 
 

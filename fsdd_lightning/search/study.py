@@ -1,14 +1,14 @@
 """Optuna's part: which cell next. Optuna is imported in this file alone.
 
-Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed and
-the number of cells proposed so far. A search that was killed is therefore resumed by replaying it: the same proposals
-come again, and those that have a finished record are told from it, in milliseconds, until the first that has none. The
-records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after which a cell
-has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them for its own
-tools (`optuna-dashboard search.journal`).
+Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed
+and the number of cells proposed so far. A search that was killed is therefore resumed by replaying it: the same
+proposals come again, and those that have a finished record are told from it, in milliseconds, until the first that has
+none. The records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after
+which a cell has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
+for its own tools (`optuna-dashboard search.journal`).
 
-Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and can't
-prune: a cell that returns no number ends its search.
+Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
+it can't prune: a cell that returns no number ends its search.
 """
 
 from __future__ import annotations

@@ -13,12 +13,15 @@ from fsdd_lightning.search.objective import Objective
 
 
 def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:
-    return Point({"model.hidden_size": "8", "quantization": "int8_ptq"}, Objective(accuracy, flash_bytes), run)
+    return Point(
+        {"model.hidden_size": "8", "quantization": "int8_ptq"}, Objective(accuracy, flash_bytes), run
+    )
 
 
 def is_beaten(one: Objective, others: list[Objective]) -> bool:
     return any(
-        each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one for each in others
+        each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one
+        for each in others
     )
 
 
@@ -30,7 +33,9 @@ def test_the_front_is_what_nothing_beats() -> None:
         expected = {each.run for each in points if not is_beaten(each.objective, results)}
         front = pareto_front(points)
         assert {each.run for each in front} == expected
-        assert [each.objective.flash_bytes for each in front] == sorted(each.objective.flash_bytes for each in front)
+        assert [each.objective.flash_bytes for each in front] == sorted(
+            each.objective.flash_bytes for each in front
+        )
 
 
 def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:

@@ -80,5 +80,7 @@ def test_the_journal_tells_optunas_own_tools(tmp_path: Path) -> None:
         each for each in told if int(each[0]) > 48
     }
     assert [list(each.values) for each in done] == [
-        [reached(each).accuracy, reached(each).flash_bytes] for each in told if int(each[0]) <= 48 and each[0] != "12"
+        [reached(each).accuracy, reached(each).flash_bytes]
+        for each in told
+        if int(each[0]) <= 48 and each[0] != "12"
     ]

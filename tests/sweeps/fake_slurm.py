@@ -18,7 +18,9 @@ def sbatch(script: str) -> None:
     """Queue: answer at once, run in the background."""
     kept = HERE / "submitted.sh"
     kept.write_text(Path(script).read_text())
-    subprocess.Popen([sys.executable, __file__, "run", str(kept)], stdout=subprocess.DEVNULL, start_new_session=True)
+    subprocess.Popen(
+        [sys.executable, __file__, "run", str(kept)], stdout=subprocess.DEVNULL, start_new_session=True
+    )
     print(f"Submitted batch job {JOB}")
 
 
@@ -28,7 +30,11 @@ def run(script: str) -> None:
     (last,) = re.findall(r"^#SBATCH --array=0-(\d+)", text, flags=re.MULTILINE)
     (cpus,) = re.findall(r"^#SBATCH --cpus-per-task=(\d+)", text, flags=re.MULTILINE)
     for index in range(int(last) + 1):
-        job = {"SLURM_ARRAY_JOB_ID": str(JOB), "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": str(JOB + index)}
+        job = {
+            "SLURM_ARRAY_JOB_ID": str(JOB),
+            "SLURM_ARRAY_TASK_ID": str(index),
+            "SLURM_JOB_ID": str(JOB + index),
+        }
         task = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
         node = {"SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": cpus}
         subprocess.run(["bash", script], env={**os.environ, **job, **task, **node}, check=False)
@@ -42,7 +48,7 @@ def srun(*words: str) -> None:
         option = command.pop(0)
         if option in ("--output", "--error"):
             outputs[option] = re.sub("%[Aat]", lambda found: names[found[0]], command.pop(0))
-    with open(outputs["--output"], "ab") as out, open(outputs["--error"], "ab") as err:
+    with Path(outputs["--output"]).open("ab") as out, Path(outputs["--error"]).open("ab") as err:
         subprocess.run(command, stdout=out, stderr=err, check=False)
 
 

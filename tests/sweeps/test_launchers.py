@@ -1,4 +1,4 @@
-"""A sweep comes out the same whichever launcher runs it. Real processes, a real local Ray cluster; only Slurm is a fake."""
+"""A sweep comes out the same whichever launcher runs it: real processes, a real Ray cluster; only Slurm is a fake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
 PATIENCE_S = 300
@@ -33,7 +32,12 @@ CELLS = [
     "quantization=int8_qat",
     "quantization.epochs=1",
 ]
-ENDS = {"4 random": "done", "4 unseen_speaker": "failed", "400 random": "refused", "400 unseen_speaker": "refused"}
+ENDS = {
+    "4 random": "done",
+    "4 unseen_speaker": "failed",
+    "400 random": "refused",
+    "400 unseen_speaker": "refused",
+}
 
 needs_joblib = pytest.mark.skipif(
     find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="the extra [parallel] is not installed"
@@ -148,7 +152,9 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
     assert (options["time"], options["mem"], options["partition"]) == ("720", "4GB", "small")
     assert options["job-name"] == "train"
     lines = script.splitlines()
-    setup = next(i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK"))
+    setup = next(
+        i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK")
+    )
     run = next(i for i, line in enumerate(lines) if line.startswith("srun "))
     assert setup < run
     assert "submitit.core._submit" in lines[run]
@@ -158,7 +164,10 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
 @needs_submitit
 def test_without_slurm_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
     process = train(
-        tmp_path / "work", *tiny_overrides, "hydra/launcher=submitit_slurm", PATH=os.path.dirname(sys.executable)
+        tmp_path / "work",
+        *tiny_overrides,
+        "hydra/launcher=submitit_slurm",
+        PATH=str(Path(sys.executable).parent),
     )
     assert process.returncode == 2
     assert process.stderr == (
@@ -201,15 +210,15 @@ def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
 
 @needs_ray
 def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
-    process = train(
-        tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster
-    )
+    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
     assert_same(tmp_path / "work", process, sequential)
 
 
 @needs_ray
 def test_without_a_ray_cluster_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, "hydra/launcher=ray", "hydra.launcher.ray.init._temp_dir=null")
+    process = train(
+        tmp_path / "work", *tiny_overrides, "hydra/launcher=ray", "hydra.launcher.ray.init._temp_dir=null"
+    )
     assert process.returncode == 2
     assert process.stderr == (
         "error: hydra/launcher=ray: no Ray cluster runs here; start one with `ray start --head`\n"
