@@ -24,8 +24,9 @@ def _launch() -> None:
     from fsdd_lightning.cell_task import run_cell
     from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
     from fsdd_lightning.configuration import register_resolvers
+    from fsdd_lightning.hydra_plugins import register_plugins
+    from fsdd_lightning.launching.complaints import silence_schema_matching
     from fsdd_lightning.launching.extras import check_launcher
-    from fsdd_lightning.launching.plugins import register_plugins, silence_schema_matching
     from fsdd_lightning.sweeping import register_sweeper
 
     register_resolvers()

@@ -1,7 +1,8 @@
-"""What launchers raise where they can't work at all, in one line that says how to mend it."""
+"""What launchers complain about: in one line that says how to mend it, or not at all."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,3 +30,8 @@ def launcher_errors() -> Iterator[None]:
             if text in str(error):
                 raise UserError(told) from error
         raise
+
+
+def silence_schema_matching() -> None:
+    """Hydra warns that it checks conf/hydra/launcher/X.yaml against the schema of the plugin of that name: welcome."""
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")

@@ -25,7 +25,8 @@ def check_launcher(overrides: Sequence[str]) -> None:
     for text in overrides:
         key, _, value = text.lstrip("+").partition("=")
         if key == "hydra/launcher" and value in _LAUNCHERS:
-            require(*_LAUNCHERS[value], what=text.lstrip("+"))
+            package, extra = _LAUNCHERS[value]
+            require(package, extra, what=text.lstrip("+"))
 
 
 def require(package: str, extra: str, what: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.configuration import register_resolvers
-from fsdd_lightning.launching.plugins import silence_schema_matching
+from fsdd_lightning.launching.complaints import silence_schema_matching
 
 # What decides where data are found and how errors are told. A Ray worker has the environment of `ray start` instead.
 _CARRIED = ("FSDD_ROOT", "XDG_CACHE_HOME", "HYDRA_FULL_ERROR")

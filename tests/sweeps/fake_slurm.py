@@ -18,9 +18,10 @@ def sbatch(script: str) -> None:
     """Queue: answer at once, run in the background."""
     kept = HERE / "submitted.sh"
     kept.write_text(Path(script).read_text())
-    subprocess.Popen(
-        [sys.executable, __file__, "run", str(kept)], stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    with (HERE / "queue.log").open("wb") as log:  # our caller waits for all that have its pipes
+        subprocess.Popen(
+            [sys.executable, __file__, "run", str(kept)], stdout=log, stderr=log, start_new_session=True
+        )
     print(f"Submitted batch job {JOB}")
 
 

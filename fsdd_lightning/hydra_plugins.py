@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 # Hydra instantiates only what is called so, and looks the class up by that name.
 _NAMESPACE = "hydra_plugins.fsdd_lightning"
 
@@ -17,8 +15,3 @@ def register_plugins() -> None:
 
     for plugin in (LimitedLocalLauncher, ParetoSweeper):
         Plugins.instance().class_name_to_class[f"{_NAMESPACE}.{plugin.__name__}"] = plugin
-
-
-def silence_schema_matching() -> None:
-    """Hydra warns that it checks conf/hydra/launcher/X.yaml against the schema of the plugin of that name: welcome."""
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
