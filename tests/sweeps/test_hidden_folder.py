@@ -27,8 +27,7 @@ class Elsewhere:
 def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
     tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugins = SimpleNamespace(instantiate_launcher=lambda **_: Elsewhere())
-    monkeypatch.setattr(Plugins, "instance", lambda: plugins)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Elsewhere())
     words = [*tiny_overrides, f"output_root={tmp_path}", "name=far", "seed=1,2"]
     cells = [(overrides, plan_cell(settings)) for overrides, settings in compose_cells(words, multirun=True)]
     sweeper = ResumingSweeper()
@@ -36,6 +35,6 @@ def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
     sweeper.setup(
         hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False})
     )  # type: ignore[arg-type]
-    with pytest.raises(RunFailedError, match="2 of 2 cells failed.*has to share this folder") as told:
+    with pytest.raises(RunFailedError, match=r"2 of 2 cells failed.*has to share this folder") as told:
         sweeper.sweep([])
     assert str(tmp_path / "far") in str(told.value)
