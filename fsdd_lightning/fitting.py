@@ -84,12 +84,17 @@ def log_test_metrics(
         tester.test(module, datamodule, verbose=False)
 
 
+def use_threads(settings: TrainerSettings) -> None:
+    """How many threads torch may take, in this run: also for what only looks at a network trained before."""
+    torch.set_num_threads(settings.threads)
+
+
 def seed_everything(settings: Settings) -> None:
     """Fix all that is random, at the start of each stage: a stage never depends on whether another one ran before.
 
     One thread gives the same sums on any number of cores.
     """
-    torch.set_num_threads(settings.trainer.threads)
+    use_threads(settings.trainer)
     random.seed(settings.seed)
     np.random.seed(settings.seed % 2**32)
     torch.manual_seed(settings.seed)

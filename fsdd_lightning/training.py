@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,14 @@ from fsdd_lightning.experiments.record import RunRecord, recorded
 from fsdd_lightning.experiments.run_claim import remove_results
 from fsdd_lightning.experiments.run_folder import INTEGER_MODEL
 from fsdd_lightning.experiments.summary import print_data, print_result
-from fsdd_lightning.fitting import Fitted, fit_float, fit_quantized, log_test_metrics, seed_everything
+from fsdd_lightning.fitting import (
+    Fitted,
+    fit_float,
+    fit_quantized,
+    log_test_metrics,
+    seed_everything,
+    use_threads,
+)
 from fsdd_lightning.model import checkpoint as checkpoints
 from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
@@ -52,17 +60,17 @@ class Workplace:
 def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
     settings = cell.settings
-    with recorded(record, folder):
+    with recorded(record, folder), closing(DashboardLogger(folder)) as logger:
         remove_results(folder)
+        use_threads(settings.trainer)
         with record.timed("data"):
             data = prepare_data(settings.data, settings.split, settings.features)
         _describe_data(record, data)
         print_data(data, cell)
-        place = Workplace(
-            folder, Path(settings.output_root).resolve() / FLOAT_NETWORKS, DashboardLogger(folder)
-        )
+        place = Workplace(folder, Path(settings.output_root).resolve() / FLOAT_NETWORKS, logger)
         with record.timed("training"):
             shared = _float_stage(cell, data, place)
+        record.timings_s["waiting"] = round(shared.waited_s, 3)  # is part of training
         with record.timed("quantization"):
             checkpoint, tuning = _quantized_stage(settings, shared, data, place)
         record.training = _describe_training(shared, tuning)
@@ -161,14 +169,15 @@ def _evaluate(
 def _show(
     record: RunRecord, cell: Cell, data: PreparedData, evaluation: Evaluation, place: Workplace
 ) -> None:
-    for name, view in record.views.items():
-        title = f"{cell.settings.name}: {name}, {view['correct']} of {view['total']} right"
-        save_figure(confusion_figure(view, title), place.folder / f"confusion_{name}.png")
+    pictures = {name: place.folder / f"confusion_{name}.png" for name in record.views}
+    for name, path in pictures.items():
+        view = record.views[name]
+        title = f"{cell.settings.name}: {name}, {view['correct']} of {view['total']} test clips right"
+        save_figure(confusion_figure(view, title), path)
     deployed_view = list(record.views)[-1]
-    log_confusions(place.logger, record)
+    log_confusions(place.logger, pictures)
     log_bill(place.logger, cell.bill)
     log_mistakes(
         place.logger, data, evaluation.predictions(deployed_view), cell.settings.logger.misclassified_clips
     )
     log_hyperparameters(place.logger, record)
-    place.logger.close()

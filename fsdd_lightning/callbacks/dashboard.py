@@ -13,7 +13,6 @@ from torch.utils.tensorboard.summary import hparams
 
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.digits import CLASSES
-from fsdd_lightning.experiments.figures import confusion_figure
 from fsdd_lightning.experiments.record import VIEWS, RunRecord
 from fsdd_lightning.memory.bill import MemoryBill
 
@@ -49,8 +48,9 @@ class DashboardLogger(TensorBoardLogger):
         """No `hparams.yaml`: run.json holds the settings."""
 
     def close(self) -> None:
-        """The run is over."""
-        self.experiment.close()
+        """The run is over; one that never logged anything gets no event file by that."""
+        if self._experiment is not None:
+            self._experiment.close()
 
 
 class WeightHistograms(pl.Callback):
@@ -71,11 +71,12 @@ class WeightHistograms(pl.Callback):
                     logger.experiment.add_histogram(name, weights.detach(), epoch)
 
 
-def log_confusions(logger: TensorBoardLogger, record: RunRecord) -> None:
-    """One confusion matrix a view."""
-    for name, view in record.views.items():
-        figure = confusion_figure(view, f"{name}: {view['correct']} of {view['total']} test clips right")
-        logger.experiment.add_figure(f"confusion/{name}", figure, close=False)
+def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
+    """One confusion matrix a view, from the PNG that was drawn: drawing it again would cost as much again."""
+    from matplotlib.image import imread
+
+    for name, path in pictures.items():
+        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:

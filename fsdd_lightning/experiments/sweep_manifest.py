@@ -31,6 +31,8 @@ def write_manifest(folder: Path, arguments: Sequence[str], cells: Sequence[Sweep
     """
     path = folder / FILE_NAME
     with FileLock(folder / f"{FILE_NAME}.lock"):
+        for abandoned in folder.glob(f"{FILE_NAME}.*.tmp"):  # a killed sweep left it; we are alone
+            abandoned.unlink()
         before = _read(path)
         command = {
             "arguments": list(arguments),
