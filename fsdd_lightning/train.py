@@ -26,7 +26,7 @@ def _launch() -> None:
     from fsdd_lightning.configuration import register_resolvers
     from fsdd_lightning.hydra_plugins import register_plugins
     from fsdd_lightning.launching.complaints import silence_schema_matching
-    from fsdd_lightning.launching.extras import check_launcher
+    from fsdd_lightning.launching.extras import check_alone, check_launcher
     from fsdd_lightning.sweeping import register_sweeper
 
     register_resolvers()
@@ -34,10 +34,13 @@ def _launch() -> None:
     silence_schema_matching()
     with hydra_errors():
         check_launcher(sys.argv[1:])
-        register_sweeper(check_command(sys.argv[1:]))
+        composed = check_command(sys.argv[1:])
+        register_sweeper(composed)
         if is_sweep(sys.argv[1:]):
             _hydra_main(run_cell)
         else:
+            if composed.cells:
+                check_alone(sys.argv[1:])
             _run_alone(run_cell)
 
 

@@ -14,6 +14,7 @@ _LAUNCHERS = {
     "submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
     "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
 }
+_ABOUT_SWEEPS = ("search", "hydra/launcher", "hydra/sweeper")
 
 
 def check_launcher(overrides: Sequence[str]) -> None:
@@ -27,6 +28,18 @@ def check_launcher(overrides: Sequence[str]) -> None:
         if key == "hydra/launcher" and value in _LAUNCHERS:
             package, extra = _LAUNCHERS[value]
             require(package, extra, what=text.lstrip("+"))
+
+
+def check_alone(overrides: Sequence[str]) -> None:
+    """Refuse a command line without -m that chooses what is about sweeps: Hydra would say nothing and ignore it.
+
+    Raises:
+        UserError: naming the choice.
+    """
+    for text in overrides:
+        key, _, value = text.lstrip("+").partition("=")
+        if key in _ABOUT_SWEEPS and value != "null":
+            raise UserError(f"{text} is about sweeps: add -m")
 
 
 def require(package: str, extra: str, what: str) -> None:

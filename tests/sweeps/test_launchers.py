@@ -229,14 +229,10 @@ def test_without_a_ray_cluster_it_is_said_in_one_line(tiny_overrides: list[str],
 
 
 MISSING = """
-import sys
+import importlib.util
 
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name == {name!r}:
-            raise ModuleNotFoundError(name, name=name)
-
-sys.meta_path.insert(0, Missing())
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == {name!r} else find_spec(name, package)
 """
 
 
