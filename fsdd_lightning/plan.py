@@ -41,10 +41,12 @@ def _plan() -> None:
 
     register_resolvers()
     with hydra_errors():
-        composed = check_command(arguments)
+        composed = check_command(arguments, whole_search=True)
     if is_sweep(arguments):
         planned = plan_sweep(composed.cells, composed.folder)
         _print([(each.cell, _state(each)) for each in planned], planned)
+        if composed.trials is not None:
+            print(f"a search: it trains {composed.trials} of those that fit, of its own choosing")
     else:  # a single run has a folder of its own each time
         _print([(cell, "to run" if cell.fits else "refused") for _, cell in composed.cells], [])
 

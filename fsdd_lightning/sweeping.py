@@ -18,8 +18,9 @@ from rich.console import Console
 
 from fsdd_lightning.cell_task import STOP_FILE
 from fsdd_lightning.composition import BASIC_SWEEPER, ComposedSweep
-from fsdd_lightning.errors import first_line
+from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.experiments.console import width
+from fsdd_lightning.experiments.record import FILE_NAME as RECORD
 from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep, running_order
 from fsdd_lightning.experiments.sweep_progress import SweepProgress
 from fsdd_lightning.experiments.sweep_steps import (
@@ -29,6 +30,7 @@ from fsdd_lightning.experiments.sweep_steps import (
     prepare_sweep_folders,
     say_how_to_go_on,
 )
+from fsdd_lightning.launching.complaints import launcher_errors
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class ResumingSweeper(Sweeper):
         try:
             with progress:
                 self._launch(running_order(to_run), returns)
+        except UserError:  # the launcher can't work at all
+            raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
             logger.exception("the launcher gave up")
             self._launcher_error = first_line(error)
@@ -97,7 +101,8 @@ class ResumingSweeper(Sweeper):
         try:
             for start in range(0, len(cells), size):
                 batch = cells[start : start + size]
-                jobs = launcher.launch([_job(each, stop_file) for each in batch], initial_job_idx=start)
+                with launcher_errors():
+                    jobs = launcher.launch([_job(each, stop_file) for each in batch], initial_job_idx=start)
                 self._note_errors(batch, jobs)
                 returns.append(jobs)
         finally:
@@ -105,9 +110,15 @@ class ResumingSweeper(Sweeper):
                 stop_file.unlink(missing_ok=True)
 
     def _note_errors(self, batch: Sequence[SweepCell], jobs: Sequence[JobReturn]) -> None:
+        assert self.config is not None
         for each, job in zip(batch, jobs, strict=True):
             if job.status is JobStatus.FAILED and isinstance(job._return_value, BaseException):
                 self._errors[each.label] = first_line(job._return_value)
+            elif not self.config.fail_fast and not (each.folder / RECORD).exists():
+                self._errors[each.label] = (
+                    f"it ran, but {each.folder} holds no record of it: "
+                    "the machine that ran it has to share this folder"
+                )
 
 
 def _job(each: SweepCell, stop_file: Path | None) -> list[str]:

@@ -24,14 +24,23 @@ def _launch() -> None:
     from fsdd_lightning.cell_task import run_cell
     from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
     from fsdd_lightning.configuration import register_resolvers
+    from fsdd_lightning.hydra_plugins import register_plugins
+    from fsdd_lightning.launching.complaints import silence_schema_matching
+    from fsdd_lightning.launching.extras import check_alone, check_launcher
     from fsdd_lightning.sweeping import register_sweeper
 
     register_resolvers()
+    register_plugins()
+    silence_schema_matching()
     with hydra_errors():
-        register_sweeper(check_command(sys.argv[1:]))
+        check_launcher(sys.argv[1:])
+        composed = check_command(sys.argv[1:])
+        register_sweeper(composed)
         if is_sweep(sys.argv[1:]):
             _hydra_main(run_cell)
         else:
+            if composed.cells:
+                check_alone(sys.argv[1:])
             _run_alone(run_cell)
 
 
@@ -39,8 +48,9 @@ def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     import hydra
 
     from fsdd_lightning.configuration import CONFIG_NAME, config_directory
+    from fsdd_lightning.launching.job import Job
 
-    hydra.main(config_path=str(config_directory()), config_name=CONFIG_NAME, version_base="1.3")(task)()
+    hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
 
 
 def _run_alone(run_cell: Callable[[DictConfig], Any]) -> None:

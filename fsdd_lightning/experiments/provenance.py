@@ -31,7 +31,8 @@ _OUTSIDE_RUNS = frozenset({
     "experiments/sweep_steps.py",
 })  # fmt: skip
 _CODE_SUFFIXES = {".py", ".c", ".h", ".json"}
-_NOT_CODE = {"__pycache__", "conf"}  # the configuration has a hash of its own
+# The configuration has a hash of its own; who starts a run, and why this one, decides nothing about its result.
+_NOT_CODE = {"__pycache__", "conf", "launching", "search"}
 
 
 def code_digest() -> str:
