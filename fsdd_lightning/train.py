@@ -80,11 +80,13 @@ def _task(config: DictConfig) -> float | None:
 
 def _refuse(cell: Cell, record: RunRecord, folder: Path, is_sweep: bool) -> None:
     from fsdd_lightning.errors import UserError
+    from fsdd_lightning.experiments.outcome_events import write_outcome
     from fsdd_lightning.experiments.record import write_record
     from fsdd_lightning.experiments.summary import print_refusal
 
     record.status, record.error = "refused", cell.refusal
     write_record(record, folder)
+    write_outcome(record, folder)
     print_refusal(cell)
     if not is_sweep:
         raise UserError(f"refused: {cell.refusal}")

@@ -17,7 +17,7 @@ from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     log_bill,
     log_confusions,
-    log_hyperparameters,
+    log_outcome,
     log_mistakes,
 )
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
@@ -27,6 +27,7 @@ from fsdd_lightning.experiments.evaluation import Evaluation, baseline_of, clips
 from fsdd_lightning.experiments.figures import confusion_figure, save_figure
 from fsdd_lightning.experiments.float_networks import FOLDER as FLOAT_NETWORKS
 from fsdd_lightning.experiments.float_networks import FloatNetwork, float_network
+from fsdd_lightning.experiments.outcome_events import outcome_of_failure
 from fsdd_lightning.experiments.record import RunRecord, recorded
 from fsdd_lightning.experiments.run_folder import INTEGER_MODEL
 from fsdd_lightning.experiments.summary import print_data, print_result
@@ -50,7 +51,7 @@ class Workplace:
 def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
     settings = cell.settings
-    with recorded(record, folder):
+    with outcome_of_failure(record, folder), recorded(record, folder):
         with record.timed("data"):
             data = prepare_data(settings.data, settings.split, settings.features)
         _describe_data(record, data)
@@ -165,5 +166,5 @@ def _show(
     log_mistakes(
         place.logger, data, evaluation.predictions(deployed_view), cell.settings.logger.misclassified_clips
     )
-    log_hyperparameters(place.logger, record)
+    log_outcome(place.logger, record)
     place.logger.close()
