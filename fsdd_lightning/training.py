@@ -17,8 +17,8 @@ from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     log_bill,
     log_confusions,
-    log_outcome,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.digits import CLASSES

@@ -19,21 +19,22 @@ def deployed_view(views: Mapping[str, Any]) -> str | None:
     return next((name for name in DEPLOYED_VIEWS if name in views), None)
 
 
-def accuracy_drop(views: Mapping[str, Mapping[str, Any]]) -> float | None:
+def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:
     """Float accuracy minus that of the deployed view, as a share; negative where quantisation helped.
 
-    None where one of the two is missing or the float network itself is deployed.
+    None where one of the two is missing or the float network itself is deployed. `accuracies`: of each view, by name.
     """
-    deployed = deployed_view(views)
-    if deployed in (None, "float") or "float" not in views:
+    deployed = deployed_view(accuracies)
+    if deployed is None or deployed == "float" or "float" not in accuracies:
         return None
-    return float(views["float"]["accuracy"] - views[deployed]["accuracy"])
+    return accuracies["float"] - accuracies[deployed]
 
 
 def final_metrics(record: RunRecord) -> dict[str, float]:
     """Those of FINAL_METRICS that this run has."""
-    found = {f"accuracy/{name}": float(view["accuracy"]) for name, view in record.views.items()}
-    drop = accuracy_drop(record.views)
+    accuracies = {name: float(view["accuracy"]) for name, view in record.views.items()}
+    found = {f"accuracy/{name}": accuracy for name, accuracy in accuracies.items()}
+    drop = accuracy_drop(accuracies)
     if drop is not None:
         found["accuracy/drop"] = drop
     return found | {f"memory/{name}": float(record.memory[name]) for name in SIZES if name in record.memory}

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 STATUS_COLUMN = "status"
 FILE_SUFFIX = ".outcome"
 _FIRST_COLUMNS = ("quantization.name", "model.layers", "model.hidden_size", "memory_budget.name", "seed")
-_CHARTS = {
+_Charts = dict[str, tuple[str, ...]]  # title: tags
+_RESULTS: _Charts = {
     "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
     "accuracy drop, float to integer": ("accuracy/drop",),
     "flash and RAM, bytes": ("memory/flash_bytes", "memory/ram_bytes"),
     "multiply-accumulates a clip": ("memory/macs_per_clip",),
 }
-_CURVES = {
+_CURVES: _Charts = {
     "loss: training and validation": ("train/loss", "val/loss"),
     "accuracy: training and validation": ("train/accuracy", "val/accuracy"),
 }
@@ -152,15 +153,15 @@ def _layout() -> Summary:
     from tensorboard.plugins.custom_scalar import metadata
     from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-    pages = {"results over hidden size": _CHARTS, "training": _CURVES}
-    layout = Layout(category=[_category(title, charts) for title, charts in pages.items()])
+    pages = [_category("results over hidden size", _RESULTS), _category("training", _CURVES)]
+    layout = Layout(category=pages)
     tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
     description = metadata.create_summary_metadata()
     value = Summary.Value(tag=metadata.CONFIG_SUMMARY_TAG, metadata=description, tensor=tensor)
     return Summary(value=[value])
 
 
-def _category(title: str, charts: dict[str, tuple[str, ...]]) -> Any:
+def _category(title: str, charts: _Charts) -> Any:
     from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, MultilineChartContent
 
     return Category(

@@ -14,8 +14,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     WeightHistograms,
-    log_outcome,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import setting_keys
