@@ -45,8 +45,9 @@ def _print(report: Report) -> None:
     document = report.document
     for problems in document.problems:
         console.print(f"{problems.heading}:")
-        for run, reason in problems.runs:
-            console.print(f"  {run.folder.name}: {reason}", soft_wrap=True)
+        for reason, runs in problems.reasons:
+            others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+            console.print(f"  {runs[0].folder.name}{others}: {reason}", soft_wrap=True)
     cells = ", ".join(f"{count} {state}" for state, count in document.counts)
     console.print(f"cells: {cells}")
     console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)

@@ -47,10 +47,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Problems:
-    """Runs that have no result for the same kind of reason."""
+    """Runs without a result that ended alike; `reasons` are one line each, with the runs it holds for."""
 
     heading: str
-    runs: tuple[tuple[CollectedRun, str], ...]
+    reasons: tuple[tuple[str, tuple[CollectedRun, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,12 @@ def _facts(group: Group) -> tuple[str, ...]:
 def _problems(runs: Sequence[CollectedRun]) -> list[Problems]:
     found = []
     for state, heading in _HEADINGS.items():
-        alike = [(run, incompleteness(run) or "" if state == "incomplete" else run.reason) for run in runs
-                 if state_of(run) == state]  # fmt: skip
-        if alike:
-            found.append(Problems(f"{heading} ({len(alike)})", tuple(alike)))
+        reasons: dict[str, list[CollectedRun]] = {}
+        for run in runs:
+            if state_of(run) == state:
+                reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
+        if reasons:
+            count = sum(map(len, reasons.values()))
+            listed = tuple((reason, tuple(alike)) for reason, alike in reasons.items())
+            found.append(Problems(f"{heading} ({count})", listed))
     return found

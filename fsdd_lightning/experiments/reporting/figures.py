@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.experiments.reporting.canvas import add_legend, new_figure, titled
+from fsdd_lightning.experiments.reporting.canvas import add_legend, titled_figure
 from fsdd_lightning.experiments.reporting.points import Interval, Point, Points, pareto_front
 from fsdd_lightning.experiments.reporting.style import MARKERS, Look, printable
 
@@ -33,10 +33,9 @@ def accuracy_by_size(points: Points) -> Callable[[Look], Figure]:
     """Accuracy against hidden size, a line a series."""
 
     def draw(look: Look) -> Figure:
-        figure, axes = new_figure(look, 4.0, len(points.series))
+        figure, axes = titled_figure(look, 3.4, "Accuracy against hidden size", points.bars, points.series)
         _lines_over_size(axes, points, look, lambda point: point.accuracy)
         axes.set_ylabel("test accuracy, %")
-        titled(axes, look, "Accuracy against hidden size", points.bars)
         add_legend(figure, axes, look)
         return figure
 
@@ -48,11 +47,11 @@ def drop_by_size(points: Points) -> Callable[[Look], Figure]:
 
     def draw(look: Look) -> Figure:
         dropped = Points(tuple(each for each in points.points if each.drop), points.bars, {})
-        figure, axes = new_figure(look, 3.4, len(dropped.series))
+        below = "above zero: accuracy lost by quantisation"
+        figure, axes = titled_figure(look, 3.0, "Drop from float to integer", below, dropped.series)
         _lines_over_size(axes, dropped, look, lambda point: point.drop, styled_by=points)
         axes.axhline(0, color=look.theme.text, linewidth=0.9)
         axes.set_ylabel("drop, percentage points")
-        titled(axes, look, "From float to integer: what quantisation costs", "above zero: accuracy lost")
         add_legend(figure, axes, look)
         return figure
 
@@ -69,7 +68,7 @@ def _lines_over_size(
     """Sizes stand at equal distances; series stand side by side, so that no whisker hides another."""
     sizes, series = points.hidden_sizes, points.series
     for at, name in enumerate(series):
-        shift = 0.0 if len(series) == 1 else 0.5 * (at / (len(series) - 1) - 0.5)
+        shift = 0.0 if len(series) == 1 else 0.36 * (at / (len(series) - 1) - 0.5)
         own = [point for point in points.points if point.series == name]
         intervals = [each for each in map(value, own) if each is not None]
         axes.errorbar(
@@ -90,10 +89,10 @@ def _lines_over_size(
 
 def accuracy_by_bytes(points: Points) -> Callable[[Look], Figure]:
     """Accuracy against bytes of flash, with the Pareto front and the budgets that were set."""
-    budgets = sorted({each.memory.budget_bytes for each in points.points if each.memory.budget_bytes})
 
     def draw(look: Look) -> Figure:
-        figure, axes = new_figure(look, 4.3, len(points.series) + 1)
+        entries = [*points.series, "Pareto front"]
+        figure, axes = titled_figure(look, 3.7, "Accuracy against flash bytes", points.bars, entries)
         _draw_front(axes, points, look)
         for name in points.series:
             own = [point for point in points.points if point.series == name]
@@ -107,10 +106,11 @@ def accuracy_by_bytes(points: Points) -> Callable[[Look], Figure]:
                 elinewidth=0.8,
                 **_series_style(points, name, look),
             )
-        _draw_budgets(axes, look, budgets)
-        _byte_axis(axes, [*(each.memory.flash_bytes for each in points.points), *budgets])
+        axes.margins(y=0.08)
+        _draw_budgets(axes, look, points.budgets)
+        _byte_axis(axes, [*(each.memory.flash_bytes for each in points.points), *points.budgets])
+        _label_front(axes, points, look)
         axes.set_ylabel("test accuracy, %")
-        titled(axes, look, "Accuracy against flash bytes", points.bars)
         add_legend(figure, axes, look)
         return figure
 
@@ -129,15 +129,20 @@ def _draw_front(axes: Axes, points: Points, look: Look) -> None:
         alpha=0.7,
         label="Pareto front",
     )
-    for point in front:
-        axes.annotate(
-            f"{point.memory.layers}×{point.memory.hidden_size}",
-            (point.memory.flash_bytes / _BYTES, 100 * point.accuracy.value),
-            xytext=(-5, 5),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-        )
+
+
+def _label_front(axes: Axes, points: Points, look: Look) -> None:
+    """Layers x hidden size beside the best points; where two would touch, the one of the more accurate."""
+    near = (0.17 if look.narrow else 0.09, 0.07)
+    taken: list[tuple[float, float]] = []
+    for point in reversed(pareto_front(points.points)):
+        at = (point.memory.flash_bytes / _BYTES, 100 * point.accuracy.value)
+        x, y = axes.transAxes.inverted().transform(axes.transData.transform(at))
+        if any(abs(x - u) < near[0] and abs(y - v) < near[1] for u, v in taken):
+            continue
+        taken.append((x, y))
+        text = f"{point.memory.layers}×{point.memory.hidden_size}"
+        axes.annotate(text, at, xytext=(-5, 5), textcoords="offset points", ha="right", fontsize=8)
 
 
 def _draw_budgets(axes: Axes, look: Look, budgets: Sequence[int]) -> None:

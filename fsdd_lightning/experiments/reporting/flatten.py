@@ -68,11 +68,9 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def outcome_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decide an outcome, the training seed aside, flat."""
-    flat = flatten(config)
-    return {
-        name: value for name, value in flat.items() if name != "seed" and not _within(name, _PRESENTATION)
-    }
+    """The settings that make a network what it is, flat: not the seed, and not the budget it had to fit in."""
+    left_out = ("seed", "memory_budget", *_PRESENTATION)
+    return {name: value for name, value in flatten(config).items() if not _within(name, left_out)}
 
 
 def cell_key(config: dict[str, Any]) -> str:

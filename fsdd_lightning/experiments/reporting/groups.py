@@ -31,6 +31,7 @@ class Group:
     speakers: tuple[SpeakerSummary, ...]
     unfinished: tuple[Cell, ...]  # refused, failed, ...: cells without a result
     labels: dict[str, str]
+    budgets: tuple[int, ...]
     notes: tuple[str, ...]
 
     @property
@@ -126,22 +127,31 @@ def _group(key: GroupKey, gathered: _Gathered) -> Group:
         speakers=summarize_speakers(summaries),
         unfinished=tuple(gathered.unfinished),
         labels=labels,
+        budgets=_budgets([result.cell for result in gathered.results] + gathered.unfinished),
         notes=(*notes, *_code_notes(kept)),
     )
 
 
+def _budgets(cells: Iterable[Cell]) -> tuple[int, ...]:
+    return tuple(sorted({cell.memory.budget_bytes for cell in cells if cell.memory.budget_bytes}))
+
+
 def _without_repetitions(results: Iterable[Result]) -> tuple[list[Result], list[str]]:
-    """The same cell with the same seed counts once, also when several sweeps hold it: it is no second sample."""
+    """The same cell with the same seed, in several sweeps or under several budgets, counts once: it is no new sample."""
     kept: dict[tuple[str, int, str], Result] = {}
-    notes = []
+    notes, alike = [], 0
     for result in results:
-        place = (result.cell.key, result.cell.seed, result.view)
-        first = kept.setdefault(place, result)
-        if first is not result:
-            same = first.deployed.correct == result.deployed.correct
-            outcome = "with the same result" if same else "with ANOTHER result"
-            one, other = (f"{each.cell.run.sweep}/{each.cell.run.folder.name}" for each in (first, result))
-            notes.append(f"{other} repeats {one} {outcome}; only the first is counted")
+        first = kept.setdefault((result.cell.key, result.cell.seed, result.view), result)
+        if first is result:
+            continue
+        if first.deployed.correct == result.deployed.correct:
+            alike += 1
+            continue
+        one, other = (f"{each.cell.run.sweep}/{each.cell.run.folder.name}" for each in (first, result))
+        notes.append(f"{other} repeats {one} with another result; only the first is counted")
+    if alike:
+        runs = "1 run repeats a network" if alike == 1 else f"{alike} runs repeat networks"
+        notes.append(f"{runs} of another sweep or budget with the same result; each network is counted once")
     return list(kept.values()), notes
 
 

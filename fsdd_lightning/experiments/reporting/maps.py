@@ -6,17 +6,25 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.experiments.reporting.canvas import new_figure, titled
+from fsdd_lightning.experiments.reporting.canvas import (
+    empty_figure,
+    readable_on,
+    row_label,
+    shaded,
+    titled_figure,
+)
 from fsdd_lightning.experiments.reporting.flatten import natural
 from fsdd_lightning.experiments.reporting.points import Points
 from fsdd_lightning.experiments.reporting.speakers import SpeakerSummary
 from fsdd_lightning.experiments.reporting.style import Look, printable
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_STATES = {"refused": "too big", "running": "running", "failed": "failed", "interrupted": "stopped"}
+_STATES = {"refused": "too\nbig", "running": "runs", "failed": "failed", "interrupted": "stop"}
+_Content = tuple[
+    Sequence[Sequence[float | None]], Sequence[Sequence[str]]
+]  # shares, and what stands for None
 
 
 def accuracy_map(points: Points) -> Callable[[Look], Figure]:
@@ -28,12 +36,10 @@ def accuracy_map(points: Points) -> Callable[[Look], Figure]:
     blanks = [[_STATES.get(points.blanks.get((row, size), ""), "–") for size in sizes] for row in rows]
 
     def draw(look: Look) -> Figure:
-        figure, axes = new_figure(look, 1.3 + 0.36 * len(rows))
-        _shaded(axes, look, table, blanks)
-        _ticks(axes, rows, [str(size) for size in sizes])
-        axes.set_xlabel("hidden size")
-        titled(axes, look, "Test accuracy, %: hidden size and mode", points.bars.partition(";")[0])
-        return figure
+        what = points.bars.partition(";")[0]
+        return _shaded_figure(
+            look, ("Accuracy, %, by mode and size", what, "hidden size"), rows, sizes, (table, blanks)
+        )
 
     return draw
 
@@ -45,41 +51,33 @@ def speaker_map(speakers: Sequence[SpeakerSummary], labels: Sequence[str]) -> Ca
     blanks = [["–"] * len(names) for _ in speakers]
 
     def draw(look: Look) -> Figure:
-        figure, axes = new_figure(look, 1.5 + 0.36 * len(speakers))
-        _shaded(axes, look, table, blanks)
-        _ticks(axes, labels, names)
-        if look.narrow or max(map(len, names)) > 10:
-            axes.tick_params(axis="x", rotation=60)
-        axes.set_xlabel("speaker never heard in training")
-        titled(axes, look, "Test accuracy on an unseen voice, %", "mean over seeds")
-        return figure
+        texts = ("Accuracy on an unseen voice, %", "mean over seeds", "speaker never heard in training")
+        return _shaded_figure(look, texts, labels, names, (table, blanks))
 
     return draw
 
 
-def _shaded(
-    axes: Axes, look: Look, table: Sequence[Sequence[float | None]], blanks: Sequence[Sequence[str]]
-) -> None:
-    """`table` holds shares, None where there is nothing: then the text of `blanks` stands there."""
-    percents = [[math.nan if value is None else 100 * value for value in row] for row in table]
-    image = axes.imshow(percents, cmap=look.theme.colormap, aspect="auto")
-    for i, row in enumerate(percents):
-        for j, value in enumerate(row):
-            text = blanks[i][j] if math.isnan(value) else f"{value:.2f}"
-            colour = look.theme.text if math.isnan(value) else _readable_on(image.cmap(image.norm(value)))
-            axes.text(j, i, text, ha="center", va="center", fontsize=8.5, color=colour)
-
-
-def _readable_on(colour: tuple[float, ...]) -> str:
-    red, green, blue = colour[:3]
-    return "#101010" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
-
-
-def _ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    axes.set_yticks(range(len(rows)), [printable(row) for row in rows])
-    axes.set_xticks(range(len(columns)), [printable(column) for column in columns])
+def _shaded_figure(
+    look: Look,
+    texts: tuple[str, str, str],
+    rows: Sequence[str],
+    columns: Sequence[str | int],
+    content: _Content,
+) -> Figure:
+    """`texts`: title, what is below it, and the name of the columns."""
+    row_texts = [row_label(row, look) for row in rows]
+    lines = [text.splitlines() or [""] for text in row_texts]
+    height_in = 0.6 + sum(0.2 + 0.16 * len(each) for each in lines)
+    turned = max(len(str(column)) for column in columns) * len(columns) > (28 if look.narrow else 80)
+    figure, axes = titled_figure(look, height_in + 0.5 * turned, texts[0], texts[1])
+    shaded(axes, look, *content, max(len(line) for each in lines for line in each))
+    axes.set_yticks(range(len(rows)), row_texts)
+    axes.set_xticks(range(len(columns)), [printable(str(column)) for column in columns])
+    axes.tick_params(axis="x", rotation=60 if turned else 0)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    axes.set_xlabel(texts[2])
+    return figure
 
 
 def best_on_voices(speakers: Sequence[SpeakerSummary]) -> SpeakerSummary:
@@ -105,21 +103,17 @@ def speaker_confusions(summary: SpeakerSummary, label: str) -> Callable[[Look], 
     counts = confusion_counts(summary)
 
     def draw(look: Look) -> Figure:
-        from matplotlib.figure import Figure
-
         columns = min(2 if look.narrow else 3, len(counts))
         rows = math.ceil(len(counts) / columns)
-        side = look.width_in / columns
-        figure = Figure(figsize=(look.width_in, 0.6 + 1.12 * side * rows), layout="constrained")
+        height_in = 1.12 * look.width_in / columns * rows
+        below = f"spoken digit (rows) taken for (columns); {printable(label)}"
+        figure = empty_figure(look, height_in, "Confusion on an unseen voice", below)
         grid = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, (speaker, matrix) in zip(grid, counts.items(), strict=False):
             _small_confusion(axes, look, matrix)
             axes.set_title(f"{printable(speaker)}: {100 * summary.accuracies[speaker]:.2f} %", fontsize=9.5)
         for axes in grid[len(counts) :]:
             axes.set_visible(False)
-        figure.suptitle(
-            f"Spoken (rows) taken for (columns): {printable(label)}", x=0.01, ha="left", fontsize=10
-        )
         return figure
 
     return draw
@@ -131,7 +125,7 @@ def _small_confusion(axes: Any, look: Look, matrix: Sequence[Sequence[int]]) -> 
     for i, row in enumerate(matrix):
         for j, count in enumerate(row):
             if count:
-                colour = _readable_on(image.cmap(image.norm(shares[i][j])))
+                colour = readable_on(image, shares[i][j])
                 size = 6 if look.narrow else 6.5
                 axes.text(j, i, str(count), ha="center", va="center", fontsize=size, color=colour)
     axes.set_xticks(range(len(matrix)))

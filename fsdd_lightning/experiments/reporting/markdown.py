@@ -31,7 +31,10 @@ def _section(section: Section) -> list[str]:
 
 
 def _problems(problems: Problems) -> list[str]:
-    lines = [f"* {escaped(run.folder.name)}: {escaped(reason)}" for run, reason in problems.runs]
+    lines = [
+        f"* {escaped(reason)}: " + ", ".join(escaped(run.folder.name) for run in runs)
+        for reason, runs in problems.reasons
+    ]
     return [f"## {escaped(problems.heading)}", "\n".join(lines)]
 
 

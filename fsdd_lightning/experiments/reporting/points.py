@@ -33,12 +33,13 @@ class Point:
 class Points:
     """All points of a group in the order of their series; `bars` says in words what the ranges are.
 
-    `blanks` are configurations without a result: (series, hidden size) -> state.
+    `blanks` are configurations without a result: (series, hidden size) -> state; `budgets` in bytes, ascending.
     """
 
     points: tuple[Point, ...]
     bars: str
     blanks: dict[tuple[str, int], str]
+    budgets: tuple[int, ...] = ()
 
     @property
     def series(self) -> list[str]:
@@ -56,7 +57,7 @@ def points_of(group: Group) -> Points:
     points = _speaker_points(group) if group.several_speakers else _seed_points(group)
     ordered = sorted(points, key=lambda point: (natural(point.series), point.memory.hidden_size))
     blanks = {(group.label(cell), cell.memory.hidden_size): cell.run.status for cell in group.unfinished}
-    return Points(tuple(ordered), _bars(group), blanks)
+    return Points(tuple(ordered), _bars(group), blanks, group.budgets)
 
 
 def _seed_points(group: Group) -> Iterable[Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,4 +96,5 @@ def _mean_and_std(values: Sequence[float]) -> tuple[float, float | None]:
 def _t_half_width(std: float, n: int) -> float:
     from scipy.stats import t
 
-    return float(t.ppf(0.975, n - 1)) * std / n**0.5
+    factor = float(t.ppf(0.975, n - 1))
+    return factor * std / math.sqrt(n)

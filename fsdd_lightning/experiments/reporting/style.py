@@ -64,7 +64,8 @@ def rendered(draw: Callable[[Look], Figure], look: Look, file_format: str) -> by
     """The figure as "svg" or "png"; equal data give equal bytes."""
     import matplotlib
 
-    with matplotlib.rc_context(_settings(look)), warnings.catch_warnings():
+    settings: Any = _settings(look)
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a speaker's name in a script that the font lacks
         figure, buffer = draw(look), io.BytesIO()
         created = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
@@ -87,7 +88,7 @@ def _settings(look: Look) -> dict[str, Any]:
         "axes.axisbelow": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.titlesize": 11,
+        "axes.titlesize": 9.5,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
         "font.size": 9.5,

@@ -35,7 +35,7 @@ class Table:
 
 _NOTHING = Field("")
 _NUMBERS = frozenset({
-    "hidden", "accuracy %", "std", "95 % interval", "seeds", "float %", "drop", "macro-F1 %", "flash bytes",
+    "network", "accuracy %", "std", "95 % interval", "seeds", "float %", "drop", "macro-F1 %", "flash bytes",
     "RAM bytes", "MACs/clip", "parameters", "worst %", "spread", "mean %", "integer %", "C %", "clips",
 })  # fmt: skip
 
@@ -70,8 +70,7 @@ def _summary_row(group: Group, summary: Summary) -> dict[str, Field]:
         "mode": Field(cell.mode),
         "variant": Field(group.labels.get(cell.key, "")),
         "speaker": Field(cell.held_out or ""),
-        "layers": count(cell.memory.layers),
-        "hidden": count(cell.memory.hidden_size),
+        "network": Field(f"{cell.memory.layers}×{cell.memory.hidden_size}", cell.memory.hidden_size),
         "accuracy %": percent(estimate.mean),
         "std": percent(estimate.std),
         "95 % interval": interval(estimate),
@@ -106,17 +105,8 @@ def speaker_table(group: Group) -> Table:
         numbers = [percent(each.mean), percent(each.std), percent(each.accuracies[each.worst])]
         voices = [percent(each.accuracies.get(name)) for name in names]
         seen = Field("–".join(str(n) for n in sorted({seeds[0], seeds[-1]})), seeds[0])
-        rows.append(
-            [
-                Field(speaker_label(group, index)),
-                *numbers,
-                Field(each.worst),
-                percent(each.spread),
-                seen,
-                *voices,
-            ]
-            + [Field(", ".join(each.missing))]
-        )
+        ends = [percent(each.spread), seen, *voices, Field(", ".join(each.missing))]
+        rows.append([Field(speaker_label(group, index)), *numbers, Field(each.worst), *ends])
     if not any(each.missing for each in group.speakers):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return _table(columns, rows, numeric=frozenset(names))
@@ -163,11 +153,13 @@ def cells_table(runs: Sequence[CollectedRun]) -> Table:
 
 def state_of(run: CollectedRun) -> str:
     """The run's status; `incomplete` for a finished run whose numbers can't be used."""
-    return "incomplete" if run.status == "done" and incompleteness(run) else run.status
+    return "incomplete" if incompleteness(run) else run.status
 
 
 def incompleteness(run: CollectedRun) -> str | None:
-    """What a finished run's record lacks; None where it is whole."""
+    """What a finished run's record lacks; None where it is whole, or the run not finished."""
+    if run.status != "done":
+        return None
     cell = cell_of(run)
     result = cell if isinstance(cell, str) else result_of(cell)
     return result if isinstance(result, str) else None
