@@ -132,17 +132,39 @@ def _draw_front(axes: Axes, points: Points, look: Look) -> None:
 
 
 def _label_front(axes: Axes, points: Points, look: Look) -> None:
-    """Layers x hidden size beside the best points; where two would touch, the one of the more accurate."""
-    near = (0.17 if look.narrow else 0.09, 0.07)
+    """Layers x hidden size beside the best points, where nothing else is; where nothing is free, none."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    marks = [to_share.transform(_place(point)) for point in points.points]
+    width, height = (0.16 if look.narrow else 0.075), 0.075  # of a label, as shares of the axes
     taken: list[tuple[float, float]] = []
     for point in reversed(pareto_front(points.points)):
-        at = (point.memory.flash_bytes / _BYTES, 100 * point.accuracy.value)
-        x, y = axes.transAxes.inverted().transform(axes.transData.transform(at))
-        if any(abs(x - u) < near[0] and abs(y - v) < near[1] for u, v in taken):
-            continue
-        taken.append((x, y))
-        text = f"{point.memory.layers}×{point.memory.hidden_size}"
-        axes.annotate(text, at, xytext=(-5, 5), textcoords="offset points", ha="right", fontsize=8)
+        x, y = to_share.transform(_place(point))
+        for left, low, align in ((x - width, y, "right"), (x, y - height, "left")):
+            covers = any(
+                left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks
+            )
+            touches = any(abs(left - u) < width and abs(low - v) < height for u, v in taken)
+            if not (covers or touches or left < 0 or left + width > 1):
+                taken.append((left, low))
+                _write_size(axes, point, align)
+                break
+
+
+def _place(point: Point) -> tuple[float, float]:
+    return point.memory.flash_bytes / _BYTES, 100 * point.accuracy.value
+
+
+def _write_size(axes: Axes, point: Point, align: str) -> None:
+    side = 1 if align == "left" else -1
+    axes.annotate(
+        f"{point.memory.layers}×{point.memory.hidden_size}",
+        _place(point),
+        xytext=(6 * side, -4 * side),
+        textcoords="offset points",
+        ha=align,
+        va="top" if align == "left" else "bottom",
+        fontsize=8,
+    )
 
 
 def _draw_budgets(axes: Axes, look: Look, budgets: Sequence[int]) -> None:

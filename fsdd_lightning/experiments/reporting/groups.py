@@ -31,7 +31,8 @@ class Group:
     speakers: tuple[SpeakerSummary, ...]
     unfinished: tuple[Cell, ...]  # refused, failed, ...: cells without a result
     labels: dict[str, str]
-    budgets: tuple[int, ...]
+    budgets: tuple[int, ...]  # bytes
+    budget_names: dict[str, str]  # key: those that a cell was run under
     notes: tuple[str, ...]
 
     @property
@@ -120,24 +121,40 @@ def _group(key: GroupKey, gathered: _Gathered) -> Group:
     by_cell: dict[tuple[str, str], list[Result]] = {}
     for result in kept:
         by_cell.setdefault((result.cell.key, result.view), []).append(result)
-    summaries = tuple(summarize(results) for results in by_cell.values())
+    summaries = sorted(
+        (summarize(results) for results in by_cell.values()), key=lambda each: _place(each, labels)
+    )
     return Group(
         key=key,
-        summaries=summaries,
+        summaries=tuple(summaries),
         speakers=summarize_speakers(summaries),
         unfinished=tuple(gathered.unfinished),
         labels=labels,
+        budget_names=_budget_names(gathered.results),
         budgets=_budgets([result.cell for result in gathered.results] + gathered.unfinished),
         notes=(*notes, *_code_notes(kept)),
     )
+
+
+def _place(summary: Summary, labels: dict[str, str]) -> tuple[object, ...]:
+    cell = summary.first.cell
+    size = (cell.memory.layers, cell.memory.hidden_size)
+    return (natural(cell.mode), natural(labels[cell.key]), *size, natural(cell.held_out or ""), cell.key)
 
 
 def _budgets(cells: Iterable[Cell]) -> tuple[int, ...]:
     return tuple(sorted({cell.memory.budget_bytes for cell in cells if cell.memory.budget_bytes}))
 
 
+def _budget_names(results: Iterable[Result]) -> dict[str, str]:
+    names: dict[str, dict[str, None]] = {}
+    for result in results:
+        names.setdefault(result.cell.key, {})[result.cell.memory.budget] = None
+    return {key: ", ".join(each) for key, each in names.items()}
+
+
 def _without_repetitions(results: Iterable[Result]) -> tuple[list[Result], list[str]]:
-    """The same cell with the same seed, in several sweeps or under several budgets, counts once: it is no new sample."""
+    """The same cell with the same seed, of another sweep or under another budget, is no new sample: it counts once."""
     kept: dict[tuple[str, int, str], Result] = {}
     notes, alike = [], 0
     for result in results:

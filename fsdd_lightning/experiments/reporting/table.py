@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.experiments.outcome import accuracy_drop, deployed_view
@@ -19,6 +19,8 @@ LEADING = (
     *("sweep", "run", "state", "reason", "mode", "layers", "hidden_size", "budget", "training_seed"),
     *("deployed_view", "accuracy", "drop"),
 )
+
+_FOLDERS = re.compile(r"(?<![\w:/.~])~?/(?:[^/\s\"',]+/)+")  # of an absolute path, not of a URL
 
 
 def results_table(runs: Sequence[CollectedRun], portable: bool = False) -> pd.DataFrame:
@@ -75,5 +77,4 @@ def _leading(cell: Cell) -> dict[str, Any]:
 
 
 def _without_folders(value: Any) -> Any:
-    is_path = isinstance(value, str) and value.startswith("/") and "\n" not in value
-    return PurePath(value).name if is_path else value
+    return _FOLDERS.sub("", value) if isinstance(value, str) else value

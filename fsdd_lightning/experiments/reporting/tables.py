@@ -81,7 +81,7 @@ def _summary_row(group: Group, summary: Summary) -> dict[str, Field]:
         "flash bytes": count(cell.memory.flash_bytes),
         "RAM bytes": count(cell.memory.ram_bytes),
         "MACs/clip": count(cell.memory.macs_per_clip),
-        "budget": Field(cell.memory.budget),
+        "budget": Field(group.budget_names[cell.key]),
     }
 
 
