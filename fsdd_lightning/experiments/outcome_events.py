@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 STATUS_COLUMN = "status"
 FILE_SUFFIX = ".outcome"
-_FIRST_COLUMNS = ("quantization.name", "model.layers", "model.hidden_size", "memory_budget.name", "seed")
+# Said to differ between runs, by which TensorBoard puts them first; it shows five columns unless asked for more.
+_SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
 _Charts = dict[str, tuple[str, ...]]  # title: tags
 _RESULTS: _Charts = {
     "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
@@ -90,13 +91,9 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def column_kinds() -> list[tuple[str, type]]:
-    """Names of all settings with the kind of their column, bool, float or str; the telling ones first."""
+    """Names of all settings with the kind of their column, bool, float or str."""
     groups = {key.rpartition(".")[0] for key in setting_keys()}
-    leaves = [key for key in setting_keys() if key not in groups]
-    order = sorted(
-        leaves, key=lambda key: _FIRST_COLUMNS.index(key) if key in _FIRST_COLUMNS else len(leaves)
-    )
-    return [(key, _kind(key)) for key in order]
+    return [(key, _kind(key)) for key in setting_keys() if key not in groups]
 
 
 def _kind(key: str) -> type:
@@ -122,7 +119,10 @@ def _columns() -> Summary:
     types = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
     columns = [(STATUS_COLUMN, str), *column_kinds()]
     experiment = api_pb2.Experiment(
-        hparam_infos=[api_pb2.HParamInfo(name=name, type=types[kind]) for name, kind in columns],
+        hparam_infos=[
+            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS)
+            for name, kind in columns
+        ],
         metric_infos=[summary_v2.Metric(name).as_proto() for name in FINAL_METRICS],
     )
     content = plugin_data_pb2.HParamsPluginData(experiment=experiment)
