@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fsdd_lightning.configuration import PRESENTATION, content_hash
+from fsdd_lightning.configuration import PRESENTATION
 from fsdd_lightning.experiments.record import RunRecord
 
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
@@ -75,7 +76,7 @@ def outcome_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def cell_key(config: dict[str, Any]) -> str:
     """Equal for cells that are repetitions of each other: they differ in the training seed alone."""
-    return content_hash(outcome_settings(config))
+    return hashlib.sha256(_plain(outcome_settings(config)).encode()).hexdigest()
 
 
 def _within(name: str, groups: tuple[str, ...]) -> bool:
