@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.experiments.record import FILE_NAME, RunRecord, read_record
+from fsdd_lightning.experiments.record import FILE_NAME, STATUSES, RunRecord, read_record
 
 UNREADABLE = "unreadable"
 RUNNING = "running"
@@ -21,7 +21,7 @@ _NOT_ENDED = {each.name: each.default for each in dataclasses.fields(RunRecord)}
 
 @dataclass(frozen=True)
 class CollectedRun:
-    """A run folder. `record` is None where it can't be read, and `problem` says why in one line."""
+    """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it."""
 
     folder: Path  # absolute
     sweep: str
@@ -31,7 +31,7 @@ class CollectedRun:
     @property
     def status(self) -> str:
         """The record's, but `running` where the run has not ended (or was killed), `unreadable` without a record."""
-        if self.record is None:
+        if self.record is None or self.record.status not in STATUSES:
             return UNREADABLE
         running = self.record.status == "interrupted" and self.record.error == _NOT_ENDED
         return RUNNING if running else self.record.status
@@ -110,7 +110,11 @@ def _exists(path: Path) -> bool:
 
 
 def _read(folder: Path) -> CollectedRun:
+    record, problem = None, None
     try:
-        return CollectedRun(folder, folder.parent.name, read_record(folder), None)
+        record = read_record(folder)
+        if record.status not in STATUSES:
+            problem = f"{FILE_NAME} has an unknown status: {record.status}"
     except UserError as error:
-        return CollectedRun(folder, folder.parent.name, None, str(error))
+        problem = str(error)
+    return CollectedRun(folder, folder.parent.name, record, problem)

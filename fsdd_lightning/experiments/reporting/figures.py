@@ -36,10 +36,17 @@ def accuracy_by_size(points: Points) -> Callable[[Look], Figure]:
         figure, axes = titled_figure(look, 3.4, "Accuracy against hidden size", points.bars, points.series)
         _lines_over_size(axes, points, look, lambda point: point.accuracy)
         axes.set_ylabel("test accuracy, %")
+        _cap_percent(axes)
         add_legend(figure, axes, look)
         return figure
 
     return draw
+
+
+def _cap_percent(axes: Axes) -> None:
+    """No room for accuracies above 100 %, but for the upper half of a mark."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, min(high, 100 + 0.03 * (100 - low)))
 
 
 def drop_by_size(points: Points) -> Callable[[Look], Figure]:
@@ -107,6 +114,7 @@ def accuracy_by_bytes(points: Points) -> Callable[[Look], Figure]:
                 **_series_style(points, name, look),
             )
         axes.margins(y=0.08)
+        _cap_percent(axes)
         _draw_budgets(axes, look, points.budgets)
         _byte_axis(axes, [*(each.memory.flash_bytes for each in points.points), *points.budgets])
         _label_front(axes, points, look)

@@ -11,7 +11,7 @@ from fsdd_lightning.experiments.reporting.tables import Table
 def markdown(document: Document) -> str:
     """The whole report but for the list of cells, which results.csv holds."""
     counts = ", ".join(f"{count} {state}" for state, count in document.counts)
-    parts = [f"# {escaped(document.title)}", f"Cells: {counts}."]
+    parts = [f"# {escaped(document.title)}", f"Cells: {escaped(counts)}."]
     for section in document.sections:
         parts += _section(section)
     if document.changed:

@@ -107,6 +107,12 @@ def test_a_broken_run_is_listed_with_one_line(tmp_path: Path, how: str) -> None:
     assert "\n" not in runs[bad].reason and str(tmp_path) not in runs[bad].reason
 
 
+def test_an_unknown_status_is_said(tmp_path: Path) -> None:
+    ended(tmp_path, "tired", "x")
+    (one,) = collect_runs([tmp_path])
+    assert (one.status, one.reason) == ("unreadable", "run.json has an unknown status: tired")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_record_that_may_not_be_read_is_listed(tmp_path: Path) -> None:
     folder = run(tmp_path, "int8_ptq", 8, 1, 500)

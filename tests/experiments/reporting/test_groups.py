@@ -111,7 +111,9 @@ def test_variants_are_named_by_what_differs_within_a_mode(tmp_path: Path) -> Non
 
 def test_several_versions_of_the_code_are_said(tmp_path: Path) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 580)
-    other = finished(("quantization=int8_ptq", "model.hidden_size=8", "seed=2"), {"float": 590, "integer": 500})
+    other = finished(
+        ("quantization=int8_ptq", "model.hidden_size=8", "seed=2"), {"float": 590, "integer": 500}
+    )
     other.git = {"commit": "ab" * 20, "dirty": True}
     write(tmp_path / "other", other)
     runs = ordered(collect_runs([tmp_path]))
@@ -157,7 +159,13 @@ def test_one_voice_alone_is_a_split_as_any(tmp_path: Path) -> None:
 
 
 def test_the_order_is_that_of_the_configurations(tmp_path: Path) -> None:
-    words = [("int8_ptq", 16, 1), ("float32", 8, 10), ("int8_ptq", 8, 2), ("float32", 8, 9), ("pot_qat", 4, 1)]
+    words = [
+        ("int8_ptq", 16, 1),
+        ("float32", 8, 10),
+        ("int8_ptq", 8, 2),
+        ("float32", 8, 9),
+        ("pot_qat", 4, 1),
+    ]
     for mode, hidden, seed in words:
         run(tmp_path, mode, hidden, seed, 580)
     ended(tmp_path, "refused", "too large", "quantization=float32", "model.hidden_size=90")
@@ -224,7 +232,7 @@ BLOCKS = st.sampled_from(["config", "views", "memory", "dataset", "split", "git"
 KEYS = ["data", "split", "quantization", "name", "float", "integer", "flash_bytes", "digest", "hidden_size"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     block=BLOCKS,
     content=st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), json_values, max_size=4),
@@ -247,7 +255,9 @@ def test_whatever_a_record_holds_the_others_are_reported(
         return
     runs = ordered(collect_runs([tmp_path]))
     assert len(cells_table(runs).rows) == 2
-    assert any(each.first.cell.seed == 1 for group in sort_into_groups(runs).groups for each in group.summaries)
+    assert any(
+        each.first.cell.seed == 1 for group in sort_into_groups(runs).groups for each in group.summaries
+    )
 
 
 def point(flash_bytes: int, accuracy: float) -> Point:
