@@ -132,7 +132,7 @@ def test_a_png_is_good_at_700_pixels_twice_and_looks_like_something(tmp_path: Pa
     height, width, _ = image.shape
     assert width == 1400
     assert 800 < height < 1200
-    assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
+    assert image.std() > 0.05  # an empty one has 0
 
 
 def test_equal_data_give_equal_bytes(tmp_path: Path) -> None:
