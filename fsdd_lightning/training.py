@@ -13,8 +13,8 @@ from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     log_bill,
     log_confusions,
-    log_hyperparameters,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.recordings import folder_digest
@@ -25,6 +25,7 @@ from fsdd_lightning.experiments.evaluation import Evaluation, baseline_of, clips
 from fsdd_lightning.experiments.figures import confusion_figure, save_figure
 from fsdd_lightning.experiments.float_networks import FOLDER as FLOAT_NETWORKS
 from fsdd_lightning.experiments.float_networks import FloatNetwork, float_network
+from fsdd_lightning.experiments.outcome_events import outcome_of_failure
 from fsdd_lightning.experiments.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.experiments.run_claim import remove_results
 from fsdd_lightning.experiments.summary import print_data, print_note, print_result
@@ -53,7 +54,8 @@ class Workplace:
 def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
     settings = cell.settings
-    with recorded(record, folder), closing(DashboardLogger(folder)) as logger:
+    logger = DashboardLogger(folder)
+    with outcome_of_failure(record, folder), recorded(record, folder), closing(logger):
         remove_results(folder)
         use_threads(settings.trainer)
         with record.timed("data"):
@@ -171,4 +173,4 @@ def _show(
     log_mistakes(
         place.logger, data, evaluation.predictions(deployed_view), cell.settings.logger.misclassified_clips
     )
-    log_hyperparameters(place.logger, record)
+    log_outcome(place.logger, record)

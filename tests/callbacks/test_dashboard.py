@@ -14,8 +14,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     WeightHistograms,
-    log_hyperparameters,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import setting_keys
@@ -131,7 +131,8 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
 def test_the_hparams_row_holds_every_setting_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
     row = hyperparameters(dashboard)
     groups = {key.rpartition(".")[0] for key in setting_keys()}
-    assert set(row) == set(setting_keys()) - groups
+    assert set(row) == {"status"} | set(setting_keys()) - groups
+    assert row["status"] == "done"
     assert (row["model.hidden_size"], row["seed"], row["augmentation.name"]) == (8, 1, "light")
     assert row["trainer.learning_rate"] == record.config["trainer"]["learning_rate"]
     assert (row["features.f_max_hz"], row["features.peak_normalize"]) == ("None", True)
@@ -162,7 +163,7 @@ def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: P
     logger = DashboardLogger(tmp_path)
     record = new_record(plan_cell(settings), [])
     record.views = {"float": {"accuracy": 0.75}}
-    log_hyperparameters(logger, record)
+    log_outcome(logger, record)
     logger.close()
     accumulator = events(tmp_path)
     other = hyperparameters(accumulator)
