@@ -101,7 +101,9 @@ def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
         32 * (13 + 8) + 2 * 4 * 32 + 1,
         32 * (8 + 8) + 2 * 4 * 32 + 1,
     )  # weights, biases, multipliers
-    shared = 10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12  # output layer, tables, mean and std, structs
+    shared = (
+        10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12
+    )  # output layer, tables, mean and std, structs
     assert (memory["parameters"], memory["float32_bytes"]) == (parameters, 4 * parameters)
     assert memory["flash_bytes"] == first + second + shared
     assert (
