@@ -87,6 +87,11 @@ static inline int32_t fsdd_tanh_q15(const fsdd_model *model, int32_t z_q11)
     return fsdd_interpolate(model->tanh_table, clipped + 16384, FSDD_TANH_FRACTION_BITS);
 }
 
+#ifdef __AVX2__
+#define FSDD_AVX2
+#include "fsdd_lstm_avx2.h"
+#endif
+
 /* --- weight_codes.py --- */
 
 /* The bits of one weight. Here and below `code` is a constant of the call, so that kernels decide nothing at run time. */
@@ -142,6 +147,10 @@ static inline const uint8_t *fsdd_accumulate_plain_rows(unsigned code, const uin
                                                         size_t columns, int32_t *accumulator)
 {
     size_t gate;
+#ifdef FSDD_AVX2
+    if (code == FSDD_INT8 && columns >= 16u)
+        return fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, accumulator);
+#endif
     for (gate = 0; gate < FSDD_GATES; gate++, weights += fsdd_row_bytes(code, columns))
         accumulator[gate] += fsdd_row(code, weights, vector_q7, columns);
     return weights;
@@ -190,19 +199,6 @@ static inline const uint8_t *fsdd_accumulate_interleaved(unsigned code, const ui
     return fsdd_accumulate_plain_rows(code, weights, rest_q7, rest, accumulator);
 }
 
-/* The same for int8 with the vectors of x86. */
-#if defined(__AVX2__)
-#include "fsdd_lstm_avx2.h"
-#define FSDD_INT8_PLAIN_ROWS fsdd_int8_plain_rows_avx2
-#endif
-
-#ifdef FSDD_INT8_PLAIN_ROWS
-#define fsdd_int8_plain_rows FSDD_INT8_PLAIN_ROWS
-#else
-#define fsdd_int8_plain_rows(weights, vector_q7, columns, accumulator)                                                 \
-    fsdd_accumulate_plain_rows(FSDD_INT8, weights, vector_q7, columns, accumulator)
-#endif
-
 /* --- integer_lstm.py --- */
 
 /* Adds the weights of one unit, times vector_q7 (columns), to accumulator (4); returns the weights of the next unit. */
@@ -219,10 +215,8 @@ static inline const uint8_t *fsdd_accumulate(const fsdd_model *model, const uint
         return FSDD_ACCUMULATE(FSDD_INT4);
     if (FSDD_USES(model, FSDD_TERNARY, FSDD_CODES))
         return FSDD_ACCUMULATE(FSDD_TERNARY);
+    return FSDD_ACCUMULATE(FSDD_INT8);
 #undef FSDD_ACCUMULATE
-    if (plain)
-        return fsdd_int8_plain_rows(weights, vector_q7, columns, accumulator);
-    return fsdd_accumulate_interleaved(FSDD_INT8, weights, vector_q7, columns, accumulator);
 }
 
 /* The pre-activation z of one row, step 2^-11, from its accumulator. With left = 32 - shift, the rounded high word of the
@@ -239,6 +233,29 @@ static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulato
     return fsdd_sat16(fsdd_rounded_high_word(accumulator, multiplier));
 }
 
+#ifdef FSDD_AVX2
+/* fsdd_lstm_step for FSDD_LANES units; all arguments point to their part. Returns the weights of the next unit. */
+static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, const uint8_t *weights, const int32_t *bias,
+                                          const int32_t *multiplier, unsigned left, const int16_t *vector_q7,
+                                          size_t columns, int16_t *cell_q11, int16_t *next_q7)
+{
+    int32_t z[FSDD_LANES * FSDD_GATES];
+    size_t row;
+    for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
+        z[row] = bias[row];
+    for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
+        weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
+    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
+            z[row] = fsdd_lstm_gate(model, z[row], multiplier[row], left);
+    else
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_LANES)
+            fsdd_lstm_gates_avx2(z + row, multiplier + row, left);
+    fsdd_lstm_units_avx2(model, z, cell_q11, next_q7);
+    return weights;
+}
+#endif
+
 /* One frame through layer k: vector_q7 (columns) is [input, hidden], cell_q11 (H) is updated, the new hidden values go to
  * next_q7 (H) because every unit reads all the old ones. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, const int16_t *vector_q7, size_t columns,
@@ -247,8 +264,15 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     const uint8_t *weights = model->layers[k].weights;
     const int32_t *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
     const unsigned left = 32u - model->layer_shifts[k];
-    size_t unit;
-    for (unit = 0; unit < model->hidden; unit++, bias += FSDD_GATES, multiplier += FSDD_GATES) {
+    size_t unit = 0;
+#ifdef FSDD_AVX2
+    for (; unit + FSDD_LANES <= model->hidden; unit += FSDD_LANES) {
+        weights = fsdd_lstm_step_avx2(model, weights, bias, multiplier, left, vector_q7, columns, cell_q11 + unit,
+                                      next_q7 + unit);
+        bias += FSDD_LANES * FSDD_GATES, multiplier += FSDD_LANES * FSDD_GATES;
+    }
+#endif
+    for (; unit < model->hidden; unit++, bias += FSDD_GATES, multiplier += FSDD_GATES) {
         int32_t accumulator[FSDD_GATES], i_q15, f_q15, g_q15, o_q15, kept, added, cell;
         accumulator[0] = bias[0], accumulator[1] = bias[1], accumulator[2] = bias[2], accumulator[3] = bias[3];
         weights = fsdd_accumulate(model, weights, vector_q7, columns, accumulator);
