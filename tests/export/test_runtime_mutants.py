@@ -18,8 +18,16 @@ EQUIVALENT = {
     (PORTABLE, "(k * bits & 7u)", "7 -> 6"): "bits are even",
     (PORTABLE, "fsdd_bits(code) + 7u) >> 3", "7 -> 6"): "rows have an even number of bits",
     (PORTABLE, "shift < 8u; shift += bits", "8 -> 7"): "shift is even",
-    (PORTABLE, "if (code == FSDD_INT8)", "== -> !="): "compiled for Arm only: tests/firmware/test_dsp_mutants.py",
-    (PORTABLE, "if (code == FSDD_INT4)", "== -> !="): "compiled for Arm only: tests/firmware/test_dsp_mutants.py",
+    (
+        PORTABLE,
+        "if (code == FSDD_INT8)",
+        "== -> !=",
+    ): "compiled for Arm only: tests/firmware/test_dsp_mutants.py",
+    (
+        PORTABLE,
+        "if (code == FSDD_INT4)",
+        "== -> !=",
+    ): "compiled for Arm only: tests/firmware/test_dsp_mutants.py",
     (PORTABLE, "for (k = 1; k < model->classes", "1 -> 0"): "logit 0 is not larger than itself",
     (
         PORTABLE,
