@@ -55,7 +55,7 @@ def test_logits_and_traces_equal_numpys(name: str) -> None:
 
 
 def test_a_trained_network_on_recorded_or_synthetic_clips(finished_run: Path) -> None:
-    deployment = load_archive(next(finished_run.glob("*.npz")))
+    deployment = load_archive(finished_run / "integer_model.npz")
     features = example_models.clips(4, 30, 25, deployment.model.input_size)
     with compile_host(deployment) as engine:
         assert_equals_numpy(engine, deployment.model, features, np.arange(30) % 25 + 1)
