@@ -6,7 +6,7 @@ import html
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,18 +16,27 @@ import jinja2
 import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.ranges import check_model
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.ranges import (
+    INT32_MAX,
+    LARGEST_FEATURE,
+    LARGEST_HIDDEN,
+    accumulator_bounds,
+    check_model,
+    row_name,
+)
 from fsdd_lightning.atomic_file import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.export.c_text import c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
-from fsdd_lightning.export.weight_layout import Layout, arranged_arrays
+from fsdd_lightning.export.weight_layout import Layout, arranged_arrays, is_read_in_words
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
 TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
 LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
 C_TYPES = {"|u1": "uint8_t", "<i2": "int16_t", "<i4": "int32_t", "<f4": "float"}
+INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
 LARGEST_SIZE, MOST_LAYERS = 2**16 - 1, 2**8 - 1  # uint16_t and uint8_t of fsdd_model
 
 
@@ -60,7 +69,7 @@ def export_c(
 
     Raises:
         RangeError: the model could overflow.
-        UserError: the model is too large for the runtime's 16-bit sizes.
+        UserError: the model is too large for the runtime's 16-bit sizes, or for 32-bit sums of int4 products.
     """
     check_model(deployment.model)
     shape = _shape(deployment)
@@ -90,7 +99,19 @@ def _shape(deployment: Deployment) -> NetworkShape:
         raise UserError(
             f"the C runtime counts inputs, units and classes to {LARGEST_SIZE}, layers to {MOST_LAYERS}"
         )
+    if deployment.model.weight_code == "int4":
+        _require_int4_sums_fit(deployment.model)
     return shape
+
+
+def _require_int4_sums_fit(model: IntegerModel) -> None:
+    """The Arm kernel sums 16 times the products of int4 levels in int32; no other code has a factor."""
+    for index, layer in enumerate(model.layers):
+        no_bias = replace(layer, bias=np.zeros_like(layer.bias))
+        bounds = accumulator_bounds(no_bias, LARGEST_HIDDEN if index else LARGEST_FEATURE)
+        for row in np.flatnonzero(bounds > INT32_MAX // INT4_FACTOR).tolist():
+            name = row_name(index, layer.hidden_size, row)
+            raise UserError(f"{name}: too many int4 weights for the C runtime; use int8, or fewer features")
 
 
 def _context(
@@ -122,6 +143,7 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
     return [
         {
             "name": f"{identifier}_{name}",
+            "in_words": is_read_in_words(name),
             "storage": "" if name.startswith("feature_") else "static ",
             "type": C_TYPES[array.dtype.str],
             "length": array.size,

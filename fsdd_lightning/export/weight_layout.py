@@ -42,6 +42,11 @@ def arranged_arrays(deployment: Deployment, layout: Layout) -> dict[str, NDArray
     return arrays
 
 
+def is_read_in_words(name: str) -> bool:
+    """Whether a device may read this array of bytes a word at a time: it starts at, and takes, a multiple of four."""
+    return name.startswith("layer") and name.endswith("_weights")
+
+
 def by_unit(rows: NDArray[Any]) -> NDArray[Any]:
     """(4H, ...) gate after gate to (H, 4, ...)."""
     return rows.reshape(len(GATES), len(rows) // len(GATES), *rows.shape[1:]).swapaxes(0, 1)

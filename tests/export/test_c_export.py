@@ -165,12 +165,14 @@ def test_the_compilers_sizes_are_the_bills(code: str, layout: str, tmp_path: Pat
 @pytest.mark.parametrize("name", ["FLASH", "RAM"])
 def test_a_wrong_bill_does_not_compile(name: str, tmp_path: Path) -> None:
     export(tmp_path)
+    flags = ("-fsyntax-only", "-m32", "-ffreestanding") if name == "FLASH" else ("-fsyntax-only",)
+    if c_programs.compile_c(*flags, tmp_path / "fsdd_model.c").returncode:
+        pytest.skip("this compiler knows no processor with pointers of 32 bits")
     header = tmp_path / "fsdd_model.h"
     lines = header.read_text().splitlines(keepends=True)
     header.write_text(
         "".join(line.replace("BYTES ", "BYTES 1 + ") if f"_{name}_" in line else line for line in lines)
     )
-    flags = ("-fsyntax-only", "-m32", "-ffreestanding") if name == "FLASH" else ("-fsyntax-only",)
     refused = c_programs.compile_c(*flags, tmp_path / "fsdd_model.c")
     assert refused.returncode != 0 and "is_the_bill" in refused.stderr
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import c_programs
 import directed_models
 import example_models
 import numpy as np
 import pytest
 
-from fsdd_lightning.arithmetic.archive import load_archive
-from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace, quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.export import CompilerMissing, HostEngine, compile_host
 from fsdd_lightning.export.compiler import compile_c, find_compiler
 
@@ -54,11 +55,39 @@ def test_logits_and_traces_equal_numpys(name: str) -> None:
         assert_equals_numpy(engine, model, features, LENGTHS)
 
 
-def test_a_trained_network_on_recorded_or_synthetic_clips(finished_run: Path) -> None:
-    deployment = load_archive(finished_run / "integer_model.npz")
-    features = example_models.clips(4, 30, 25, deployment.model.input_size)
+def assert_all_clips_are_equal(run_folder: Path) -> None:
+    """Every clip of a run, so all of its test clips too."""
+    run = open_run(run_folder)
+    assert run.deployment is not None
+    data, deployment = recorded_data(run, None), run.deployment
+    features_q4 = quantize_features(data.features)
     with compile_host(deployment) as engine:
-        assert_equals_numpy(engine, deployment.model, features, np.arange(30) % 25 + 1)
+        logits = engine.logits(features_q4, data.lengths)
+        assert_equals_numpy(
+            engine, deployment.model, features_q4[data.split.test[:20]], data.lengths[data.split.test[:20]]
+        )
+    np.testing.assert_array_equal(logits, network_logits(deployment.model, features_q4, data.lengths))
+
+
+def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
+    c_programs.compiler()
+    assert_all_clips_are_equal(finished_run)
+
+
+@pytest.mark.fsdd
+def test_a_network_trained_on_the_real_recordings_on_all_of_them(
+    fsdd_root: Path, tmp_path: Path, run_cell: Callable[[Sequence[str], Path], object]
+) -> None:
+    words = [
+        f"data.root={fsdd_root}",
+        f"data.cache_dir={tmp_path / 'cache'}",
+        "trainer.epochs=1",
+        "callbacks=quiet",
+    ]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    run_cell([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)
+    assert_all_clips_are_equal(folder)
 
 
 def compiled(model: IntegerModel) -> HostEngine:
