@@ -102,7 +102,7 @@ DISTURBANCES = (
         lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
     ),
     Disturbance(
-        "speed", "% faster", (-10, -5, 5, 10), lambda wave, percent, _: sound.speed(wave, 1 + percent / 100)
+        "speed", "% speed", (-10, -5, 5, 10), lambda wave, percent, _: sound.speed(wave, 1 + percent / 100)
     ),
 )
 

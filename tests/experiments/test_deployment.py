@@ -131,17 +131,6 @@ def test_a_float32_run_has_nothing_to_compile_or_export(
     assert not (tmp_path / "export").exists() and not (tmp_path / "golden_clips.npz").exists()
 
 
-@pytest.mark.parametrize("mode", ["int8_pot_scale", "int4_qat", "pot_qat", "ternary_qat"])
-def test_every_integer_mode_ends_with_its_c(
-    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, mode: str
-) -> None:
-    quick = [] if mode == "int8_pot_scale" else ["quantization.epochs=1", "quantization.start_epoch=0"]
-    record = run_cell([*finished_overrides, f"quantization={mode}", *quick], tmp_path)
-    assert record.agreement["integer_c"] == 1.0
-    assert record.views["c"] == record.views["integer"]
-    assert (tmp_path / "export" / "fsdd_model.c").exists()
-
-
 def test_views_of_the_c_come_last_and_count_all_clips(run: Run) -> None:
     data = recorded_data(run, None)
     with compiled(run.deployment) as c:
