@@ -69,14 +69,15 @@ def build_document(runs: Sequence[CollectedRun], title: str | None) -> Document:
     """`runs` in the order of `results.ordered`."""
     sweeps = list(dict.fromkeys(run.sweep for run in runs))
     groups = sort_into_groups(runs).groups
-    states = Counter(state_of(run) for run in runs)
+    states = [state_of(run) for run in runs]
+    counts = Counter(states)
     return Document(
         title=title or ", ".join(sweeps),
-        counts=tuple((state, states[state]) for state in sorted(states, key=_state_order)),
+        counts=tuple((state, counts[state]) for state in sorted(counts, key=_state_order)),
         sections=tuple(
             _section(group, f"{number}_" if len(groups) > 1 else "") for number, group in enumerate(groups, 1)
         ),
-        problems=tuple(_problems(runs)),
+        problems=tuple(_problems(runs, states)),
         changed=tuple(short_name(name) for name in changed_settings(runs)),
         cells=cells_table(runs),
     )
@@ -117,13 +118,12 @@ def _facts(group: Group) -> tuple[str, ...]:
     return recordings, f"split: {details}", f"clips: {sizes}"
 
 
-def _problems(runs: Sequence[CollectedRun]) -> list[Problems]:
+def _problems(runs: Sequence[CollectedRun], states: Sequence[str]) -> list[Problems]:
     found = []
     for state, heading in _HEADINGS.items():
         reasons: dict[str, list[CollectedRun]] = {}
-        for run in runs:
-            if state_of(run) == state:
-                reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
+        for run in (run for run, each in zip(runs, states, strict=True) if each == state):
+            reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
         if reasons:
             count = sum(map(len, reasons.values()))
             listed = tuple((reason, tuple(alike)) for reason, alike in reasons.items())
