@@ -11,7 +11,6 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.digits import CLASSES
-from fsdd_lightning.experiments.figures import confusion_figure
 from fsdd_lightning.experiments.outcome_events import metrics_step, outcome_summaries, trial_name
 from fsdd_lightning.experiments.record import RunRecord
 from fsdd_lightning.memory.bill import MemoryBill
@@ -21,12 +20,9 @@ class DashboardLogger(TensorBoardLogger):
     """One event file a run, straight in the run folder, so that TensorBoard names runs by their folders.
 
     Lightning finalizes a logger after each of fit and test, which would close the file and begin another.
-    Event files of an earlier attempt at the same run are removed: TensorBoard would mix both, and show how that ended.
     """
 
     def __init__(self, run_folder: Path) -> None:
-        for earlier in run_folder.glob("events.out.tfevents.*"):
-            earlier.unlink()
         super().__init__(run_folder, name="", version="", default_hp_metric=False)
         self.stage = "float"
         self.first_epoch = (
@@ -46,8 +42,9 @@ class DashboardLogger(TensorBoardLogger):
         """No `hparams.yaml`: run.json holds the settings."""
 
     def close(self) -> None:
-        """The run is over."""
-        self.experiment.close()
+        """The run is over; one that never logged anything gets no event file by that."""
+        if self._experiment is not None:
+            self._experiment.close()
 
 
 class WeightHistograms(pl.Callback):
@@ -68,11 +65,12 @@ class WeightHistograms(pl.Callback):
                     logger.experiment.add_histogram(name, weights.detach(), epoch)
 
 
-def log_confusions(logger: TensorBoardLogger, record: RunRecord) -> None:
-    """One confusion matrix a view."""
-    for name, view in record.views.items():
-        figure = confusion_figure(view, f"{name}: {view['correct']} of {view['total']} test clips right")
-        logger.experiment.add_figure(f"confusion/{name}", figure, close=False)
+def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
+    """One confusion matrix a view, from the PNG that was drawn: drawing it again would cost as much again."""
+    from matplotlib.image import imread
+
+    for name, path in pictures.items():
+        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
