@@ -22,11 +22,12 @@ from fsdd_lightning.experiments.reporting.tables import (
 )
 
 # In the order in which a reader wants to know of them.
-_STATES = ("done", "running", "interrupted", "failed", "incomplete", "unreadable", "refused")
+_STATES = ("done", "running", "not started", "interrupted", "failed", "incomplete", "unreadable", "refused")
 _HEADINGS = {
     "failed": "Failed",
     "interrupted": "Interrupted",
-    "running": "Still running, or killed",
+    "running": "Still running",
+    "not started": "Not started yet",
     "incomplete": "Finished, but without usable numbers",
     "unreadable": "Could not be read",
     "refused": "Refused: over the memory budget",

@@ -141,7 +141,10 @@ def cells_table(runs: Sequence[CollectedRun]) -> Table:
     rows = []
     for number, run in enumerate(runs, start=1):
         settings = _settings(run) if run.record is not None else {}
-        row = [Field(f"{number}", number, run.folder), *([Field(run.sweep)] if several else [])]
+        row = [
+            Field(f"{number}", number, run.folder if run.folder.is_dir() else None),
+            *([Field(run.sweep)] if several else []),
+        ]
         values = [_value(settings.get(name)) for name in changed]
         rows.append([*row, Field(state_of(run)), *values, *_outcome(run)])
     return _table(columns, rows)
