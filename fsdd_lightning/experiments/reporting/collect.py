@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.experiments.record import FILE_NAME, STATUSES, RunRecord, read_record
+from fsdd_lightning.experiments.record import FILE_NAME, STATUSES, NoRecordError, RunRecord, read_record
+from fsdd_lightning.experiments.record import RUNNING as NOT_ENDED
+from fsdd_lightning.experiments.run_claim import is_claimed
+from fsdd_lightning.experiments.sweep_manifest import FILE_NAME as MANIFEST
 
-UNREADABLE = "unreadable"
-RUNNING = "running"
+UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
 _TRACES = ("run.log", "hydra")  # of a run that was killed before it could write its record
 _DEEPEST_SWEEP = 3  # multirun/ itself may be named; nobody keeps sweeps further down
-# What the error of a record says until the run has ended in one way or another.
-_NOT_ENDED = {each.name: each.default for each in dataclasses.fields(RunRecord)}["error"]
+_KILLED = "killed: it could not say so itself"
 
 
 @dataclass(frozen=True)
 class CollectedRun:
-    """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it."""
+    """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it.
+
+    status: the record's, but `running` while a process is at work, `not started` for a planned cell without a record,
+    `unreadable` otherwise where there is no usable record.
+    """
 
     folder: Path  # absolute
     sweep: str
     record: RunRecord | None
+    status: str
     problem: str | None
-
-    @property
-    def status(self) -> str:
-        """The record's, but `running` where the run has not ended (or was killed), `unreadable` without a record."""
-        if self.record is None or self.record.status not in STATUSES:
-            return UNREADABLE
-        running = self.record.status == "interrupted" and self.record.error == _NOT_ENDED
-        return RUNNING if running else self.record.status
 
     @property
     def reason(self) -> str:
@@ -52,7 +50,7 @@ def collect_runs(folders: Sequence[Path]) -> list[CollectedRun]:
     """
     found: dict[Path, CollectedRun] = {}
     for folder in folders:
-        runs = [_read(each) for each in _run_folders(_existing(folder))]
+        runs = [_read(*each) for each in _run_folders(_existing(folder))]
         if not runs:
             raise UserError(
                 f"{folder} holds no runs: name a run folder (with {FILE_NAME}) or a sweep's folder"
@@ -68,20 +66,34 @@ def _existing(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _run_folders(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """The folder itself if it is a run; else the cells in it; else those of the sweeps in it (multirun/ itself)."""
+def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
+    """The folder itself if it is a run; else the cells in it; else those of the sweeps in it (multirun/ itself).
+
+    Each with whether it is known to be planned, so that the lack of a record means no harm.
+    """
     if _exists(folder / FILE_NAME):
-        yield folder
+        yield folder, False
         return
-    inside = _subfolders(folder)
-    if any(_exists(each / FILE_NAME) for each in inside):
-        yield from inside  # one without a record is a run gone wrong
+    inside, planned = _subfolders(folder), _planned(folder)
+    if planned or any(_exists(each / FILE_NAME) for each in inside):
+        cells = {*inside, *(folder / name for name in planned)}
+        yield from ((each, each.name in planned) for each in sorted(cells))
         return
     sweeps = [each for each in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(each)]
     for each in sweeps:
         yield from _run_folders(each, depth + 1)
     if not sweeps:
-        yield from (each for each in inside if any(_exists(each / trace) for trace in _TRACES))
+        yield from ((each, False) for each in inside if any(_exists(each / trace) for trace in _TRACES))
+
+
+def _planned(folder: Path) -> set[str]:
+    """Names of the cells that the sweep in `folder` consists of; none where its sweep.json says nothing usable."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        names = set(content["cells"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -98,7 +110,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _holds_runs(folder: Path) -> bool:
-    return next(folder.glob(f"*/**/{FILE_NAME}"), None) is not None
+    return bool(_planned(folder)) or next(folder.glob(f"*/**/{FILE_NAME}"), None) is not None
 
 
 def _exists(path: Path) -> bool:
@@ -109,12 +121,23 @@ def _exists(path: Path) -> bool:
         return True
 
 
-def _read(folder: Path) -> CollectedRun:
-    record, problem = None, None
+def _read(folder: Path, planned: bool) -> CollectedRun:
+    record, status, problem = None, UNREADABLE, None
     try:
         record = read_record(folder)
-        if record.status not in STATUSES:
-            problem = f"{FILE_NAME} has an unknown status: {record.status}"
+        status, problem = _status(record, folder)
+    except NoRecordError as error:
+        begun = any(_exists(folder / trace) for trace in _TRACES)
+        status = NOT_STARTED if planned and not begun else UNREADABLE
+        problem = f"planned in {MANIFEST}" if status == NOT_STARTED else str(error)
     except UserError as error:
         problem = str(error)
-    return CollectedRun(folder, folder.parent.name, record, problem)
+    return CollectedRun(folder, folder.parent.name, record, status, problem)
+
+
+def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:
+    if record.status not in STATUSES:
+        return UNREADABLE, f"{FILE_NAME} has an unknown status: {record.status}"
+    if record.status != "interrupted" or record.error != NOT_ENDED:
+        return record.status, None
+    return (RUNNING, "a process is at work on it") if is_claimed(folder) else (record.status, _KILLED)

@@ -22,11 +22,12 @@ from fsdd_lightning.experiments.reporting.tables import (
 )
 
 # In the order in which a reader wants to know of them.
-_STATES = ("done", "running", "interrupted", "failed", "incomplete", "unreadable", "refused")
+_STATES = ("done", "running", "not started", "interrupted", "failed", "incomplete", "unreadable", "refused")
 _HEADINGS = {
     "failed": "Failed",
     "interrupted": "Interrupted",
-    "running": "Still running, or killed",
+    "running": "Still running",
+    "not started": "Not started yet",
     "incomplete": "Finished, but without usable numbers",
     "unreadable": "Could not be read",
     "refused": "Refused: over the memory budget",
@@ -69,14 +70,15 @@ def build_document(runs: Sequence[CollectedRun], title: str | None) -> Document:
     """`runs` in the order of `results.ordered`."""
     sweeps = list(dict.fromkeys(run.sweep for run in runs))
     groups = sort_into_groups(runs).groups
-    states = Counter(state_of(run) for run in runs)
+    states = [state_of(run) for run in runs]
+    counts = Counter(states)
     return Document(
         title=title or ", ".join(sweeps),
-        counts=tuple((state, states[state]) for state in sorted(states, key=_state_order)),
+        counts=tuple((state, counts[state]) for state in sorted(counts, key=_state_order)),
         sections=tuple(
             _section(group, f"{number}_" if len(groups) > 1 else "") for number, group in enumerate(groups, 1)
         ),
-        problems=tuple(_problems(runs)),
+        problems=tuple(_problems(runs, states)),
         changed=tuple(short_name(name) for name in changed_settings(runs)),
         cells=cells_table(runs),
     )
@@ -117,13 +119,12 @@ def _facts(group: Group) -> tuple[str, ...]:
     return recordings, f"split: {details}", f"clips: {sizes}"
 
 
-def _problems(runs: Sequence[CollectedRun]) -> list[Problems]:
+def _problems(runs: Sequence[CollectedRun], states: Sequence[str]) -> list[Problems]:
     found = []
     for state, heading in _HEADINGS.items():
         reasons: dict[str, list[CollectedRun]] = {}
-        for run in runs:
-            if state_of(run) == state:
-                reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
+        for run in (run for run, each in zip(runs, states, strict=True) if each == state):
+            reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
         if reasons:
             count = sum(map(len, reasons.values()))
             listed = tuple((reason, tuple(alike)) for reason, alike in reasons.items())

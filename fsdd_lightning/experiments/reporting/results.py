@@ -43,6 +43,9 @@ class Memory:
     budget_bytes: _Count | None = None
 
 
+_MEMORY, _VIEWS = TypeAdapter(Memory), TypeAdapter(dict[str, View])
+
+
 @dataclass(frozen=True)
 class Cell:
     """Which cell of a sweep a run is. Two runs with one `key` and `dataset` repeat each other but for the seed."""
@@ -96,7 +99,7 @@ def cell_of(run: CollectedRun) -> Cell | str:
     if not isinstance(mode, str):
         return "the record lacks config.quantization.name"
     try:
-        memory = TypeAdapter(Memory).validate_python(record.memory)
+        memory = _MEMORY.validate_python(record.memory)
     except ValidationError as error:
         return _lack("memory", error)
     return Cell(run, cell_key(record.config), settings, mode, record.seed, memory)
@@ -106,7 +109,7 @@ def result_of(cell: Cell) -> Result | str:
     """The numbers of a cell whose run is done; a line on what its record lacks."""
     record = cell.record
     try:
-        views = TypeAdapter(dict[str, View]).validate_python(record.views)
+        views = _VIEWS.validate_python(record.views)
     except ValidationError as error:
         return _lack("views", error)
     view = deployed_view(views)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.experiments.reporting.collect import CollectedRun
-from fsdd_lightning.experiments.reporting.flatten import differing, flat_record, is_volatile
+from fsdd_lightning.experiments.reporting.flatten import differing, flatten
 from fsdd_lightning.experiments.reporting.groups import Group
 from fsdd_lightning.experiments.reporting.pictures import speaker_label
 from fsdd_lightning.experiments.reporting.results import Result, cell_of, result_of
@@ -118,9 +118,10 @@ def changed_settings(runs: Sequence[CollectedRun]) -> list[str]:
 
 
 def _settings(run: CollectedRun) -> dict[str, Any]:
-    """What a cell was run with. Only a cell that came as far as its data knows their digest."""
+    """What a cell was run with, but for names and places."""
     assert run.record is not None
-    flat = flat_record(run.record)
+    record = run.record
+    flat = flatten({"config": record.config, "versions": record.versions, "git": record.git})
     hidden = (
         "config.name",
         "config.output_root",
@@ -128,12 +129,7 @@ def _settings(run: CollectedRun) -> dict[str, Any]:
         "config.data.root",
         "config.data.cache_dir",
     )
-    kept = ("config.", "versions.", "git.")
-    return {
-        name: value
-        for name, value in flat.items()
-        if name.startswith(kept) and not name.startswith(hidden) and not is_volatile(name)
-    }
+    return {name: value for name, value in flat.items() if not name.startswith(hidden)}
 
 
 def cells_table(runs: Sequence[CollectedRun]) -> Table:
@@ -145,7 +141,10 @@ def cells_table(runs: Sequence[CollectedRun]) -> Table:
     rows = []
     for number, run in enumerate(runs, start=1):
         settings = _settings(run) if run.record is not None else {}
-        row = [Field(f"{number}", number, run.folder), *([Field(run.sweep)] if several else [])]
+        row = [
+            Field(f"{number}", number, run.folder if run.folder.is_dir() else None),
+            *([Field(run.sweep)] if several else []),
+        ]
         values = [_value(settings.get(name)) for name in changed]
         rows.append([*row, Field(state_of(run)), *values, *_outcome(run)])
     return _table(columns, rows)

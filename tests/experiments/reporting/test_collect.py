@@ -12,6 +12,7 @@ from fabricated_runs import blank_record, ended, grid, run, write
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.experiments.reporting.collect import CollectedRun, collect_runs
+from fsdd_lightning.experiments.run_claim import claimed
 
 
 def names(runs: list[CollectedRun]) -> list[str]:
@@ -127,13 +128,42 @@ def test_a_run_that_was_killed_before_its_record_is_listed(tmp_path: Path) -> No
     assert (one.folder.name, one.status) == ("cell", "unreadable")
 
 
-def test_what_runs_and_what_was_stopped_are_told_apart(tmp_path: Path) -> None:
-    write(tmp_path / "running", blank_record())  # as it is written at the start
+def test_what_runs_what_was_stopped_and_what_was_killed_are_told_apart(tmp_path: Path) -> None:
+    running = write(tmp_path / "running", blank_record())  # as it is written at the start
+    write(tmp_path / "killed", blank_record())
     ended(tmp_path, "interrupted", "KeyboardInterrupt")
     ended(tmp_path, "failed", "two\nlines")
     ended(tmp_path, "refused", "too large")
-    found = {each.folder.name: (each.status, each.reason) for each in collect_runs([tmp_path])}
-    assert found["running"] == ("running", "still running, or killed")
+    with claimed(running):
+        found = {each.folder.name: (each.status, each.reason) for each in collect_runs([tmp_path])}
+    assert found["running"] == ("running", "a process is at work on it")
+    assert found["killed"] == ("interrupted", "killed: it could not say so itself")
     assert found["interrupted"] == ("interrupted", "KeyboardInterrupt")
     assert found["failed"] == ("failed", "two lines")
     assert found["refused"] == ("refused", "too large")
+
+
+def test_what_a_sweep_has_not_come_to_is_listed(tmp_path: Path) -> None:
+    done = run(tmp_path, "int8_ptq", 8, 1, 500)
+    for name in ("ready", "begun"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.lock").touch()
+    (tmp_path / "begun" / "run.log").touch()
+    cells = {name: {} for name in (done.name, "ready", "begun", "later", "../evil", "", "..", ".")}
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema_version": 1, "commands": [], "cells": cells}))
+    found = {each.folder.name: (each.status, each.reason) for each in collect_runs([tmp_path])}
+    assert found == {
+        done.name: ("done", ""),
+        "ready": ("not started", "planned in sweep.json"),
+        "later": ("not started", "planned in sweep.json"),
+        "begun": ("unreadable", "the folder is not a run folder: it holds no run.json"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"cells": 3}', '{"cells": [{}]}', "\xff", '{"cells": [1, null]}']
+)
+def test_a_broken_plan_of_a_sweep_takes_no_run_with_it(tmp_path: Path, text: str) -> None:
+    run(tmp_path, "int8_ptq", 8, 1, 500)
+    (tmp_path / "sweep.json").write_bytes(text.encode("latin-1"))
+    assert [each.status for each in collect_runs([tmp_path])] == ["done"]

@@ -102,4 +102,4 @@ def test_a_portable_table_holds_no_folders_of_this_machine(tmp_path: Path, porta
 def test_a_sweep_without_any_result_is_a_table_too(tmp_path: Path) -> None:
     write(tmp_path / "cell", blank_record())
     (row,) = rows(written(tmp_path)).to_dict("records")
-    assert (row["state"], row["status"], row["accuracy"]) == ("running", "interrupted", "")
+    assert (row["state"], row["status"], row["accuracy"]) == ("interrupted", "interrupted", "")

@@ -56,13 +56,20 @@ def test_a_single_run(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_any_result(tmp_path: Path) -> None:
-    write(tmp_path / "running", blank_record())
+    write(tmp_path / "killed", blank_record())
+    (tmp_path / "sweep.json").write_text('{"cells": {"later": {}}}')
     ended(tmp_path, "refused", "too large", "seed=2")
     ended(tmp_path, "failed", "x", "seed=3")
     (tmp_path / "broken").mkdir()
     report = write_report([tmp_path])
     assert report.files == ("results.csv", "results.md", "report.html")
-    assert report.document.counts == (("running", 1), ("failed", 1), ("unreadable", 1), ("refused", 1))
+    assert report.document.counts == (
+        ("not started", 1),
+        ("interrupted", 1),
+        ("failed", 1),
+        ("unreadable", 1),
+        ("refused", 1),
+    )
 
 
 def test_one_bad_run_takes_no_other_with_it(tmp_path: Path) -> None:
