@@ -18,10 +18,9 @@ from rich.console import Console
 
 from fsdd_lightning.cell_task import STOP_FILE
 from fsdd_lightning.composition import BASIC_SWEEPER, ComposedSweep
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.experiments.console import width
 from fsdd_lightning.experiments.record import FILE_NAME as RECORD
-from fsdd_lightning.experiments.record import first_line
 from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep, running_order
 from fsdd_lightning.experiments.sweep_progress import SweepProgress
 from fsdd_lightning.experiments.sweep_steps import (
@@ -67,7 +66,8 @@ class ResumingSweeper(Sweeper):
         """
         out = Console(highlight=False, markup=False, emoji=False, width=width())
         cells = plan_sweep(self.composed.cells, self.composed.folder)
-        prepare_sweep_folders(cells, sys.argv[1:])
+        if not all(each.state.is_settled for each in cells):
+            prepare_sweep_folders(cells, sys.argv[1:])
         to_run, in_the_way = prepare_run_folders(cells)
         announce(cells, to_run, out)
         returns: list[Sequence[JobReturn]] = []
@@ -78,7 +78,7 @@ class ResumingSweeper(Sweeper):
         except UserError:  # the launcher can't work at all
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
-            logger.exception("the launcher gave up")
+            logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             self._launcher_error = first_line(error)
         except BaseException:
             say_how_to_go_on(cells, progress.outcomes, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +26,18 @@ def configure_console() -> None:
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a log that can't be written, for a full disk, is not worth a traceback
+    threading.excepthook = _log_thread_error
     # Batches are gathered in memory by one index operation: workers would only copy them between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings(
         "ignore", message=".*number of training batches.*smaller than the logging interval.*"
     )
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread, and raises what happened there once more where it is called."""
+    logging.getLogger(__name__).error("in a thread: %s: %s", error.exc_type.__name__, error.exc_value)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fsdd_lightning.atomic_file import replace_file
 from fsdd_lightning.configuration import content_hash, settings_to_mapping
-from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.experiments.provenance import code_digest, git_state, package_versions
 
@@ -110,15 +110,6 @@ def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
     finally:
         record.timings_s["total"] = round(time.perf_counter() - start, 3)
         write_record(record, folder)
-
-
-def first_line(error: BaseException) -> str:
-    """What to tell of an error in one line."""
-    text = str(error).strip().splitlines()
-    kind = type(error).__name__
-    if isinstance(error, UserError | RunFailedError) and text:
-        return text[0]
-    return f"{kind}: {text[0]}" if text else kind
 
 
 def write_record(record: RunRecord, folder: Path) -> None:

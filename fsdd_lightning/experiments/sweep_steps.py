@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.errors import RunFailedError, first_line
 from fsdd_lightning.experiments.run_claim import LOCK
 from fsdd_lightning.experiments.summary import short_path
 from fsdd_lightning.experiments.sweep_manifest import write_manifest
@@ -47,7 +47,7 @@ def _why_not_writable(each: SweepCell) -> str | None:
         each.folder.mkdir(exist_ok=True)
         (each.folder / LOCK).touch()
     except OSError as error:
-        return f"cannot write to {short_path(each.folder)} ({error.strerror}): mend that, or choose another name="
+        return first_line(error)
     return None
 
 

@@ -54,7 +54,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(
         child.kill()
         child.join()
     assert killed > 0
-    code, out, err = run_sweep(finished_sweep.words, tmp_path)
+    code, _out, err = run_sweep(finished_sweep.words, tmp_path)
     assert (code, err) == (0, "")
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
     assert not list((tmp_path / "multirun" / "grid").rglob("*.tmp"))
