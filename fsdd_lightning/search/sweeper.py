@@ -14,11 +14,11 @@ from rich.console import Console
 
 from fsdd_lightning.cell_task import refuse
 from fsdd_lightning.configuration import run_name, to_settings
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.experiments.cell import Cell, plan_cell
 from fsdd_lightning.experiments.cell_state import Present, state_of
 from fsdd_lightning.experiments.console import width
-from fsdd_lightning.experiments.record import first_line, new_record
+from fsdd_lightning.experiments.record import new_record
 from fsdd_lightning.experiments.run_claim import claimed, set_aside
 from fsdd_lightning.experiments.sweep_plan import SweepCell, running_order
 from fsdd_lightning.experiments.sweep_steps import (
