@@ -37,7 +37,7 @@ def plan_sweep(
 ) -> list[SweepCell]:
     """Look at every cell's folder: in `sweep_folder`, or else output_root/name of its own settings."""
     present, cells = Present(), _distinct(cells)
-    shared = set.intersection(*(set(overrides) for overrides, _ in cells)) if len(cells) > 1 else set()
+    shared = set.intersection(*(set(overrides) for overrides, _ in cells)) if cells else set()
     planned = []
     for overrides, cell in cells:
         above = sweep_folder or Path(cell.settings.output_root).resolve() / cell.settings.name
