@@ -78,7 +78,7 @@ class ResumingSweeper(Sweeper):
         except UserError:  # the launcher can't work at all
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
-            logger.debug("the launcher gave up", exc_info=True)
+            logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             launcher_error = first_line(error)
         except BaseException:
             say_how_to_go_on(cells, progress.outcomes, out)

@@ -107,5 +107,5 @@ def front_figure(points: Sequence[Point]) -> Figure:
     axes.scatter(*best, color="#c2410c", zorder=3, label="Pareto front")
     axes.set_xlabel("flash bytes")
     axes.set_ylabel("validation accuracy, %")
-    axes.legend()
+    axes.legend(loc="lower right")  # where no front can be
     return figure

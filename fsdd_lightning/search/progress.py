@@ -47,8 +47,8 @@ class SearchProgress:
 
         `error`: what is known of it where its record tells nothing.
         """
-        record = _record(each.folder)
-        if record is None or record.status != "done" or error is not None:
+        record = _record(each)
+        if record is None or record.status != "done":
             line = error or (str(record.error) if record else "it left no record")
             self.outcomes[each.label] = ("failed", line)
             self._print("failed", each, line)
@@ -78,8 +78,10 @@ class SearchProgress:
         self.out.print(text, soft_wrap=True)
 
 
-def _record(folder: Path) -> RunRecord | None:
+def _record(each: SweepCell) -> RunRecord | None:
+    """What the cell's folder holds, unless it is outdated and was not replaced."""
     try:
-        return read_record(folder)
+        record = read_record(each.folder)
     except UserError:
         return None
+    return record if each.state.is_settled or record != each.state.record else None

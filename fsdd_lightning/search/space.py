@@ -46,9 +46,9 @@ class Space:
     dimensions: tuple[Dimension, ...]
 
     def overrides(self, values: Sequence[str]) -> list[str]:
-        """The overrides of one cell."""
+        """The overrides of one cell; what differs comes first, so that it can be read in the name of its folder."""
         chosen = [f"{each.key}={value}" for each, value in zip(self.dimensions, values, strict=True)]
-        return [*self.fixed, *chosen]
+        return [*chosen, *self.fixed]
 
     def points(self) -> Iterator[Values]:
         """Every cell that can be chosen."""

@@ -127,7 +127,7 @@ class ParetoSweeper(ResumingSweeper):
         except UserError:
             raise
         except Exception as error:
-            logger.exception("the launcher gave up")
+            logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             self._launcher_error = first_line(error)
 
     def _sweep_folder(self) -> Path:

@@ -20,10 +20,10 @@ def test_a_command_line_takes_the_place_of_what_is_configured() -> None:
         ("model.layers", ("1", "2")),
     ]
     assert space.overrides(("6", "1")) == [
-        "quantization=int4_qat",
-        "search=x",
         "model.hidden_size=6",
         "model.layers=1",
+        "quantization=int4_qat",
+        "search=x",
     ]
 
 

@@ -219,6 +219,19 @@ def test_a_failed_cell_is_told_and_does_not_end_the_search(tiny_overrides: list[
     assert len(written_front(tmp_path)) == 1
 
 
+def test_the_first_failure_ends_a_search_that_is_told_so(tiny_overrides: list[str], tmp_path: Path) -> None:
+    words = [
+        "search=accuracy_vs_bytes",
+        "split=unseen_speaker",
+        "split.held_out=nobody,noone",
+        "fail_fast=true",
+    ]
+    rest = ["model.hidden_size=4", "model.layers=1", "quantization=int8_ptq"]
+    process = search(tmp_path, [*tiny_overrides, *words, *rest])
+    assert process.returncode == 1
+    assert [each["status"] for each in records(tmp_path).values()] == ["failed"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

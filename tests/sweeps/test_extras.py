@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from fsdd_lightning import train
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.launching import extras
 from fsdd_lightning.launching.complaints import launcher_errors
 
@@ -55,5 +55,9 @@ def test_what_the_user_can_mend_is_a_user_error_and_all_else_goes_on() -> None:
         raise ConnectionError("Could not find any running Ray instance. Please specify the one to connect to")
     with pytest.raises(UserError, match="no Slurm on this machine"), launcher_errors():
         raise RuntimeError('Could not detect "srun", are you indeed on a slurm cluster?')
+    with pytest.raises(RunFailedError, match="killed, perhaps for want of memory"), launcher_errors():
+        raise OSError(
+            "A worker process managed by the executor was unexpectedly terminated. This could be ..."
+        )
     with pytest.raises(MemoryError), launcher_errors():
         raise MemoryError
