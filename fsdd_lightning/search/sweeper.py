@@ -48,6 +48,7 @@ class ParetoSweeper(ResumingSweeper):
         self._trials, self._seed = trials, seed
         self._at_once = at_once if at_once > 0 else (os.cpu_count() or 1)
         self._params = {str(key): str(value) for key, value in params.items()}
+        self._launcher_error: str | None = None
 
     def sweep(self, arguments: list[str]) -> None:
         """Search; then print and write the front.
@@ -77,7 +78,8 @@ class ParetoSweeper(ResumingSweeper):
             while not self._is_to_stop() and (batch := self._next_batch(study)):
                 self._run(batch)
                 for values, each in batch.items():
-                    result = self._progress.tell(each, self._choice(values), self._error_of(each.label))
+                    error = self._errors.get(each.label, self._launcher_error)
+                    result = self._progress.tell(each, self._choice(values), error)
                     if result is None:
                         study.fail(values)
                     else:
