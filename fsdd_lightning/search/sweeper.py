@@ -71,7 +71,7 @@ class ParetoSweeper(ResumingSweeper):
         with claimed(self._folder):
             self._search(ParetoStudy(self._space, self._seed, self._folder), out)
             self._progress.show(self._folder)
-        conclude(self._progress.cells, self._progress.outcomes, out)
+        conclude(self._progress.cells, self._progress.outcomes, out, self._launcher_error)
 
     def _search(self, study: ParetoStudy, out: Console) -> None:
         try:
