@@ -28,11 +28,11 @@ _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py", "composition.py",
     "sweeping.py", "command_line.py",
     "experiments/sweep_manifest.py", "experiments/sweep_progress.py", "experiments/sweep_plan.py",
-    "experiments/sweep_steps.py",
+    "experiments/sweep_steps.py", "experiments/robustness.py", "experiments/robustness_figure.py",
 })  # fmt: skip
-_CODE_SUFFIXES = {".py", ".c", ".h", ".json"}
-# The configuration has a hash of its own; who starts a run, and why this one, decides nothing about its result.
-_NOT_CODE = {"__pycache__", "conf", "launching", "search"}
+_CODE_SUFFIXES = {".py", ".c", ".h", ".j2", ".json"}  # the C file is made from templates
+# The configuration has a hash of its own; who starts a run, and who reads of it, decides nothing about its result.
+_NOT_CODE = {"__pycache__", "conf", "launching", "search", "reporting"}
 
 
 def code_digest() -> str:

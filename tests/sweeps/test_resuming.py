@@ -249,10 +249,13 @@ def own_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None:
     before = code_digest()
-    for name in ("README.md", "plan.py", "composition.py", "experiments/sweep_progress.py"):
+    outside = ("README.md", "plan.py", "experiments/sweep_progress.py", "experiments/reporting/page.py")
+    for name in outside:
         (own_checkout / name).write_text("changed")
         assert code_digest() == before, name
-    for name in ("training.py", "arithmetic/fixed_point.py", "data/mfcc.py", "new_module.py"):
+    templates = [str(path.relative_to(own_checkout)) for path in own_checkout.glob("export/templates/*.c.j2")]
+    assert templates
+    for name in ("training.py", "arithmetic/fixed_point.py", "data/mfcc.py", "new_module.py", *templates):
         (own_checkout / name).write_text("changed")
         assert code_digest() != before, name
         before = code_digest()
@@ -261,7 +264,7 @@ def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None
 
 
 def test_what_the_code_digest_leaves_out_is_not_part_of_a_run() -> None:
-    from fsdd_lightning.experiments.provenance import _OUTSIDE_RUNS
+    from fsdd_lightning.experiments.provenance import _NOT_CODE, _OUTSIDE_RUNS
 
     program = "import sys, fsdd_lightning.training; print(*(m for m in sys.modules if 'fsdd_lightning' in m))"
     names = subprocess.run(
@@ -270,3 +273,4 @@ def test_what_the_code_digest_leaves_out_is_not_part_of_a_run() -> None:
     loaded = {name.removeprefix("fsdd_lightning.").replace(".", "/") + ".py" for name in names}
     assert "training.py" in loaded
     assert not loaded & _OUTSIDE_RUNS
+    assert not [name for name in loaded if _NOT_CODE & set(name.split("/"))]
