@@ -52,7 +52,6 @@ class ResumingSweeper(Sweeper):
     def __init__(self, max_batch_size: int | None = None, params: dict[str, str] | None = None) -> None:
         self._max_batch_size = max_batch_size
         self._errors: dict[str, str] = {}  # of cells that ended without a record
-        self._launcher_error: str | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what a launcher needs: it is made only if there is something to launch."""
@@ -71,6 +70,7 @@ class ResumingSweeper(Sweeper):
         to_run, in_the_way = prepare_run_folders(cells)
         announce(cells, to_run, out)
         returns: list[Sequence[JobReturn]] = []
+        launcher_error = None
         progress = SweepProgress(to_run, out)
         try:
             with progress:
@@ -79,15 +79,12 @@ class ResumingSweeper(Sweeper):
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
             logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
-            self._launcher_error = first_line(error)
+            launcher_error = first_line(error)
         except BaseException:
             say_how_to_go_on(cells, progress.outcomes, out)
             raise
-        conclude(cells, progress.end(self._error_of) | in_the_way, out)
+        conclude(cells, progress.end(self._errors, launcher_error) | in_the_way, out, launcher_error)
         return returns
-
-    def _error_of(self, label: str) -> str | None:
-        return self._errors.get(label, self._launcher_error)
 
     def _launch(self, cells: Sequence[SweepCell], returns: list[Sequence[JobReturn]]) -> None:
         if not cells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
@@ -90,20 +90,23 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         states = [f"{running} running"] + [f"{counts[name]} {name}" for name in ("done", "refused", "failed")]
         return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
 
-    def end(self, error_of: Callable[[str], str | None]) -> dict[str, Outcome]:
-        """What became of every cell, once nothing runs any more; `error_of` knows errors that no record tells."""
+    def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, Outcome]:
+        """What became of every cell, once nothing runs any more.
+
+        `errors` are those of cells, by label, that no record tells; `launcher_error` is why it gave up.
+        """
         for name, each in self._waiting.items():
-            self.outcomes[name] = self._unrecorded(each, error_of(name))
+            self.outcomes[name] = self._unrecorded(each, errors.get(name), launcher_error)
         self._waiting.clear()
         return self.outcomes
 
-    def _unrecorded(self, each: SweepCell, error: str | None) -> Outcome:
+    def _unrecorded(self, each: SweepCell, error: str | None, launcher_error: str | None) -> Outcome:
         if is_claimed(each.folder):
             return "elsewhere", "another process runs it"
         if error is not None:
             return "failed", error
         if self._new_record(each) is not None:
-            return "failed", "its process was killed"
+            return "failed", launcher_error or "its process was killed"
         return "not run", "its turn did not come"
 
 

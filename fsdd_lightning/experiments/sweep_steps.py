@@ -67,11 +67,13 @@ def say_how_to_go_on(cells: Sequence[SweepCell], outcomes: dict[str, Outcome], o
     out.print(f"{settled} of {len(cells)} cells are done; the same command goes on with the others")
 
 
-def conclude(cells: Sequence[SweepCell], outcomes: dict[str, Outcome], out: Console) -> None:
+def conclude(
+    cells: Sequence[SweepCell], outcomes: dict[str, Outcome], out: Console, launcher_error: str | None = None
+) -> None:
     """Count, list what failed, and say where to look.
 
     Raises:
-        RunFailedError: a cell failed.
+        RunFailedError: a cell failed, or the launcher gave up before all had their turn.
     """
     ends = {each.label: outcomes.get(each.label, ("skipped", "")) for each in cells}
     statuses = [status for status, _ in ends.values()]
@@ -88,3 +90,5 @@ def conclude(cells: Sequence[SweepCell], outcomes: dict[str, Outcome], out: Cons
     failures = [line for status, line in ends.values() if status == "failed"]
     if failures:
         raise RunFailedError(f"{len(failures)} of {len(cells)} cells failed, the first with: {failures[0]}")
+    if launcher_error is not None:
+        raise RunFailedError(f"the sweep ended early: {launcher_error}")

@@ -43,6 +43,7 @@ class ParetoSweeper(ResumingSweeper):
 
     def __init__(self, trials: int, seed: int, at_once: int, params: DictConfig) -> None:
         super().__init__()
+        self._launcher_error: str | None = None
         if trials < 1:
             raise UserError(f"hydra.sweeper.trials must be at least 1, not {trials}")
         self._trials, self._seed = trials, seed
@@ -70,14 +71,14 @@ class ParetoSweeper(ResumingSweeper):
         with claimed(self._folder):
             self._search(ParetoStudy(self._space, self._seed, self._folder), out)
             self._progress.show(self._folder)
-        conclude(self._progress.cells, self._progress.outcomes, out)
+        conclude(self._progress.cells, self._progress.outcomes, out, self._launcher_error)
 
     def _search(self, study: ParetoStudy, out: Console) -> None:
         try:
             while not self._is_to_stop() and (batch := self._next_batch(study)):
                 self._run(batch)
                 for values, each in batch.items():
-                    result = self._progress.tell(each, self._choice(values), self._error_of(each.label))
+                    result = self._progress.tell(each, self._choice(values), self._error_of(each))
                     if result is None:
                         study.fail(values)
                     else:
@@ -85,6 +86,9 @@ class ParetoSweeper(ResumingSweeper):
         except BaseException:
             say_how_to_go_on(self._progress.cells, self._progress.outcomes, out)
             raise
+
+    def _error_of(self, each: SweepCell) -> str | None:
+        return self._errors.get(each.label, self._launcher_error)
 
     def _is_to_stop(self) -> bool:
         """With the launcher gone, or at the first failure if that is asked for."""

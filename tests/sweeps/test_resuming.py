@@ -158,16 +158,21 @@ def test_the_outdated_record_is_kept(copy_of_sweep: Finished) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema_version": 1}', b"\x00\xff"], ids=repr)
-def test_a_damaged_record_is_kept_aside_and_its_cell_runs_again(
-    copy_of_sweep: Finished, content: bytes
-) -> None:
+def test_a_damaged_record_is_a_reason_to_run_again(copy_of_sweep: Finished, content: bytes) -> None:
+    folder = cell_folder(copy_of_sweep)
+    (folder / "run.json").write_bytes(content)
+    state = state_of(copy_of_sweep, folder)
+    assert (state.name, state.damaged, state.reason) == ("to run", True, "its run.json is damaged")
+
+
+def test_a_damaged_record_is_kept_aside(copy_of_sweep: Finished) -> None:
     folder = cell_folder(copy_of_sweep)
     whole = results_table(copy_of_sweep.cells)
-    (folder / "run.json").write_bytes(content)
+    (folder / "run.json").write_bytes(b"{")
     code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
     assert (code, err) == (0, "")
     assert "its run.json is damaged" in out
-    assert (folder / "run.json.damaged-1").read_bytes() == content
+    assert (folder / "run.json.damaged-1").read_bytes() == b"{"
     assert results_table(copy_of_sweep.cells) == whole
 
 

@@ -91,7 +91,7 @@ def test_in_the_end_every_cell_has_an_outcome(cells: list[SweepCell]) -> None:
         end(cells[0], "done")
         end(cells[1], "interrupted", "still running, or killed")
     with claimed(cells[2].folder):
-        outcomes = progress.end({"seed=4": "no space"}.get)
+        outcomes = progress.end({"seed=4": "no space"})
     assert outcomes["seed=1"][0] == "done"  # though nobody looked before the end
     assert outcomes["seed=2"] == ("failed", "its process was killed")
     assert outcomes["seed=3"][0] == "elsewhere"
@@ -104,6 +104,18 @@ def test_in_the_end_every_cell_has_an_outcome(cells: list[SweepCell]) -> None:
     text = printed(out)
     assert "6 cells: 1 done, 2 failed, 1 elsewhere, 2 not run\n" in text
     assert "failed: seed=4: no space\n" in text and "elsewhere: seed=3: another process runs it\n" in text
+
+
+def test_where_the_launcher_gives_up_what_never_began_did_not_fail(cells: list[SweepCell]) -> None:
+    with SweepProgress(cells, console()) as progress:
+        end(cells[0], "interrupted", "still running, or killed")
+        for each in cells[2:]:
+            end(each, "done")
+    outcomes = progress.end({}, "a worker was killed")
+    assert outcomes["seed=1"] == ("failed", "a worker was killed")
+    assert outcomes["seed=2"][0] == "not run"
+    with pytest.raises(RunFailedError, match=r"^the sweep ended early: a worker was killed$"):
+        conclude(cells[1:], outcomes, console(), "a worker was killed")
 
 
 def test_a_terminal_sees_what_runs_between_two_lines(cells: list[SweepCell]) -> None:
