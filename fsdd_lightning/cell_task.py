@@ -17,6 +17,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.experiments.cell import Cell, plan_cell
 from fsdd_lightning.experiments.cell_state import Present, state_of
 from fsdd_lightning.experiments.console import configure_console, quiet_console
+from fsdd_lightning.experiments.outcome_events import write_outcome
 from fsdd_lightning.experiments.record import new_record, write_record
 from fsdd_lightning.experiments.run_claim import claimed, remove_results, set_aside
 from fsdd_lightning.experiments.summary import print_refusal
@@ -84,6 +85,7 @@ def refuse(cell: Cell, record: RunRecord, folder: Path) -> None:
     record.status, record.error = "refused", cell.refusal
     write_record(record, folder)
     remove_results(folder)
+    write_outcome(record, folder)
 
 
 def _objective(record: RunRecord | None) -> float | None:

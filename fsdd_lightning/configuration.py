@@ -20,9 +20,9 @@ from fsdd_lightning.settings import Settings
 
 CONFIG_NAME = "train"
 # What names or shows an experiment without changing its outcome.
-_PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
-                 "data": ("root", "cache_dir", "archive_url"),
-                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
+                "data": ("root", "cache_dir", "archive_url"),
+                "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
 _LONGEST_FOLDER_NAME = 120
 _TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no setting is called so
 
@@ -71,7 +71,7 @@ def deciding(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides an experiment's outcome."""
     kept = {}
     for key, value in config.items():
-        hidden = _PRESENTATION.get(key)
+        hidden = PRESENTATION.get(key)
         if hidden is None:
             kept[key] = value
         elif hidden:

@@ -36,12 +36,16 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings, TrainerSettings
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
+MONITORS = {
+    "best_epoch": BEST_MONITOR,
+    "last_epoch": None,
+}  # by `trainer.keep`; None: each epoch replaces the one before
 CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network with the weights of its best validation epoch, counted from 0, of `epochs`."""
+    """A network with the weights of its kept epoch (`trainer.keep`), counted from 0, of `epochs`."""
 
     network: LSTMClassifier
     epochs: int
@@ -113,7 +117,7 @@ def _fit(
     best = ModelCheckpoint(
         folder / CHECKPOINTS,
         f"best_{logger.stage}",
-        monitor=BEST_MONITOR,
+        monitor=MONITORS[settings.trainer.keep],
         mode="min",
         enable_version_counter=False,
     )
@@ -121,16 +125,15 @@ def _fit(
     trainer = _trainer(epochs, settings, folder, logger, [*averaging, *callbacks, best])
     with _honest_interrupts():
         trainer.fit(module, datamodule)
-    if best.best_model_score is None or not torch.isfinite(best.best_model_score):
+    val_loss = trainer.callback_metrics[BEST_MONITOR] if best.monitor is None else best.best_model_score
+    if val_loss is None or not torch.isfinite(val_loss):
         setting = "trainer" if logger.stage == "float" else "quantization"
         raise RunFailedError(
             f"the {logger.stage} training diverged (no finite validation loss): lower {setting}.learning_rate"
         )
     content = torch.load(best.best_model_path, weights_only=True)
     module.load_state_dict(content["state_dict"])
-    return Fitted(
-        module.network.eval(), trainer.current_epoch, content["epoch"], float(best.best_model_score)
-    )
+    return Fitted(module.network.eval(), trainer.current_epoch, content["epoch"], float(val_loss))
 
 
 def _weight_averaging(wanted: TrainerSettings, clips: int, epochs: int) -> list[pl.Callback]:

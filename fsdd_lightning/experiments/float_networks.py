@@ -87,6 +87,7 @@ def float_key(settings: Settings, data: PreparedData) -> str:
         "split": dataclasses.asdict(settings.split),
         "features": dataclasses.asdict(settings.features),
         "augmentation": dataclasses.asdict(settings.augmentation),
+        "perturbation": dataclasses.asdict(settings.perturbation),
         "model": dataclasses.asdict(settings.model),
         "trainer": dataclasses.asdict(settings.trainer),
         "patience": settings.callbacks.early_stopping_patience,

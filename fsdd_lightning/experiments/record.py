@@ -23,6 +23,7 @@ from fsdd_lightning.experiments.provenance import code_digest, git_state, packag
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
+EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 VIEWS = ("float", "quantized", "integer", "c")
 STATUSES = ("done", "refused", "failed", "interrupted")
 RUNNING = "still running, or killed"

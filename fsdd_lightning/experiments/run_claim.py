@@ -18,7 +18,7 @@ EARLIER = "earlier"  # records of finished runs that a changed configuration, co
 _PATIENCE_S = 0.5  # with somebody who only looks whether it is taken
 _RESULTS = (
     *("events.out.tfevents.*", "confusion_*.png", "checkpoints", "network.pt", "integer_model.npz", "export"),
-    *("*.tmp",),
+    *("golden_clips.npz", "robustness.*", "*.tmp"),
 )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
 
 from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.memory.bill import MemoryBill
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.robustness import RobustnessRow  # the whole signal chain
 
 
 def percent(value: float) -> str:
@@ -72,6 +75,22 @@ def confusion_table(view: dict[str, Any]) -> Table:
     table = plain_table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
     for label, row in zip(labels, view["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
+    return table
+
+
+def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
+    """One row a disturbance and level, in percent; the drop in points."""
+    numbers = ("level", "accuracy %", "95 % interval", "correct", "drop")
+    table = plain_table("Test clips, disturbed", ("disturbance",), numbers)
+    for row in rows:
+        table.add_row(
+            row.disturbance,
+            f"{row.level:g} {row.unit}" if row.unit else "",
+            percent(row.accuracy),
+            f"{percent(row.ci95[0])} - {percent(row.ci95[1])}",
+            f"{row.correct}/{row.total}",
+            f"{100 * row.drop:.2f}",
+        )
     return table
 
 

@@ -43,12 +43,12 @@ class ParetoSweeper(ResumingSweeper):
 
     def __init__(self, trials: int, seed: int, at_once: int, params: DictConfig) -> None:
         super().__init__()
-        self._launcher_error: str | None = None
         if trials < 1:
             raise UserError(f"hydra.sweeper.trials must be at least 1, not {trials}")
         self._trials, self._seed = trials, seed
         self._at_once = at_once if at_once > 0 else (os.cpu_count() or 1)
         self._params = {str(key): str(value) for key, value in params.items()}
+        self._launcher_error: str | None = None
 
     def sweep(self, arguments: list[str]) -> None:
         """Search; then print and write the front.
@@ -78,7 +78,8 @@ class ParetoSweeper(ResumingSweeper):
             while not self._is_to_stop() and (batch := self._next_batch(study)):
                 self._run(batch)
                 for values, each in batch.items():
-                    result = self._progress.tell(each, self._choice(values), self._error_of(each))
+                    error = self._errors.get(each.label, self._launcher_error)
+                    result = self._progress.tell(each, self._choice(values), error)
                     if result is None:
                         study.fail(values)
                     else:
@@ -86,9 +87,6 @@ class ParetoSweeper(ResumingSweeper):
         except BaseException:
             say_how_to_go_on(self._progress.cells, self._progress.outcomes, out)
             raise
-
-    def _error_of(self, each: SweepCell) -> str | None:
-        return self._errors.get(each.label, self._launcher_error)
 
     def _is_to_stop(self) -> bool:
         """With the launcher gone, or at the first failure if that is asked for."""
