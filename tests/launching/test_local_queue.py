@@ -10,8 +10,6 @@ from hydra.core.utils import JobReturn
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra [slurm] is not installed")
 
-from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher
-
 from fsdd_lightning.launching.local_queue import LimitedLocalLauncher
 
 
@@ -22,10 +20,12 @@ from fsdd_lightning.launching.local_queue import LimitedLocalLauncher
 def test_jobs_share_the_cores(
     cores: int, cpus_per_task: int | None, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher  # Hydra imports it anew
+
     seen: list[list[int]] = []
     threads: set[str] = set()
 
-    def launch(self: LocalLauncher, jobs: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    def launch(self: object, jobs: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         seen.append([first + i for i in range(len(jobs))])
         assert jobs == [[f"seed={number}"] for number in seen[-1]]
         threads.add(os.environ["OPENBLAS_NUM_THREADS"])
