@@ -33,7 +33,7 @@ class HostEngine:
         model = deployment.model
         self._inputs, self._classes = model.input_size, model.classes
         self._layers, self._hidden = len(model.layers), model.layers[0].hidden_size
-        self._library: ctypes.CDLL | None = ctypes.CDLL(str(library))
+        self._library: ctypes.CDLL | None = _load(library)
         self._folder = folder
 
     def logits(self, features_q4: Int8Array, lengths: NDArray[Any]) -> Int32Array:
@@ -41,10 +41,10 @@ class HostEngine:
         features = self._checked(features_q4, axes=3)
         clips, frames = features.shape[:2]
         lengths = np.ascontiguousarray(lengths, dtype=np.int64)
-        if lengths.shape != (clips,) or not ((lengths >= 1) & (lengths <= frames)).all():
-            raise ValueError(f"{clips} clips need as many lengths in 1..{frames}")
         logits = np.empty((clips, self._classes), np.int32)
-        self._call("fsdd_host_logits", features, lengths, clips, frames, logits)
+        call = self._functions().fsdd_host_logits
+        if lengths.shape != (clips,) or not call(_at(features), _at(lengths), clips, frames, _at(logits)):
+            raise ValueError(f"{clips} clips need as many lengths in 1..{frames}")
         return logits
 
     def trace(self, features_q4: Int8Array) -> tuple[Int16Array, Int8Array]:
@@ -52,7 +52,7 @@ class HostEngine:
         features = self._checked(features_q4, axes=2)
         shape = (len(features), self._layers, self._hidden)
         cell_q11, hidden_q7 = np.empty(shape, np.int16), np.empty(shape, np.int8)
-        self._call("fsdd_host_trace", features, len(features), cell_q11, hidden_q7)
+        self._functions().fsdd_host_trace(_at(features), len(features), _at(cell_q11), _at(hidden_q7))
         return cell_q11, hidden_q7
 
     def close(self) -> None:
@@ -74,12 +74,23 @@ class HostEngine:
             raise ValueError(f"features must be {wanted}, not {features_q4.dtype} {features_q4.shape}")
         return np.ascontiguousarray(features_q4)
 
-    def _call(self, function: str, *arguments: NDArray[Any] | int) -> None:
+    def _functions(self) -> ctypes.CDLL:
         if self._library is None:
             raise ValueError("this engine was closed")
-        self._library[function](
-            *(ctypes.c_size_t(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data) for a in arguments)
-        )
+        return self._library
+
+
+def _at(array: NDArray[Any]) -> int:
+    return array.ctypes.data
+
+
+def _load(library: Path) -> ctypes.CDLL:
+    functions = ctypes.CDLL(str(library))
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    functions.fsdd_host_logits.argtypes = (pointer, pointer, size, size, pointer)
+    functions.fsdd_host_trace.argtypes = (pointer, size, pointer, pointer)
+    functions.fsdd_host_trace.restype = None
+    return functions
 
 
 def compile_host(deployment: Deployment) -> HostEngine:

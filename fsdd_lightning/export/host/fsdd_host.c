@@ -3,18 +3,23 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-PUBLIC void fsdd_host_logits(const int8_t *features_q4, const int64_t *lengths, size_t clips, size_t frames,
-                             int32_t *logits);
+PUBLIC int fsdd_host_logits(const int8_t *features_q4, const int64_t *lengths, size_t clips, size_t frames,
+                            int32_t *logits);
 PUBLIC void fsdd_host_trace(const int8_t *features_q4, size_t frames, int16_t *cell_q11, int8_t *hidden_q7);
 
-/* features_q4 (clips, frames, inputs), lengths (clips) to logits (clips, classes). */
-void fsdd_host_logits(const int8_t *features_q4, const int64_t *lengths, size_t clips, size_t frames, int32_t *logits)
+/* features_q4 (clips, frames, inputs), lengths (clips) to logits (clips, classes). 0 and nothing done for a length outside
+ * of 1...frames; else 1. */
+int fsdd_host_logits(const int8_t *features_q4, const int64_t *lengths, size_t clips, size_t frames, int32_t *logits)
 {
     host_state state;
     size_t clip;
     for (clip = 0; clip < clips; clip++)
+        if (lengths[clip] < 1 || (uint64_t)lengths[clip] > frames)
+            return 0;
+    for (clip = 0; clip < clips; clip++)
         fsdd_network_logits(&host_model, state.words, features_q4 + clip * frames * HOST_INPUTS, (size_t)lengths[clip],
                             logits + clip * HOST_CLASSES);
+    return 1;
 }
 
 /* features_q4 (frames, inputs) to every cell and hidden value, (frames, layers, hidden). */
