@@ -38,7 +38,9 @@ def print_data(data: PreparedData, cell: Cell) -> None:
     )
     if data.copies is not None:
         copies, share = len(data.copies.mfccs), data.copies.clean_share
-        console.print(f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time")
+        console.print(
+            f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
+        )
     console.print(bill_table(cell.bill))
     settings = cell.settings
     console.print(
