@@ -28,6 +28,7 @@ from fsdd_lightning.callbacks.quantization_schedule import QuantizationSchedule
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.console import console
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.lightning_module import DigitClassifier
@@ -87,12 +88,17 @@ def log_test_metrics(
         tester.test(module, datamodule, verbose=False)
 
 
+def use_threads(settings: TrainerSettings) -> None:
+    """How many threads torch may take, in this run: also for what only looks at a network trained before."""
+    torch.set_num_threads(settings.threads)
+
+
 def seed_everything(settings: Settings) -> None:
     """Fix all that is random, at the start of each stage: a stage never depends on whether another one ran before.
 
     One thread gives the same sums on any number of cores.
     """
-    torch.set_num_threads(settings.trainer.threads)
+    use_threads(settings.trainer)
     random.seed(settings.seed)
     np.random.seed(settings.seed % 2**32)
     torch.manual_seed(settings.seed)
@@ -145,7 +151,7 @@ def _trainer(
     epochs: int, settings: Settings, folder: Path, logger: DashboardLogger, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     shown = settings.callbacks
-    on_terminal = sys.stdout.isatty()
+    on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
     callbacks = [*callbacks, WeightHistograms(settings.logger.histogram_every_epochs)]
     if shown.progress_bar and on_terminal:

@@ -313,6 +313,7 @@ class Settings:
     name: str
     seed: int  # the training seed: initial weights, batch order, augmentation, dropout
     output_root: str
+    fail_fast: bool  # a sweep begins no further cell after one has failed
     data: DataSettings
     split: SplitSettings
     features: FeatureSettings

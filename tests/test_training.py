@@ -84,8 +84,8 @@ def content(finished_run: Path) -> dict[str, Any]:
 def test_the_record_holds_what_others_read(content: dict[str, Any]) -> None:
     assert (content["schema_version"], content["status"], content["error"]) == (1, "done", None)
     assert (content["name"], content["seed"]) == ("default", 1)
-    assert content["agreement"].keys() == {"float_integer", "quantized_integer"}
-    assert content["agreement"]["quantized_integer"] == 1.0
+    assert content["agreement"].keys() == {"float_integer", "quantized_integer", "integer_c"}
+    assert content["agreement"]["quantized_integer"] == content["agreement"]["integer_c"] == 1.0
     assert content["dataset"].keys() >= {"name", "digest", "recordings"}
     assert (content["dataset"]["name"], content["dataset"]["source"]) == ("synthetic", "synthetic")
     assert (content["dataset"]["recordings"], len(content["dataset"]["digest"])) == (120, 64)
@@ -103,7 +103,9 @@ def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
         32 * (13 + 8) + 2 * 4 * 32 + 1,
         32 * (8 + 8) + 2 * 4 * 32 + 1,
     )  # weights, biases, multipliers
-    shared = 10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13  # output layer, tables, mean and std
+    shared = (
+        10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12
+    )  # output layer, tables, mean and std, structs
     assert (memory["parameters"], memory["float32_bytes"]) == (parameters, 4 * parameters)
     assert memory["flash_bytes"] == first + second + shared
     assert (
@@ -116,11 +118,11 @@ def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
 
 
 def test_the_record_holds_the_views_in_the_order_of_the_data_flow(content: dict[str, Any]) -> None:
-    assert list(content["views"]) == ["float", "quantized", "integer"]
-    assert content["views"]["quantized"] == content["views"]["integer"]
+    assert list(content["views"]) == ["float", "quantized", "integer", "c"]
+    assert content["views"]["quantized"] == content["views"]["integer"] == content["views"]["c"]
 
 
-@pytest.mark.parametrize("name", ["float", "quantized", "integer"])
+@pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
 def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -> None:
     view = content["views"][name]
     assert view["accuracy"] == view["correct"] / view["total"]
@@ -143,8 +145,9 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
     names = {path.name for path in finished_run.iterdir()}
     events = {name for name in names if name.startswith("events.out.tfevents")}
     assert len(events) == 1
-    figures = {f"confusion_{view}.png" for view in ("float", "quantized", "integer")}
-    assert names - events - figures == {"run.json", "network.pt", "integer_model.npz", "checkpoints"}
+    figures = {f"confusion_{view}.png" for view in ("float", "quantized", "integer", "c")}
+    files = {"run.json", "network.pt", "integer_model.npz", "golden_clips.npz"}
+    assert names - events - figures == files | {"checkpoints", "export"}
     assert [path.name for path in (finished_run / "checkpoints").iterdir()] == ["best_float.ckpt"]
     for figure in figures:
         assert (finished_run / figure).read_bytes().startswith(b"\x89PNG")

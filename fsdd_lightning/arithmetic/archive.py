@@ -1,8 +1,8 @@
 """The portable archive of one deployment: an `.npz` without pickle, with a version, a checksum and the same
 bytes for the same content.
 
-Its `.npy` members are exactly what the device stores, so their bytes are the flash of the memory bill; all
-else is in the member `metadata.json`.
+Its `.npy` members are exactly the numbers that the device stores, so their bytes are the flash of the memory
+bill, but for the structs that point to them; all else is in the member `metadata.json`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a device has to store, line by line, for any shape and weight code.
 
-Flash of an integer network: the arrays of its archive, byte for byte, and the constants of the C file. Code
-is not in the bill.
+Flash of an integer network: the arrays of its archive, byte for byte, and the two small structs of the C file that
+point to them, on a device with pointers of 32 bits. Code is not in the bill.
 
 RAM of an integer network: the state that a caller of the C runtime hands to it, all int16, so that no
 compiler pads it. Each layer keeps its vector [input, hidden] and its cells. The four gates of a unit are
@@ -25,6 +25,8 @@ FLOAT32 = "float32"  # how a network without weight code is called
 FLOAT32_BYTES = 4
 INT32_BYTES = 4
 INT16_BYTES = 2
+MODEL_STRUCT_BYTES = 32  # `fsdd_model` of export/runtime/fsdd_lstm.h: 6 pointers, 3 uint16, 2 uint8
+LAYER_STRUCT_BYTES = 12  # `fsdd_layer`: 3 pointers
 OUTPUT_LAYER = "output layer"
 
 
@@ -66,8 +68,8 @@ class MemoryBill:
     def layer_flash_bytes(self) -> dict[str, int]:
         """What each layer alone needs, from the input up: each LSTM layer and the output layer.
 
-        A layer's own are its weights, biases, multipliers and shift; activation tables and the mean and std
-        of features serve the whole network and are in no layer.
+        A layer's own are its weights, biases, multipliers and shift; activation tables, the mean and std
+        of features and the structs serve the whole network and are in no layer.
         """
         names = [*(lstm_layer_name(layer) for layer in range(self.shape.layers)), OUTPUT_LAYER]
         flash = [line for line in self.lines if line.memory == "flash"]
@@ -148,7 +150,7 @@ def _float_line(name: str, detail: str, count: int, memory: Memory) -> BillLine:
 
 
 def integer_bill(shape: NetworkShape, code: WeightCode, frames: int) -> MemoryBill:
-    """The integer network's arrays in storage order (`arithmetic/device_arrays.py`), then its state."""
+    """The integer network's arrays in storage order (`arithmetic/device_arrays.py`), its structs, then its state."""
     lines = [line for layer in range(shape.layers) for line in _lstm_layer_flash(shape, layer, code)]
     lines += _output_flash(shape, code)
     lines += _shared_flash(shape)
@@ -190,7 +192,14 @@ def _shared_flash(shape: NetworkShape) -> list[BillLine]:
         BillLine("activation tables", "tanh, int16", entries, table_bytes, "flash"),
         BillLine("features", "mean, float32", shape.inputs, feature_bytes, "flash"),
         BillLine("features", "std, float32", shape.inputs, feature_bytes, "flash"),
+        _structs_flash(shape),
     ]
+
+
+def _structs_flash(shape: NetworkShape) -> BillLine:
+    """Where everything is and how large: one `fsdd_model`, and a `fsdd_layer` for each layer."""
+    struct_bytes = MODEL_STRUCT_BYTES + LAYER_STRUCT_BYTES * shape.layers
+    return BillLine("structs", "addresses and sizes", 1 + shape.layers, struct_bytes, "flash")
 
 
 def _lstm_layer_ram(shape: NetworkShape, layer: int) -> list[BillLine]:

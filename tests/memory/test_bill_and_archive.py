@@ -1,4 +1,4 @@
-"""The flash lines of a bill are the arrays of an archive, byte for byte."""
+"""The flash lines of a bill are the arrays of an archive, byte for byte, and the structs that point to them in C."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def bytes_of_parts(specs: Iterable[ArraySpec], layers: int) -> dict[str, int]:
 def bytes_of_bill(shape: NetworkShape, code_name: str) -> dict[str, int]:
     parts: Counter[str] = Counter()
     for line in memory_bill(shape, code_name, frames=36).lines:
-        if line.memory == "flash":
+        if line.memory == "flash" and line.name != "structs":  # tests/export compares those with a compiler
             parts[line.name] += line.bytes
     return dict(parts)
 
@@ -89,4 +89,4 @@ def test_flash_equals_the_arrays_of_a_file(code_name: str, shape: NetworkShape, 
     save_archive(path, deployment_of(shape, code_name))
     with np.load(path, allow_pickle=False) as archive:
         stored_bytes = sum(archive[name].nbytes for name in archive.files if name != "metadata.json")
-    assert memory_bill(shape, code_name, frames=36).flash_bytes == stored_bytes
+    assert memory_bill(shape, code_name, frames=36).flash_bytes == stored_bytes + 32 + 12 * shape.layers

@@ -1,0 +1,181 @@
+"""Writes a deployment as a folder of C: constants, runtime, golden clips, an example with its Makefile, a README."""
+
+from __future__ import annotations
+
+import html
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.ranges import (
+    INT32_MAX,
+    LARGEST_FEATURE,
+    LARGEST_HIDDEN,
+    accumulator_bounds,
+    check_model,
+    row_name,
+)
+from fsdd_lightning.atomic_file import replace_file
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.export.c_text import c_identifier, c_string, c_values
+from fsdd_lightning.export.golden import GoldenVectors
+from fsdd_lightning.export.weight_layout import Layout, arranged_arrays, is_read_in_words
+from fsdd_lightning.memory.bill import MemoryBill, memory_bill
+from fsdd_lightning.memory.shape import NetworkShape
+
+TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
+LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
+C_TYPES = {"|u1": "uint8_t", "<i2": "int16_t", "<i4": "int32_t", "<f4": "float"}
+INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
+LARGEST_SIZE, MOST_LAYERS = 2**16 - 1, 2**8 - 1  # uint16_t and uint8_t of fsdd_model
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """What was written."""
+
+    folder: Path
+    name: str  # the prefix of all names in the C text
+    bill: MemoryBill
+
+    @property
+    def build_command(self) -> str:
+        """For a shell: builds the example and runs it on the golden clips."""
+        return f"make -C {shlex.quote(str(self.folder))}"
+
+
+def export_c(
+    deployment: Deployment,
+    folder: Path,
+    *,
+    name: str,
+    golden: GoldenVectors | None,
+    notes: Mapping[str, str],
+    layout: Layout = "device",
+) -> ExportedModel:
+    """Make all files, then put each in its place in one step; `folder` is made where it is missing.
+
+    Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README.
+
+    Raises:
+        RangeError: the model could overflow.
+        UserError: the model is too large for the runtime's 16-bit sizes, or for 32-bit sums of int4 products.
+    """
+    check_model(deployment.model)
+    shape = _shape(deployment)
+    bill = memory_bill(shape, deployment.model.weight_code, frames=1)
+    context = _context(deployment, shape, bill, name, layout)
+    context |= {"golden": golden or GoldenVectors.random(deployment), "notes": _table_rows(notes)}
+    files = {file: _render(file, context) for file in TEMPLATES} | runtime_files()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        replace_file(folder / file, text.encode("ascii"))
+    return ExportedModel(folder, context["id"], bill)
+
+
+def runtime_files() -> dict[str, str]:
+    """The hand-written C by file name."""
+    folder = resources.files("fsdd_lightning.export") / "runtime"
+    sources = sorted(folder.iterdir(), key=lambda source: source.name)
+    return {
+        source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))
+    }
+
+
+def _shape(deployment: Deployment) -> NetworkShape:
+    model = deployment.model
+    shape = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
+    if max(shape.inputs, shape.hidden_size, shape.classes) > LARGEST_SIZE or shape.layers > MOST_LAYERS:
+        raise UserError(
+            f"the C runtime counts inputs, units and classes to {LARGEST_SIZE}, layers to {MOST_LAYERS}"
+        )
+    if deployment.model.weight_code == "int4":
+        _require_int4_sums_fit(deployment.model)
+    return shape
+
+
+def _require_int4_sums_fit(model: IntegerModel) -> None:
+    """The Arm kernel sums 16 times the products of int4 levels in int32; no other code has a factor."""
+    for index, layer in enumerate(model.layers):
+        no_bias = replace(layer, bias=np.zeros_like(layer.bias))
+        bounds = accumulator_bounds(no_bias, LARGEST_HIDDEN if index else LARGEST_FEATURE)
+        for row in np.flatnonzero(bounds > INT32_MAX // INT4_FACTOR).tolist():
+            name = row_name(index, layer.hidden_size, row)
+            raise UserError(f"{name}: too many int4 weights for the C runtime; use int8, or fewer features")
+
+
+def _context(
+    deployment: Deployment, shape: NetworkShape, bill: MemoryBill, name: str, layout: Layout
+) -> dict[str, Any]:
+    identifier, code = c_identifier(name), deployment.model.weight_code
+    plural = "s" if shape.layers > 1 else ""
+    return {
+        "id": identifier,
+        "ID": identifier.upper(),
+        "title": _markdown(name),
+        "summary": f"{shape.layers} LSTM layer{plural} of {shape.hidden_size} units on {shape.inputs} features, "
+        f"{shape.classes} classes, {code} weights",
+        "shape": shape,
+        "bill": bill,
+        "flash_bytes": bill.flash_bytes,
+        "ram_bytes": bill.ram_bytes,
+        "format": f"FSDD_{code.upper()} | {LAYOUT_FORMATS[layout]}",
+        "labels": [c_string(label) for label in deployment.labels],
+        "arrays": _arrays(deployment, layout, identifier),
+        "features": list(zip(deployment.feature_mean.tolist(), deployment.feature_std.tolist(), strict=True)),
+        "feature_settings": json.dumps(deployment.feature_settings, indent=2),
+    }
+
+
+def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dict[str, Any]]:
+    """What the template needs to define each array, those of wide types first, so that a compiler pads nothing."""
+    arrays = arranged_arrays(deployment, layout)
+    return [
+        {
+            "name": f"{identifier}_{name}",
+            "in_words": is_read_in_words(name),
+            "storage": "" if name.startswith("feature_") else "static ",
+            "type": C_TYPES[array.dtype.str],
+            "length": array.size,
+            "numbers": c_values(array),
+        }
+        for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
+    ]
+
+
+def _table_rows(notes: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(_markdown(key), _markdown(value)) for key, value in notes.items()]
+
+
+def _markdown(text: str) -> str:
+    """One line of plain ASCII that shows any text in a table or headline of Markdown."""
+    line = html.escape(" ".join(text.split()), quote=False).replace("|", "&#124;")
+    return line.encode("ascii", "xmlcharrefreplace").decode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fsdd_lightning.export"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["c_values"] = lambda array: c_values(np.asarray(array))
+    return environment
+
+
+def _render(file: str, context: Mapping[str, Any]) -> str:
+    return _environment().get_template(f"{file}.j2").render(context)

@@ -1,0 +1,103 @@
+"""Builds and runs the trace program with any number of models and any runtime source."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import directed_models
+import pytest
+
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.export import CompilerMissing, export_c
+from fsdd_lightning.export.compiler import STRICT_C99, find_compiler
+
+HERE = Path(__file__).parent
+SANITIZED = ("-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all")
+LAYOUTS = ("device", "host")
+CPU_SECONDS = 2
+
+
+def compiler() -> list[str]:
+    try:
+        return find_compiler()
+    except CompilerMissing as missing:
+        pytest.skip(str(missing))
+
+
+def compile_c(*arguments: object, strict: bool = True) -> subprocess.CompletedProcess[str]:
+    flags = STRICT_C99 if strict else ("-std=c99",)
+    command = [*compiler(), *flags, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def compiled(*arguments: object, strict: bool = True) -> None:
+    finished = compile_c(*arguments, strict=strict)
+    assert finished.returncode == 0, finished.stderr
+
+
+def _limit() -> None:
+    """A mutant may run for ever: the kernel ends it after so many seconds of work."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+
+class TraceProgram:
+    """Exports models in both layouts under one roof; `build` compiles them with a runtime into one program."""
+
+    def __init__(self, models: Mapping[str, IntegerModel], folder: Path) -> None:
+        self.folder = folder
+        self.stdin, self.expected = b"", b""
+        headers, sources, addresses = [], [], []
+        for number, model in enumerate(models.values()):
+            for layout in LAYOUTS:
+                name = f"m{number}_{layout}"
+                deployment = directed_models.deployment_of(model)
+                export_c(deployment, folder / name, name=name, golden=None, notes={}, layout=layout)
+                headers.append(f'#include "{name}/fsdd_model.h"\n')
+                sources.append(f'#include "{name}/fsdd_model.c"\n')
+                self._add_clips(model, len(addresses), number)
+                addresses.append(f"&{name}_model")
+        table = f"static const fsdd_model *const models[] = {{{', '.join(addresses)}}};\n"
+        (folder / "models.h").write_text("".join([*headers, table]))
+        (folder / "models.c").write_text("".join(sources))
+        self.runtime = folder / "m0_host"
+
+    def _add_clips(self, model: IntegerModel, index: int, seed: int) -> None:
+        for clip in directed_models.clips_of(model, seed):
+            self.stdin += directed_models.clip_record(index, clip)
+            self.expected += directed_models.expected_output(model, clip)
+
+    def compile_models(self) -> None:
+        """The constants of every model, once as they are and once under sanitizers."""
+        for flags in ((), SANITIZED):
+            compiled("-c", *flags, "-I", self.runtime, self.folder / "models.c", "-o", self._object(*flags))
+
+    def _object(self, *flags: str) -> Path:
+        return self.folder / ("sanitized.o" if SANITIZED[-1] in flags else "models.o")
+
+    def build(self, name: str, *flags: str, runtime: Path | None = None, strict: bool = True) -> Path:
+        program = self.folder / name
+        where = runtime or self.runtime
+        files = (HERE / "trace_program.c", where / "fsdd_lstm.c", self._object(*flags))
+        compiled(*flags, "-I", where, "-I", self.folder, *files, "-o", program, strict=strict)
+        return program
+
+    def run(self, program: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+        command = [program, *words]
+        return subprocess.run(command, input=self.stdin, capture_output=True, preexec_fn=_limit, check=False)
+
+    def is_right(self, program: Path, *words: str) -> bool:
+        finished = self.run(program, *words)
+        return finished.returncode == 0 and finished.stdout == self.expected
+
+
+def undefined_symbols(target: Path) -> set[str]:
+    listed = subprocess.run(["nm", "-u", target], capture_output=True, text=True, check=True)
+    return {line.split()[-1] for line in listed.stdout.splitlines()}
+
+
+def predefined_macros(*flags: str) -> str:
+    command = [*compiler(), *flags, "-dM", "-E", "-x", "c", "/dev/null"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,170 @@
+"""The exported C behind Python, against numpy, zero tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import c_programs
+import directed_models
+import example_models
+import numpy as np
+import pytest
+
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace, quantize_features
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.run_folder import open_run, recorded_data
+from fsdd_lightning.export import CompilerMissing, HostEngine, compile_host
+from fsdd_lightning.export.compiler import compile_c, find_compiler
+
+LENGTHS = np.array([9, 1, 3, 9, 8, 2])
+NAMES = [f"{code}, (13, 24, 2)" for code in WEIGHT_CODES]
+NAMES += [
+    "three layers",
+    "saturating",
+    "largest",
+    "largest, negated",
+    "ties",
+    "int8, (1, 1, 1)",
+    "pot, (3, 5, 3)",
+]
+
+
+def models() -> dict[str, IntegerModel]:
+    return directed_models.all_models()
+
+
+def assert_equals_numpy(
+    engine: HostEngine, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
+) -> None:
+    np.testing.assert_array_equal(engine.logits(features, lengths), network_logits(model, features, lengths))
+    for clip in features:
+        cell_q11, hidden_q7 = engine.trace(clip)
+        for k, layer in enumerate(network_trace(model, clip)):
+            np.testing.assert_array_equal(cell_q11[:, k], layer.cell_q11)
+            np.testing.assert_array_equal(hidden_q7[:, k], layer.hidden_q7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_and_traces_equal_numpys(name: str) -> None:
+    model = models()[name]
+    features = example_models.clips(3, len(LENGTHS), LENGTHS.max(), model.input_size)
+    with compiled(model) as engine:
+        assert_equals_numpy(engine, model, features, LENGTHS)
+
+
+def assert_all_clips_are_equal(run_folder: Path) -> None:
+    """Every clip of a run, so all of its test clips too."""
+    run = open_run(run_folder)
+    assert run.deployment is not None
+    data, deployment = recorded_data(run, None), run.deployment
+    features_q4 = quantize_features(data.features)
+    with compile_host(deployment) as engine:
+        logits = engine.logits(features_q4, data.lengths)
+        assert_equals_numpy(
+            engine, deployment.model, features_q4[data.split.test[:20]], data.lengths[data.split.test[:20]]
+        )
+    np.testing.assert_array_equal(logits, network_logits(deployment.model, features_q4, data.lengths))
+
+
+def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
+    c_programs.compiler()
+    assert_all_clips_are_equal(finished_run)
+
+
+@pytest.mark.fsdd
+def test_a_network_trained_on_the_real_recordings_on_all_of_them(
+    fsdd_root: Path, tmp_path: Path, run_cell: Callable[[Sequence[str], Path], object]
+) -> None:
+    words = [
+        f"data.root={fsdd_root}",
+        f"data.cache_dir={tmp_path / 'cache'}",
+        "trainer.epochs=1",
+        "callbacks=quiet",
+    ]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    run_cell([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)
+    assert_all_clips_are_equal(folder)
+
+
+def compiled(model: IntegerModel) -> HostEngine:
+    try:
+        return compile_host(directed_models.deployment_of(model))
+    except CompilerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[HostEngine]:
+    with compiled(models()["int8"]) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize(
+    ("features", "lengths", "message"),
+    [
+        (np.zeros((2, 3, 4), np.int8), [1, 1], r"int8 with 3 axes, the last of 5, not int8 \(2, 3, 4\)"),
+        (np.zeros((2, 3, 5), np.int16), [1, 1], "not int16"),
+        (np.zeros((3, 5), np.int8), [1, 1], "with 3 axes"),
+        (np.zeros((2, 3, 5), np.int8), [1], r"2 clips need as many lengths in 1\.\.3"),
+        (np.zeros((2, 3, 5), np.int8), [0, 1], "need as many lengths"),
+        (np.zeros((2, 3, 5), np.int8), [1, 4], "need as many lengths"),
+    ],
+)
+def test_wrong_clips_are_refused(
+    engine: HostEngine, features: np.ndarray, lengths: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        engine.logits(features, np.array(lengths))
+
+
+def test_arrays_in_any_memory_order_are_read_right(engine: HostEngine) -> None:
+    features = example_models.clips(5, 4, 6)
+    lengths = np.array([6, 2, 4, 1])
+    turned = np.asfortranarray(features)
+    np.testing.assert_array_equal(engine.logits(turned, lengths), engine.logits(features, lengths))
+    np.testing.assert_array_equal(
+        engine.logits(features[::2], lengths[::2]), engine.logits(features, lengths)[::2]
+    )
+
+
+def test_no_clips_give_no_logits(engine: HostEngine) -> None:
+    assert engine.logits(np.zeros((0, 3, 5), np.int8), np.zeros(0, int)).shape == (0, 3)
+    assert engine.trace(np.zeros((0, 5), np.int8))[0].shape == (0, 2, 4)
+
+
+def test_two_engines_do_not_share_a_model(engine: HostEngine) -> None:
+    features, lengths = example_models.clips(6, 3, 5), np.array([5, 5, 5])
+    before = engine.logits(features, lengths)
+    with compiled(models()["int4"]) as other:
+        assert not np.array_equal(other.logits(features, lengths), before)
+        np.testing.assert_array_equal(engine.logits(features, lengths), before)
+
+
+def test_a_closed_engine_says_so() -> None:
+    engine = compiled(models()["int8"])
+    engine.close()
+    with pytest.raises(ValueError, match="was closed"):
+        engine.trace(np.zeros((1, 5), np.int8))
+
+
+def test_a_missing_compiler_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(
+        CompilerMissing, match=r"^there is no C compiler \(looked for cc, gcc, clang\); install one"
+    ):
+        compile_host(directed_models.deployment_of(models()["int8"]))
+    monkeypatch.setenv("CC", "no-such-cc -O1")
+    with pytest.raises(CompilerMissing, match=r"\(\$CC is no-such-cc -O1\)"):
+        find_compiler()
+
+
+def test_a_failing_compiler_shows_its_first_error(tmp_path: Path) -> None:
+    source = tmp_path / "broken.c"
+    source.write_text("int x = y;\n")
+    with pytest.raises(RunFailedError, match=r"failed with exit status 1: .*broken\.c:1:9: error: "):
+        compile_c(["-c", source, "-o", tmp_path / "broken.o"])

@@ -1,0 +1,70 @@
+"""What the firmware tests share. They skip, with the remedy, where the compiler or the emulator is missing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # example_models: the adversarial networks
+
+import example_models
+import networks
+from streams import Clips
+from vectors import VectorProgram, vector_program
+
+from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
+from fsdd_lightning.composition import compose_cells
+from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
+from fsdd_lightning.data.recordings import parse_name, wav_paths
+from fsdd_lightning.data.standardization import FeatureStatistics
+from fsdd_lightning.data.wav import decode_wav
+
+CLIPS, FRAMES, INPUTS = 300, 36, 13
+OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips
+
+
+class Arithmetic:
+    """What `example_models` wants to know of the package."""
+
+    integer_model, quantize, weight_codes = integer_model, quantize, weight_codes
+
+
+@pytest.fixture(scope="session")
+def adversarial(tmp_path_factory: pytest.TempPathFactory) -> VectorProgram:
+    """Networks that live on ties, saturations and largest values, and one of the real size."""
+    models = example_models.all_models(Arithmetic) | {"real size": networks.spoken_digit_model("int8", 24)}
+    return vector_program(models, tmp_path_factory.mktemp("adversarial"), clips=3, frames=12)
+
+
+@pytest.fixture(scope="session")
+def digit_clips(request: pytest.FixtureRequest) -> Clips:
+    """300 clips: the official test set of FSDD, or noise of as many lengths where it is not on this machine."""
+    try:
+        folder = request.getfixturevalue("fsdd_root")
+    except pytest.skip.Exception:
+        return noise_clips()
+    return spoken_clips(folder / "recordings")
+
+
+def spoken_clips(folder: Path) -> Clips:
+    ((_, settings),) = compose_cells([], multirun=False)
+    paths = [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
+    waveforms = [decode_wav(path.read_bytes(), settings.features.sample_rate_hz).waveform for path in paths]
+    mfcc: Mfcc = MfccExtractor(settings.features)(waveforms)
+    standardized = FeatureStatistics.from_clips(mfcc, range(len(paths))).standardize(mfcc)
+    return quantized(standardized, mfcc.lengths)
+
+
+def noise_clips() -> Clips:
+    random = np.random.default_rng(0)
+    lengths = random.integers(1, FRAMES + 1, CLIPS)
+    return quantized(random.normal(size=(CLIPS, FRAMES, INPUTS)), lengths)
+
+
+def quantized(standardized: np.ndarray, lengths: np.ndarray) -> Clips:
+    from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+
+    return Clips(quantize_features(standardized), lengths)

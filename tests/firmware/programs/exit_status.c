@@ -1,0 +1,5 @@
+/* Ends with STATUS. */
+int main(void)
+{
+    return STATUS;
+}

@@ -1,0 +1,69 @@
+"""What goes into the programs and what must come out, as programs/streams.h says; numpy is the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fsdd_lightning.arithmetic.fixed_point import FEATURE_SHIFT
+from fsdd_lightning.arithmetic.integer_lstm import classify, network_trace, output_logits
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+
+
+class Clips(NamedTuple):
+    """Padded features (clips, frames, inputs) int8, and how many frames of each are valid, (clips,)."""
+
+    features_q4: np.ndarray
+    lengths: np.ndarray
+
+
+def whole(features_q4: np.ndarray) -> Clips:
+    """Clips without padding."""
+    return Clips(features_q4, np.full(len(features_q4), features_q4.shape[1]))
+
+
+def input_stream(clips: Clips) -> bytes:
+    """The clips of one model."""
+    parts = [np.uint16(len(clips.lengths)).tobytes()]
+    for features, length in zip(clips.features_q4, clips.lengths, strict=True):
+        parts += [np.uint8(length).tobytes(), features[:length].tobytes()]
+    return b"".join(parts)
+
+
+def expected_stream(model: IntegerModel, clips: Clips) -> bytes:
+    """Every state, then logits and class, of every clip."""
+    traces = network_trace(model, clips.features_q4)
+    states = _states(model, clips.features_q4, [(t.hidden_q7, t.cell_q11) for t in traces])
+    parts = []
+    for k, length in enumerate(clips.lengths):
+        logits = output_logits(model.output, traces[-1].hidden_q7[k, length - 1])
+        parts += [states[k, :length].tobytes(), logits.astype("<i4").tobytes()]
+        parts.append(np.int32(classify(logits)).tobytes())
+    return b"".join(parts)
+
+
+def _states(
+    model: IntegerModel, features_q4: np.ndarray, traces: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """(clips, frames, words) int16, in the order of FSDD_STATE_WORDS: new hidden, then input, hidden, cells of each
+    layer."""
+    parts = [traces[-1][0]]
+    below_q7 = features_q4.astype(np.int16) << FEATURE_SHIFT
+    for hidden_q7, cell_q11 in traces:
+        parts += [below_q7, hidden_q7, cell_q11]
+        below_q7 = hidden_q7
+    return np.concatenate([part.astype("<i2") for part in parts], axis=-1)
+
+
+def write_c_arrays(path: Path, arrays: dict[str, bytes]) -> Path:
+    """A C file that holds each as `name` and its size as `name`_size."""
+    lines = ["#include <stdint.h>"]
+    for name, data in arrays.items():
+        lines += [f"extern const uint8_t {name}[];", f"extern const uint32_t {name}_size;"]
+        lines.append(f"const uint8_t {name}[] = {{{','.join(map(str, data))}}};")
+        lines.append(f"const uint32_t {name}_size = {len(data)}u;")
+    path.write_text("\n".join(lines) + "\n")
+    return path

@@ -1,0 +1,68 @@
+"""Instructions, code, state and stack on Cortex-M4, against what is promised and against what was measured before.
+
+Counts under QEMU's -icount are the same in every run. What was measured holds for the compiler named; 2 % more is an
+error with it, while another one has to keep the promises alone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+import boards
+import costs
+import pytest
+
+boards.require_tools()
+SLACK = 1.02
+MOST_INSTRUCTIONS = {24: 700_000, 48: 2_100_000}  # int8, -O3
+MOST_CODE_BYTES = 1_228  # 1.2 KB, int8, -Os
+MOST_STATE_BYTES = {24: 320}
+MOST_STACK_BYTES = 200
+
+MEASURED_WITH = "12.2"  # arm-none-eabi-gcc
+MEASURED_INSTRUCTIONS = {  # M4, -O3
+    ("int8", 24): 622_640,
+    ("int8", 48): 1_919_880,
+    ("int8_pot_scale", 24): 650_080,
+    ("int4", 24): 891_560,
+    ("pot", 24): 3_654_560,
+    ("ternary", 24): 1_594_880,
+}
+MEASURED_CODE_BYTES = {"-Os": 888}  # M4, int8
+
+
+@pytest.fixture(scope="module")
+def same_compiler() -> bool:
+    command = ["arm-none-eabi-gcc", "-dumpfullversion"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
+        MEASURED_WITH
+    )
+
+
+@pytest.mark.parametrize("hidden", MOST_INSTRUCTIONS)
+def test_int8_at_o3_keeps_the_promises(hidden: int) -> None:
+    cost = costs.measure(boards.M4, "-O3", "int8", hidden)
+    assert 0 < cost.instructions <= MOST_INSTRUCTIONS[hidden] * SLACK
+    assert cost.stack_bytes <= MOST_STACK_BYTES * SLACK
+
+
+def test_int8_at_os_keeps_the_promises(same_compiler: bool) -> None:
+    cost = costs.measure(boards.M4, "-Os", "int8", 24)
+    assert cost.code_bytes <= MOST_CODE_BYTES * SLACK
+    assert cost.state_bytes <= MOST_STATE_BYTES[24]
+    assert 0 < cost.stack_bytes <= MOST_STACK_BYTES * SLACK
+    if same_compiler:
+        assert cost.code_bytes <= MEASURED_CODE_BYTES["-Os"] * SLACK
+
+
+@pytest.mark.parametrize(("code", "hidden"), MEASURED_INSTRUCTIONS)
+def test_nothing_became_slower(code: str, hidden: int, same_compiler: bool) -> None:
+    if not same_compiler:
+        pytest.skip(f"measured with arm-none-eabi-gcc {MEASURED_WITH}, another one is installed")
+    cost = costs.measure(boards.M4, "-O3", code, hidden)
+    assert cost.instructions <= MEASURED_INSTRUCTIONS[code, hidden] * SLACK
+
+
+def test_the_same_count_in_every_run() -> None:
+    again = costs.measure.__wrapped__  # past the cache
+    assert again(boards.M4, "-O3", "int8", 24) == costs.measure(boards.M4, "-O3", "int8", 24)

@@ -1,0 +1,39 @@
+"""Built for soft float, no object asks for a float routine; a file that does shows that this would be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import boards
+import networks
+import pytest
+
+from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+
+boards.require_tools()
+INTEGER_ROUTINES = {"memcpy", "memset"}  # GCC may insert these anywhere; 12.2 inserts none here
+ALSO_ON_M0 = {"__aeabi_lmul"}  # it has no product of 64 bits
+FLOAT_CONTROL = networks.PROGRAMS / "float_control.c"
+BOARDS = pytest.mark.parametrize("board", [boards.M0, boards.M3, boards.M4], ids=boards.board_id)
+LEVELS = pytest.mark.parametrize("level", ["-Os", "-O3"])
+
+
+def allowed(board: boards.Board) -> set[str]:
+    return INTEGER_ROUTINES | (ALSO_ON_M0 if board is boards.M0 else set())
+
+
+@BOARDS
+@LEVELS
+def test_no_object_needs_a_float_routine(level: str, board: boards.Board, tmp_path: Path) -> None:
+    models = {code: networks.spoken_digit_model(code, 5) for code in WEIGHT_CODES}
+    sources = networks.export(models, tmp_path)
+    for k, source in enumerate([sources.runtime, *sources.constants]):
+        target = boards.compile_object(source, board, level, tmp_path / f"{k}.o", options=sources.options)
+        assert boards.undefined_symbols(target) <= allowed(board)
+
+
+@BOARDS
+def test_a_float_routine_is_seen(board: boards.Board, tmp_path: Path) -> None:
+    options = ("-Wno-float-conversion",)
+    target = boards.compile_object(FLOAT_CONTROL, board, "-Os", tmp_path / "control.o", options=options)
+    assert "__aeabi_dmul" in boards.undefined_symbols(target) - allowed(board)
