@@ -105,6 +105,12 @@ class FeatureSettings:
     max_frames: int
     peak_normalize: bool
     band_pass_hz: tuple[float, float] | None
+    deltas: bool  # each coefficient's change since the frame before, as further channels
+
+    @property
+    def channels(self) -> int:
+        """What a network has for inputs: n_mfcc, or with deltas twice as many."""
+        return 2 * self.n_mfcc if self.deltas else self.n_mfcc
 
     def __post_init__(self) -> None:
         for key in ("sample_rate_hz", "n_mfcc", "n_mels", "n_fft", "hop_length", "max_frames"):

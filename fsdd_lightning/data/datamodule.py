@@ -77,7 +77,7 @@ class DigitDataModule(pl.LightningDataModule):
         super().__init__()
         self.data = data
         self.batch_size = batch_size
-        self.augmentation = Augmentation(augmentation)
+        self.augmentation = Augmentation(augmentation, data.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
 

@@ -45,6 +45,7 @@ class PreparedData:
     labels: np.ndarray
     source: str  # "fsdd" or "synthetic"; by fallback also where FSDD was asked for
     notes: tuple[str, ...]  # what a user should be told once
+    static_channels: int | None = None  # the first ones; the others are deltas; None: all
     copies: Copies | None = None  # None: training clips are taken as they are
 
     @property
@@ -82,6 +83,7 @@ def prepare_data(
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_trimming_note(mfcc)),
+        static_channels=features.n_mfcc,
         copies=_copies(recordings, features, perturbation, cache),
     )
 

@@ -27,7 +27,7 @@ from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.settings import FeatureSettings, PerturbationSettings
 
 RATE_HZ = 8000
-FEATURES = FeatureSettings(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None)
+FEATURES = FeatureSettings(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None, False)
 NOTHING = PerturbationSettings("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
 EVERYTHING = PerturbationSettings("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0))
 
