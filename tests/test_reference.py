@@ -25,7 +25,9 @@ def test_the_readme_says_what_the_reports_say(remake: ModuleType) -> None:
     assert remake.with_tables(README) == README
 
 
-def test_the_tables_would_change_with_the_reports(remake: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tables_would_change_with_the_reports(
+    remake: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that the test above can fail."""
 
     def worse(name: str) -> object:

@@ -1,8 +1,8 @@
 """Run the reference sweeps again, write their reports beside this file and the tables of the README from them.
 
-    python multirun/reference/remake.py                    everything; says first how long that took the last time
-    python multirun/reference/remake.py unseen_speaker     one sweep, and the tables
-    python multirun/reference/remake.py --tables           the tables alone, from the committed reports
+python multirun/reference/remake.py                    everything; says first how long that took the last time
+python multirun/reference/remake.py unseen_speaker     one sweep, and the tables
+python multirun/reference/remake.py --tables           the tables alone, from the committed reports
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ KEYS = ["split.name", "budget", "mode"]
 
 def main() -> None:
     """Run, report, tabulate."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("sweep", nargs="*", choices=[*SWEEPS, []], help="default: all of them")
     parser.add_argument("--tables", action="store_true", help="run nothing")
     wanted = parser.parse_args()
@@ -94,7 +96,8 @@ def with_tables(text: str) -> str:
 def reference_table() -> list[str]:
     """One row a split, budget and mode."""
     rows = [
-        "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds | `fsdd-train -m experiment=` |",
+        "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds "
+        "| `fsdd-train -m experiment=` |",
         "|---|---|---|---|--:|--:|--:|---|--:|--:|---|",
     ]
     cells = pd.concat([committed(name) for name in SWEEPS[1:5] if (REFERENCE / name).is_dir()])
