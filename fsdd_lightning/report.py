@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--portable",
         action="store_true",
-        help="no absolute paths in results.csv, for reports to be published",
+        help="no absolute paths in results.csv and no links to run folders, for reports to be published",
     )
     return parser
 

@@ -58,6 +58,7 @@ def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
     assert heavy == "HEAVY []"
     text = (sweep / "report" / "report.html").read_text()
     assert "<title>grid</title>" in text and "data:image/svg+xml;base64," in text
+    assert '<a href="../seed%3D1/"' in text
 
 
 def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
@@ -65,6 +66,8 @@ def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
     assert process.returncode == 0
     assert (tmp_path / "here" / "results.md").read_text().startswith("# Mine\n")
     assert "synthetic" in (tmp_path / "here" / "results.csv").read_text()
+    page = (tmp_path / "here" / "report.html").read_text()
+    assert "<a " not in page and "run's folder" not in page  # they would lead nowhere elsewhere
 
 
 def test_a_folder_without_runs_is_the_users_mistake(tmp_path: Path) -> None:

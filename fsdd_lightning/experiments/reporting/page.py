@@ -14,8 +14,8 @@ from fsdd_lightning.experiments.reporting.style import LOOKS
 TEMPLATE = "report.html.jinja"
 
 
-def page(document: Document, output: Path) -> str:
-    """`output` is the folder of the page, from which its links to runs lead."""
+def page(document: Document, output: Path, links: bool = True) -> str:
+    """`output` is the folder of the page, from which its links to runs lead; without `links` there are none."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,7 +26,9 @@ def page(document: Document, output: Path) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template(TEMPLATE)
-    return template.render(report=document, link=lambda folder: link(folder, output), sources=sources)
+    return template.render(
+        report=document, link=lambda folder: link(folder, output), links=links, sources=sources
+    )
 
 
 def link(folder: Path, output: Path) -> str:

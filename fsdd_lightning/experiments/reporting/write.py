@@ -44,20 +44,20 @@ def write_report(
     files = []
     with _writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for name, content in _files(document, csv_bytes(results_table(runs, portable)), output):
+        for name, content in _files(document, csv_bytes(results_table(runs, portable)), output, portable):
             replace_file(output / name, content)
             files.append(name)
     return Report(document, output, tuple(files))
 
 
-def _files(document: Document, csv: bytes, output: Path) -> Iterator[tuple[str, bytes]]:
+def _files(document: Document, csv: bytes, output: Path, portable: bool) -> Iterator[tuple[str, bytes]]:
     """The numbers first: drawing takes longest."""
     yield "results.csv", csv
     yield "results.md", _encoded(markdown(document))
     for section in document.sections:
         for picture in section.pictures:
             yield f"{picture.name}.png", picture.png()
-    yield "report.html", _encoded(page(document, output))
+    yield "report.html", _encoded(page(document, output, links=not portable))
 
 
 def _encoded(text: str) -> bytes:
