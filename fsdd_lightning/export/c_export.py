@@ -46,6 +46,7 @@ class ExportedModel:
 
     folder: Path
     name: str  # the prefix of all names in the C text
+    format: str  # of the weights: what FSDD_FORMATS must contain
     bill: MemoryBill
 
     @property
@@ -80,7 +81,7 @@ def export_c(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
-    return ExportedModel(folder, context["id"], bill)
+    return ExportedModel(folder, context["id"], context["format"], bill)
 
 
 def runtime_files() -> dict[str, str]:

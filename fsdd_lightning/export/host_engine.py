@@ -109,15 +109,16 @@ def compile_host(deployment: Deployment) -> HostEngine:
 
 
 def _build_library(deployment: Deployment, folder: Path) -> Path:
-    export_c(deployment, folder, name=NAME, golden=None, notes={}, layout="host")
+    exported = export_c(deployment, folder, name=NAME, golden=None, notes={}, layout="host")
     source = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
     (folder / "fsdd_host.c").write_text(source.read_text("ascii"))
     library = folder / "fsdd_host.so"
     sources = [folder / name for name in ("fsdd_host.c", "fsdd_lstm.c", "fsdd_model.c")]
+    optimize = (*OPTIMIZE, f"-DFSDD_FORMATS=({exported.format})")
     try:
-        compile_c([*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR, *sources, "-o", library])
+        compile_c([*STRICT_C99, *optimize, *THIS_PROCESSOR, *sources, "-o", library])
     except (
         RunFailedError
     ):  # a compiler that does not know its processor, or a warning of one newer than this code
-        compile_c(["-std=c99", *OPTIMIZE, *sources, "-o", library])
+        compile_c(["-std=c99", *optimize, *sources, "-o", library])
     return library

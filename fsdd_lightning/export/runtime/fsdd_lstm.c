@@ -147,10 +147,6 @@ static inline const uint8_t *fsdd_accumulate_plain_rows(unsigned code, const uin
                                                         size_t columns, int32_t *accumulator)
 {
     size_t gate;
-#ifdef FSDD_AVX2
-    if (code == FSDD_INT8 && columns >= 16u)
-        return fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, accumulator);
-#endif
     for (gate = 0; gate < FSDD_GATES; gate++, weights += fsdd_row_bytes(code, columns))
         accumulator[gate] += fsdd_row(code, weights, vector_q7, columns);
     return weights;
@@ -243,8 +239,11 @@ static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, const uint8_t
     size_t row;
     for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
         z[row] = bias[row];
-    for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
-        weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
+    if (FSDD_USES(model, FSDD_PLAIN_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u && columns >= 16u)
+        weights = fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, z);
+    else
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
+            weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
             z[row] = fsdd_lstm_gate(model, z[row], multiplier[row], left);
