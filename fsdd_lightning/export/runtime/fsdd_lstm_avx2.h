@@ -108,6 +108,56 @@ static inline const uint8_t *fsdd_accumulate_int8_rows_avx2(const uint8_t *weigh
     return weights;
 }
 
+/* 32 hidden values as int8_t. */
+static inline __m256i fsdd_pack_32_avx2(const int16_t *hidden_q7)
+{
+    const __m256i packed = _mm256_packs_epi16(fsdd_load_avx2(hidden_q7), fsdd_load_avx2(hidden_q7 + 16));
+    return _mm256_permute4x64_epi64(packed, 0xD8);
+}
+
+/* sum (8) += 32 weights times 32 hidden values, as their magnitudes times the weights with their signs: two products of
+ * neighbours reach 2 * 127 * 128, which int16_t holds. */
+static inline __m256i fsdd_add_32_avx2(__m256i sum, const uint8_t *weights, __m256i hidden_q7)
+{
+    const __m256i magnitudes = _mm256_abs_epi8(hidden_q7), signed_ = _mm256_sign_epi8(fsdd_load_avx2(weights), hidden_q7);
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+    return _mm256_dpbusd_epi32(sum, magnitudes, signed_);
+#else
+    const __m256i pairs = _mm256_maddubs_epi16(magnitudes, signed_);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+
+/* fsdd_accumulate_int8_rows_avx2 for at least 32 columns that all read hidden values, as above the lowest layer. */
+static inline const uint8_t *fsdd_accumulate_int8_hidden_avx2(const uint8_t *weights, const int16_t *hidden_q7,
+                                                              size_t columns, int32_t *accumulator)
+{
+    static const int8_t counted_then_new[64] = {0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+                                                0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+                                                -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+                                                -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i mask = fsdd_load_avx2(counted_then_new + (columns - 1u) % 32u + 1);
+    const __m256i last = _mm256_and_si256(fsdd_pack_32_avx2(hidden_q7 + columns - 32), mask);
+    size_t unit, k;
+    for (unit = 0; unit < FSDD_LANES; unit++, weights += FSDD_GATES * columns, accumulator += FSDD_GATES) {
+        const uint8_t *i = weights, *f = i + columns, *g = f + columns, *o = g + columns;
+        __m256i sum[FSDD_GATES];
+        sum[0] = fsdd_add_32_avx2(_mm256_setzero_si256(), i + columns - 32, last);
+        sum[1] = fsdd_add_32_avx2(_mm256_setzero_si256(), f + columns - 32, last);
+        sum[2] = fsdd_add_32_avx2(_mm256_setzero_si256(), g + columns - 32, last);
+        sum[3] = fsdd_add_32_avx2(_mm256_setzero_si256(), o + columns - 32, last);
+        for (k = 0; k + 32u < columns; k += 32u) {
+            const __m256i packed = fsdd_pack_32_avx2(hidden_q7 + k);
+            sum[0] = fsdd_add_32_avx2(sum[0], i + k, packed);
+            sum[1] = fsdd_add_32_avx2(sum[1], f + k, packed);
+            sum[2] = fsdd_add_32_avx2(sum[2], g + k, packed);
+            sum[3] = fsdd_add_32_avx2(sum[3], o + k, packed);
+        }
+        fsdd_add_sums_avx2(sum, accumulator);
+    }
+    return weights;
+}
+
 /* The four rows of one unit, beside the four of another. */
 static inline __m256i fsdd_load_two_units_avx2(const int32_t *one, const int32_t *other)
 {
