@@ -106,29 +106,34 @@ def support_objects(board: Board) -> tuple[Path, ...]:
     )
 
 
+@cache
+def data_object(source: Path, board: Board, options: tuple[str, ...]) -> Path:
+    """A file of constants, which no optimisation level changes: compiled once, beside the source."""
+    return compile_object(source, board, "-Os", source.with_suffix(f".{board.cpu}.o"), options=options)
+
+
 def build(
-    sources: Sequence[Path], board: Board, level: str, folder: Path, *, options: Sequence[str] = ()
+    code: Sequence[Path],
+    data: Sequence[Path],
+    board: Board,
+    level: str,
+    folder: Path,
+    *,
+    options: tuple[str, ...] = (),
 ) -> Path:
-    """Compiles `sources` and links them with the board's own code to `folder`/program.elf; it starts at reset.
+    """Compiles code and constants and links them with the board's own to `folder`/program.elf; it starts at reset.
 
     What nothing calls is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     objects = [
-        compile_object(source, board, level, folder / f"{k}_{source.stem}.o", options=options)
-        for k, source in enumerate(sources)
+        compile_object(source, board, level, folder / f"{source.stem}.o", options=options) for source in code
     ]
+    objects += [data_object(source, board, options) for source in data]
     target, script = folder / "program.elf", BOARD_FOLDER / board.memories
-    flags = [
-        f"-mcpu={board.cpu}",
-        "-mthumb",
-        "-nostdlib",
-        f"-L{BOARD_FOLDER}",
-        f"-T{script}",
-        "-Wl,--gc-sections",
-    ]
+    flags = [f"-mcpu={board.cpu}", "-mthumb", "-nostdlib", f"-L{BOARD_FOLDER}", f"-T{script}"]
     inputs = map(str, [*objects, *support_objects(board)])
-    _tool("arm-none-eabi-gcc", *flags, *inputs, "-lgcc", "-o", str(target))
+    _tool("arm-none-eabi-gcc", *flags, "-Wl,--gc-sections", *inputs, "-lgcc", "-o", str(target))
     return target
 
 

@@ -50,7 +50,7 @@ def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Pa
     arrays = networks.stream_arrays([model], [streams.whole(features)])
     sources = networks.export({MODEL: model}, folder)
     data = streams.write_c_arrays(folder / "data.c", arrays)
-    elf = sources.build(["count.c", "memory_streams.c", data], board, level, folder / "build")
+    elf = sources.build(["count.c", "memory_streams.c"], board, level, folder / "build", [data])
     numbers = boards.run(elf, board, folder, count_instructions=True).numbers
     runtime = boards.compile_object(
         sources.runtime, board, level, folder / "runtime.o", options=sources.options

@@ -50,12 +50,13 @@ class Sources:
     table: Path  # models[] of programs/streams.h
     options: tuple[str, ...]
 
-    def build(self, program: Sequence[Path | str], board: boards.Board, level: str, folder: Path) -> Path:
-        """The ELF of the named files of programs/ (and of any other file) with these models."""
-        files = [PROGRAMS / file if isinstance(file, str) else file for file in program]
-        return boards.build(
-            [*files, self.table, self.runtime, *self.constants], board, level, folder, options=self.options
-        )
+    def build(
+        self, program: Sequence[str], board: boards.Board, level: str, folder: Path, data: Sequence[Path] = ()
+    ) -> Path:
+        """The ELF of the named files of programs/ with these models and other constants."""
+        code = [*(PROGRAMS / file for file in program), self.runtime]
+        constants = [self.table, *self.constants, *data]
+        return boards.build(code, constants, board, level, folder, options=self.options)
 
 
 def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:

@@ -14,13 +14,17 @@ import pytest
 from vectors import VectorProgram, status_of
 
 boards.require_tools()
-KERNELS = "fsdd_lstm_arm_dsp.h"
+KERNELS, RUNTIME = "fsdd_lstm_arm_dsp.h", "fsdd_lstm.c"
+DISPATCH_MUTANTS = [
+    ("if (code == FSDD_INT8)", "if (code != FSDD_INT8)", 0),
+    ("if (code == FSDD_INT4)", "if (code != FSDD_INT4)", 0),
+]
 MUTANTS = [  # text, what stands in its place, which occurrence
     ("smmulr ", "smmul ", 0),  # the product is cut, not rounded
     ("one >> 1", "one >> 2", 0),
     ("one >> 1", "(one >> 1) - 1", 0),
     ("one >> 1", "(one >> 1) + 1", 0),
-    ("fraction * 65535", "fraction * 65534", 0),
+    ("fraction * 65535 + one", "fraction * 65534 + one", 0),
     ("fraction * 65535 + one", "fraction * 65536 + one", 0),
     ("65535 + one", "65535 + one - 1", 0),
     ("(one - 1)", "(one - 2)", 0),
@@ -55,13 +59,16 @@ def test_without_a_bug_all_is_well(adversarial: VectorProgram, tmp_path: Path) -
     assert status_of(copied(adversarial, tmp_path), boards.M4, "-O1", tmp_path) == boards.EXIT_DONE
 
 
-@pytest.mark.parametrize(("old", "new", "occurrence"), MUTANTS)
+@pytest.mark.parametrize(
+    ("file", "old", "new", "occurrence"),
+    [(KERNELS, *mutant) for mutant in MUTANTS] + [(RUNTIME, *mutant) for mutant in DISPATCH_MUTANTS],
+)
 def test_mutant_is_caught(
-    old: str, new: str, occurrence: int, adversarial: VectorProgram, tmp_path: Path
+    file: str, old: str, new: str, occurrence: int, adversarial: VectorProgram, tmp_path: Path
 ) -> None:
     program = copied(adversarial, tmp_path)
-    kernels = program.sources.runtime.with_name(KERNELS)
-    kernels.write_text(mutated(kernels.read_text(), old, new, occurrence))
+    changed = program.sources.runtime.with_name(file)
+    changed.write_text(mutated(changed.read_text(), old, new, occurrence))
     assert status_of(program, boards.M4, "-O1", tmp_path) != boards.EXIT_DONE
 
 

@@ -39,5 +39,5 @@ def vector_program(
 def status_of(program: VectorProgram, board: boards.Board, level: str, folder: Path) -> int:
     """How it ends on the board."""
     data = streams.write_c_arrays(folder / "data.c", program.arrays)
-    elf = program.sources.build([*PROGRAM, data], board, level, folder / "build")
+    elf = program.sources.build(PROGRAM, board, level, folder / "build", [data])
     return boards.run(elf, board, folder).status

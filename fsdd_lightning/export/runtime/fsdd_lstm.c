@@ -329,6 +329,7 @@ void fsdd_zero_state(const fsdd_model *model, int16_t *state)
         state[k] = 0;
 }
 
+/* Two copies a layer: inlined and unrolled they would cost stack, not save time. */
 FSDD_OUT_OF_LINE static void fsdd_copy(const int16_t *from, size_t count, int16_t *to)
 {
     for (; count > 0u; count--)

@@ -1,0 +1,63 @@
+"""The README is true: its commands compose, its groups and options are those of conf/, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fsdd_lightning.composition import check_command
+from fsdd_lightning.configuration import config_directory, register_resolvers
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINES = [
+    part.strip()
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+    for part in line.partition("#")[0].split("&&")
+    if part.strip()
+]
+COMPOSED = sorted({line for line in COMMAND_LINES if line.startswith(("fsdd-train", "fsdd-plan"))})
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(COMPOSED) >= 5
+
+
+@pytest.mark.parametrize("line", COMPOSED)
+def test_a_command_composes(line: str) -> None:
+    register_resolvers()
+    check_command(shlex.split(line)[1:])
+
+
+def test_commands_are_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = set(re.findall(r"\bfsdd-[a-z]+\b", README))
+    assert named == set(project["scripts"])
+
+
+@pytest.mark.parametrize(
+    "group",
+    sorted(
+        path.name for path in config_directory().iterdir() if path.is_dir() and path.name not in ("hydra",)
+    ),
+)
+def test_a_group_is_listed_with_its_options(group: str) -> None:
+    line = next(
+        (each for each in README.splitlines() if each.startswith("| `") and f"`{group}`" in each), None
+    )
+    assert line is not None, f"the README's table of groups lacks {group}"
+    options = {path.stem for path in (config_directory() / group).glob("*.yaml")}
+    cells = line.split("|")
+    if cells[2].strip():
+        assert set(re.findall(r"`([^`]+)`", cells[2])) == options
+
+
+def test_links_within_the_repository_lead_somewhere() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", README) if "://" not in target]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
