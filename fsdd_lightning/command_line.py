@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.errors import RunFailedError, UserError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         logger.debug(
             "unexpected", exc_info=True
         )  # a run's own log has the traceback; see experiments/record.py
-        code = _complain(f"{type(error).__name__}: {error}", 1)
+        code = _complain(
+            first_line(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}", 1
+        )
     sys.exit(code)
 
 

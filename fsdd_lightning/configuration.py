@@ -20,8 +20,9 @@ from fsdd_lightning.settings import Settings
 
 CONFIG_NAME = "train"
 # What names or shows an experiment without changing its outcome.
-_PRESENTATION = {"name": (), "output_root": (), "logger": (), "data": ("root", "cache_dir", "archive_url"),
-                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
+                "data": ("root", "cache_dir", "archive_url"),
+                "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
 _LONGEST_FOLDER_NAME = 120
 _TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no setting is called so
 
@@ -47,12 +48,12 @@ def _hash_of_root(root: DictConfig) -> str:
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A folder name for a cell of a sweep: its overrides, those aside that name the folder above it.
+    """A folder name for a cell of a sweep: its overrides, those aside that are about the sweep as a whole.
 
     Where characters had to be replaced or cut off, a hash of the overrides keeps different cells apart. A comma
     within an override would read like the one between two.
     """
-    kept = [text for text in overrides if not text.startswith(("name=", "output_root="))]
+    kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "fail_fast="))]
     safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
     name = ",".join(safe) or "defaults"
     if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:
@@ -63,14 +64,19 @@ def run_name(overrides: Sequence[str]) -> str:
 
 def content_hash(config: dict[str, Any]) -> str:
     """SHA-256 over what decides an experiment's outcome; names, folders and displays are left out."""
+    return hashlib.sha256(json.dumps(deciding(config), sort_keys=True).encode()).hexdigest()
+
+
+def deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides an experiment's outcome."""
     kept = {}
     for key, value in config.items():
-        hidden = _PRESENTATION.get(key)
+        hidden = PRESENTATION.get(key)
         if hidden is None:
             kept[key] = value
         elif hidden:
             kept[key] = {inner: v for inner, v in value.items() if inner not in hidden}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return kept
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

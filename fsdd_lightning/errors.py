@@ -1,4 +1,14 @@
-"""The two ways in which a command ends badly on purpose."""
+"""The two ways in which a command ends badly on purpose, and how any error is told in one line."""
+
+import errno
+
+_HINTS = {
+    errno.ENOSPC: "free some space, or choose another output_root=",
+    errno.EDQUOT: "free some space, or choose another output_root=",
+    errno.EACCES: "mend the permissions, or choose another output_root=",
+    errno.EPERM: "mend the permissions, or choose another output_root=",
+    errno.EROFS: "choose another output_root=",
+}
 
 
 class UserError(Exception):
@@ -7,3 +17,15 @@ class UserError(Exception):
 
 class RunFailedError(Exception):
     """The input was right, but the work could not be done (no network, disk full). Exit code 1."""
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, OSError) and error.errno in _HINTS:
+        place = f" to {error.filename}" if error.filename else ""
+        return f"cannot write{place} ({error.strerror}): {_HINTS[error.errno]}"
+    text = str(error).strip().splitlines()
+    kind = type(error).__name__
+    if isinstance(error, UserError | RunFailedError) and text:
+        return text[0]
+    return f"{kind}: {text[0]}" if text else kind

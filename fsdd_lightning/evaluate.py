@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.command_line import run_command
 
 if TYPE_CHECKING:
+    from fsdd_lightning.data.preparation import PreparedData
     from fsdd_lightning.experiments.evaluation import Evaluation
+    from fsdd_lightning.experiments.robustness import RobustnessRow
     from fsdd_lightning.experiments.run_folder import Run
 
 
@@ -24,6 +28,12 @@ def _parser() -> argparse.ArgumentParser:
         "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
     )
     parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also disturb the test clips (noise, babble, gain, clipping, silence, speed); "
+        "writes robustness.json, .csv and .png into RUN",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser
 
@@ -32,6 +42,7 @@ def _evaluate() -> None:
     arguments = _parser().parse_args()
     import torch
 
+    from fsdd_lightning.experiments.deployment import compiled
     from fsdd_lightning.experiments.evaluation import baseline_of, clips_at, evaluate_views, views_of
     from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 
@@ -39,35 +50,54 @@ def _evaluate() -> None:
     torch.set_num_threads(run.settings.trainer.threads)
     data = recorded_data(run, arguments.data_root)
     baseline = baseline_of(run.settings.quantization.baseline, run.checkpoint, data)
-    views = views_of(run.checkpoint, run.integer_model, baseline)
-    evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    _print(run, evaluation, arguments.json)
+    with compiled(run.deployment) as c:
+        views = views_of(run.checkpoint, run.integer_model, baseline, c.engine)
+        evaluation = evaluate_views(views, clips_at(data, data.split.test))
+    rows = _robustness(run, data) if arguments.robustness else ()
+    _print(run, evaluation, rows, arguments.json)
+    if c.note is not None:
+        print(f"note: {c.note}", file=sys.stderr)
     _compare(run, evaluation)
 
 
-def _print(run: Run, evaluation: Evaluation, as_json: bool) -> None:
+def _robustness(run: Run, data: PreparedData) -> tuple[RobustnessRow, ...]:
+    from fsdd_lightning.experiments.engines import open_engine
+    from fsdd_lightning.experiments.robustness import robustness, write_robustness
+
+    with open_engine(run, None) as engine:
+        rows = robustness(run, data, engine)
+    write_robustness(rows, run.folder, engine.name, f"{run.record.name}: disturbed test clips, {engine.name}")
+    return rows
+
+
+def _print(run: Run, evaluation: Evaluation, rows: Sequence[RobustnessRow], as_json: bool) -> None:
     import json
+    from dataclasses import asdict
 
     from fsdd_lightning.experiments.console import console
-    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table
+    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table, robustness_table
 
     views = {name: each.as_record() for name, each in evaluation.scores.items()}
     if as_json:
-        print(json.dumps(views, indent=2))
+        both = {"views": views, "robustness": [asdict(row) for row in rows]}
+        print(json.dumps(both if rows else views, indent=2))
         return
     for view in views.values():
         console.print(confusion_table(view))
         console.print(class_table(view))
     console.print(result_table(views, run.record.memory))
+    if rows:
+        console.print(robustness_table(rows))
+        console.print(f"also in {run.folder}/robustness.csv, .json and .png", soft_wrap=True)
 
 
 def _compare(run: Run, evaluation: Evaluation) -> None:
-    import sys
-
     from fsdd_lightning.errors import RunFailedError
 
     for name, score in evaluation.scores.items():
         recorded = run.record.views.get(name)
+        if recorded is None and name == "c":
+            continue  # recorded where there was no compiler; it equals the integer view, or we had not come here
         if recorded is None:
             raise RunFailedError(f"the record of {run.folder} has no {name} view; run it again")
         if score.correct != recorded["correct"] or score.total != recorded["total"]:

@@ -28,6 +28,7 @@ from fsdd_lightning.callbacks.quantization_schedule import QuantizationSchedule
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.console import console
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.lightning_module import DigitClassifier
@@ -35,12 +36,16 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings, TrainerSettings
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
+MONITORS = {
+    "best_epoch": BEST_MONITOR,
+    "last_epoch": None,
+}  # by `trainer.keep`; None: each epoch replaces the one before
 CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network with the weights of its best validation epoch, counted from 0, of `epochs`."""
+    """A network with the weights of its kept epoch (`trainer.keep`), counted from 0, of `epochs`."""
 
     network: LSTMClassifier
     epochs: int
@@ -83,12 +88,17 @@ def log_test_metrics(
         tester.test(module, datamodule, verbose=False)
 
 
+def use_threads(settings: TrainerSettings) -> None:
+    """How many threads torch may take, in this run: also for what only looks at a network trained before."""
+    torch.set_num_threads(settings.threads)
+
+
 def seed_everything(settings: Settings) -> None:
     """Fix all that is random, at the start of each stage: a stage never depends on whether another one ran before.
 
     One thread gives the same sums on any number of cores.
     """
-    torch.set_num_threads(settings.trainer.threads)
+    use_threads(settings.trainer)
     random.seed(settings.seed)
     np.random.seed(settings.seed % 2**32)
     torch.manual_seed(settings.seed)
@@ -107,7 +117,7 @@ def _fit(
     best = ModelCheckpoint(
         folder / CHECKPOINTS,
         f"best_{logger.stage}",
-        monitor=BEST_MONITOR,
+        monitor=MONITORS[settings.trainer.keep],
         mode="min",
         enable_version_counter=False,
     )
@@ -115,16 +125,15 @@ def _fit(
     trainer = _trainer(epochs, settings, folder, logger, [*averaging, *callbacks, best])
     with _honest_interrupts():
         trainer.fit(module, datamodule)
-    if best.best_model_score is None or not torch.isfinite(best.best_model_score):
+    val_loss = trainer.callback_metrics[BEST_MONITOR] if best.monitor is None else best.best_model_score
+    if val_loss is None or not torch.isfinite(val_loss):
         setting = "trainer" if logger.stage == "float" else "quantization"
         raise RunFailedError(
             f"the {logger.stage} training diverged (no finite validation loss): lower {setting}.learning_rate"
         )
     content = torch.load(best.best_model_path, weights_only=True)
     module.load_state_dict(content["state_dict"])
-    return Fitted(
-        module.network.eval(), trainer.current_epoch, content["epoch"], float(best.best_model_score)
-    )
+    return Fitted(module.network.eval(), trainer.current_epoch, content["epoch"], float(val_loss))
 
 
 def _weight_averaging(wanted: TrainerSettings, clips: int, epochs: int) -> list[pl.Callback]:
@@ -142,7 +151,7 @@ def _trainer(
     epochs: int, settings: Settings, folder: Path, logger: DashboardLogger, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     shown = settings.callbacks
-    on_terminal = sys.stdout.isatty()
+    on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
     callbacks = [*callbacks, WeightHistograms(settings.logger.histogram_every_epochs)]
     if shown.progress_bar and on_terminal:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fsdd_lightning.experiments.cell import Cell
+    from fsdd_lightning.experiments.sweep_plan import SweepCell
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 
@@ -34,53 +35,46 @@ def _plan() -> None:
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
         return
-    from hydra._internal.utils import get_args_parser
-
-    from fsdd_lightning.composition import compose_cells, hydra_errors
+    from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
     from fsdd_lightning.configuration import register_resolvers
-    from fsdd_lightning.experiments.cell import plan_cell
+    from fsdd_lightning.experiments.sweep_plan import plan_sweep
 
     register_resolvers()
-    parsed = get_args_parser().parse_args(arguments)
     with hydra_errors():
-        composed = list(compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir))
-    cells = [(overrides, plan_cell(settings)) for overrides, settings in composed]
-    _print(cells, parsed.multirun)
+        composed = check_command(arguments, whole_search=True)
+    if is_sweep(arguments):
+        planned = plan_sweep(composed.cells, composed.folder)
+        _print([(each.cell, _state(each)) for each in planned], planned)
+        if composed.trials is not None:
+            print(f"a search: it trains {composed.trials} of those that fit, of its own choosing")
+    else:  # a single run has a folder of its own each time
+        _print([(cell, "to run" if cell.fits else "refused") for _, cell in composed.cells], [])
 
 
-def _print(cells: Sequence[tuple[list[str], Cell]], is_sweep: bool) -> None:
+def _print(cells: Sequence[tuple[Cell, str]], planned: Sequence[SweepCell]) -> None:
     from fsdd_lightning.experiments.console import console
     from fsdd_lightning.experiments.tables import bill_table, plan_table
 
-    states = [_state(overrides, cell, is_sweep) for overrides, cell in cells]
     if len(cells) == 1:
-        console.print(bill_table(cells[0][1].bill))
-    console.print(plan_table([(cell, state) for (_, cell), state in zip(cells, states, strict=True)]))
+        console.print(bill_table(cells[0][0].bill))
+    console.print(plan_table(cells))
+    for each in planned:
+        if each.state.reason is not None:
+            console.print(f"{each.state.name}: {each.label}: {each.state.reason}", soft_wrap=True)
+    states = [state for _, state in cells]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
     console.print(f"{len(cells)} cells: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    if len(cells) == 1 and not cells[0][1].fits:
-        console.print(cells[0][1].refusal, soft_wrap=True)
+    if len(cells) == 1 and not cells[0][0].fits:
+        console.print(cells[0][0].refusal, soft_wrap=True)
 
 
-def _state(overrides: list[str], cell: Cell, is_sweep: bool) -> str:
+def _state(each: SweepCell) -> str:
     """What fsdd-train would do with this cell."""
-    from pathlib import Path
+    from fsdd_lightning.experiments.run_claim import is_claimed
 
-    from fsdd_lightning.configuration import content_hash, run_name, settings_to_mapping
-    from fsdd_lightning.errors import UserError
-    from fsdd_lightning.experiments.record import read_record
-
-    if not cell.fits:
+    if not each.cell.fits and each.state.name != "blocked":
         return "refused"
-    if not is_sweep:
-        return "to run"
-    folder = Path(cell.settings.output_root) / cell.settings.name / run_name(overrides)
-    try:
-        record = read_record(folder)
-    except UserError:
-        return "to run"
-    same = record.config_hash == content_hash(settings_to_mapping(cell.settings))
-    return "done" if record.status == "done" and same else "to run"
+    return "running" if each.state.name == "to run" and is_claimed(each.folder) else each.state.name
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from fsdd_lightning.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.experiments.recognition import Recognition
+    from fsdd_lightning.experiments.recognition import Recognition, Recognizer
+
+ENGINES = ("torch", "integer", "c")
 
 
 def main() -> None:
@@ -25,23 +27,45 @@ def _parser() -> argparse.ArgumentParser:
         "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
     )
     parser.add_argument("wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them")
-    parser.add_argument("--json", action="store_true", help="one JSON list, for machines")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="torch: the float network; integer: numpy and integers; c: the exported C, compiled here; "
+        "the last two give the same logits (default: integer where the run has it)",
+    )
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--stream", action="store_true", help="one file: the running decision after each frame")
+    way.add_argument(
+        "--segment", action="store_true", help="long recordings: find the words by their energy, with times"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON list, for machines; with logits")
     return parser
 
 
 def _predict() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import UserError
+    from fsdd_lightning.experiments.engines import open_engine
     from fsdd_lightning.experiments.recognition import Recognizer, find_wavs
     from fsdd_lightning.experiments.run_folder import open_run
 
-    recognizer = Recognizer(open_run(arguments.run))
+    run = open_run(arguments.run)
     paths = find_wavs(arguments.wav)
-    results = [recognizer.recognize(path) for path in paths]
+    if arguments.stream and len(paths) != 1:
+        raise UserError(f"--stream follows one file, not {len(paths)}: name a single WAV")
+    with open_engine(run, arguments.engine) as engine:
+        recognizer = Recognizer(run, engine)
+        results = [answer for path in paths for answer in _answers(recognizer, path, arguments)]
     _print(results, arguments.json)
-    unreadable = [result for result in results if result.error]
-    if unreadable:
-        raise UserError(f"{len(unreadable)} of {len(results)} files could not be read (see above)")
+    failed = sum(result.error is not None for result in results)
+    if failed:
+        raise UserError(f"{failed} of {len(paths)} files could not be read (see above)")
+
+
+def _answers(recognizer: Recognizer, path: Path, arguments: argparse.Namespace) -> list[Recognition]:
+    if arguments.stream:
+        return recognizer.follow(path)
+    return recognizer.recognize_words(path) if arguments.segment else [recognizer.recognize(path)]
 
 
 def _print(results: list[Recognition], as_json: bool) -> None:
@@ -51,8 +75,16 @@ def _print(results: list[Recognition], as_json: bool) -> None:
     for result in results:
         if result.error:
             print(f"{result.file}: {result.error}", file=sys.stderr)
-        else:
-            print(f"{result.digit}  {result.probability:.3f}  {result.file}")
+            continue
+        print(f"{result.digit}  {result.probability:.3f}  {_place(result)}{result.file}")
+        if result.note:
+            print(f"{result.file}: {result.note}", file=sys.stderr)
+
+
+def _place(result: Recognition) -> str:
+    if result.start_s is not None:
+        return f"{result.start_s:7.2f} - {result.end_s:.2f} s  "
+    return "" if result.heard_s is None else f"{result.heard_s:5.2f} s  "
 
 
 if __name__ == "__main__":

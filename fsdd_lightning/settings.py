@@ -69,10 +69,12 @@ class SplitSettings:
     name: Literal["random", "official", "unseen_speaker"]
     seed: int
     test_fraction: float  # random
-    validation_fraction: float  # random, official: of the training part
+    validation_fraction: (
+        float  # random, official, unseen_speaker without validation speakers: of the training part
+    )
     test_takes: int  # official: takes below this number are the test set
     held_out: str | None  # unseen_speaker: the speaker of the test set
-    validation_speakers: int  # unseen_speaker: speakers cut from the training part
+    validation_speakers: int  # unseen_speaker: speakers cut from the training part; 0: clips of all of them
 
     def __post_init__(self) -> None:
         for key in ("test_fraction", "validation_fraction"):
@@ -81,7 +83,7 @@ class SplitSettings:
         _require_seed(self.seed)
         _require(self.test_takes >= 1, f"test_takes must be at least 1, not {self.test_takes}")
         speakers = self.validation_speakers
-        _require(speakers >= 1, f"validation_speakers must be at least 1, not {speakers}")
+        _require(speakers >= 0, f"validation_speakers must not be negative, but is {speakers}")
         _require(
             self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER"
         )
@@ -103,6 +105,12 @@ class FeatureSettings:
     max_frames: int
     peak_normalize: bool
     band_pass_hz: tuple[float, float] | None
+    deltas: bool  # each coefficient's change since the frame before, as further channels
+
+    @property
+    def channels(self) -> int:
+        """What a network has for inputs: n_mfcc, or with deltas twice as many."""
+        return 2 * self.n_mfcc if self.deltas else self.n_mfcc
 
     def __post_init__(self) -> None:
         for key in ("sample_rate_hz", "n_mfcc", "n_mels", "n_fft", "hop_length", "max_frames"):
@@ -151,6 +159,36 @@ class AugmentationSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class PerturbationSettings:
+    """Copies of each waveform in other voices, rooms and channels (data/perturbation.py), for training only."""
+
+    name: str
+    copies: int  # of each training clip; 0: none, and the rest has no effect
+    clean_share: float  # of all training clips that are taken unchanged
+    seed: int  # of the copies: they are the same for every training seed, and made once
+    speed: float  # resampled by exp(-speed..speed): pitch, formants and tempo
+    tempo: float  # frames moved closer or apart by exp(-tempo..tempo): tempo alone
+    equalizer_db: float  # standard deviation of the gain at each of a few frequencies
+    room_share: float  # of copies with an echo
+    snr_db: tuple[float, float] | None  # of added noise, from..to; None: none
+
+    def __post_init__(self) -> None:
+        for key in ("copies", "speed", "tempo", "equalizer_db"):
+            _require(getattr(self, key) >= 0, f"{key} must not be negative, but is {getattr(self, key)}")
+        for key in ("speed", "tempo"):
+            _require(
+                getattr(self, key) <= 0.7,
+                f"{key} must be at most 0.7 (half or twice), not {getattr(self, key)}",
+            )
+        for key in ("clean_share", "room_share"):
+            _require(0.0 <= getattr(self, key) <= 1.0, f"{key} must lie in 0..1, not {getattr(self, key)}")
+        _require_seed(self.seed)
+        if self.snr_db is not None:
+            low, high = self.snr_db
+            _require(low <= high, f"snr_db must rise, not {list(self.snr_db)}")
+
+
+@dataclass(frozen=True, config=STRICT)
 class ModelSettings:
     """The size of the LSTM classifier."""
 
@@ -189,6 +227,7 @@ class TrainerSettings:
     label_smoothing: float
     gradient_clip: float
     weight_averaging: float  # validated and kept is a moving average over this share of all steps; 0: off
+    keep: Literal["best_epoch", "last_epoch"]  # by validation loss, or simply the last one
     threads: int
 
     def __post_init__(self) -> None:
@@ -274,10 +313,12 @@ class Settings:
     name: str
     seed: int  # the training seed: initial weights, batch order, augmentation, dropout
     output_root: str
+    fail_fast: bool  # a sweep begins no further cell after one has failed
     data: DataSettings
     split: SplitSettings
     features: FeatureSettings
     augmentation: AugmentationSettings
+    perturbation: PerturbationSettings
     model: ModelSettings
     memory_budget: MemoryBudgetSettings
     quantization: QuantizationSettings

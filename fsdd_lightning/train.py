@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.command_line import run_command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-    from fsdd_lightning.experiments.cell import Cell
-    from fsdd_lightning.experiments.record import RunRecord
 
 
 def main() -> None:
@@ -24,71 +21,51 @@ def main() -> None:
 def _launch() -> None:
     # Hydra would put its exceptions in its own words and exit with 1; this makes it hand them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    import hydra
-
-    from fsdd_lightning.composition import check_command, hydra_errors
-    from fsdd_lightning.configuration import CONFIG_NAME, config_directory, register_resolvers
+    from fsdd_lightning.cell_task import run_cell
+    from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.configuration import register_resolvers
+    from fsdd_lightning.hydra_plugins import register_plugins
+    from fsdd_lightning.launching.complaints import silence_schema_matching
+    from fsdd_lightning.launching.extras import check_alone, check_launcher
+    from fsdd_lightning.sweeping import register_sweeper
 
     register_resolvers()
+    register_plugins()
+    silence_schema_matching()
+    with hydra_errors():
+        check_launcher(sys.argv[1:])
+        composed = check_command(sys.argv[1:])
+        register_sweeper(composed)
+        if is_sweep(sys.argv[1:]):
+            _hydra_main(run_cell)
+        else:
+            if composed.cells:
+                check_alone(sys.argv[1:])
+            _run_alone(run_cell)
+
+
+def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
+    import hydra
+
+    from fsdd_lightning.configuration import CONFIG_NAME, config_directory
+    from fsdd_lightning.launching.job import Job
+
+    hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
+
+
+def _run_alone(run_cell: Callable[[DictConfig], Any]) -> None:
+    """A single run, whose failure Hydra would comment upon."""
     failures: list[Exception] = []
 
-    def task(config: DictConfig) -> float | None:
+    def task(config: DictConfig) -> None:
         try:
-            return _task(config)
-        except Exception as error:  # Hydra would end a sweep at its first failure; its record tells of it
+            run_cell(config)
+        except Exception as error:
             failures.append(error)
-            return None
 
-    with hydra_errors():
-        check_command(sys.argv[1:])
-        hydra.main(config_path=str(config_directory()), config_name=CONFIG_NAME, version_base="1.3")(task)()
-    _raise_first(failures)
-
-
-def _raise_first(failures: list[Exception]) -> None:
-    from fsdd_lightning.errors import RunFailedError
-
-    if len(failures) > 1:
-        raise RunFailedError(f"{len(failures)} runs failed, the first with: {failures[0]}")
+    _hydra_main(task)
     if failures:
         raise failures[0]
-
-
-def _task(config: DictConfig) -> float | None:
-    """Run one cell; the answer is what a search maximises: its validation accuracy, None where it was refused."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    from fsdd_lightning.configuration import to_settings
-    from fsdd_lightning.experiments.cell import plan_cell
-    from fsdd_lightning.experiments.console import configure_console
-    from fsdd_lightning.experiments.record import new_record
-
-    hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir).resolve()
-    cell = plan_cell(to_settings(config))
-    record = new_record(cell, list(hydra_config.overrides.task))
-    if not cell.fits:  # before torch is imported or data are touched
-        _refuse(cell, record, folder, is_sweep=hydra_config.mode is RunMode.MULTIRUN)
-        return None
-    configure_console()
-    from fsdd_lightning.training import run_experiment
-
-    accuracies = run_experiment(cell, record, folder).training["val_accuracy"]
-    return float(accuracies.get("integer", accuracies["float"]))
-
-
-def _refuse(cell: Cell, record: RunRecord, folder: Path, is_sweep: bool) -> None:
-    from fsdd_lightning.errors import UserError
-    from fsdd_lightning.experiments.record import write_record
-    from fsdd_lightning.experiments.summary import print_refusal
-
-    record.status, record.error = "refused", cell.refusal
-    write_record(record, folder)
-    print_refusal(cell)
-    if not is_sweep:
-        raise UserError(f"refused: {cell.refusal}")
-    print(f"refused: {cell.refusal}")
 
 
 if __name__ == "__main__":

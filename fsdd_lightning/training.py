@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.arithmetic.archive import save_archive
-from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.integer_model import IntegerModel
-from fsdd_lightning.arithmetic.quantize import convert
-from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     log_bill,
     log_confusions,
-    log_hyperparameters,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.digits import CLASSES
 from fsdd_lightning.experiments.cell import Cell
+from fsdd_lightning.experiments.deployment import compiled, deploy, export_run, keep_golden_clips
 from fsdd_lightning.experiments.evaluation import Evaluation, baseline_of, clips_at, evaluate_views, views_of
 from fsdd_lightning.experiments.figures import confusion_figure, save_figure
 from fsdd_lightning.experiments.float_networks import FOLDER as FLOAT_NETWORKS
 from fsdd_lightning.experiments.float_networks import FloatNetwork, float_network
-from fsdd_lightning.experiments.record import RunRecord, recorded
-from fsdd_lightning.experiments.run_folder import INTEGER_MODEL
-from fsdd_lightning.experiments.summary import print_data, print_result
-from fsdd_lightning.fitting import Fitted, fit_float, fit_quantized, log_test_metrics, seed_everything
-from fsdd_lightning.model import checkpoint as checkpoints
-from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
-from fsdd_lightning.model.fake_quantization import arrays_of
+from fsdd_lightning.experiments.outcome_events import outcome_of_failure
+from fsdd_lightning.experiments.record import EXPORT, RunRecord, recorded
+from fsdd_lightning.experiments.run_claim import remove_results
+from fsdd_lightning.experiments.summary import print_data, print_note, print_result
+from fsdd_lightning.fitting import (
+    Fitted,
+    fit_float,
+    fit_quantized,
+    log_test_metrics,
+    seed_everything,
+    use_threads,
+)
+from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings
 
@@ -50,16 +54,18 @@ class Workplace:
 def run_experiment(cell: Cell, record: RunRecord, folder: Path) -> RunRecord:
     """Run a cell that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
     settings = cell.settings
-    with recorded(record, folder):
+    logger = DashboardLogger(folder)
+    with outcome_of_failure(record, folder), recorded(record, folder), closing(logger):
+        remove_results(folder)
+        use_threads(settings.trainer)
         with record.timed("data"):
-            data = prepare_data(settings.data, settings.split, settings.features)
+            data = prepare_data(settings.data, settings.split, settings.features, settings.perturbation)
         _describe_data(record, data)
         print_data(data, cell)
-        place = Workplace(
-            folder, Path(settings.output_root).resolve() / FLOAT_NETWORKS, DashboardLogger(folder)
-        )
+        place = Workplace(folder, Path(settings.output_root).resolve() / FLOAT_NETWORKS, logger)
         with record.timed("training"):
             shared = _float_stage(cell, data, place)
+        record.timings_s["waiting"] = round(shared.waited_s, 3)  # is part of training
         with record.timed("quantization"):
             checkpoint, tuning = _quantized_stage(settings, shared, data, place)
         record.training = _describe_training(shared, tuning)
@@ -77,6 +83,8 @@ def _describe_data(record: RunRecord, data: PreparedData) -> None:
         "name": recordings.name,
         "source": data.source,
         "digest": recordings.digest,
+        # of all files, where some were left out
+        "folder_digest": folder_digest(recordings.folder) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
         "folder": str(recordings.folder.resolve()),  # found again from any other folder
         "trimmed": data.mfcc.trimmed,
@@ -125,18 +133,6 @@ def _describe_training(shared: FloatNetwork, tuning: Fitted | None) -> dict[str,
     return described
 
 
-def _deploy(settings: Settings, checkpoint: Checkpoint, folder: Path) -> IntegerModel | None:
-    """Keep the network, and the integer model where the mode has one."""
-    save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
-    if checkpoint.weight_code is None:
-        return None
-    model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
-    features = dataclasses.asdict(settings.features)
-    deployment = Deployment(model, checkpoint.mean, checkpoint.std, features, checkpoint.labels)
-    save_archive(folder / INTEGER_MODEL, deployment)
-    return model
-
-
 def _evaluate(
     record: RunRecord, settings: Settings, checkpoint: Checkpoint, data: PreparedData, place: Workplace
 ) -> Evaluation:
@@ -144,11 +140,21 @@ def _evaluate(
     baseline = baseline_of(settings.quantization.baseline, checkpoint, data)
     if baseline is not None:
         record.memory |= {"flash_bytes": baseline.flash_bytes, "engine": baseline.engine}
-    views = views_of(checkpoint, _deploy(settings, checkpoint, place.folder), baseline)
-    validation = evaluate_views(views, clips_at(data, data.split.val)).scores
-    record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
-    evaluation = evaluate_views(views, clips_at(data, data.split.test))
+    deployment = deploy(checkpoint, settings.features, place.folder)
+    test = clips_at(data, data.split.test)
+    with compiled(deployment) as c:
+        if c.note is not None:
+            record.notes.append(c.note)
+            print_note(c.note)
+        model = None if deployment is None else deployment.model
+        views = views_of(checkpoint, model, baseline, c.engine)
+        validation = evaluate_views(views, clips_at(data, data.split.val)).scores
+        record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
+        evaluation = evaluate_views(views, test)
     evaluation.write_to(record)
+    if deployment is not None:
+        golden = keep_golden_clips(deployment, test, place.folder)
+        export_run(deployment, golden, record, place.folder / EXPORT)
     log_test_metrics(checkpoint, settings, data, place.logger)
     return evaluation
 
@@ -156,14 +162,15 @@ def _evaluate(
 def _show(
     record: RunRecord, cell: Cell, data: PreparedData, evaluation: Evaluation, place: Workplace
 ) -> None:
-    for name, view in record.views.items():
-        title = f"{cell.settings.name}: {name}, {view['correct']} of {view['total']} right"
-        save_figure(confusion_figure(view, title), place.folder / f"confusion_{name}.png")
+    pictures = {name: place.folder / f"confusion_{name}.png" for name in record.views}
+    for name, path in pictures.items():
+        view = record.views[name]
+        title = f"{cell.settings.name}: {name}, {view['correct']} of {view['total']} test clips right"
+        save_figure(confusion_figure(view, title), path)
     deployed_view = list(record.views)[-1]
-    log_confusions(place.logger, record)
+    log_confusions(place.logger, pictures)
     log_bill(place.logger, cell.bill)
     log_mistakes(
         place.logger, data, evaluation.predictions(deployed_view), cell.settings.logger.misclassified_clips
     )
-    log_hyperparameters(place.logger, record)
-    place.logger.close()
+    log_outcome(place.logger, record)

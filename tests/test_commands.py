@@ -85,10 +85,11 @@ def test_a_failed_cell_is_told_in_one_line_and_in_the_exit_code(
     sweep: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     _, process = sweep
-    assert process.returncode == 2
-    assert only_line(process.stderr).startswith(
-        "error: split.held_out=nobody: no such speaker; choose one of "
-    )
+    assert process.returncode == 1
+    said = "split.held_out=nobody: no such speaker; choose one of "
+    assert only_line(process.stderr).startswith(f"error: 1 of 3 cells failed, the first with: {said}")
+    (listed,) = [line for line in process.stdout.splitlines() if line.startswith("failed: ")]
+    assert said in listed and "split=unseen_speaker" in listed
 
 
 def test_the_traceback_of_a_failed_cell_is_in_its_log(
@@ -99,18 +100,22 @@ def test_the_traceback_of_a_failed_cell_is_in_its_log(
     assert sum("Traceback" in text and "no such speaker" in text for text in logs) == 1
 
 
-def test_the_result_and_the_next_commands_are_printed(
+def test_every_cell_is_told_in_one_line_and_the_next_commands_are_printed(
     sweep: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder, process = sweep
     done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.pt")]
     assert len(done) == 2
     for each in done:
-        place = each.relative_to(folder)
-        view = read_record(each).views["float"]
-        assert f"fsdd-evaluate {place}" in process.stdout
-        assert f"tensorboard --logdir {place}" in process.stdout
-        assert f"{view['correct']}/{view['total']}" in process.stdout
+        (line,) = [line for line in process.stdout.splitlines() if f"done    {told(each)}: " in line]
+        assert f"float {100 * read_record(each).views['float']['accuracy']:.2f} %" in line
+    assert "3 cells: 2 done, 1 failed" in process.stdout
+    assert "tensorboard --logdir multirun/grid" in process.stdout
+
+
+def told(run_folder: Path) -> str:
+    """How a cell of that sweep is called: by what is its own."""
+    return "split=" + read_record(run_folder).config["split"]["name"]
 
 
 def test_nothing_is_written_beside_the_output_root(
@@ -171,7 +176,7 @@ def test_a_signal_ends_a_training_with_its_record(
     assert not list(record_file.parent.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict"])
+@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "export_model"])
 def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None:
     program = (
         f"import sys; sys.argv = ['fsdd-{module}', '--help']\n"
@@ -182,7 +187,7 @@ def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None
     process = run(tmp_path, "-c", program)
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.splitlines()[-1] == "HEAVY []"
-    assert f"fsdd-{module}" in process.stdout
+    assert f"fsdd-{module.removesuffix('_model')}" in process.stdout
     assert not (tmp_path / "multirun").exists()
 
 
@@ -344,7 +349,7 @@ def test_evaluate_refuses_changed_recordings(
     assert "are not those of the run" in only_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["float", "quantized", "integer"])
+@pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
 def test_evaluate_says_where_its_numbers_differ_from_the_record(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -363,6 +368,27 @@ def test_evaluate_says_which_view_the_record_lacks(
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
     assert in_process(evaluate.main, monkeypatch, str(run_folder)) == 1
     assert "has no quantized view" in only_line(capsys.readouterr().err)
+
+
+def test_evaluate_without_a_compiler_compares_the_other_views(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert in_process(evaluate.main, monkeypatch, str(finished_run), "--json") == 0
+    out, err = capsys.readouterr()
+    assert list(json.loads(out)) == ["float", "quantized", "integer"]
+    note, equal = err.splitlines()
+    assert note.startswith("note: no c view of the network: there is no C compiler")
+    assert equal.startswith("equal to the record")
+
+
+def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    views = read_record(run_folder).views
+    rewrite(run_folder, views={name: view for name, view in views.items() if name != "c"})
+    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["c"] == views["integer"]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
@@ -438,7 +464,7 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
     assert [answer["file"] for answer in answers] == files
     assert [answer.keys() for answer in answers] == [
         {"file", "error"},
-        {"file", "digit", "probability"},
+        {"file", "digit", "probability", "logits"},
         {"file", "error"},
     ]
 

@@ -25,6 +25,7 @@ from fsdd_lightning.errors import UserError
 PRESENTATION = {
     "name",
     "output_root",
+    "fail_fast",
     "data.root",
     "data.cache_dir",
     "data.archive_url",

@@ -87,6 +87,7 @@ def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
     ((task, settings),) = compose_cells(overrides, multirun=False)
     record = new_record(plan_cell(settings), task)
     record.status, record.error = "done", None
+    record.dataset = {"digest": settings.data.archive_digest}  # that of FSDD, whether it is here or not
     for name, value in changes.items():
         setattr(record, name, value)
     folder = root / settings.name / run_name(task)
@@ -159,3 +160,13 @@ def test_wrong_words_are_answered_in_one_line(plan_of: Plan, words: list[str], a
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("error: ") and answer in line
+
+
+def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Plan) -> None:
+    code, out, err = plan_of(
+        "-m", "search=accuracy_vs_bytes", "memory_budget=kb8", "quantization=int8_ptq,pot_qat"
+    )
+    assert (code, err) == (0, "")
+    rows = table("\n" + out)
+    assert len({tuple(row[:2]) for row in rows}) == len(rows) == 15 * 2 * 2
+    assert out.splitlines()[-1] == "a search: it trains 40 of those that fit, of its own choosing"

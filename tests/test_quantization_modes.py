@@ -22,6 +22,7 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import config_directory
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.experiments.engines import open_engine
 from fsdd_lightning.experiments.evaluation import (
     Clips,
     clips_at,
@@ -181,11 +182,12 @@ def test_evaluate_makes_the_record_again(
 
 @pytest.mark.parametrize("mode", OPTIONS)
 def test_a_mode_has_its_views_and_no_others(grid: Grid, mode: str) -> None:
-    expected = ["float", "quantized", "integer"] if mode in INTEGER_MODES else ["float"]
+    expected = ["float", "quantized", "integer", "c"] if mode in INTEGER_MODES else ["float"]
     expected += ["quantized"] if mode in BASELINES else []
     record = grid.records[mode]
     assert list(record.views) == list(record.training["val_accuracy"]) == expected
-    assert record.agreement.get("quantized_integer", 1.0) == 1.0
+    assert record.agreement.get("quantized_integer", 1.0) == record.agreement.get("integer_c", 1.0) == 1.0
+    assert (grid.folders[mode] / "export").exists() == (mode in INTEGER_MODES)
     assert (grid.folders[mode] / "integer_model.npz").exists() == (mode in INTEGER_MODES)
     assert ("quantized" in record.training) == (mode in TRAINED_MODES)
 
@@ -206,9 +208,11 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
     deaf = LSTMClassifier(run.checkpoint.network.shape)
     torch.nn.init.zeros_(deaf.output.weight)
     blind = dataclasses.replace(run.checkpoint, network=deaf, float_network=deaf)
-    recognizer = Recognizer(dataclasses.replace(run, checkpoint=blind))
-    for position, logits in zip(chosen, steps, strict=True):
-        answer = recognizer.recognize(data.recordings.recordings[position].path)
+    hearing = dataclasses.replace(run, checkpoint=blind)
+    with open_engine(hearing, None) as engine:
+        recognizer = Recognizer(hearing, engine)
+        answers = [recognizer.recognize(data.recordings.recordings[position].path) for position in chosen]
+    for answer, logits in zip(answers, steps, strict=True):
         shares = np.exp(logits - logits.max())
         assert answer.digit == str(logits.argmax())
         assert answer.probability == pytest.approx(shares.max() / shares.sum(), abs=1e-6)

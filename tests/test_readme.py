@@ -11,6 +11,8 @@ import pytest
 
 from fsdd_lightning.composition import check_command
 from fsdd_lightning.configuration import config_directory, register_resolvers
+from fsdd_lightning.hydra_plugins import register_plugins
+from fsdd_lightning.launching.complaints import silence_schema_matching
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +33,8 @@ def test_there_are_commands_to_check() -> None:
 @pytest.mark.parametrize("line", COMPOSED)
 def test_a_command_composes(line: str) -> None:
     register_resolvers()
+    register_plugins()
+    silence_schema_matching()
     check_command(shlex.split(line)[1:])
 
 

@@ -96,7 +96,8 @@ def test_other_cells_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str]
     assert ends == {200: "refused", 4: "done", 90: "refused"}
     refused = [record for record in records if record.status == "refused"]
     for record in refused:
-        assert f"refused: {record.error}\n" in process.stdout
+        size = record.memory["hidden_size"]
+        assert f" refused model.hidden_size={size}: {record.error} (" in process.stdout
         assert record.memory["fits"] is False and record.memory["lines"]
     planned = run(tmp_path, "plan", *words)
     *printed, heavy = planned.stdout.splitlines()

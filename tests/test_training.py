@@ -13,12 +13,14 @@ import pytorch_lightning as pl
 import torch
 
 from fsdd_lightning import fitting
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import content_hash, settings_from_mapping
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.experiments.record import RunRecord, read_record
+from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.model.lightning_module import DigitClassifier
@@ -82,8 +84,8 @@ def content(finished_run: Path) -> dict[str, Any]:
 def test_the_record_holds_what_others_read(content: dict[str, Any]) -> None:
     assert (content["schema_version"], content["status"], content["error"]) == (1, "done", None)
     assert (content["name"], content["seed"]) == ("default", 1)
-    assert content["agreement"].keys() == {"float_integer", "quantized_integer"}
-    assert content["agreement"]["quantized_integer"] == 1.0
+    assert content["agreement"].keys() == {"float_integer", "quantized_integer", "integer_c"}
+    assert content["agreement"]["quantized_integer"] == content["agreement"]["integer_c"] == 1.0
     assert content["dataset"].keys() >= {"name", "digest", "recordings"}
     assert (content["dataset"]["name"], content["dataset"]["source"]) == ("synthetic", "synthetic")
     assert (content["dataset"]["recordings"], len(content["dataset"]["digest"])) == (120, 64)
@@ -116,11 +118,11 @@ def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
 
 
 def test_the_record_holds_the_views_in_the_order_of_the_data_flow(content: dict[str, Any]) -> None:
-    assert list(content["views"]) == ["float", "quantized", "integer"]
-    assert content["views"]["quantized"] == content["views"]["integer"]
+    assert list(content["views"]) == ["float", "quantized", "integer", "c"]
+    assert content["views"]["quantized"] == content["views"]["integer"] == content["views"]["c"]
 
 
-@pytest.mark.parametrize("name", ["float", "quantized", "integer"])
+@pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
 def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -> None:
     view = content["views"][name]
     assert view["accuracy"] == view["correct"] / view["total"]
@@ -143,8 +145,9 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
     names = {path.name for path in finished_run.iterdir()}
     events = {name for name in names if name.startswith("events.out.tfevents")}
     assert len(events) == 1
-    figures = {f"confusion_{view}.png" for view in ("float", "quantized", "integer")}
-    assert names - events - figures == {"run.json", "network.pt", "integer_model.npz", "checkpoints"}
+    figures = {f"confusion_{view}.png" for view in ("float", "quantized", "integer", "c")}
+    files = {"run.json", "network.pt", "integer_model.npz", "golden_clips.npz"}
+    assert names - events - figures == files | {"checkpoints", "export"}
     assert [path.name for path in (finished_run / "checkpoints").iterdir()] == ["best_float.ckpt"]
     for figure in figures:
         assert (finished_run / figure).read_bytes().startswith(b"\x89PNG")
@@ -213,6 +216,37 @@ def correct_with(folder: Path, part: str, state: Weights) -> int:
     positions = getattr(data.split, part)
     logits = float_logits(network, data.features[positions], data.lengths[positions])
     return int((logits.argmax(axis=1) == data.labels[positions]).sum())
+
+
+def test_the_last_epoch_is_kept_where_it_is_asked_for(
+    laboratory: Laboratory, rising: type[RisingLoss]
+) -> None:
+    """Whatever its validation loss; that of the record is its own."""
+    record, folder = laboratory.run("trainer.epochs=4", "trainer.keep=last_epoch")
+    assert record.training["float"]["best_epoch"] == 3
+    assert record.training["float"]["val_loss"] == pytest.approx(0.7)
+    assert equal(weights(folder), rising.seen[3])
+
+
+def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
+    """Other weights, the same feature statistics, and the same clips to be tested on."""
+    plain, plain_folder = laboratory.run("trainer.epochs=2")
+    copied, copied_folder = laboratory.run("trainer.epochs=2", "perturbation=voices", "perturbation.copies=1")
+    assert not equal(weights(plain_folder), weights(copied_folder))
+    means = [load_checkpoint(folder / "network.pt").mean for folder in (plain_folder, copied_folder)]
+    assert np.array_equal(*means)
+    assert plain.split == copied.split
+    assert copied.views["integer"]["correct"] == correct_as_integers(copied_folder)
+
+
+def correct_as_integers(folder: Path) -> int:
+    """Right answers on the test clips, prepared as everyone does who does not train."""
+    run = open_run(folder)
+    data = recorded_data(run, None)
+    assert data.copies is None and run.integer_model is not None
+    test = data.split.test
+    logits = network_logits(run.integer_model, quantize_features(data.features[test]), data.lengths[test])
+    return int((logits.argmax(axis=1) == data.labels[test]).sum())
 
 
 def test_early_stopping_ends_the_training_and_keeps_the_best_epoch(

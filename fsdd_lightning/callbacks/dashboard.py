@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
-from torch.utils.tensorboard.summary import hparams
 
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.digits import CLASSES
-from fsdd_lightning.experiments.figures import confusion_figure
-from fsdd_lightning.experiments.record import VIEWS, RunRecord
+from fsdd_lightning.experiments.outcome_events import metrics_step, outcome_summaries, trial_name
+from fsdd_lightning.experiments.record import RunRecord
 from fsdd_lightning.memory.bill import MemoryBill
-
-FINAL_METRICS = (
-    *(f"accuracy/{view}" for view in (*VIEWS, "drop")),
-    *(f"memory/{name}" for name in ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")),
-)
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -49,8 +42,9 @@ class DashboardLogger(TensorBoardLogger):
         """No `hparams.yaml`: run.json holds the settings."""
 
     def close(self) -> None:
-        """The run is over."""
-        self.experiment.close()
+        """The run is over; one that never logged anything gets no event file by that."""
+        if self._experiment is not None:
+            self._experiment.close()
 
 
 class WeightHistograms(pl.Callback):
@@ -71,11 +65,12 @@ class WeightHistograms(pl.Callback):
                     logger.experiment.add_histogram(name, weights.detach(), epoch)
 
 
-def log_confusions(logger: TensorBoardLogger, record: RunRecord) -> None:
-    """One confusion matrix a view."""
-    for name, view in record.views.items():
-        figure = confusion_figure(view, f"{name}: {view['correct']} of {view['total']} test clips right")
-        logger.experiment.add_figure(f"confusion/{name}", figure, close=False)
+def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
+    """One confusion matrix a view, from the PNG that was drawn: drawing it again would cost as much again."""
+    from matplotlib.image import imread
+
+    for name, path in pictures.items():
+        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
@@ -104,36 +99,8 @@ def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
     logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))
 
 
-def log_hyperparameters(logger: TensorBoardLogger, record: RunRecord) -> None:
-    """The row of a run on the HParams page: every setting by its dotted name, all metrics that any run may have.
-
-    The columns are the same for all runs, whatever their mode: a metric that does not apply has no value.
-    """
-    metrics = final_metrics(record)
-    columns = dict.fromkeys(FINAL_METRICS, 0.0)
-    session = hparams(dict(_flatten(record.config)), columns)  # type: ignore[no-untyped-call]
-    for summary in session:
-        logger.experiment.file_writer.add_summary(summary)
-    for name, value in metrics.items():
-        logger.experiment.add_scalar(name, value)
-
-
-def final_metrics(record: RunRecord) -> dict[str, float]:
-    """Those of FINAL_METRICS that this run has."""
-    views, memory = record.views, record.memory
-    found = {f"accuracy/{name}": view["accuracy"] for name, view in views.items()}
-    if "float" in views and "integer" in views:
-        found["accuracy/drop"] = views["float"]["accuracy"] - views["integer"]["accuracy"]
-    found |= {f"memory/{name}": float(memory[name]) for name in ("parameters", "flash_bytes", "ram_bytes")}
-    found["memory/macs_per_clip"] = float(memory["macs_per_clip"])
-    return found
-
-
-def _flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            rows += _flatten(value, f"{prefix}{key}.")
-        else:
-            rows.append((prefix + key, value if isinstance(value, int | float | str) else str(value)))
-    return rows
+def log_outcome(logger: TensorBoardLogger, record: RunRecord) -> None:
+    """The run's row on the HParams page, its final metrics and the layout of the charts: the run is done."""
+    folder = Path(logger.log_dir)
+    for summary in outcome_summaries(record, "done", trial_name(folder)):
+        logger.experiment.file_writer.add_summary(summary, metrics_step(record))

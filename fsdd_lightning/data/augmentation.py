@@ -15,8 +15,10 @@ from fsdd_lightning.settings import AugmentationSettings
 class Augmentation:
     """All the changes that `settings` asks for: shift, gain, offset, noise, then masks (masked is 0)."""
 
-    def __init__(self, settings: AugmentationSettings) -> None:
+    def __init__(self, settings: AugmentationSettings, static_channels: int | None = None) -> None:
+        """`static_channels`: how many come before the deltas, which no offset changes; None: all channels."""
         self.settings = settings
+        self.static_channels = static_channels
         self._masks_time = settings.time_masks > 0 and settings.time_mask_frames > 0
         self._masks_frequency = settings.frequency_masks > 0 and settings.frequency_mask_channels > 0
 
@@ -36,7 +38,7 @@ class Augmentation:
         if wanted.gain_std:
             features = scale_channels(features, wanted.gain_std, generator)
         if wanted.offset_std:
-            features = offset_channels(features, wanted.offset_std, generator)
+            features = offset_channels(features, wanted.offset_std, generator, self.static_channels)
         if wanted.noise_std:
             features = add_noise(features, wanted.noise_std, generator)
         if self._masks_time:
@@ -58,9 +60,13 @@ def scale_channels(features: Tensor, std: float, generator: Generator) -> Tensor
     return features * _normal((len(features), 1, features.shape[2]), std, features, generator).add_(1.0)
 
 
-def offset_channels(features: Tensor, std: float, generator: Generator) -> Tensor:
-    """x + offset, one Gaussian offset per clip and channel: another microphone, another distance."""
-    return features + _normal((len(features), 1, features.shape[2]), std, features, generator)
+def offset_channels(
+    features: Tensor, std: float, generator: Generator, static_channels: int | None = None
+) -> Tensor:
+    """x + offset, one Gaussian offset per clip and static channel: another microphone, another distance."""
+    static = features[:, :, :static_channels]
+    moved = static + _normal((len(static), 1, static.shape[2]), std, static, generator)
+    return torch.cat([moved, features[:, :, moved.shape[2] :]], dim=2)
 
 
 def shift_time(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from fsdd_lightning.batch import Batch
 from fsdd_lightning.data.augmentation import Augmentation
@@ -31,6 +33,41 @@ class ClipDataset(Dataset[Batch]):
         return Batch(self.features[chosen], self.lengths[chosen], self.labels[chosen])
 
 
+class TrainingClips(ClipDataset):
+    """The training clips, then their first copies, then their second ones, ...: those of clip i are at i, n + i, ..."""
+
+    def __init__(self, data: PreparedData) -> None:
+        super().__init__(data, data.split.train)
+        self.clips = len(self.labels)
+        self.copies = () if data.copies is None else data.copies.mfccs
+        train = data.split.train
+        features = [data.statistics.standardize(copy)[train] for copy in self.copies]
+        self.features = torch.cat([self.features, *map(torch.from_numpy, features)])
+        self.lengths = torch.cat(
+            [self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)]
+        )
+        self.labels = self.labels.repeat(1 + len(self.copies))
+
+
+class TrainingOrder(Sampler[int]):
+    """Every clip once, in a new order each epoch, itself with probability `clean_share`, or else one of its copies."""
+
+    def __init__(self, clips: int, copies: int, clean_share: float, generator: torch.Generator) -> None:
+        self.order = RandomSampler(range(clips), generator=generator)
+        self.clips, self.copies, self.clean_share, self.generator = clips, copies, clean_share, generator
+
+    def __len__(self) -> int:
+        return self.clips
+
+    def __iter__(self) -> Iterator[int]:
+        clips = torch.tensor(list(self.order))
+        if self.copies:
+            copy = torch.randint(1, 1 + self.copies, (self.clips,), generator=self.generator)
+            changed = torch.rand(self.clips, generator=self.generator) >= self.clean_share
+            clips += self.clips * copy * changed
+        return iter(clips.tolist())
+
+
 class DigitDataModule(pl.LightningDataModule):
     """Batches of prepared clips; `seed` fixes their order and their augmentation."""
 
@@ -40,16 +77,16 @@ class DigitDataModule(pl.LightningDataModule):
         super().__init__()
         self.data = data
         self.batch_size = batch_size
-        self.augmentation = Augmentation(augmentation)
+        self.augmentation = Augmentation(augmentation, data.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, in a new order each epoch."""
-        clips = ClipDataset(self.data, self.data.split.train)
-        return _loader(
-            clips, BatchSampler(RandomSampler(clips, generator=self.order), self.batch_size, False)
-        )
+        """Shuffled, in a new order each epoch, and with other copies."""
+        clips = TrainingClips(self.data)
+        clean_share = 1.0 if self.data.copies is None else self.data.copies.clean_share
+        order = TrainingOrder(clips.clips, len(clips.copies), clean_share, self.order)
+        return _loader(clips, BatchSampler(order, self.batch_size, False))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation clips in their own order."""

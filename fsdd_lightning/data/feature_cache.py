@@ -121,7 +121,7 @@ def _load(path: Path, key: str, settings: FeatureSettings, damage_level: int) ->
         _LOG.log(damage_level, "feature cache %s is damaged and will be rebuilt (%s)", path, error)
         return None
     lengths = arrays["lengths"]
-    values = np.zeros((len(lengths), settings.max_frames, settings.n_mfcc), np.float32)
+    values = np.zeros((len(lengths), settings.max_frames, settings.channels), np.float32)
     values[np.arange(settings.max_frames) < lengths[:, None]] = arrays["frames"]
     return Mfcc(values, lengths, trimmed=int(arrays["trimmed"]))
 

@@ -20,12 +20,26 @@ def locate_fsdd(
     environ: Mapping[str, str] = os.environ,
     nearby: Sequence[Path] | None = None,
 ) -> Path:
-    """The folder of the dataset: WAV files lie in it or in its subfolder `recordings`.
+    """What `find_fsdd` finds, else it is downloaded into the cache folder.
 
-    Looks at settings.root, FSDD_ROOT, `nearby` (None: nearby_folders()) and the cache folder, in this order,
-    and downloads into the cache folder if all are without. Raises UserError if one of the first two is given
-    but holds no recordings, since then other data would be used than was asked for; RunFailedError if the
-    download fails.
+    Raises UserError as `find_fsdd` does, RunFailedError if the download fails.
+    """
+    found = find_fsdd(settings, environ, nearby)
+    if found is not None:
+        return found
+    return download_fsdd(settings.archive_url, settings.archive_digest, cached_dataset_folder(settings))
+
+
+def find_fsdd(
+    settings: DataSettings,
+    environ: Mapping[str, str] = os.environ,
+    nearby: Sequence[Path] | None = None,
+) -> Path | None:
+    """The folder of the dataset: WAV files lie in it or in its subfolder `recordings`; None where it isn't here.
+
+    Looks at settings.root, FSDD_ROOT, `nearby` (None: nearby_folders()) and the cache folder, in this order.
+    Raises UserError if one of the first two is given but holds no recordings, since then other data would be
+    used than was asked for.
     """
     if settings.root:
         return _given(settings.root, "data.root")
@@ -35,7 +49,7 @@ def locate_fsdd(
     for folder in (*(nearby_folders() if nearby is None else nearby), cached):
         if find_wav_folder(folder) is not None:
             return folder
-    return download_fsdd(settings.archive_url, settings.archive_digest, cached)
+    return None
 
 
 def nearby_folders() -> tuple[Path, ...]:

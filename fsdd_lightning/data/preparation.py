@@ -10,12 +10,23 @@ import numpy as np
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.locate import cache_folder, locate_fsdd
 from fsdd_lightning.data.mfcc import Mfcc
+from fsdd_lightning.data.perturbation import perturbed_features
 from fsdd_lightning.data.recordings import RecordingSet, load_recordings
 from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.settings import DataSettings, FeatureSettings, SplitSettings
+from fsdd_lightning.settings import DataSettings, FeatureSettings, PerturbationSettings, SplitSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Perturbed copies of all clips, in the order of the recordings. A training clip or one of its copies is drawn anew
+    in each epoch.
+    """
+
+    mfccs: tuple[Mfcc, ...]  # at least one; as extracted, not standardised
+    clean_share: float  # probability that the clip itself is drawn
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class PreparedData:
     labels: np.ndarray
     source: str  # "fsdd" or "synthetic"; by fallback also where FSDD was asked for
     notes: tuple[str, ...]  # what a user should be told once
+    static_channels: int | None = None  # the first ones; the others are deltas; None: all
+    copies: Copies | None = None  # None: training clips are taken as they are
 
     @property
     def lengths(self) -> np.ndarray:
@@ -41,8 +54,15 @@ class PreparedData:
         return self.mfcc.lengths
 
 
-def prepare_data(data: DataSettings, split: SplitSettings, features: FeatureSettings) -> PreparedData:
+def prepare_data(
+    data: DataSettings,
+    split: SplitSettings,
+    features: FeatureSettings,
+    perturbation: PerturbationSettings | None = None,
+) -> PreparedData:
     """Find or make the recordings, extract or recall their MFCCs, divide them, standardise them.
+
+    Only who trains asks for `perturbation`: copies don't take part in the statistics of the features.
 
     Raises:
         UserError: bad files, an impossible split, a root that holds nothing.
@@ -50,7 +70,8 @@ def prepare_data(data: DataSettings, split: SplitSettings, features: FeatureSett
     """
     found = _find_folder(data, features.sample_rate_hz)
     recordings = load_recordings(found.folder, found.name, features.sample_rate_hz, data.on_bad_file)
-    mfcc = cached_mfcc(recordings.digest, recordings.waveforms, features, cache_folder(data) / "mfcc")
+    cache = cache_folder(data) / "mfcc"
+    mfcc = cached_mfcc(recordings.digest, recordings.waveforms, features, cache)
     division = split_recordings(recordings.recordings, split)
     statistics = FeatureStatistics.from_clips(mfcc, division.train)
     return PreparedData(
@@ -62,7 +83,17 @@ def prepare_data(data: DataSettings, split: SplitSettings, features: FeatureSett
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_trimming_note(mfcc)),
+        static_channels=features.n_mfcc,
+        copies=_copies(recordings, features, perturbation, cache),
     )
+
+
+def _copies(
+    recordings: RecordingSet, features: FeatureSettings, wanted: PerturbationSettings | None, cache: Path
+) -> Copies | None:
+    if wanted is None or wanted.copies == 0:
+        return None
+    return Copies(perturbed_features(recordings, features, wanted, cache), wanted.clean_share)
 
 
 def _trimming_note(mfcc: Mfcc) -> tuple[str, ...]:

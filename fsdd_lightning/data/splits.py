@@ -74,7 +74,11 @@ def _official(recordings: Sequence[NamedRecording], settings: SplitSettings) -> 
 
 
 def _unseen_speaker(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
-    """One speaker is the test set, `validation_speakers` others validation; nobody is in two parts."""
+    """One speaker is the test set, `validation_speakers` others validation; nobody is in two parts.
+
+    Without validation speakers, all others train, and validation is cut from their recordings: it tells how a training
+    goes, but not how well unheard voices are recognised.
+    """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
     held_out = _held_out_speaker(set(speaker_of), settings)
     others = sorted(set(speaker_of) - {held_out})
@@ -84,11 +88,14 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], settings: SplitSetting
             f" {settings.validation_speakers} of validation and one of training;"
             " lower split.validation_speakers"
         )
+    in_test = speaker_of == held_out
+    if settings.validation_speakers == 0:
+        train, val = _cut(recordings, np.flatnonzero(~in_test), settings.validation_fraction, settings)
+        return train, val, np.flatnonzero(in_test)
     choice = np.random.default_rng([settings.seed, *held_out.encode()])
     for_validation = choice.choice(
         np.array(others, dtype=object), settings.validation_speakers, replace=False
     )
-    in_test = speaker_of == held_out
     in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
     return np.flatnonzero(~in_test & ~in_val), np.flatnonzero(in_val), np.flatnonzero(in_test)
 

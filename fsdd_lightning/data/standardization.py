@@ -18,8 +18,8 @@ SMALLEST_STD = 1e-3
 class FeatureStatistics:
     """What a device has to store to standardise a frame. In float32, as the arithmetic below."""
 
-    mean: np.ndarray  # (n_mfcc,) float32
-    std: np.ndarray  # (n_mfcc,) float32, at least SMALLEST_STD
+    mean: np.ndarray  # (channels,) float32
+    std: np.ndarray  # (channels,) float32, at least SMALLEST_STD
 
     @classmethod
     def from_clips(cls, mfcc: Mfcc, indices: Sequence[int] | np.ndarray) -> FeatureStatistics:
@@ -32,14 +32,14 @@ class FeatureStatistics:
         return cls(frames.mean(axis=0).astype(np.float32), std.astype(np.float32))
 
     def standardize(self, mfcc: Mfcc) -> np.ndarray:
-        """(clips, max_frames, n_mfcc) float32; padding stays 0."""
+        """(clips, max_frames, channels) float32; padding stays 0."""
         valid = _valid(mfcc.lengths, mfcc.values.shape[1])
         standardized = np.zeros_like(mfcc.values)
         standardized[valid] = self.standardize_clip(mfcc.values[valid])
         return standardized
 
     def standardize_clip(self, frames: np.ndarray) -> np.ndarray:
-        """(frames, n_mfcc) float32 -> the same shape: the values that `standardize` gives, bit for bit."""
+        """(frames, channels) float32 -> the same shape: the values that `standardize` gives, bit for bit."""
         standardized: np.ndarray = (frames - self.mean) / self.std
         return standardized
 

@@ -34,7 +34,7 @@ def make_synthetic_corpus(settings: SyntheticSettings, cache_dir: Path, sample_r
     Written aside and renamed in one step under a lock: two processes at once, or a kill in the middle, never
     leave a partial corpus in its place. Raises RunFailedError where the folder cannot be written.
     """
-    folder = cache_dir / f"synthetic-{_fingerprint(settings, sample_rate_hz)}"
+    folder = synthetic_folder(settings, cache_dir, sample_rate_hz)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -46,6 +46,11 @@ def make_synthetic_corpus(settings: SyntheticSettings, cache_dir: Path, sample_r
             " free some space there or set data.cache_dir to another folder"
         ) from error
     return folder
+
+
+def synthetic_folder(settings: SyntheticSettings, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
+    """Where this corpus is, or will be."""
+    return cache_dir / f"synthetic-{_fingerprint(settings, sample_rate_hz)}"
 
 
 def voice_name(index: int) -> str:

@@ -10,7 +10,6 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 
 MIN_DURATION_S = 0.02  # nothing spoken fits in less; the shortest recording of FSDD lasts 0.14 s
 MIN_SOURCE_RATE_HZ = 1_000  # below it a header is damaged rather than a recording slow
@@ -68,6 +67,8 @@ def _check_chunks(content: bytes) -> None:
 
 def _decode(content: bytes) -> tuple[np.ndarray, int]:
     """All samples, (samples, channels) float32, and the sample rate in hertz."""
+    import soundfile  # only now: a digest of the files needs no decoder
+
     try:
         samples, source_rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:

@@ -63,7 +63,7 @@ def plan_cell(settings: Settings) -> Cell:
         raise UserError(f"quantization.weight_code: there is no {code!r}; there are {known}")
     budget = MemoryBudget(**dataclasses.asdict(settings.memory_budget))
     hidden_size = _hidden_size(settings, budget)
-    shape = NetworkShape(settings.features.n_mfcc, hidden_size, settings.model.layers, len(CLASSES))
+    shape = NetworkShape(settings.features.channels, hidden_size, settings.model.layers, len(CLASSES))
     frames = settings.features.max_frames
     solved = dataclasses.replace(settings, model=dataclasses.replace(settings.model, hidden_size=hidden_size))
     baseline = settings.quantization.baseline is not None
@@ -75,7 +75,7 @@ def _hidden_size(settings: Settings, budget: MemoryBudget) -> int:
     if settings.model.hidden_size != "fit":
         return settings.model.hidden_size
     largest = largest_hidden_size(
-        inputs=settings.features.n_mfcc,
+        inputs=settings.features.channels,
         layers=settings.model.layers,
         classes=len(CLASSES),
         code_name=settings.quantization.weight_code,

@@ -17,16 +17,26 @@ from pydantic import TypeAdapter, ValidationError
 
 from fsdd_lightning.atomic_file import replace_file
 from fsdd_lightning.configuration import content_hash, settings_to_mapping
-from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.experiments.cell import Cell
-from fsdd_lightning.experiments.provenance import git_state, package_versions
+from fsdd_lightning.experiments.provenance import code_digest, git_state, package_versions
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
+EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 VIEWS = ("float", "quantized", "integer", "c")
 STATUSES = ("done", "refused", "failed", "interrupted")
+RUNNING = "still running, or killed"
 
 logger = logging.getLogger(__name__)
+
+
+class NoRecordError(UserError):
+    """There is no run.json."""
+
+
+class DamagedRecordError(UserError):
+    """The run.json is half or garbled: nothing can be read from it any more."""
 
 
 @dataclass
@@ -39,7 +49,7 @@ class RunRecord:
     config_hash: str
     seed: int
     status: str = "interrupted"  # until it ends in another way: a killed run can't say so itself
-    error: str | None = "still running, or killed"
+    error: str | None = RUNNING
     started: str = ""
     dataset: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +60,7 @@ class RunRecord:
     timings_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     git: dict[str, Any] = field(default_factory=dict)
+    code_digest: str = ""  # of the package's sources, see provenance.py
     notes: list[str] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
@@ -76,6 +87,7 @@ def new_record(cell: Cell, overrides: list[str]) -> RunRecord:
         memory=cell.memory_record(),
         versions=package_versions(),
         git=git_state(),
+        code_digest=code_digest(),
     )
 
 
@@ -93,20 +105,12 @@ def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
         record.status, record.error = "done", None
     except BaseException as error:
         record.status = "failed" if isinstance(error, Exception) else "interrupted"
-        record.error = _first_line(error)
+        record.error = first_line(error)
         logger.exception("the run ended early")
         raise
     finally:
         record.timings_s["total"] = round(time.perf_counter() - start, 3)
         write_record(record, folder)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    kind = type(error).__name__
-    if isinstance(error, UserError | RunFailedError) and text:
-        return text[0]
-    return f"{kind}: {text[0]}" if text else kind
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
@@ -128,15 +132,19 @@ def read_record(folder: Path) -> RunRecord:
     """The record of a run folder.
 
     Raises:
-        UserError: no record, a broken or foreign one, or one of a newer version.
+        NoRecordError: there is none.
+        DamagedRecordError: it is half, or not even JSON.
+        UserError: it may not be read, is a foreign one, or one of a newer version.
     """
     path = folder / FILE_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{folder} is not a run folder: it holds no {FILE_NAME}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} can't be read ({error}); delete the folder and run again") from error
+        raise NoRecordError(f"{folder} is not a run folder: it holds no {FILE_NAME}") from None
+    except OSError as error:
+        raise UserError(f"{path} can't be read ({error.strerror}); mend its permissions") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecordError(f"{path} can't be read ({error}); run this one again") from error
     return _from_content(content, path)
 
 
@@ -154,4 +162,4 @@ def _from_content(content: Any, path: Path) -> RunRecord:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise UserError(f"{path} is no whole run record: {place}: {problem['msg']}") from error
+        raise DamagedRecordError(f"{path} is no whole run record: {place}: {problem['msg']}") from error

@@ -57,8 +57,10 @@ def open_run(folder: Path) -> Run:
     _check_complete(record, folder)
     settings = settings_from_mapping(record.config)
     checkpoint = load_checkpoint(folder / checkpoints.FILE_NAME)
-    if len(checkpoint.mean) != settings.features.n_mfcc:
-        raise UserError(f"{folder} holds the network of another run: its inputs are not features.n_mfcc")
+    if len(checkpoint.mean) != settings.features.channels:
+        raise UserError(
+            f"{folder} holds the network of another run: its inputs are not the channels of its features"
+        )
     return Run(folder, record, settings, checkpoint, _deployment(folder, checkpoint))
 
 

@@ -10,7 +10,7 @@ from rich.panel import Panel
 
 from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.experiments.console import console
-from fsdd_lightning.experiments.record import RunRecord
+from fsdd_lightning.experiments.record import EXPORT, RunRecord
 from fsdd_lightning.experiments.tables import bill_table, class_table, confusion_table, percent, result_table
 from fsdd_lightning.settings import QuantizationSettings
 
@@ -26,7 +26,7 @@ def print_data(data: PreparedData, cell: Cell) -> None:
         if note.startswith("SYNTHETIC"):
             console.print(Panel(note, style="bold yellow"))
         else:
-            console.print(f"note: {note}")
+            print_note(note)
     recordings, split = data.recordings, data.split
     console.print(
         f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.folder} "
@@ -36,12 +36,22 @@ def print_data(data: PreparedData, cell: Cell) -> None:
     console.print(
         f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
     )
+    if data.copies is not None:
+        copies, share = len(data.copies.mfccs), data.copies.clean_share
+        console.print(
+            f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
+        )
     console.print(bill_table(cell.bill))
     settings = cell.settings
     console.print(
         f"training: {cell.shape.layers}x{cell.shape.hidden_size} LSTM, seed {settings.seed}, "
         f"{settings.trainer.epochs} epochs in float, then {_what_follows(settings.quantization)}"
     )
+
+
+def print_note(note: str) -> None:
+    """Something that a user should know."""
+    console.print(f"note: {note}", soft_wrap=True)
 
 
 def _what_follows(mode: QuantizationSettings) -> str:
@@ -71,14 +81,23 @@ def print_result(record: RunRecord, folder: Path) -> None:
         f"{times['total']:.0f} s in all: "
         + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
     )
-    place = _short(folder)
+    place = short_path(folder)
     console.print(f"everything is in {place}", soft_wrap=True)
+    if "integer" in record.views:
+        _print_export(Path(place) / EXPORT)
     console.print("\nNext:", *_next_commands(place), sep="\n  ", soft_wrap=True)
+
+
+def _print_export(exported: Path) -> None:
+    console.print(
+        f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True
+    )
+    console.print(f"  make -C {shlex.quote(str(exported))}", soft_wrap=True)
 
 
 def _describe(stage: str, training: dict[str, Any]) -> str:
     came = f", reused from {training['run']}" if training.get("reused") else ""
-    return f"{stage}: best validation epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
+    return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
 
 
 def _next_commands(place: str) -> list[str]:
@@ -91,7 +110,8 @@ def _next_commands(place: str) -> list[str]:
     ]
 
 
-def _short(folder: Path) -> str:
+def short_path(folder: Path) -> str:
+    """Relative to the current folder, where it lies inside."""
     try:
         return str(folder.relative_to(Path.cwd()))
     except ValueError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
 
 from fsdd_lightning.experiments.cell import Cell
 from fsdd_lightning.memory.bill import MemoryBill
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.robustness import RobustnessRow  # the whole signal chain
 
 
 def percent(value: float) -> str:
@@ -24,7 +27,7 @@ def kilobytes(count: int) -> str:
 
 def bill_table(bill: MemoryBill) -> Table:
     """Line by line, with the totals."""
-    table = _table("Memory bill", ("part", "detail"), ("values", "flash bytes", "RAM bytes"))
+    table = plain_table("Memory bill", ("part", "detail"), ("values", "flash bytes", "RAM bytes"))
     for line in bill.lines:
         flash = f"{line.bytes:,}" if line.memory == "flash" else ""
         table.add_row(line.name, line.detail, f"{line.count:,}", flash, "" if flash else f"{line.bytes:,}")
@@ -38,7 +41,7 @@ def bill_table(bill: MemoryBill) -> Table:
 def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
     """One row a view of the network, in percent."""
     columns = ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes")
-    table = _table("Test set", ("view",), columns)
+    table = plain_table("Test set", ("view",), columns)
     for name, view in views.items():
         low, high = view["ci95"]
         table.add_row(
@@ -54,7 +57,7 @@ def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Ta
 
 def class_table(view: dict[str, Any]) -> Table:
     """Precision, recall and F1 of every class."""
-    table = _table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
+    table = plain_table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
     for each in view["classes"]:
         table.add_row(
             each["label"],
@@ -69,16 +72,32 @@ def class_table(view: dict[str, Any]) -> Table:
 def confusion_table(view: dict[str, Any]) -> Table:
     """Rows are the spoken digit, columns the recognised one; zeros are left out."""
     labels = [each["label"] for each in view["classes"]]
-    table = _table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
+    table = plain_table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
     for label, row in zip(labels, view["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
+    return table
+
+
+def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
+    """One row a disturbance and level, in percent; the drop in points."""
+    numbers = ("level", "accuracy %", "95 % interval", "correct", "drop")
+    table = plain_table("Test clips, disturbed", ("disturbance",), numbers)
+    for row in rows:
+        table.add_row(
+            row.disturbance,
+            f"{row.level:g} {row.unit}" if row.unit else "",
+            percent(row.accuracy),
+            f"{percent(row.ci95[0])} - {percent(row.ci95[1])}",
+            f"{row.correct}/{row.total}",
+            f"{100 * row.drop:.2f}",
+        )
     return table
 
 
 def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
     """One row a cell, with what would be done with it."""
     numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
-    table = _table("Cells", ("shape", "quantization", "budget"), numbers, ("state",))
+    table = plain_table("Cells", ("shape", "quantization", "budget"), numbers, ("state",))
     for cell, state in cells:
         settings = cell.settings
         table.add_row(
@@ -94,7 +113,9 @@ def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
     return table
 
 
-def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+def plain_table(
+    title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()
+) -> Table:
     """Narrow, so that 80 columns do; numbers stand right and are never cut."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in words:

@@ -46,7 +46,6 @@ class ExportedModel:
 
     folder: Path
     name: str  # the prefix of all names in the C text
-    format: str  # of the weights: what FSDD_FORMATS must contain
     bill: MemoryBill
 
     @property
@@ -81,7 +80,7 @@ def export_c(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
-    return ExportedModel(folder, context["id"], context["format"], bill)
+    return ExportedModel(folder, context["id"], bill)
 
 
 def runtime_files() -> dict[str, str]:

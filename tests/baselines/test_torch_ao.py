@@ -389,7 +389,7 @@ def test_flash_counts_a_scale_for_each_row_where_weights_have_one(
 
 MFCC = FeatureSettings(
     sample_rate_hz=8000, n_mfcc=13, n_mels=40, n_fft=400, win_length=None, hop_length=160, f_min_hz=0.0,
-    f_max_hz=None, top_db=80.0, max_frames=36, peak_normalize=True, band_pass_hz=None,
+    f_max_hz=None, top_db=80.0, max_frames=36, peak_normalize=True, band_pass_hz=None, deltas=False,
 )  # fmt: skip
 RANDOM_SPLIT = SplitSettings("random", 42, 0.2, 0.1, 5, None, 1)
 

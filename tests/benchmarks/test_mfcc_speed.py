@@ -35,6 +35,7 @@ SETTINGS = FeatureSettings(
     max_frames=64,
     peak_normalize=True,
     band_pass_hz=None,
+    deltas=False,
 )
 
 

@@ -14,8 +14,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from fsdd_lightning.callbacks.dashboard import (
     DashboardLogger,
     WeightHistograms,
-    log_hyperparameters,
     log_mistakes,
+    log_outcome,
 )
 from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.configuration import setting_keys
@@ -84,7 +84,7 @@ def test_the_learning_rate_falls_to_nothing(dashboard: EventAccumulator) -> None
     assert rates[-1] < max(rates)
 
 
-@pytest.mark.parametrize("view", ["float", "quantized", "integer"])
+@pytest.mark.parametrize("view", ["float", "quantized", "integer", "c"])
 def test_the_confusion_matrix_is_a_figure(dashboard: EventAccumulator, view: str) -> None:
     (image,) = dashboard.Images(f"confusion/{view}")
     assert image.encoded_image_string.startswith(b"\x89PNG")
@@ -131,7 +131,8 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
 def test_the_hparams_row_holds_every_setting_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
     row = hyperparameters(dashboard)
     groups = {key.rpartition(".")[0] for key in setting_keys()}
-    assert set(row) == set(setting_keys()) - groups
+    assert set(row) == {"status"} | set(setting_keys()) - groups
+    assert row["status"] == "done"
     assert (row["model.hidden_size"], row["seed"], row["augmentation.name"]) == (8, 1, "light")
     assert row["trainer.learning_rate"] == record.config["trainer"]["learning_rate"]
     assert (row["features.f_max_hz"], row["features.peak_normalize"]) == ("None", True)
@@ -143,8 +144,8 @@ def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, 
     expected = {f"accuracy/{name}": accuracy for name, accuracy in views.items()}
     expected |= {"accuracy/drop": views["float"] - views["integer"]}
     expected |= {f"memory/{name}": record.memory[name] for name in sizes}
-    assert metric_columns(dashboard) == {*expected, "accuracy/c"}  # of all views that a run may have
-    assert "accuracy/c" not in dashboard.Tags()["scalars"]
+    assert metric_columns(dashboard) == set(expected)
+    assert views["c"] == views["integer"]
     for tag, value in expected.items():
         assert dashboard.Scalars(tag)[-1].value == pytest.approx(value)
     assert not {"hp_metric", "epoch"} & set(dashboard.Tags()["scalars"])  # charts that say nothing
@@ -162,7 +163,7 @@ def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: P
     logger = DashboardLogger(tmp_path)
     record = new_record(plan_cell(settings), [])
     record.views = {"float": {"accuracy": 0.75}}
-    log_hyperparameters(logger, record)
+    log_outcome(logger, record)
     logger.close()
     accumulator = events(tmp_path)
     other = hyperparameters(accumulator)

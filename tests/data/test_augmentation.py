@@ -211,3 +211,12 @@ def test_masked_values_stay_zero_under_noise_and_offset() -> None:
     out, lengths = augmented(replace(EVERYTHING, time_masks=0))
     channel_is_hidden = ((out == 0) | ~inside(lengths)[:, :, None]).all(dim=1)
     assert channel_is_hidden.float().mean() == pytest.approx(1.5 / CHANNELS, rel=0.1)
+
+
+def test_offsets_leave_deltas_alone() -> None:
+    """A microphone adds the same to every frame, so differences of frames don't change."""
+    features, lengths = batch()
+    offset = Augmentation(replace(NOTHING, offset_std=0.5), static_channels=4)
+    changed, _ = offset(features, lengths, seeded())
+    assert torch.equal(changed[:, :, 4:], features[:, :, 4:])
+    assert not torch.isclose(changed[:, 0, :4], features[:, 0, :4]).all(dim=1).any()

@@ -33,6 +33,7 @@ SETTINGS = FeatureSettings(
     max_frames=10,
     peak_normalize=True,
     band_pass_hz=None,
+    deltas=False,
 )
 OTHER_VALUES: dict[str, Any] = {
     "sample_rate_hz": 8001,
@@ -47,6 +48,7 @@ OTHER_VALUES: dict[str, Any] = {
     "max_frames": 11,
     "peak_normalize": False,
     "band_pass_hz": (300.0, 3000.0),
+    "deltas": True,
 }
 
 

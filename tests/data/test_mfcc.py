@@ -35,6 +35,7 @@ def features(**changes: Any) -> FeatureSettings:
         "max_frames": 200,
         "peak_normalize": True,
         "band_pass_hz": None,
+        "deltas": False,
     }
     return FeatureSettings(**(values | changes))
 
@@ -169,6 +170,20 @@ def test_dynamic_range_is_relative_to_the_whole_clip_not_to_the_frames_kept() ->
     settings = features(max_frames=5, top_db=30.0)
     theirs = librosa_mfcc(normalised(quiet_then_loud), settings)[:5]
     np.testing.assert_allclose(MfccExtractor(settings).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
+
+
+def test_deltas_are_the_change_since_the_frame_before() -> None:
+    """Two clips in one batch: the second's first frame has no past, least of all the first clip's end."""
+    waveforms = [np.random.default_rng(i).standard_normal(2000 + i).astype(np.float32) for i in range(2)]
+    plain = MfccExtractor(features(max_frames=10))(waveforms)
+    made = MfccExtractor(features(max_frames=10, deltas=True))(waveforms)
+    assert made.values.shape == (2, 10, 26)
+    np.testing.assert_array_equal(made.values[:, :, :13], plain.values)
+    np.testing.assert_array_equal(made.values[:, 0, 13:], np.zeros((2, 13)))
+    np.testing.assert_array_equal(made.values[:, 1:, 13:], np.diff(plain.values, axis=1))
+    np.testing.assert_array_equal(
+        made.values[1], MfccExtractor(features(max_frames=10, deltas=True)).clip(waveforms[1])
+    )
 
 
 def test_peak_is_of_either_sign_and_normalisation_can_be_off() -> None:

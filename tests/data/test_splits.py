@@ -135,6 +135,20 @@ def test_unseen_speakers_are_in_one_part_only() -> None:
         assert train | val | test == set(FSDD_SPEAKERS)
 
 
+def test_without_validation_speakers_all_others_train() -> None:
+    """Validation is cut from their recordings, in proportion of digit and speaker."""
+    clips = corpus()
+    wanted = split_settings(
+        "unseen_speaker", held_out="theo", validation_speakers=0, validation_fraction=0.04
+    )
+    split = split_recordings(clips, wanted)
+    others = set(FSDD_SPEAKERS) - {"theo"}
+    assert {clips[i].speaker for i in split.train} == {clips[i].speaker for i in split.val} == others
+    assert {clips[i].speaker for i in split.test} == {"theo"}
+    assert len(split.train) + len(split.val) + len(split.test) == len(clips)
+    assert set(stratum_counts(clips, split.val).values()) == {2} and len(split.val) == 100
+
+
 @pytest.mark.parametrize("name", ["random", "official"])
 def test_another_seed_is_another_split(name: str) -> None:
     clips = corpus()

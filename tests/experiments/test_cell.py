@@ -82,6 +82,17 @@ def test_the_inputs_are_the_coefficients_and_the_frames_the_longest_clips() -> N
     assert (planned.shape.inputs, planned.shape.classes, planned.bill.frames) == (20, 10, 50)
 
 
+def test_deltas_double_the_inputs_of_the_bill_and_of_the_solved_size() -> None:
+    """Instead of 2x49 with 13 inputs, 2x47 is what fits 36 KB."""
+    planned = cell("features.deltas=true", "model=fit", "memory_budget=kb36", "quantization=int8_ptq")
+    assert (planned.shape.inputs, planned.shape.hidden_size, planned.fits) == (26, 47, True)
+    assert planned.bill.flash_bytes <= 36_864
+    larger = cell(
+        "features.deltas=true", f"model.hidden_size={planned.shape.hidden_size + 1}", "memory_budget=kb36"
+    )
+    assert not larger.fits
+
+
 def test_the_memory_record_holds_bill_and_budget() -> None:
     planned = cell("quantization=int4_qat", "model.hidden_size=24", "memory_budget=kb8")
     memory = planned.memory_record()

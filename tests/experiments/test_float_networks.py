@@ -27,7 +27,7 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.settings import Settings
 
 LEAVES = [key for key in setting_keys() if not any(other.startswith(f"{key}.") for other in setting_keys())]
-DECIDING_GROUPS = ("split", "features", "augmentation", "model", "trainer")
+DECIDING_GROUPS = ("split", "features", "augmentation", "perturbation", "model", "trainer")
 
 
 def decides(key: str) -> bool:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.experiments.engines import open_engine
 from fsdd_lightning.experiments.evaluation import clips_at, integer_logits
 from fsdd_lightning.experiments.recognition import Recognizer, find_wavs
 from fsdd_lightning.experiments.run_folder import Run, open_run, recorded_data
@@ -22,7 +24,8 @@ def run(finished_run: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def recognizer(run: Run) -> Recognizer:
-    return Recognizer(run)
+    with open_engine(run, None) as engine:
+        return Recognizer(run, engine)
 
 
 def test_a_file_is_recognised_as_its_clip_was_in_the_test(run: Run, recognizer: Recognizer) -> None:
@@ -103,6 +106,79 @@ def test_stereo_at_another_rate_is_heard_like_the_original(
     assert recognizer.recognize(tmp_path / "stereo.wav").probability == recognizer.recognize(path).probability
     soundfile.write(tmp_path / "slow.wav", samples, 2 * rate)
     assert recognizer.recognize(tmp_path / "slow.wav").error is None
+
+
+def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, list[float]]:
+    """A recording of several clips between half seconds of faint noise, and where their middles lie."""
+    data = recorded_data(run, None)
+    rng = np.random.default_rng(0)
+    parts, middles_s, at = [np.zeros(4000)], [], 4000
+    for position in positions:
+        clip = data.recordings.waveforms[position]
+        parts += [0.5 * clip / np.abs(clip).max(), np.zeros(4000)]
+        middles_s.append((at + len(clip) / 2) / 8000)
+        at += len(clip) + 4000
+    sound = np.concatenate(parts)
+    path = folder / "long.wav"
+    soundfile.write(path, sound + 1e-4 * rng.standard_normal(len(sound)), 8000)
+    return path, middles_s
+
+
+def test_each_word_of_a_long_recording_is_recognised_in_its_place(
+    run: Run, recognizer: Recognizer, tmp_path: Path
+) -> None:
+    path, middles_s = concatenated(run, tmp_path, [0, 50, 100, 25])
+    words = recognizer.recognize_words(path)
+    assert len(words) == 4
+    samples, _ = soundfile.read(path)
+    for word, middle_s in zip(words, middles_s, strict=True):
+        assert word.start_s is not None and word.end_s is not None and word.error is None
+        assert word.start_s < middle_s < word.end_s
+        part = samples[round(8000 * word.start_s) : round(8000 * word.end_s)]
+        soundfile.write(tmp_path / "part.wav", part, 8000)
+        alone = recognizer.recognize(tmp_path / "part.wav")
+        assert (word.digit, word.logits) == (alone.digit, alone.logits)
+
+
+def test_a_long_recording_taken_for_one_digit_is_remarked_upon(
+    run: Run, recognizer: Recognizer, tmp_path: Path
+) -> None:
+    path, _ = concatenated(run, tmp_path, [0, 50])
+    assert "--segment" in str(recognizer.recognize(path).note)
+    single = recorded_data(run, None).recordings.recordings[0].path
+    assert recognizer.recognize(single).note is None
+
+
+def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, recognizer: Recognizer) -> None:
+    path = recorded_data(run, None).recordings.recordings[3].path
+    moments, whole = recognizer.follow(path), recognizer.recognize(path)
+    assert [moment.frame for moment in moments] == list(range(len(moments)))
+    assert (moments[-1].digit, moments[-1].logits) == (whole.digit, whole.logits)
+    heard_s = [float(moment.heard_s or 0) for moment in moments]
+    assert heard_s[:2] == [0.025, 0.045]  # half a window, then a hop more
+    assert heard_s[-1] <= soundfile.info(path).duration
+    assert len({moment.logits for moment in moments}) > 1
+
+
+def test_a_moment_knows_nothing_of_what_follows(run: Run, recognizer: Recognizer, tmp_path: Path) -> None:
+    """The peak and the dynamic range are the clip's, so the end stays; what is cut is a middle frame's future."""
+    assert run.integer_model is not None
+    data = recorded_data(run, None)
+    frames = data.features[3, : data.lengths[3]]
+    moments = recognizer.follow(data.recordings.recordings[3].path)
+    for count in (1, 2, len(frames)):
+        alone = network_logits(run.integer_model, quantize_features(frames[None, :count]), np.array([count]))
+        assert moments[count - 1].logits == tuple(alone[0].tolist())
+
+
+def test_words_and_moments_of_a_bad_file_are_one_reason(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("seven")
+    for answers in (
+        recognizer.recognize_words(tmp_path / "text.wav"),
+        recognizer.follow(tmp_path / "text.wav"),
+    ):
+        (answer,) = answers
+        assert "not a WAV" in str(answer.error)
 
 
 def test_folders_stand_for_their_wav_files_sorted(tmp_path: Path) -> None:

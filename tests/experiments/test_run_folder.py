@@ -14,6 +14,7 @@ import torch
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.experiments.cell import plan_cell
+from fsdd_lightning.experiments.deployment import compiled
 from fsdd_lightning.experiments.evaluation import clips_at, evaluate_views, views_of
 from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.memory.shape import NetworkShape
@@ -37,7 +38,9 @@ def recorded(folder: Path, key: str) -> Any:
 def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
     run = open_run(run_folder)
     data = recorded_data(run, None)
-    evaluation = evaluate_views(views_of(run.checkpoint, run.integer_model), clips_at(data, data.split.test))
+    with compiled(run.deployment) as c:
+        views = views_of(run.checkpoint, run.integer_model, host=c.engine)
+        evaluation = evaluate_views(views, clips_at(data, data.split.test))
     scores = {name: each.as_record() for name, each in evaluation.scores.items()}
     assert json.loads(json.dumps(scores)) == run.record.views
     assert evaluation.agreement() == run.record.agreement

@@ -24,6 +24,7 @@ SETTINGS = TrainerSettings(
     label_smoothing=0.1,
     gradient_clip=1.0,
     weight_averaging=0.0,
+    keep="best_epoch",
     threads=1,
 )
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5], [0.3, 0.2, 0.1], [0.0, 0.0, 3.0]])

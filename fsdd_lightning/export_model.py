@@ -1,0 +1,88 @@
+"""`fsdd-export RUN`: the network of a run as files for other programs, from its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsdd_lightning.command_line import run_command
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.run_folder import Run
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(_export)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fsdd-export", description=__doc__)
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        default="c",
+        help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to (default: RUN/export)")
+    parser.add_argument(
+        "--name", help="prefix of all C names, or the name of the ONNX file (default: digits)"
+    )
+    return parser
+
+
+def _export() -> None:
+    arguments = _parser().parse_args()
+    from fsdd_lightning.errors import RunFailedError
+    from fsdd_lightning.experiments.deployment import MODEL_NAME
+    from fsdd_lightning.experiments.record import EXPORT
+    from fsdd_lightning.experiments.run_folder import open_run
+
+    run = open_run(arguments.run)
+    folder = arguments.output if arguments.output is not None else run.folder / EXPORT
+    try:
+        FORMATS[arguments.format](run, folder, MODEL_NAME if arguments.name is None else arguments.name)
+    except OSError as error:
+        raise RunFailedError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def _export_c(run: Run, folder: Path, name: str) -> None:
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.experiments.deployment import export_run, kept_golden_clips
+
+    if run.deployment is None:
+        mode = run.settings.quantization.name
+        raise UserError(
+            f"the run in {run.folder} is {mode}, which has no integer network to export as C: "
+            "use --format onnx, or a run with quantization=int8_ptq"
+        )
+    golden = kept_golden_clips(run.deployment, run.folder)
+    exported = export_run(run.deployment, golden, run.record, folder, name)
+    print(f"C files are in {exported.folder}; this builds and runs their example:")
+    print(f"  {exported.build_command}")
+
+
+def _export_onnx(run: Run, folder: Path, name: str) -> None:
+    import dataclasses
+
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.export.onnx import export_onnx
+
+    if not name or set(name) & set("/\\\0"):
+        raise UserError(f"--name must be fit for a file, not {name!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.onnx"
+    export_onnx(run.checkpoint, dataclasses.asdict(run.settings.features), path, name=name)
+    print(f"the float network is in {path}")
+
+
+FORMATS: dict[str, Callable[[Run, Path, str], None]] = {"c": _export_c, "onnx": _export_onnx}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""`fsdd-report FOLDER...`: what sweeps came to, finished or not: a table, figures and one page to look at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsdd_lightning.command_line import run_command
+
+if TYPE_CHECKING:
+    from fsdd_lightning.experiments.reporting.write import Report
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(_report)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fsdd-report", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="+", metavar="FOLDER", help="sweep folders (multirun/NAME) or run folders"
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: report/ in the first FOLDER")
+    parser.add_argument("--title", help="default: the names of the sweeps")
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="no absolute paths in results.csv, for reports to be published",
+    )
+    return parser
+
+
+def _report() -> None:
+    arguments = _parser().parse_args()
+    from fsdd_lightning.experiments.reporting.write import write_report
+
+    _print(write_report(arguments.folder, arguments.output, arguments.title, arguments.portable))
+
+
+def _print(report: Report) -> None:
+    from fsdd_lightning.experiments.console import console
+
+    document = report.document
+    for problems in document.problems:
+        console.print(f"{problems.heading}:")
+        for reason, runs in problems.reasons:
+            others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+            console.print(f"  {runs[0].folder.name}{others}: {reason}", soft_wrap=True)
+    cells = ", ".join(f"{count} {state}" for state, count in document.counts)
+    console.print(f"cells: {cells}")
+    console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What a search may choose from: settings and their values, all of them told in advance."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from fsdd_lightning.errors import UserError
+
+Values = tuple[str, ...]  # one text a dimension, in the order of the dimensions
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One setting or group and the values it may take, as they are written on a command line."""
+
+    key: str
+    values: Values
+
+    @property
+    def grid(self) -> range | None:
+        """The values as evenly spaced integers in ascending order, so that neighbours are alike; None for names."""
+        try:
+            numbers = sorted({int(value) for value in self.values})
+        except ValueError:
+            return None
+        step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+        grid = range(numbers[0], numbers[-1] + 1, step)
+        return grid if numbers == list(grid) else None
+
+    @property
+    def ends(self) -> Values:
+        """Values that stand for all others when the search is checked before it starts."""
+        return self.values if self.grid is None else (str(self.grid[0]), str(self.grid[-1]))
+
+
+@dataclass(frozen=True)
+class Space:
+    """`fixed` overrides are the same in every cell."""
+
+    fixed: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+
+    def overrides(self, values: Sequence[str]) -> list[str]:
+        """The overrides of one cell; what differs comes first, so that it can be read in the name of its folder."""
+        chosen = [f"{each.key}={value}" for each, value in zip(self.dimensions, values, strict=True)]
+        return [*chosen, *self.fixed]
+
+    def points(self) -> Iterator[Values]:
+        """Every cell that can be chosen."""
+        return itertools.product(*(each.values for each in self.dimensions))
+
+    def probes(self) -> Iterator[Values]:
+        """A few cells in which every name and every extreme occurs."""
+        first = tuple(each.values[0] for each in self.dimensions)
+        yield first
+        for place, dimension in enumerate(self.dimensions):
+            for value in dimension.ends:
+                if value != first[place]:
+                    yield (*first[:place], value, *first[place + 1 :])
+
+
+def search_space(params: Mapping[str, str], arguments: Sequence[str]) -> Space:
+    """`params` of the configuration; a command line's overrides take the place of those with the same key.
+
+    Raises:
+        UserError: nothing to choose from, or a range without an end.
+    """
+    parser = OverridesParser.create()
+    configured = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+    given = parser.parse_overrides(list(arguments))
+    merged = {each.get_key_element(): each for each in (*configured, *given)}
+    swept = {key: each for key, each in merged.items() if each.is_sweep_override()}
+    if not swept:
+        raise UserError("a search needs something to choose from, such as model.hidden_size=8,16,24")
+    fixed = [each.input_line or "" for key, each in merged.items() if key not in swept]
+    return Space(tuple(fixed), tuple(Dimension(key, _values(each)) for key, each in swept.items()))
+
+
+def _values(override: Override) -> Values:
+    if not override.is_discrete_sweep():
+        raise UserError(f"{override.input_line}: a search takes choice(...) or range(start,stop,step)")
+    return tuple(dict.fromkeys(override.sweep_string_iterator()))

@@ -1,0 +1,153 @@
+"""Run the reference sweeps again, write their reports beside this file and the tables of the README from them.
+
+python multirun/reference/remake.py                    everything; says first how long that took the last time
+python multirun/reference/remake.py unseen_speaker     one sweep, and the tables
+python multirun/reference/remake.py --tables           the tables alone, from the committed reports
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from fsdd_lightning.experiments.reporting.statistics import Estimate, accuracy_estimate
+
+REFERENCE = Path(__file__).resolve().parent
+ROOT = REFERENCE.parent.parent
+README = ROOT / "README.md"
+SWEEPS = (
+    "float_vs_int8",
+    "known_voices",
+    "unseen_speaker",
+    "unseen_speaker_modes",
+    "unseen_speaker_small",
+    "unseen_speaker_ablation",
+)
+SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
+BUDGETS = {"kb36": "36 KB", "kb16": "16 KB", "kb8": "8 KB"}
+MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
+KEYS = ["split.name", "budget", "mode"]
+
+
+def main() -> None:
+    """Run, report, tabulate."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweep", nargs="*", choices=[*SWEEPS, []], help="default: all of them")
+    parser.add_argument("--tables", action="store_true", help="run nothing")
+    wanted = parser.parse_args()
+    if not wanted.tables:
+        sweeps = wanted.sweep or SWEEPS
+        print(f"{len(sweeps)} sweeps: {expected_time(sweeps)}", flush=True)
+        for name in sweeps:
+            remake(name)
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def expected_time(sweeps: tuple[str, ...] | list[str]) -> str:
+    """What the committed reports say about how long this takes, with two runs at once."""
+    found = [committed(name) for name in sweeps if (REFERENCE / name / "results.csv").exists()]
+    if len(found) < len(sweeps):
+        return "how long they take is not known, some have never been run"
+    seconds = sum(working_seconds(cells) for cells in found)
+    cores = os.cpu_count() or 1
+    return f"about {seconds / cores / 60:.0f} minutes on {cores} cores; finished runs are not run again"
+
+
+def working_seconds(cells: pd.DataFrame) -> float:
+    """Of all runs together, without waiting for a float network that another run was training."""
+    return float(cells["timings_s.total"].sum() - cells["timings_s.waiting"].sum())
+
+
+def remake(name: str) -> None:
+    """One sweep and its report."""
+    train = ["fsdd-train", "-m", f"experiment={name}", "hydra/launcher=joblib", "callbacks=quiet"]
+    report = ["fsdd-report", f"multirun/{name}", "--output", str(REFERENCE / name), "--portable"]
+    for command in (train, report):
+        print("$", " ".join(command), flush=True)
+        subprocess.run(command, cwd=ROOT, check=True)
+
+
+def committed(name: str) -> pd.DataFrame:
+    """The finished cells of a committed report."""
+    cells = pd.read_csv(REFERENCE / name / "results.csv")
+    return cells[cells["state"] == "done"]
+
+
+def with_tables(text: str) -> str:
+    """The README with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
+    for name, table in (("reference results", reference_table()), ("float against int8", grid_table())):
+        start, end = f"<!-- {name} -->\n", "<!-- end -->"
+        before, _, rest = text.partition(start)
+        if not rest:
+            sys.exit(f"{README} has no {start.strip()}")
+        text = before + start + "\n".join(table) + "\n" + end + rest.partition(end)[2]
+    return text
+
+
+def reference_table() -> list[str]:
+    """One row a split, budget and mode."""
+    rows = [
+        "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds "
+        "| `fsdd-train -m experiment=` |",
+        "|---|---|---|---|--:|--:|--:|---|--:|--:|---|",
+    ]
+    cells = pd.concat([committed(name) for name in SWEEPS[1:5] if (REFERENCE / name).is_dir()])
+    for split, budget, mode in _present(cells):
+        rows.append(reference_row(cells[(cells[KEYS] == [split, budget, mode]).all(axis=1)], split))
+    return rows
+
+
+def _present(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    present = set(map(tuple, cells[KEYS].to_numpy().tolist()))
+    for split in SPLITS:
+        for budget in BUDGETS:
+            yield from ((split, budget, mode) for mode in MODES if (split, budget, mode) in present)
+
+
+def reference_row(cells: pd.DataFrame, split: str) -> str:
+    """Cells that differ in their seed, and in the held-out speaker, which is averaged within a seed."""
+    first = cells.iloc[0]
+    deployed, float32 = over_seeds(cells, first["deployed_view"]), over_seeds(cells, "float")
+    worst = f" (worst voice {100 * worst_speaker(cells):.1f})" if split == "unseen_speaker" else ""
+    return (
+        f"| {SPLITS[split]} | {BUDGETS[first['budget']]} | {first['mode']} | {first['layers']}x{first['hidden_size']} "
+        f"| {first['memory.flash_bytes']:,} | {100 * float32.mean:.2f} | **{100 * deployed.mean:.2f}**{worst} "
+        f"| {100 * deployed.low:.1f} - {100 * deployed.high:.1f} | {100 * (float32.mean - deployed.mean):.2f} "
+        f"| {deployed.n} | `{first['sweep']}` |"
+    )
+
+
+def over_seeds(cells: pd.DataFrame, view: str) -> Estimate:
+    """The accuracy of each seed, all of its test clips together, and what they have in common."""
+    seeds = cells.groupby("training_seed")[[f"views.{view}.correct", f"views.{view}.total"]].sum()
+    return accuracy_estimate([(int(correct), int(total)) for correct, total in seeds.to_numpy()])
+
+
+def worst_speaker(cells: pd.DataFrame) -> float:
+    """The lowest of the speakers' accuracies, each a mean over seeds."""
+    return min(statistics.fmean(each["accuracy"]) for _, each in cells.groupby("config.split.held_out"))
+
+
+def grid_table() -> list[str]:
+    """Hidden size by mode: deployed accuracy and flash bytes."""
+    cells = committed("float_vs_int8").set_index(["mode", "hidden_size"])
+    sizes = sorted(set(cells.index.get_level_values("hidden_size")))
+    rows = ["| mode | " + " | ".join(f"2x{size}" for size in sizes) + " |", "|---|" + "---|" * len(sizes)]
+    for mode in MODES:
+        found = [cells.loc[(mode, size)] for size in sizes]
+        texts = [f"{100 * each['accuracy']:.2f} % in {each['memory.flash_bytes']:,} B" for each in found]
+        rows.append(f"| {mode} | " + " | ".join(texts) + " |")
+    return rows
+
+
+if __name__ == "__main__":
+    main()

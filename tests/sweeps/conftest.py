@@ -1,0 +1,44 @@
+"""A sweep of four cells with two float networks, run once to its end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sweep_processes import Finished, run_sweep
+
+SMALL = (
+    "data=synthetic",
+    "data.synthetic.speakers=2",
+    "data.synthetic.takes=6",
+    "trainer.epochs=1",
+    "quantization.epochs=1",
+    "callbacks=quiet",
+    "memory_budget=kb8",
+    "name=grid",
+)
+AXES = ("model.hidden_size=4,3", "quantization=int8_ptq,int4_qat")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What all cells of these tests have in common."""
+    return [*SMALL, f"data.cache_dir={tmp_path_factory.mktemp('cache')}"]
+
+
+@pytest.fixture(scope="session")
+def finished_sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Look, don't touch: `copy_of_sweep` may be changed."""
+    folder = tmp_path_factory.mktemp("finished-sweep")
+    words = [*small, *AXES]
+    code, out, err = run_sweep(words, folder)
+    assert (code, err) == (0, ""), err
+    return Finished(folder, words, out)
+
+
+@pytest.fixture
+def copy_of_sweep(finished_sweep: Finished, tmp_path: Path) -> Finished:
+    """A copy of the finished sweep."""
+    folder = Path(shutil.copytree(finished_sweep.folder, tmp_path / "copy"))
+    return Finished(folder, finished_sweep.words, finished_sweep.out)

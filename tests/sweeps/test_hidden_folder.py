@@ -1,0 +1,40 @@
+"""A run on a machine that does not share the sweep's folder leaves nothing here, and that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from fsdd_lightning.composition import ComposedSweep, compose_cells
+from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.experiments.cell import plan_cell
+from fsdd_lightning.sweeping import ResumingSweeper
+
+
+class Elsewhere:
+    """A launcher whose jobs end well on the disk of another machine."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
+
+
+def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
+    tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Elsewhere())
+    words = [*tiny_overrides, f"output_root={tmp_path}", "name=far", "seed=1,2"]
+    cells = [(overrides, plan_cell(settings)) for overrides, settings in compose_cells(words, multirun=True)]
+    sweeper = ResumingSweeper()
+    monkeypatch.setattr(ResumingSweeper, "composed", ComposedSweep(cells, None), raising=False)
+    sweeper.setup(
+        hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False})
+    )  # type: ignore[arg-type]
+    with pytest.raises(RunFailedError, match=r"2 of 2 cells failed.*has to share this folder") as told:
+        sweeper.sweep([])
+    assert str(tmp_path / "far") in str(told.value)

@@ -1,0 +1,258 @@
+"""A sweep comes out the same whichever launcher runs it: real processes, a real Ray cluster; only Slurm is a fake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
+PATIENCE_S = 100
+# One float network is trained; one cell finds out late that it can't work; two do not fit.
+CELLS = [
+    "model.hidden_size=4,400",
+    "memory_budget=kb8",
+    "split=random,unseen_speaker",
+    "split.held_out=nobody",
+    "trainer.epochs=1",
+    "quantization=int8_qat",
+    "quantization.epochs=1",
+]
+ENDS = {
+    "4 random": "done",
+    "4 unseen_speaker": "failed",
+    "400 random": "refused",
+    "400 unseen_speaker": "refused",
+}
+
+needs_joblib = pytest.mark.skipif(
+    find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="the extra [parallel] is not installed"
+)
+needs_submitit = pytest.mark.skipif(
+    find_spec("hydra_plugins.hydra_submitit_launcher") is None, reason="the extra [slurm] is not installed"
+)
+needs_ray = pytest.mark.skipif(
+    find_spec("hydra_plugins.hydra_ray_launcher") is None, reason="the extra [ray] is not installed"
+)
+
+
+def environment(**more: str) -> dict[str, str]:
+    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
+    return {**kept, "PYTHONPATH": python_path, "COLUMNS": "200", **more}
+
+
+def train(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "fsdd_lightning.train", "-m", *overrides],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def records(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of a sweep by cell, without what may differ: times, folders, who trained the shared network."""
+    found = {}
+    for path in sorted(folder.glob("multirun/*/*/run.json")):
+        text = path.read_text().replace(str(folder), "FOLDER")
+        content = json.loads(text)
+        for key in ("timings_s", "started", "git"):
+            del content[key]
+        for key in ("reused", "run"):
+            content["training"].get("float", {}).pop(key, None)
+        config = content["config"]
+        found[f"{config['model']['hidden_size']} {config['split']['name']}"] = content
+    return found
+
+
+def networks(folder: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in folder.glob("multirun/*/*/integer_model.npz")}
+
+
+@pytest.fixture(scope="module")
+def sequential(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sequential") / "work"
+    train(folder, *tiny_overrides, *CELLS)
+    assert {name: each["status"] for name, each in records(folder).items()} == ENDS
+    return folder
+
+
+def assert_same(folder: Path, process: subprocess.CompletedProcess[str], sequential: Path) -> None:
+    assert records(folder) == records(sequential), process.stderr
+    assert networks(folder) == networks(sequential)
+    assert len(networks(folder)) == 1
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: ") and "no such speaker" in line
+
+
+@needs_joblib
+def test_joblib(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
+    process = train(
+        tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+    )
+    assert_same(tmp_path / "work", process, sequential)
+
+
+@needs_submitit
+def test_submitit_on_this_machine(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
+    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=submitit_local")
+    assert_same(tmp_path / "work", process, sequential)
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> Path:
+    """A folder with commands for PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "fake_slurm.py"
+    shutil.copyfile(FAKE_SLURM, program)
+    for name in ("sbatch", "srun", "sacct"):
+        command = folder / name
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} {program} {name} "$@"\n')
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+@needs_submitit
+def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slurm: Path) -> None:
+    process = train(
+        tmp_path / "work",
+        *tiny_overrides,
+        *CELLS,
+        "hydra/launcher=submitit_slurm",
+        "hydra.launcher.partition=small",
+        "hydra.launcher.array_parallelism=3",
+        PATH=f"{slurm}{os.pathsep}{os.environ['PATH']}",
+    )
+    script = (slurm / "submitted.sh").read_text()
+    options = dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script, flags=re.MULTILINE))
+    assert options["array"] == f"0-{len(ENDS) - 1}%3"
+    assert options["cpus-per-task"] == "1"
+    assert options["ntasks-per-node"] == options["nodes"] == "1"
+    assert (options["time"], options["mem"], options["partition"]) == ("720", "4GB", "small")
+    assert options["job-name"] == "fsdd_default"
+    lines = script.splitlines()
+    setup = next(
+        i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK")
+    )
+    run = next(i for i, line in enumerate(lines) if line.startswith("srun "))
+    assert setup < run
+    assert "submitit.core._submit" in lines[run]
+    assert_same(tmp_path / "work", process, sequential)
+
+
+@needs_submitit
+def test_without_slurm_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+    process = train(
+        tmp_path / "work",
+        *tiny_overrides,
+        "hydra/launcher=submitit_slurm",
+        PATH=str(Path(sys.executable).parent),
+    )
+    assert process.returncode == 2
+    assert process.stderr == (
+        "error: hydra/launcher=submitit_slurm: there is no Slurm on this machine (no srun on PATH); "
+        "hydra/launcher=submitit_local runs the same way without\n"
+    )
+
+
+@pytest.fixture
+def ray_cluster() -> Iterator[str]:
+    """The address of a small cluster, started from another folder as a user would; ended with all its processes."""
+    session = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # sockets must have short paths
+    words = ["--head", "--block", "--port=0", "--num-cpus=2", "--object-store-memory=80000000"]
+    quiet = ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={session}"]
+    with (session / "log").open("wb") as log:
+        head = subprocess.Popen(
+            [Path(sys.executable).with_name("ray"), "start", *words, *quiet],
+            cwd=session,
+            env=environment(),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield address_in(session / "log", head)
+    finally:
+        head.send_signal(signal.SIGTERM)
+        head.wait(60)
+        shutil.rmtree(session, ignore_errors=True)
+
+
+def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and head.poll() is None:
+        found = re.search(r"--address='([\d.:]+)'", log.read_text())
+        if found:
+            return found[1]
+        time.sleep(0.2)
+    pytest.fail(f"no Ray cluster came up: {log.read_text()}")
+
+
+@needs_ray
+def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
+    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
+    assert_same(tmp_path / "work", process, sequential)
+
+
+@needs_ray
+def test_without_a_ray_cluster_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+    if (
+        subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode
+        == 0
+    ):
+        pytest.skip("somebody's Ray cluster runs on this machine")
+    process = train(tmp_path / "work", *tiny_overrides, "hydra/launcher=ray")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "error: hydra/launcher=ray: no Ray cluster runs here; start one with `ray start --head`\n"
+    )
+
+
+MISSING = """
+import importlib.util
+
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == {name!r} else find_spec(name, package)
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "choice", "told"),
+    [
+        ("hydra_plugins.hydra_joblib_launcher", "hydra/launcher=joblib", "fsdd_lightning[parallel]"),
+        ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_local", "fsdd_lightning[slurm]"),
+        ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_slurm", "fsdd_lightning[slurm]"),
+        ("hydra_plugins.hydra_ray_launcher", "hydra/launcher=ray", "fsdd_lightning[ray]"),
+        ("optuna", "search=accuracy_vs_bytes", "fsdd_lightning[search]"),
+    ],
+)
+def test_a_missing_extra_is_told_in_one_line(
+    package: str, choice: str, told: str, tiny_overrides: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING.format(name=package))
+    python_path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    process = train(tmp_path / "work", *tiny_overrides, choice, PYTHONPATH=python_path)
+    assert process.returncode == 2
+    last = process.stderr.splitlines()[-1]
+    assert last.startswith("error: ") and last.endswith(f"pip install '{told}'")
+    assert not (tmp_path / "work" / "multirun").exists()

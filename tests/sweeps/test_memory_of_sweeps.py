@@ -1,0 +1,43 @@
+"""The memory of a long sweep in one process stays flat."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sweep_processes import run_sweep
+
+CELLS, SETTLED_AFTER = 40, 5
+MOST_GROWTH_MB = 50.0
+
+
+def note_memory(file: Path) -> None:
+    """Write down the resident set after each cell."""
+    from fsdd_lightning import cell_task
+
+    run_cell = cell_task.run_cell
+
+    def noting(config):  # type: ignore[no-untyped-def]
+        answer = run_cell(config)
+        resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
+        with file.open("a") as notes:
+            notes.write(f"{resident_pages * os.sysconf('SC_PAGE_SIZE') / 2**20}\n")
+        return answer
+
+    cell_task.run_cell = noting
+
+
+def test_forty_cells_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
+    words = [
+        *small,
+        "quantization=int4_qat",
+        "model.hidden_size=2",
+        "model.layers=1",
+        "trainer.batch_size=64",
+    ]
+    sweep = [*words, "quantization.learning_rate=.001,.002,.003,.004", f"seed=range(0,{CELLS // 4})"]
+    code, _, err = run_sweep(sweep, tmp_path, note_memory, tmp_path / "memory.txt")
+    assert (code, err) == (0, "")
+    resident_mb = [float(line) for line in (tmp_path / "memory.txt").read_text().split()]
+    assert len(resident_mb) == CELLS
+    assert max(resident_mb[SETTLED_AFTER:]) - resident_mb[SETTLED_AFTER - 1] < MOST_GROWTH_MB, resident_mb

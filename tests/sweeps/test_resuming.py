@@ -1,0 +1,276 @@
+"""The same command again: what is settled is left alone, what has changed is said and run again, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from results_table import results_table
+from sweep_processes import Finished, run_sweep
+
+from fsdd_lightning.composition import check_command
+from fsdd_lightning.experiments import cell_state
+from fsdd_lightning.experiments.provenance import code_digest
+from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "soundfile", "requests"}
+
+
+def rewrite(run_folder: Path, **changes: Any) -> None:
+    path = run_folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def cell_folder(sweep: Finished, number: int = 0) -> Path:
+    return sorted(path.parent for path in sweep.cells.glob("*/run.json"))[number]
+
+
+def planned(sweep: Finished, *more: str) -> list[SweepCell]:
+    composed = check_command(["-m", *sweep.words, f"output_root={sweep.folder / 'multirun'}", *more])
+    return plan_sweep(composed.cells, composed.folder)
+
+
+def state_of(sweep: Finished, folder: Path) -> cell_state.CellState:
+    (found,) = [each.state for each in planned(sweep) if each.folder == folder]
+    return found
+
+
+def test_a_finished_sweep_is_looked_at_without_heavy_imports(finished_sweep: Finished) -> None:
+    program = (
+        f"import sys; sys.argv = ['fsdd-train', '-m', *{finished_sweep.words!r}]\n"
+        "from fsdd_lightning.train import main\n"
+        f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    before = {path: path.stat().st_mtime_ns for path in finished_sweep.cells.glob("*/*")}
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=finished_sweep.folder,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "HOME": str(finished_sweep.folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    first, *_, heavy = process.stdout.splitlines()
+    assert (first, heavy) == ("4 cells: 0 to run, 4 to skip: they are done", "HEAVY []")
+    assert {path: path.stat().st_mtime_ns for path in finished_sweep.cells.glob("*/*")} == before
+
+
+def test_only_what_failed_or_is_missing_runs_again(copy_of_sweep: Finished) -> None:
+    whole = results_table(copy_of_sweep.cells)
+    rewrite(cell_folder(copy_of_sweep, 0), status="failed", error="the disk was full")
+    shutil.rmtree(cell_folder(copy_of_sweep, 1))
+    kept = cell_folder(copy_of_sweep, 1) / "run.json"
+    before = kept.stat().st_mtime_ns
+    code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "4 cells: 2 to run, 2 to skip: they are done"
+    assert "failed before: the disk was full" in out
+    assert kept.stat().st_mtime_ns == before
+    assert results_table(copy_of_sweep.cells) == whole
+
+
+def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
+    words = [each.replace("=4,3", "=4,3,200") for each in copy_of_sweep.words]
+    code, out, _ = run_sweep(words, copy_of_sweep.folder)
+    assert code == 0
+    assert "4 to skip" in out and "2 refused" in out.splitlines()[-2]
+    manifest = json.loads((copy_of_sweep.cells / "sweep.json").read_text())
+    assert [len(each["cells"]) for each in manifest["commands"]] == [4, 6]
+    assert len(manifest["cells"]) == 6
+    again = run_sweep(words, copy_of_sweep.folder)[1]
+    assert again.splitlines()[0] == "6 cells: 0 to run, 6 to skip: they are done"
+
+
+CHANGES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
+    "config": (
+        lambda record: {
+            "config": {**record["config"], "seed": 9, "fail_fast": True},
+            "config_hash": "that of another one",
+        },
+        "config changed: seed 9 -> 1",
+    ),
+    "code": (lambda record: {"code_digest": "before"}, f"code changed: before -> {code_digest()}"),
+    "packages": (
+        lambda record: {"versions": {**record["versions"], "torch": "1.0", "python": "3.0"}},
+        "packages changed: torch 1.0 -> ",
+    ),
+    "recordings": (
+        lambda record: {"dataset": {**record["dataset"], "folder_digest": "0" * 64}},
+        "recordings changed: 000000000000 -> ",
+    ),
+    "no digest": (lambda record: {"dataset": {}}, "recordings changed: None -> "),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_drift_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
+    folder = cell_folder(copy_of_sweep)
+    changed, reason = CHANGES[change]
+    rewrite(folder, **changed(json.loads((folder / "run.json").read_text())))
+    state = state_of(copy_of_sweep, folder)
+    assert state.name == "to run" and str(state.reason).startswith(reason), state.reason
+    assert [each.state.name for each in planned(copy_of_sweep)].count("done") == 3
+
+
+def test_what_does_not_decide_a_result_is_no_drift(copy_of_sweep: Finished) -> None:
+    rewrite(cell_folder(copy_of_sweep), git={"commit": "another", "dirty": True}, started="yesterday")
+    assert all(each.state.name == "done" for each in planned(copy_of_sweep))
+    assert all(each.state.name == "done" for each in planned(copy_of_sweep, "fail_fast=true"))
+
+
+def test_changed_recordings_are_noticed(copy_of_sweep: Finished, tmp_path: Path) -> None:
+    used = Path(json.loads((cell_folder(copy_of_sweep) / "run.json").read_text())["dataset"]["folder"])
+    words = [each for each in copy_of_sweep.words if not each.startswith(("data=", "data.synthetic"))]
+    mine = Path(shutil.copytree(used, tmp_path / "mine"))
+    words += [f"data.root={mine}", "quantization=int8_ptq", "model.hidden_size=3", "name=mine"]
+    code, _, err = run_sweep(words, tmp_path)
+    assert (code, err) == (0, "")
+    sweep = Finished(tmp_path, words, "")
+    assert [each.state.name for each in planned(sweep)] == ["done"]
+    some = next(mine.glob("*.wav"))
+    content = bytearray(some.read_bytes())
+    content[-1] ^= 1
+    some.write_bytes(content)
+    (state,) = [each.state for each in planned(sweep)]
+    assert state.name == "to run" and "recordings changed" in str(state.reason)
+    shutil.rmtree(mine)  # a finished cell needs no data
+    assert [each.state.name for each in planned(sweep)] == ["done"]
+
+
+def test_the_outdated_record_is_kept(copy_of_sweep: Finished) -> None:
+    folder = cell_folder(copy_of_sweep)
+    whole = results_table(copy_of_sweep.cells)
+    rewrite(folder, code_digest="before")
+    outdated = (folder / "run.json").read_bytes()
+    assert run_sweep(copy_of_sweep.words, copy_of_sweep.folder)[0] == 0
+    assert [path.read_bytes() for path in (folder / "earlier").iterdir()] == [outdated]
+    assert results_table(copy_of_sweep.cells) == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"schema_version": 1}', b"\x00\xff"], ids=repr)
+def test_a_damaged_record_is_a_reason_to_run_again(copy_of_sweep: Finished, content: bytes) -> None:
+    folder = cell_folder(copy_of_sweep)
+    (folder / "run.json").write_bytes(content)
+    state = state_of(copy_of_sweep, folder)
+    assert (state.name, state.damaged, state.reason) == ("to run", True, "its run.json is damaged")
+
+
+def test_a_damaged_record_is_kept_aside(copy_of_sweep: Finished) -> None:
+    folder = cell_folder(copy_of_sweep)
+    whole = results_table(copy_of_sweep.cells)
+    (folder / "run.json").write_bytes(b"{")
+    code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
+    assert (code, err) == (0, "")
+    assert "its run.json is damaged" in out
+    assert (folder / "run.json.damaged-1").read_bytes() == b"{"
+    assert results_table(copy_of_sweep.cells) == whole
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"accuracy": 0.5}', "run.json is not a run record of fsdd_lightning"),
+        ('{"schema_version": 99}', "run.json is of schema version 99; this program knows 1: update it"),
+    ],
+    ids=["foreign", "newer"],
+)
+def test_a_foreign_or_newer_record_is_left_alone_and_the_others_run(
+    copy_of_sweep: Finished, content: str, reason: str
+) -> None:
+    blocked, failed = cell_folder(copy_of_sweep, 0), cell_folder(copy_of_sweep, 1)
+    (blocked / "run.json").write_text(content)
+    before = contents(blocked)
+    rewrite(failed, status="failed", error="once")
+    code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
+    assert code == 1
+    assert err.startswith("error: 1 of 4 cells failed, the first with: ") and reason in err
+    assert out.splitlines()[-3].startswith("4 cells: 1 done, 1 failed, 2 skipped")
+    assert contents(blocked) == before
+    assert json.loads((failed / "run.json").read_text())["status"] == "done"
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cell_that_runs_elsewhere_is_said_and_left(copy_of_sweep: Finished) -> None:
+    taken, missing = cell_folder(copy_of_sweep, 0), cell_folder(copy_of_sweep, 1)
+    rewrite(taken, status="interrupted", error="still running, or killed")
+    shutil.rmtree(missing)
+    before = (taken / "run.json").read_bytes()
+    with FileLock(taken / "run.lock"):
+        code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
+    assert (code, err) == (0, "")
+    assert "4 cells: 1 done, 1 elsewhere, 2 skipped" in out
+    assert "elsewhere: " in out and "another process runs it" in out
+    assert (taken / "run.json").read_bytes() == before
+    assert json.loads((missing / "run.json").read_text())["status"] == "done"
+
+
+def test_the_plan_says_what_the_sweep_would_do(
+    copy_of_sweep: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fsdd_lightning import plan
+
+    folders = [cell_folder(copy_of_sweep, number) for number in range(4)]
+    rewrite(folders[0], code_digest="before")
+    (folders[1] / "run.json").write_text('{"schema_version": 99}')
+    rewrite(folders[2], status="interrupted", error="still running, or killed")
+    monkeypatch.chdir(copy_of_sweep.folder)
+    monkeypatch.setattr(sys, "argv", ["fsdd-plan", "-m", *copy_of_sweep.words])
+    with FileLock(folders[2] / "run.lock"):
+        plan._plan()
+    out = capsys.readouterr().out
+    counts = dict(reversed(each.split(" ", 1)) for each in out.splitlines()[-1].split(": ")[1].split(", "))
+    assert counts == {"to run": "1", "blocked": "1", "running": "1", "done": "1"}
+    assert "code changed: before -> " in out
+
+
+@pytest.fixture
+def own_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The package, copied."""
+    import fsdd_lightning
+
+    package = tmp_path / "fsdd_lightning"
+    shutil.copytree(REPOSITORY / "fsdd_lightning", package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fsdd_lightning, "__file__", str(package / "__init__.py"))
+    yield package
+
+
+def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None:
+    before = code_digest()
+    outside = ("README.md", "plan.py", "experiments/sweep_progress.py", "experiments/reporting/page.py")
+    for name in outside:
+        (own_checkout / name).write_text("changed")
+        assert code_digest() == before, name
+    templates = [str(path.relative_to(own_checkout)) for path in own_checkout.glob("export/templates/*.c.j2")]
+    assert templates
+    for name in ("training.py", "arithmetic/fixed_point.py", "data/mfcc.py", "new_module.py", *templates):
+        (own_checkout / name).write_text("changed")
+        assert code_digest() != before, name
+        before = code_digest()
+    (own_checkout / "new_module.py").rename(own_checkout / "renamed.py")
+    assert code_digest() != before
+
+
+def test_what_the_code_digest_leaves_out_is_not_part_of_a_run() -> None:
+    from fsdd_lightning.experiments.provenance import _NOT_CODE, _OUTSIDE_RUNS
+
+    program = "import sys, fsdd_lightning.training; print(*(m for m in sys.modules if 'fsdd_lightning' in m))"
+    names = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split()
+    loaded = {name.removeprefix("fsdd_lightning.").replace(".", "/") + ".py" for name in names}
+    assert "training.py" in loaded
+    assert not loaded & _OUTSIDE_RUNS
+    assert not [name for name in loaded if _NOT_CODE & set(name.split("/"))]

@@ -1,0 +1,126 @@
+"""fsdd-export as a user meets it: files from a run folder alone, and one line where there is nothing to export."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsdd_lightning import export_model
+from fsdd_lightning.experiments.record import RunRecord
+from fsdd_lightning.experiments.run_folder import open_run, recorded_data
+from fsdd_lightning.model.inference import float_logits
+
+RunCell = Callable[[Sequence[str], Path], RunRecord]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def fsdd_export(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Calls the command in this process: exit code, stdout, stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        handler = signal.getsignal(signal.SIGTERM)
+        monkeypatch.setattr(sys, "argv", ["fsdd-export", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as caught:
+                export_model.main()
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        return int(caught.value.code or 0), *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def moved_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A run folder in another place, without its export."""
+    folder = shutil.copytree(finished_run, tmp_path / "moved")
+    shutil.rmtree(folder / "export")
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_export_is_made_again_byte_for_byte(
+    fsdd_export: Command, finished_run: Path, moved_run: Path
+) -> None:
+    code, out, err = fsdd_export(moved_run)
+    assert (code, err) == (0, "")
+    assert files(moved_run / "export") == files(finished_run / "export")
+    place, command = out.splitlines()
+    assert str(moved_run / "export") in place
+    assert command.split() == ["make", "-C", str(moved_run / "export")]
+
+
+def test_output_and_name_are_the_users(fsdd_export: Command, moved_run: Path, tmp_path: Path) -> None:
+    code, _, _ = fsdd_export(moved_run, "--output", tmp_path / "a" / "b", "--name", "Door bell")
+    assert code == 0
+    assert not (moved_run / "export").exists()
+    assert "door_bell_step" in (tmp_path / "a" / "b" / "fsdd_model.h").read_text()
+
+
+@pytest.mark.parametrize("mode", ["float32", "torch_dynamic"])
+def test_what_has_no_integer_network_has_no_c_but_onnx(
+    fsdd_export: Command, finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, mode: str
+) -> None:
+    pytest.importorskip("onnx")
+    run_cell([*finished_overrides, f"quantization={mode}"], tmp_path)
+    code, out, err = fsdd_export(tmp_path)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert f"is {mode}, which has no integer network to export as C: use --format onnx" in line
+    code, out, _ = fsdd_export(tmp_path, "--format", "onnx")
+    assert (code, out) == (0, f"the float network is in {tmp_path / 'export' / 'digits.onnx'}\n")
+
+
+def test_the_onnx_file_of_a_run_gives_its_float_logits(
+    fsdd_export: Command, moved_run: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    ort = pytest.importorskip("onnxruntime")
+    code, _, _ = fsdd_export(moved_run, "--format", "onnx", "--output", tmp_path, "--name", "mine")
+    assert code == 0
+    run = open_run(moved_run)
+    data = recorded_data(run, None)
+    session = ort.InferenceSession(tmp_path / "mine.onnx", providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {"mfcc": data.mfcc.values, "lengths": data.lengths})
+    expected = float_logits(run.checkpoint.float_network, data.features, data.lengths)
+    assert np.abs(logits - expected).max() <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..\\x"])
+def test_a_name_that_is_no_file_name_is_refused(fsdd_export: Command, finished_run: Path, name: str) -> None:
+    code, _, err = fsdd_export(finished_run, "--format", "onnx", "--name", name)
+    assert code == 2 and err.startswith("error: --name must be fit for a file")
+
+
+@pytest.mark.parametrize("form", ["c", "onnx"])
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(
+    fsdd_export: Command, finished_run: Path, tmp_path: Path, form: str
+) -> None:
+    pytest.importorskip("onnx")
+    (tmp_path / "file").touch()
+    code, out, err = fsdd_export(finished_run, "--format", form, "--output", tmp_path / "file" / "x")
+    assert (code, out) == (1, "")
+    assert err == f"error: cannot write to {tmp_path / 'file' / 'x'}: Not a directory\n"
+
+
+def test_a_folder_that_is_no_run_is_refused(fsdd_export: Command, tmp_path: Path) -> None:
+    code, _, err = fsdd_export(tmp_path)
+    assert code == 2 and "is not a run folder" in err
+
+
+def test_damaged_golden_clips_are_said_in_one_line(fsdd_export: Command, moved_run: Path) -> None:
+    (moved_run / "golden_clips.npz").write_bytes(b"PK")
+    code, out, err = fsdd_export(moved_run)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1 and "golden_clips.npz is damaged" in err

@@ -1,0 +1,198 @@
+"""fsdd-predict as a user meets it: engines, long recordings, running decisions, and a line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from fsdd_lightning import predict
+from fsdd_lightning.experiments.engines import ENGINES
+from fsdd_lightning.experiments.record import RunRecord, read_record
+
+RunCell = Callable[[Sequence[str], Path], RunRecord]
+
+
+class Prediction:
+    """Calls fsdd-predict in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr."""
+        handler = signal.getsignal(signal.SIGTERM)
+        self.monkeypatch.setattr(sys, "argv", ["fsdd-predict", *map(str, arguments)])
+        self.capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as caught:
+                predict.main()
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        return int(caught.value.code or 0), *self.capsys.readouterr()
+
+    def json(self, *arguments: object) -> Any:
+        code, out, _ = self(*arguments, "--json")
+        assert code == 0
+        return json.loads(out)
+
+
+@pytest.fixture
+def fsdd_predict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Prediction:
+    return Prediction(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def recordings(finished_run: Path) -> Path:
+    return Path(read_record(finished_run).dataset["folder"])
+
+
+@pytest.fixture(scope="module")
+def float_run(
+    finished_overrides: list[str], run_cell: RunCell, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("float32")
+    run_cell([*finished_overrides, "quantization=float32"], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def long_recording(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    parts = [np.zeros(4000)]
+    for name in ("7_ada_1", "3_ada_2", "0_ada_0"):
+        samples, _ = soundfile.read(recordings / f"{name}.wav")
+        parts += [samples / np.abs(samples).max() / 2, np.zeros(4000)]
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    soundfile.write(path, np.concatenate(parts), 8000)
+    return path
+
+
+def test_the_command_names_all_engines_and_no_more() -> None:
+    assert tuple(ENGINES) == predict.ENGINES
+
+
+def test_integers_are_the_default_and_torch_is_the_float_network(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path
+) -> None:
+    default = fsdd_predict.json(finished_run, recordings)
+    integer = fsdd_predict.json(finished_run, recordings, "--engine", "integer")
+    in_float = fsdd_predict.json(finished_run, recordings, "--engine", "torch")
+    assert default == integer
+    assert len(default) == 120
+    assert all(isinstance(value, int) for answer in integer for value in answer["logits"])
+    assert all(isinstance(value, float) for answer in in_float for value in answer["logits"])
+    alike = [one["digit"] == other["digit"] for one, other in zip(integer, in_float, strict=True)]
+    assert np.mean(alike) > 0.8
+    distance = [abs(a["probability"] - b["probability"]) for a, b in zip(integer, in_float, strict=True)]
+    assert 0 < np.median(distance) < 0.05
+
+
+def test_a_float32_run_is_heard_by_torch_alone(
+    fsdd_predict: Prediction, float_run: Path, recordings: Path
+) -> None:
+    file = recordings / "7_ada_1.wav"
+    assert fsdd_predict.json(float_run, file) == fsdd_predict.json(float_run, file, "--engine", "torch")
+    for engine in ("integer", "c"):
+        code, out, err = fsdd_predict(float_run, file, "--engine", engine)
+        assert (code, out) == (2, "")
+        assert "is float32, which has no integer model" in err and "--engine torch" in err
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("way", [(), ("--segment",), ("--stream",)])
+def test_integer_and_c_give_the_same_digits_and_logits(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path, long_recording: Path, way: tuple[str, ...]
+) -> None:
+    files = [long_recording] if way else [long_recording, recordings]
+    integer, compiled = (
+        fsdd_predict.json(finished_run, *files, *way, "--engine", engine) for engine in ("integer", "c")
+    )
+    assert integer == compiled
+    assert len(compiled) == {(): 121, ("--segment",): 3, ("--stream",): 36}[way]
+
+
+def test_without_a_compiler_the_c_engine_is_refused_in_one_line(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    code, out, err = fsdd_predict(finished_run, recordings, "--engine", "c")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("error: --engine c: there is no C compiler") and "no-such-compiler" in line
+
+
+def test_an_unknown_engine_is_a_wrong_command_line(fsdd_predict: Prediction, finished_run: Path) -> None:
+    code, _, err = fsdd_predict(finished_run, "a.wav", "--engine", "cuda")
+    assert code == 2 and "integer" in err
+
+
+def test_words_are_printed_with_their_times(
+    fsdd_predict: Prediction, finished_run: Path, long_recording: Path
+) -> None:
+    code, out, err = fsdd_predict(finished_run, long_recording, "--segment")
+    assert (code, err) == (0, "")
+    words = fsdd_predict.json(finished_run, long_recording, "--segment")
+    assert len(words) == 3
+    for word, line in zip(words, out.splitlines(), strict=True):
+        digit, share, start, dash, end, unit, file = line.split(maxsplit=6)
+        assert (digit, dash, unit, file) == (word["digit"], "-", "s", str(long_recording))
+        assert float(share) == pytest.approx(word["probability"], abs=6e-4)
+        assert (float(start), float(end)) == pytest.approx((word["start_s"], word["end_s"]), abs=6e-3)
+    places = [time for word in words for time in (word["start_s"], word["end_s"])]
+    assert places == sorted(places)
+
+
+def test_a_long_recording_without_segment_is_remarked_upon(
+    fsdd_predict: Prediction, finished_run: Path, long_recording: Path
+) -> None:
+    code, out, err = fsdd_predict(finished_run, long_recording)
+    assert code == 0 and len(out.splitlines()) == 1
+    assert err.startswith(f"{long_recording}: only the first 0.72 of ") and "--segment" in err
+
+
+def test_a_file_is_followed_frame_by_frame_to_its_answer(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path
+) -> None:
+    file = recordings / "7_ada_1.wav"
+    code, out, err = fsdd_predict(finished_run, file, "--stream")
+    assert (code, err) == (0, "")
+    moments = fsdd_predict.json(finished_run, file, "--stream")
+    (whole,) = fsdd_predict.json(finished_run, file)
+    assert len(out.splitlines()) == len(moments) > 5
+    assert [moment["frame"] for moment in moments] == list(range(len(moments)))
+    assert moments[-1]["logits"] == whole["logits"]
+    digit, share, time, unit, _ = out.splitlines()[0].split(maxsplit=4)
+    assert (digit, unit, float(time)) == (moments[0]["digit"], "s", pytest.approx(0.025, abs=6e-3))
+    assert float(share) == pytest.approx(moments[0]["probability"], abs=6e-4)
+
+
+def test_only_one_file_can_be_followed(
+    fsdd_predict: Prediction, finished_run: Path, recordings: Path
+) -> None:
+    code, out, err = fsdd_predict(finished_run, recordings, "--stream")
+    assert (code, out) == (2, "")
+    assert err == "error: --stream follows one file, not 120: name a single WAV\n"
+
+
+def test_following_and_segmenting_exclude_each_other(fsdd_predict: Prediction, finished_run: Path) -> None:
+    code, _, err = fsdd_predict(finished_run, "a.wav", "--stream", "--segment")
+    assert code == 2 and "not allowed with" in err
+
+
+@pytest.mark.parametrize("way", ["--stream", "--segment"])
+def test_a_bad_file_is_named_in_every_way(
+    fsdd_predict: Prediction, finished_run: Path, tmp_path: Path, way: str
+) -> None:
+    (tmp_path / "text.wav").write_text("seven")
+    code, out, err = fsdd_predict(finished_run, tmp_path / "text.wav", way)
+    assert (code, out) == (2, "")
+    reason, summary = err.splitlines()
+    assert reason == f"{tmp_path / 'text.wav'}: not a WAV file (no RIFF/WAVE header)"
+    assert summary == "error: 1 of 1 files could not be read (see above)"

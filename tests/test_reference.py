@@ -1,0 +1,58 @@
+"""The README's result tables are those of the committed reports, to the last digit."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def remake() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("remake", ROOT / "multirun" / "reference" / "remake.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_says_what_the_reports_say(remake: ModuleType) -> None:
+    assert remake.with_tables(README) == README
+
+
+def test_the_tables_would_change_with_the_reports(
+    remake: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail."""
+
+    def worse(name: str) -> object:
+        cells = original(name).copy()
+        for view in ("float", "c"):
+            cells[f"views.{view}.correct"] -= 1
+        cells["accuracy"] -= 1 / 600
+        return cells
+
+    original = remake.committed
+    monkeypatch.setattr(remake, "committed", worse)
+    changed = remake.with_tables(README)
+    assert sum(a != b for a, b in zip(changed.splitlines(), README.splitlines(), strict=True)) >= 10
+
+
+@pytest.mark.parametrize("name", ["float_vs_int8", "known_voices", "unseen_speaker"])
+def test_a_committed_report_is_whole_and_portable(name: str) -> None:
+    folder = ROOT / "multirun" / "reference" / name
+    assert {"results.csv", "results.md", "report.html", "accuracy_vs_bytes.png"} <= {
+        path.name for path in folder.iterdir()
+    }
+    csv = (folder / "results.csv").read_text(encoding="utf-8")
+    assert ",/" not in csv and "/work/" not in csv and "/home/" not in csv
+
+
+def test_the_expected_time_is_told(remake: ModuleType) -> None:
+    assert "minutes on" in remake.expected_time(["float_vs_int8"])
+    assert "not known" in remake.expected_time(["no_such_sweep"])

@@ -1,0 +1,83 @@
+"""fsdd-report as its user meets it: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAVY = {"torch", "pytorch_lightning", "hydra", "librosa", "sklearn"}
+PATIENCE_S = 240
+
+
+def report(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command in a process whose last line of output names the heavy modules that it imported."""
+    program = (
+        f"import sys; sys.argv = ['fsdd-report', *{[str(word) for word in words]!r}]\n"
+        "from fsdd_lightning.report import main\n"
+        f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": python_path},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def sweep(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run and a truncated one."""
+    folder = tmp_path_factory.mktemp("sweeps") / "grid"
+    shutil.copytree(finished_run, folder / "seed=1")
+    (folder / "seed=2").mkdir()
+    text = (finished_run / "run.json").read_text()
+    (folder / "seed=2" / "run.json").write_text(text[: len(text) // 2])
+    return folder
+
+
+def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
+    process = report(sweep)
+    assert (process.returncode, process.stderr) == (0, "")
+    heading, broken, cells, files, place, heavy = process.stdout.splitlines()
+    assert heading == "Could not be read (1):"
+    assert broken.startswith("  seed=2: run.json can't be read (")
+    assert cells == "cells: 1 done, 1 unreadable"
+    assert files.startswith("results.csv, results.md, accuracy_vs_bytes.png") and files.endswith(
+        "report.html"
+    )
+    assert place == f"in {sweep / 'report'}"
+    assert heavy == "HEAVY []"
+    text = (sweep / "report" / "report.html").read_text()
+    assert "<title>grid</title>" in text and "data:image/svg+xml;base64," in text
+
+
+def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
+    process = report(sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
+    assert process.returncode == 0
+    assert (tmp_path / "here" / "results.md").read_text().startswith("# Mine\n")
+    assert "synthetic" in (tmp_path / "here" / "results.csv").read_text()
+
+
+def test_a_folder_without_runs_is_the_users_mistake(tmp_path: Path) -> None:
+    process = report(tmp_path)
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
+    assert line.startswith(f"error: {tmp_path} holds no runs: name a run folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--help",), ()])
+def test_help_and_usage_import_nothing(words: tuple[str, ...]) -> None:
+    process = report(*words)
+    assert process.returncode == (0 if words else 2)
+    assert "FOLDER" in process.stdout + process.stderr
+    assert process.stdout.endswith("HEAVY []\n")
