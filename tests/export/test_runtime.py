@@ -12,6 +12,7 @@ FLAGS = [
     ("-Os",),
     ("-O3",),
     ("-O3", "-march=native"),
+    ("-O1", "-mavx2"),
     ("-O1", *c_programs.SANITIZED),
     ("-O1", "-march=native", *c_programs.SANITIZED),
 ]

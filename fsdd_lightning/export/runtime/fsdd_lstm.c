@@ -147,10 +147,6 @@ static inline const uint8_t *fsdd_accumulate_plain_rows(unsigned code, const uin
                                                         size_t columns, int32_t *accumulator)
 {
     size_t gate;
-#ifdef FSDD_AVX2
-    if (code == FSDD_INT8 && columns >= 16u)
-        return fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, accumulator);
-#endif
     for (gate = 0; gate < FSDD_GATES; gate++, weights += fsdd_row_bytes(code, columns))
         accumulator[gate] += fsdd_row(code, weights, vector_q7, columns);
     return weights;
@@ -234,24 +230,32 @@ static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulato
 }
 
 #ifdef FSDD_AVX2
-/* fsdd_lstm_step for FSDD_LANES units; all arguments point to their part. Returns the weights of the next unit. */
-static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, const uint8_t *weights, const int32_t *bias,
-                                          const int32_t *multiplier, unsigned left, const int16_t *vector_q7,
-                                          size_t columns, int16_t *cell_q11, int16_t *next_q7)
+/* fsdd_lstm_step for the FSDD_LANES units from `unit` on, whose weights these are; returns those of the next unit. */
+static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, size_t k, size_t unit, const uint8_t *weights,
+                                          const int16_t *vector_q7, size_t columns, int16_t *cell_q11, int16_t *next_q7)
 {
+    const int32_t *bias = model->layers[k].bias + FSDD_GATES * unit;
+    const int32_t *multiplier = model->layers[k].multiplier + FSDD_GATES * unit;
+    const unsigned left = 32u - model->layer_shifts[k];
+    const int bytes = FSDD_USES(model, FSDD_PLAIN_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u;
     int32_t z[FSDD_LANES * FSDD_GATES];
     size_t row;
     for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
         z[row] = bias[row];
-    for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
-        weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
+    if (bytes && columns >= 32u && k > 0u)
+        weights = fsdd_accumulate_int8_hidden_avx2(weights, vector_q7, columns, z);
+    else if (bytes && columns >= 16u)
+        weights = fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, z);
+    else
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
+            weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
             z[row] = fsdd_lstm_gate(model, z[row], multiplier[row], left);
     else
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_LANES)
             fsdd_lstm_gates_avx2(z + row, multiplier + row, left);
-    fsdd_lstm_units_avx2(model, z, cell_q11, next_q7);
+    fsdd_lstm_units_avx2(model, z, cell_q11 + unit, next_q7 + unit);
     return weights;
 }
 #endif
@@ -266,11 +270,9 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     const unsigned left = 32u - model->layer_shifts[k];
     size_t unit = 0;
 #ifdef FSDD_AVX2
-    for (; unit + FSDD_LANES <= model->hidden; unit += FSDD_LANES) {
-        weights = fsdd_lstm_step_avx2(model, weights, bias, multiplier, left, vector_q7, columns, cell_q11 + unit,
-                                      next_q7 + unit);
-        bias += FSDD_LANES * FSDD_GATES, multiplier += FSDD_LANES * FSDD_GATES;
-    }
+    for (; unit + FSDD_LANES <= model->hidden; unit += FSDD_LANES)
+        weights = fsdd_lstm_step_avx2(model, k, unit, weights, vector_q7, columns, cell_q11, next_q7);
+    bias += FSDD_GATES * unit, multiplier += FSDD_GATES * unit;
 #endif
     for (; unit < model->hidden; unit++, bias += FSDD_GATES, multiplier += FSDD_GATES) {
         int32_t accumulator[FSDD_GATES], i_q15, f_q15, g_q15, o_q15, kept, added, cell;

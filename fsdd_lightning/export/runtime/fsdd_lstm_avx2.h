@@ -56,58 +56,125 @@ static inline __m256i fsdd_add_16_avx2(__m256i sum, const uint8_t *weights, __m2
     return _mm256_add_epi32(sum, _mm256_madd_epi16(levels, vector_q7));
 }
 
+/* In each 64 bits: the sum of one's two int32_t there, and of other's. (_mm256_hadd_epi32 would queue for the processor's
+ * unit that widens weights.) */
+static inline __m256i fsdd_add_neighbours_avx2(__m256i one, __m256i other)
+{
+    const __m256i even = _mm256_blend_epi32(one, _mm256_slli_epi64(other, 32), 0xAA);
+    const __m256i odd = _mm256_blend_epi32(_mm256_srli_epi64(one, 32), other, 0xAA);
+    return _mm256_add_epi32(even, odd);
+}
+
 /* accumulator (4) += the sums of four vectors of 8. */
 static inline void fsdd_add_sums_avx2(const __m256i *sum, int32_t *accumulator)
 {
-    const __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
+    const __m256i i_f = fsdd_add_neighbours_avx2(sum[0], sum[1]), g_o = fsdd_add_neighbours_avx2(sum[2], sum[3]);
+    const __m256i pairs = _mm256_add_epi32(_mm256_unpacklo_epi64(i_f, g_o), _mm256_unpackhi_epi64(i_f, g_o));
     const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
     const __m128i before = fsdd_load_half_avx2(accumulator);
     _mm_storeu_si128((__m128i *)(void *)accumulator, _mm_add_epi32(before, sums));
 }
 
-/* fsdd_accumulate_plain_rows of int8 for at least 16 columns. Those beyond the last 16 are read together with columns
- * that were counted already, which count as zero this time. */
-static inline const uint8_t *fsdd_accumulate_int8_rows_avx2(const uint8_t *weights, const int16_t *vector_q7,
-                                                            size_t columns, int32_t *accumulator)
+/* The last 16 of at least 16 columns; those that were counted by 16 from the first count as zero this time. */
+static inline __m256i fsdd_last_16_avx2(const int16_t *vector_q7, size_t columns)
 {
     static const int16_t counted_then_new[32] = {0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
                                                  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-    __m256i sum[FSDD_GATES], vector;
-    size_t gate, k;
-    for (gate = 0; gate < FSDD_GATES; gate++)
-        sum[gate] = _mm256_setzero_si256();
-    for (k = 0; k + 16u <= columns; k += 16u) {
-        vector = fsdd_load_avx2(vector_q7 + k);
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            sum[gate] = fsdd_add_16_avx2(sum[gate], weights + gate * columns + k, vector);
-    }
-    if (k < columns) {
-        const __m256i mask = fsdd_load_avx2(counted_then_new + (columns - k));
-        k = columns - 16u;
-        vector = _mm256_and_si256(fsdd_load_avx2(vector_q7 + k), mask);
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            sum[gate] = fsdd_add_16_avx2(sum[gate], weights + gate * columns + k, vector);
-    }
-    fsdd_add_sums_avx2(sum, accumulator);
-    return weights + FSDD_GATES * columns;
+    return _mm256_and_si256(fsdd_load_avx2(vector_q7 + columns - 16), fsdd_load_avx2(counted_then_new + (columns - 1u) % 16u + 1));
 }
 
-/* accumulator (8) becomes z (8): fsdd_lstm_gate where multiplier (8) holds multipliers. */
-static inline void fsdd_lstm_gates_avx2(int32_t *accumulator, const int32_t *multiplier, unsigned left)
+/* fsdd_accumulate_plain_rows of int8 for FSDD_LANES units and at least 16 columns; accumulator (8, 4). */
+static inline const uint8_t *fsdd_accumulate_int8_rows_avx2(const uint8_t *weights, const int16_t *vector_q7,
+                                                            size_t columns, int32_t *accumulator)
 {
-    const __m256i factor = fsdd_load_avx2(multiplier), half = _mm256_set1_epi64x((int64_t)1 << 31);
-    const __m256i shifted = _mm256_sll_epi32(fsdd_load_avx2(accumulator), _mm_cvtsi32_si128((int)left));
-    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(shifted, factor), half);
-    const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(shifted, 32), _mm256_srli_epi64(factor, 32));
-    const __m256i odd = _mm256_add_epi64(odd_product, half);
-    const __m256i high_words = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-    _mm256_storeu_si256((__m256i *)(void *)accumulator, fsdd_saturate_avx2(high_words, 16));
+    const __m256i last = fsdd_last_16_avx2(vector_q7, columns);
+    size_t unit, k;
+    for (unit = 0; unit < FSDD_LANES; unit++, weights += FSDD_GATES * columns, accumulator += FSDD_GATES) {
+        const uint8_t *i = weights, *f = i + columns, *g = f + columns, *o = g + columns;
+        __m256i sum[FSDD_GATES];
+        sum[0] = fsdd_add_16_avx2(_mm256_setzero_si256(), i + columns - 16, last);
+        sum[1] = fsdd_add_16_avx2(_mm256_setzero_si256(), f + columns - 16, last);
+        sum[2] = fsdd_add_16_avx2(_mm256_setzero_si256(), g + columns - 16, last);
+        sum[3] = fsdd_add_16_avx2(_mm256_setzero_si256(), o + columns - 16, last);
+        for (k = 0; k + 16u < columns; k += 16u) {
+            const __m256i vector = fsdd_load_avx2(vector_q7 + k);
+            sum[0] = fsdd_add_16_avx2(sum[0], i + k, vector);
+            sum[1] = fsdd_add_16_avx2(sum[1], f + k, vector);
+            sum[2] = fsdd_add_16_avx2(sum[2], g + k, vector);
+            sum[3] = fsdd_add_16_avx2(sum[3], o + k, vector);
+        }
+        fsdd_add_sums_avx2(sum, accumulator);
+    }
+    return weights;
+}
+
+/* 32 hidden values as int8_t. */
+static inline __m256i fsdd_pack_32_avx2(const int16_t *hidden_q7)
+{
+    const __m256i packed = _mm256_packs_epi16(fsdd_load_avx2(hidden_q7), fsdd_load_avx2(hidden_q7 + 16));
+    return _mm256_permute4x64_epi64(packed, 0xD8);
+}
+
+/* sum (8) += 32 weights times 32 hidden values, as their magnitudes times the weights with their signs: two products of
+ * neighbours reach 2 * 127 * 128, which int16_t holds. */
+static inline __m256i fsdd_add_32_avx2(__m256i sum, const uint8_t *weights, __m256i hidden_q7)
+{
+    const __m256i magnitudes = _mm256_abs_epi8(hidden_q7), signed_ = _mm256_sign_epi8(fsdd_load_avx2(weights), hidden_q7);
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+    return _mm256_dpbusd_epi32(sum, magnitudes, signed_);
+#else
+    const __m256i pairs = _mm256_maddubs_epi16(magnitudes, signed_);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+
+/* fsdd_accumulate_int8_rows_avx2 for at least 32 columns that all read hidden values, as above the lowest layer. */
+static inline const uint8_t *fsdd_accumulate_int8_hidden_avx2(const uint8_t *weights, const int16_t *hidden_q7,
+                                                              size_t columns, int32_t *accumulator)
+{
+    static const int8_t counted_then_new[64] = {0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+                                                0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+                                                -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+                                                -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i mask = fsdd_load_avx2(counted_then_new + (columns - 1u) % 32u + 1);
+    const __m256i last = _mm256_and_si256(fsdd_pack_32_avx2(hidden_q7 + columns - 32), mask);
+    size_t unit, k;
+    for (unit = 0; unit < FSDD_LANES; unit++, weights += FSDD_GATES * columns, accumulator += FSDD_GATES) {
+        const uint8_t *i = weights, *f = i + columns, *g = f + columns, *o = g + columns;
+        __m256i sum[FSDD_GATES];
+        sum[0] = fsdd_add_32_avx2(_mm256_setzero_si256(), i + columns - 32, last);
+        sum[1] = fsdd_add_32_avx2(_mm256_setzero_si256(), f + columns - 32, last);
+        sum[2] = fsdd_add_32_avx2(_mm256_setzero_si256(), g + columns - 32, last);
+        sum[3] = fsdd_add_32_avx2(_mm256_setzero_si256(), o + columns - 32, last);
+        for (k = 0; k + 32u < columns; k += 32u) {
+            const __m256i packed = fsdd_pack_32_avx2(hidden_q7 + k);
+            sum[0] = fsdd_add_32_avx2(sum[0], i + k, packed);
+            sum[1] = fsdd_add_32_avx2(sum[1], f + k, packed);
+            sum[2] = fsdd_add_32_avx2(sum[2], g + k, packed);
+            sum[3] = fsdd_add_32_avx2(sum[3], o + k, packed);
+        }
+        fsdd_add_sums_avx2(sum, accumulator);
+    }
+    return weights;
 }
 
 /* The four rows of one unit, beside the four of another. */
 static inline __m256i fsdd_load_two_units_avx2(const int32_t *one, const int32_t *other)
 {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(fsdd_load_half_avx2(one)), fsdd_load_half_avx2(other), 1);
+}
+
+/* accumulator (8) becomes z (8): fsdd_lstm_gate where multiplier (8) holds multipliers. */
+static inline void fsdd_lstm_gates_avx2(int32_t *accumulator, const int32_t *multiplier, unsigned left)
+{
+    const __m256i factor = fsdd_load_avx2(multiplier), half = _mm256_set1_epi64x((int64_t)1 << 31);
+    const __m256i rows = fsdd_load_two_units_avx2(accumulator, accumulator + FSDD_GATES); /* as they were stored */
+    const __m256i shifted = _mm256_sll_epi32(rows, _mm_cvtsi32_si128((int)left));
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(shifted, factor), half);
+    const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(shifted, 32), _mm256_srli_epi64(factor, 32));
+    const __m256i odd = _mm256_add_epi64(odd_product, half);
+    const __m256i high_words = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    _mm256_storeu_si256((__m256i *)(void *)accumulator, fsdd_saturate_avx2(high_words, 16));
 }
 
 static inline void fsdd_store_int16_avx2(int16_t *target, __m256i value)
