@@ -133,6 +133,7 @@ def _context(
         "labels": [c_string(label) for label in deployment.labels],
         "arrays": _arrays(deployment, layout, identifier),
         "features": list(zip(deployment.feature_mean.tolist(), deployment.feature_std.tolist(), strict=True)),
+        "frame_content": _frame_content(deployment),
         "feature_settings": json.dumps(deployment.feature_settings, indent=2),
     }
 
@@ -151,6 +152,13 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
         }
         for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
     ]
+
+
+def _frame_content(deployment: Deployment) -> str:
+    inputs = deployment.model.input_size
+    if deployment.feature_settings.get("deltas"):
+        return f"{inputs // 2} MFCCs and then their changes since the frame before, which are 0 in a clip's first"
+    return f"{inputs} MFCCs"
 
 
 def _table_rows(notes: Mapping[str, str]) -> list[tuple[str, str]]:

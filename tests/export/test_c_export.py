@@ -222,3 +222,12 @@ def test_the_readme_says_what_is_needed(tmp_path: Path) -> None:
     assert all(line.detail in text for line in exported.bill.lines)
     mean, std = deployment().feature_mean[3], deployment().feature_std[3]
     assert f"| 3 | {float(mean)} | {float(std)} |" in text
+    assert "A frame is 13 MFCCs. " in text
+    assert text.splitlines()[2].startswith("2 LSTM layers of ")
+
+
+def test_the_readme_tells_of_deltas(tmp_path: Path) -> None:
+    with_deltas = replace(deployment(), feature_settings={"deltas": True})
+    export_c(with_deltas, tmp_path, name="digits", golden=None, notes={})
+    half = with_deltas.model.input_size // 2
+    assert f"A frame is {half} MFCCs and then their changes since" in (tmp_path / "README.md").read_text()
