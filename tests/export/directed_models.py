@@ -22,8 +22,19 @@ from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, 
 
 PACKAGE = SimpleNamespace(integer_model=integer_model, quantize=quantize, weight_codes=weight_codes)
 # inputs, hidden units, layers: one unit, a state that ends one word behind its vector, rows that end within a byte or a
-# word, one column less than an AVX2 vector has, more than two of these.
-SHAPES = ((1, 1, 1), (7, 1, 1), (3, 5, 3), (13, 2, 1), (13, 24, 2), (40, 2, 1))
+# word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, and several vectors.
+SHAPES = (
+    (1, 1, 1),
+    (7, 1, 1),
+    (3, 5, 3),
+    (7, 8, 1),
+    (8, 8, 1),
+    (9, 8, 1),
+    (3, 16, 2),
+    (13, 24, 2),
+    (40, 2, 1),
+    (3, 40, 2),
+)
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
 EDGES = (
     0,
