@@ -8,11 +8,12 @@ python multirun/reference/remake.py --tables           the tables alone, from th
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -28,12 +29,15 @@ SWEEPS = (
     "unseen_speaker",
     "unseen_speaker_modes",
     "unseen_speaker_small",
+    "voices_heard",
     "unseen_speaker_ablation",
 )
+TABULATED = SWEEPS[1:-1]
+DISTURBED = "split=random,*seed=1,*"  # the run of voices_heard that is evaluated with disturbed recordings
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
 BUDGETS = {"kb36": "36 KB", "kb16": "16 KB", "kb8": "8 KB"}
 MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
-KEYS = ["split.name", "budget", "mode"]
+KEYS = ["split.name", "budget", "mode", "sweep"]
 
 
 def main() -> None:
@@ -74,6 +78,17 @@ def remake(name: str) -> None:
     for command in (train, report):
         print("$", " ".join(command), flush=True)
         subprocess.run(command, cwd=ROOT, check=True)
+    if name == "voices_heard":
+        remake_robustness()
+
+
+def remake_robustness() -> None:
+    """The recommended network with noise, gain, clipping, silence, another speed."""
+    (run,) = (ROOT / "multirun" / "voices_heard").glob(DISTURBED)
+    subprocess.run(["fsdd-evaluate", str(run), "--robustness"], cwd=ROOT, check=True)
+    (REFERENCE / "robustness").mkdir(exist_ok=True)
+    for path in run.glob("robustness.*"):
+        shutil.copy(path, REFERENCE / "robustness")
 
 
 def committed(name: str) -> pd.DataFrame:
@@ -84,7 +99,12 @@ def committed(name: str) -> pd.DataFrame:
 
 def with_tables(text: str) -> str:
     """The README with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
-    for name, table in (("reference results", reference_table()), ("float against int8", grid_table())):
+    tables = {
+        "reference results": reference_table(),
+        "float against int8": grid_table(),
+        "robustness": robustness_table(),
+    }
+    for name, table in tables.items():
         start, end = f"<!-- {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(start)
         if not rest:
@@ -94,23 +114,19 @@ def with_tables(text: str) -> str:
 
 
 def reference_table() -> list[str]:
-    """One row a split, budget and mode."""
+    """One row a split, budget, mode and sweep."""
     rows = [
         "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds "
         "| `fsdd-train -m experiment=` |",
         "|---|---|---|---|--:|--:|--:|---|--:|--:|---|",
     ]
-    cells = pd.concat([committed(name) for name in SWEEPS[1:5] if (REFERENCE / name).is_dir()])
-    for split, budget, mode in _present(cells):
-        rows.append(reference_row(cells[(cells[KEYS] == [split, budget, mode]).all(axis=1)], split))
+    cells = pd.concat([committed(name) for name in TABULATED if (REFERENCE / name).is_dir()])
+    groups = dict(iter(cells.groupby(KEYS)))
+    order = [SPLITS, BUDGETS, TABULATED, MODES]
+    for split, budget, sweep, mode in itertools.product(*order):
+        if (split, budget, mode, sweep) in groups:
+            rows.append(reference_row(groups[split, budget, mode, sweep], split))
     return rows
-
-
-def _present(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    present = set(map(tuple, cells[KEYS].to_numpy().tolist()))
-    for split in SPLITS:
-        for budget in BUDGETS:
-            yield from ((split, budget, mode) for mode in MODES if (split, budget, mode) in present)
 
 
 def reference_row(cells: pd.DataFrame, split: str) -> str:
@@ -146,6 +162,17 @@ def grid_table() -> list[str]:
         found = [cells.loc[(mode, size)] for size in sizes]
         texts = [f"{100 * each['accuracy']:.2f} % in {each['memory.flash_bytes']:,} B" for each in found]
         rows.append(f"| {mode} | " + " | ".join(texts) + " |")
+    return rows
+
+
+def robustness_table() -> list[str]:
+    """A row a disturbance, its levels from mild to hard."""
+    found = pd.read_csv(REFERENCE / "robustness" / "robustness.csv")
+    rows = ["| disturbance | levels | integer accuracy % |", "|---|---|---|"]
+    for name, each in found[found["disturbance"] != "none"].groupby("disturbance", sort=False):
+        levels = " / ".join(f"{level:g}" for level in each["level"])
+        accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in each["accuracy"])
+        rows.append(f"| {name} | {levels} {each['unit'].iloc[0]} | {accuracies} |")
     return rows
 
 
