@@ -170,3 +170,14 @@ def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Plan) -> None:
     rows = table("\n" + out)
     assert len({tuple(row[:2]) for row in rows}) == len(rows) == 15 * 2 * 2
     assert out.splitlines()[-1] == "a search: it trains 40 of those that fit, of its own choosing"
+
+
+def test_the_test_set_is_told_where_it_differs(plan_of: Plan) -> None:
+    speakers = "split=unseen_speaker", "split.held_out=george,theo"
+    _, out, _ = plan_of("-m", *speakers)
+    rows = [line.split() for line in out.splitlines() if "int8_ptq" in line]
+    assert [row[:3] for row in rows] == [["george", "2x24", "int8_ptq"], ["theo", "2x24", "int8_ptq"]]
+    _, out, _ = plan_of("-m", "split=random,official")
+    assert [line.split()[0] for line in out.splitlines() if "int8_ptq" in line] == ["random", "official"]
+    _, out, _ = plan_of("-m", "split=official", "seed=1,2")
+    assert "test set" not in out and "official" not in out

@@ -95,12 +95,16 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
 
 
 def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
-    """One row a cell, with what would be done with it."""
+    """One row a cell, with what would be done with it; what is tested on only where that differs."""
     numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
-    table = plain_table("Cells", ("shape", "quantization", "budget"), numbers, ("state",))
-    for cell, state in cells:
+    tested = [_tested_on(cell) for cell, _ in cells]
+    differ = len(set(tested)) > 1
+    words = (*(("test set",) if differ else ()), "shape", "quantization", "budget")
+    table = plain_table("Cells", words, numbers, ("state",))
+    for (cell, state), test_set in zip(cells, tested, strict=True):
         settings = cell.settings
         table.add_row(
+            *((test_set,) if differ else ()),
             f"{cell.shape.layers}x{cell.shape.hidden_size}",
             settings.quantization.name,
             cell.budget.name,
@@ -111,6 +115,11 @@ def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
             state if cell.fits else f"{state}: does not fit",
         )
     return table
+
+
+def _tested_on(cell: Cell) -> str:
+    split = cell.settings.split
+    return split.held_out if split.name == "unseen_speaker" and split.held_out else split.name
 
 
 def plain_table(
