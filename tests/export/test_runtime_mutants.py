@@ -18,6 +18,10 @@ LOOSE = ("-O1", "-w")
 # Mutants that compute the same numbers: file, part of the source line, the change, and why it is no bug.
 EQUIVALENT = {
     (PORTABLE, "(k * bits & 7u)", "7 -> 6"): "bits are even",
+    (PORTABLE, "[bits == 8u ? k", "8 -> 9"): "k * 8 >> 3 is k",
+    (PORTABLE, "[bits == 8u ? k", "8 -> 7"): "k * 8 >> 3 is k",
+    (PORTABLE, "= bits == 8u ? byte", "8 -> 9"): "k * 8 & 7 is 0",
+    (PORTABLE, "= bits == 8u ? byte", "8 -> 7"): "k * 8 & 7 is 0",
     (PORTABLE, "fsdd_bits(code) + 7u) >> 3", "7 -> 6"): "rows have an even number of bits",
     (PORTABLE, "shift < 8u; shift += bits", "8 -> 7"): "shift is even",
     (PORTABLE, "for (k = 1; k < model->classes", "1 -> 0"): "logit 0 is not larger than itself",

@@ -131,7 +131,8 @@ static inline int32_t fsdd_row(unsigned code, const uint8_t *weights, const int1
     int32_t sum = 0;
     size_t k;
     for (k = 0; k < columns; k++) {
-        const unsigned field = (unsigned)weights[k * bits >> 3] >> (k * bits & 7u);
+        const unsigned byte = weights[bits == 8u ? k : k * bits >> 3]; /* so plain that a compiler makes vectors of it */
+        const unsigned field = bits == 8u ? byte : byte >> (k * bits & 7u);
         sum += fsdd_product(code, field & mask, vector_q7[k]);
     }
     return sum;
