@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import shutil
 import statistics
@@ -33,7 +34,6 @@ SWEEPS = (
     "unseen_speaker_ablation",
 )
 TABULATED = SWEEPS[1:-1]
-DISTURBED = "split=random,*seed=1,*"  # the run of voices_heard that is evaluated with disturbed recordings
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
 BUDGETS = {"kb36": "36 KB", "kb16": "16 KB", "kb8": "8 KB"}
 MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
@@ -84,11 +84,20 @@ def remake(name: str) -> None:
 
 def remake_robustness() -> None:
     """The recommended network with noise, gain, clipping, silence, another speed."""
-    (run,) = (ROOT / "multirun" / "voices_heard").glob(DISTURBED)
+    run = run_of("voices_heard", split="random", seed=1)
     subprocess.run(["fsdd-evaluate", str(run), "--robustness"], cwd=ROOT, check=True)
     (REFERENCE / "robustness").mkdir(exist_ok=True)
     for path in run.glob("robustness.*"):
         shutil.copy(path, REFERENCE / "robustness")
+
+
+def run_of(sweep: str, split: str, seed: int) -> Path:
+    """The folder of a run, by what its record says."""
+    for path in (ROOT / "multirun" / sweep).glob("*/run.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if (record["split"].get("name"), record["seed"]) == (split, seed):
+            return path.parent
+    sys.exit(f"multirun/{sweep} holds no run with split={split} seed={seed}")
 
 
 def committed(name: str) -> pd.DataFrame:
