@@ -120,6 +120,7 @@ def with_tables(text: str) -> str:
         "reference results": reference_table(),
         "float against int8": grid_table(),
         "robustness": robustness_table(),
+        "ablation": ablation_table(),
     }
     for name, table in tables.items():
         start, end = f"<!-- {name} -->\n", "<!-- end -->"
@@ -190,6 +191,19 @@ def robustness_table() -> list[str]:
         levels = " / ".join(f"{level:g}" for level in each["level"])
         accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in each["accuracy"])
         rows.append(f"| {name} | {levels} {each['unit'].iloc[0]} | {accuracies} |")
+    return rows
+
+
+def ablation_table() -> list[str]:
+    """What is left of the accuracy on unheard voices without each ingredient, the least painful loss first."""
+    cells = committed("unseen_speaker_ablation")[["overrides", "accuracy"]]
+    cells = cells.assign(without=cells["overrides"].str.extract(r"without=(\w+)", expand=False))
+    means = cells.groupby("without")["accuracy"].agg(["mean", "min"])
+    whole = means.loc["nothing", "mean"]
+    rows = ["| without | mean of six voices % | worst voice % | brings |", "|---|--:|--:|--:|"]
+    for without, (mean, worst) in means.sort_values("mean", ascending=False).iterrows():
+        brings = "" if without == "nothing" else f"{100 * (whole - mean):.1f}"
+        rows.append(f"| {without} | {100 * mean:.1f} | {100 * worst:.1f} | {brings} |")
     return rows
 
 
