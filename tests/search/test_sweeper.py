@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from installed_extras import needs
 
 pytest.importorskip("optuna", reason="the extra [search] is not installed")
 
@@ -186,9 +186,7 @@ def test_a_killed_search_goes_on_where_it_was(
     assert found.keys() == records(folder).keys()
 
 
-@pytest.mark.skipif(
-    find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="the extra [parallel] is not installed"
-)
+@needs("hydra-joblib-launcher", "parallel")
 def test_with_joblib_cells_are_chosen_and_trained_two_at_a_time(
     tiny_overrides: list[str], tmp_path: Path
 ) -> None:

@@ -13,11 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from installed_extras import needs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
@@ -39,15 +39,9 @@ ENDS = {
     "400 unseen_speaker": "refused",
 }
 
-needs_joblib = pytest.mark.skipif(
-    find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="the extra [parallel] is not installed"
-)
-needs_submitit = pytest.mark.skipif(
-    find_spec("hydra_plugins.hydra_submitit_launcher") is None, reason="the extra [slurm] is not installed"
-)
-needs_ray = pytest.mark.skipif(
-    find_spec("hydra_plugins.hydra_ray_launcher") is None, reason="the extra [ray] is not installed"
-)
+needs_joblib = needs("hydra-joblib-launcher", "parallel")
+needs_submitit = needs("hydra-submitit-launcher", "slurm")
+needs_ray = needs("hydra-ray-launcher", "ray")
 
 
 def environment(**more: str) -> dict[str, str]:
