@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import PreparedData
-    from fsdd_lightning.experiments.evaluation import Evaluation
-    from fsdd_lightning.experiments.robustness import RobustnessRow
-    from fsdd_lightning.experiments.run_folder import Run
+    from fsdd_lightning.evaluation.evaluate import Evaluation
+    from fsdd_lightning.evaluation.robustness import RobustnessRow
+    from fsdd_lightning.runs.folder import Run
 
 
 def main() -> None:
@@ -42,9 +42,9 @@ def _evaluate() -> None:
     arguments = _parser().parse_args()
     import torch
 
-    from fsdd_lightning.experiments.deployment import compiled
-    from fsdd_lightning.experiments.evaluation import baseline_of, clips_at, evaluate_views, views_of
-    from fsdd_lightning.experiments.run_folder import open_run, recorded_data
+    from fsdd_lightning.evaluation.deployment import compiled
+    from fsdd_lightning.evaluation.evaluate import baseline_of, clips_at, evaluate_views, views_of
+    from fsdd_lightning.runs.folder import open_run, recorded_data
 
     run = open_run(arguments.run)
     torch.set_num_threads(run.settings.trainer.threads)
@@ -61,8 +61,9 @@ def _evaluate() -> None:
 
 
 def _robustness(run: Run, data: PreparedData) -> tuple[RobustnessRow, ...]:
-    from fsdd_lightning.experiments.engines import open_engine
-    from fsdd_lightning.experiments.robustness import robustness, write_robustness
+    from fsdd_lightning.evaluation.backends import open_engine
+    from fsdd_lightning.evaluation.robustness import robustness
+    from fsdd_lightning.evaluation.robustness_report import write_robustness
 
     with open_engine(run, None) as engine:
         rows = robustness(run, data, engine)
@@ -74,8 +75,8 @@ def _print(run: Run, evaluation: Evaluation, rows: Sequence[RobustnessRow], as_j
     import json
     from dataclasses import asdict
 
-    from fsdd_lightning.experiments.console import console
-    from fsdd_lightning.experiments.tables import class_table, confusion_table, result_table, robustness_table
+    from fsdd_lightning.console.tables import class_table, confusion_table, result_table, robustness_table
+    from fsdd_lightning.console.terminal import console
 
     views = {name: each.as_record() for name, each in evaluation.scores.items()}
     if as_json:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.experiments.run_folder import Run
+    from fsdd_lightning.runs.folder import Run
 
 
 def main() -> None:
@@ -39,9 +39,9 @@ def _parser() -> argparse.ArgumentParser:
 def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import RunFailedError
-    from fsdd_lightning.experiments.deployment import MODEL_NAME
-    from fsdd_lightning.experiments.record import EXPORT
-    from fsdd_lightning.experiments.run_folder import open_run
+    from fsdd_lightning.evaluation.deployment import MODEL_NAME
+    from fsdd_lightning.runs.folder import open_run
+    from fsdd_lightning.runs.record import EXPORT
 
     run = open_run(arguments.run)
     folder = arguments.output if arguments.output is not None else run.folder / EXPORT
@@ -53,7 +53,7 @@ def _export() -> None:
 
 def _export_c(run: Run, folder: Path, name: str) -> None:
     from fsdd_lightning.errors import UserError
-    from fsdd_lightning.experiments.deployment import export_run, kept_golden_clips
+    from fsdd_lightning.evaluation.deployment import export_run, kept_golden_clips
 
     if run.deployment is None:
         mode = run.settings.quantization.name

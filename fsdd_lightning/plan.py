@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fsdd_lightning.experiments.cell import Cell
-    from fsdd_lightning.experiments.sweep_plan import SweepCell
+    from fsdd_lightning.runs.plan import Cell
+    from fsdd_lightning.sweeps.plan import SweepCell
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 
@@ -35,9 +35,9 @@ def _plan() -> None:
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
         return
-    from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
-    from fsdd_lightning.configuration import register_resolvers
-    from fsdd_lightning.experiments.sweep_plan import plan_sweep
+    from fsdd_lightning.config.load import register_resolvers
+    from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.sweeps.plan import plan_sweep
 
     register_resolvers()
     with hydra_errors():
@@ -52,8 +52,8 @@ def _plan() -> None:
 
 
 def _print(cells: Sequence[tuple[Cell, str]], planned: Sequence[SweepCell]) -> None:
-    from fsdd_lightning.experiments.console import console
-    from fsdd_lightning.experiments.tables import bill_table, plan_table
+    from fsdd_lightning.console.tables import bill_table, plan_table
+    from fsdd_lightning.console.terminal import console
 
     if len(cells) == 1:
         console.print(bill_table(cells[0][0].bill))
@@ -70,7 +70,7 @@ def _print(cells: Sequence[tuple[Cell, str]], planned: Sequence[SweepCell]) -> N
 
 def _state(each: SweepCell) -> str:
     """What fsdd-train would do with this cell."""
-    from fsdd_lightning.experiments.run_claim import is_claimed
+    from fsdd_lightning.runs.lock import is_claimed
 
     if not each.cell.fits and each.state.name != "blocked":
         return "refused"

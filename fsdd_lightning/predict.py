@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.experiments.recognition import Recognition, Recognizer
+    from fsdd_lightning.evaluation.predict import Recognition, Recognizer
 
 ENGINES = ("torch", "integer", "c")
 
@@ -45,9 +45,9 @@ def _parser() -> argparse.ArgumentParser:
 def _predict() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import UserError
-    from fsdd_lightning.experiments.engines import open_engine
-    from fsdd_lightning.experiments.recognition import Recognizer, find_wavs
-    from fsdd_lightning.experiments.run_folder import open_run
+    from fsdd_lightning.evaluation.backends import open_engine
+    from fsdd_lightning.evaluation.predict import Recognizer, find_wavs
+    from fsdd_lightning.runs.folder import open_run
 
     run = open_run(arguments.run)
     paths = find_wavs(arguments.wav)

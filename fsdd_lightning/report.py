@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.experiments.reporting.write import Report
+    from fsdd_lightning.reports.write import Report
 
 
 def main() -> None:
@@ -34,13 +34,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report() -> None:
     arguments = _parser().parse_args()
-    from fsdd_lightning.experiments.reporting.write import write_report
+    from fsdd_lightning.reports.write import write_report
 
     _print(write_report(arguments.folder, arguments.output, arguments.title, arguments.portable))
 
 
 def _print(report: Report) -> None:
-    from fsdd_lightning.experiments.console import console
+    from fsdd_lightning.console.terminal import console
 
     document = report.document
     for problems in document.problems:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -21,13 +21,13 @@ def main() -> None:
 def _launch() -> None:
     # Hydra would put its exceptions in its own words and exit with 1; this makes it hand them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    from fsdd_lightning.cell_task import run_cell
-    from fsdd_lightning.composition import check_command, hydra_errors, is_sweep
-    from fsdd_lightning.configuration import register_resolvers
-    from fsdd_lightning.hydra_plugins import register_plugins
-    from fsdd_lightning.launching.complaints import silence_schema_matching
-    from fsdd_lightning.launching.extras import check_alone, check_launcher
-    from fsdd_lightning.sweeping import register_sweeper
+    from fsdd_lightning.config.load import register_resolvers
+    from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.sweeps.launchers.complaints import silence_schema_matching
+    from fsdd_lightning.sweeps.launchers.extras import check_alone, check_launcher
+    from fsdd_lightning.sweeps.plugins import register_plugins
+    from fsdd_lightning.sweeps.sweeper import register_sweeper
+    from fsdd_lightning.sweeps.task import run_cell
 
     register_resolvers()
     register_plugins()
@@ -47,8 +47,8 @@ def _launch() -> None:
 def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     import hydra
 
-    from fsdd_lightning.configuration import CONFIG_NAME, config_directory
-    from fsdd_lightning.launching.job import Job
+    from fsdd_lightning.config.load import CONFIG_NAME, config_directory
+    from fsdd_lightning.sweeps.launchers.job import Job
 
     hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
 

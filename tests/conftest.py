@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from fsdd_lightning.experiments.record import RunRecord
+    from fsdd_lightning.runs.record import RunRecord
 
 # Before numpy and torch are imported, here and in child processes: with networks this small a second thread costs more
 # than it brings, and on a busy machine very much more.
@@ -64,10 +64,10 @@ def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def run_cell() -> Callable[[Sequence[str], Path], RunRecord]:
     """Runs the cell of a command line in an existing folder, as fsdd-train does."""
-    from fsdd_lightning.composition import compose_cells
-    from fsdd_lightning.experiments.cell import plan_cell
-    from fsdd_lightning.experiments.record import new_record
-    from fsdd_lightning.training import run_experiment
+    from fsdd_lightning.runs.plan import plan_cell
+    from fsdd_lightning.runs.record import new_record
+    from fsdd_lightning.sweeps.compose import compose_cells
+    from fsdd_lightning.training.experiment import run_experiment
 
     def run(words: Sequence[str], folder: Path) -> RunRecord:
         ((overrides, settings),) = compose_cells(words, multirun=False)

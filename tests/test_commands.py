@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from fsdd_lightning import evaluate, predict
-from fsdd_lightning.command_line import run_command
+from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.data import download, locate
-from fsdd_lightning.experiments.record import RunRecord, read_record
+from fsdd_lightning.runs.record import RunRecord, read_record
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PATIENCE_S = 240

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fsdd_lightning import export_model
-from fsdd_lightning.experiments.record import RunRecord
-from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.model.inference import float_logits
+from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.record import RunRecord
 
 RunCell = Callable[[Sequence[str], Path], RunRecord]
 Command = Callable[..., tuple[int, str, str]]

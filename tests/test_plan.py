@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from fsdd_lightning import plan
-from fsdd_lightning.composition import compose_cells
-from fsdd_lightning.configuration import run_name
-from fsdd_lightning.experiments.cell import plan_cell
-from fsdd_lightning.experiments.record import new_record, write_record
+from fsdd_lightning.config.load import run_name
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.record import new_record, write_record
+from fsdd_lightning.sweeps.compose import compose_cells
 
 Plan = Callable[..., tuple[int, str, str]]
 MAX_FRAMES = 36  # of the default features
@@ -74,7 +74,7 @@ def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
 
 
 def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fsdd_lightning.experiments.console import console
+    from fsdd_lightning.console.terminal import console
 
     monkeypatch.setattr(console, "width", 80)
     _, out, _ = plan_of("-m", "model=large", "quantization=int8_pot_scale,float32", "seed=4294967295")

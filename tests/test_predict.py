@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from fsdd_lightning import predict
-from fsdd_lightning.experiments.engines import ENGINES
-from fsdd_lightning.experiments.record import RunRecord, read_record
+from fsdd_lightning.evaluation.backends import ENGINES
+from fsdd_lightning.runs.record import RunRecord, read_record
 
 RunCell = Callable[[Sequence[str], Path], RunRecord]
 

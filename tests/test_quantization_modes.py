@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from fsdd_lightning import evaluate, training
+from fsdd_lightning import evaluate
 from fsdd_lightning.arithmetic.archive import load_archive
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.composition import compose_cells
-from fsdd_lightning.configuration import config_directory
+from fsdd_lightning.config.load import config_directory
+from fsdd_lightning.config.schema import QuantizationSettings
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.experiments.engines import open_engine
-from fsdd_lightning.experiments.evaluation import (
+from fsdd_lightning.evaluation.backends import open_engine
+from fsdd_lightning.evaluation.evaluate import (
     Clips,
     clips_at,
     evaluate_views,
@@ -31,13 +31,14 @@ from fsdd_lightning.experiments.evaluation import (
     quantized_logits,
     views_of,
 )
-from fsdd_lightning.experiments.recognition import Recognizer
-from fsdd_lightning.experiments.record import RunRecord
-from fsdd_lightning.experiments.run_folder import Run, open_run, recorded_data
+from fsdd_lightning.evaluation.predict import Recognizer
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.settings import QuantizationSettings
+from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.training import experiment as training
 
 RunCell = Callable[[Sequence[str], Path], RunRecord]
 SHORT = ("trainer.epochs=2", "quantization.epochs=2", "model.dropout=0.2")

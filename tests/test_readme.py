@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fsdd_lightning.composition import check_command
-from fsdd_lightning.configuration import config_directory, register_resolvers
-from fsdd_lightning.hydra_plugins import register_plugins
-from fsdd_lightning.launching.complaints import silence_schema_matching
+from fsdd_lightning.config.load import config_directory, register_resolvers
+from fsdd_lightning.sweeps.compose import check_command
+from fsdd_lightning.sweeps.launchers.complaints import silence_schema_matching
+from fsdd_lightning.sweeps.plugins import register_plugins
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from fsdd_lightning.settings import AugmentationSettings
+from fsdd_lightning.config.schema import AugmentationSettings
 
 
 class Augmentation:

@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
-from fsdd_lightning.batch import Batch
+from fsdd_lightning.config.schema import AugmentationSettings
 from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.settings import AugmentationSettings
 
 EVALUATION_BATCH = 512
 

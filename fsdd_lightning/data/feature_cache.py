@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from fsdd_lightning.config.schema import FeatureSettings
 from fsdd_lightning.data.mfcc import EXTRACTOR_VERSION, Mfcc, MfccExtractor
-from fsdd_lightning.settings import FeatureSettings
 
 _LOG = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 300.0  # longer than any extraction should take; after it we compute for ourselves

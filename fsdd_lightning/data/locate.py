@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fsdd_lightning.config.schema import DataSettings
 from fsdd_lightning.data.download import download_fsdd
 from fsdd_lightning.data.recordings import NAMING, find_wav_folder
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.settings import DataSettings
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
 CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installed wheel, its site-packages

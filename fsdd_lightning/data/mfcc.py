@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fsdd_lightning.settings import FeatureSettings
+from fsdd_lightning.config.schema import FeatureSettings
 
 # Part of the cache key: raise it with every change that changes a value.
 EXTRACTOR_VERSION = 1

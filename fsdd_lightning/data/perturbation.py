@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from fsdd_lightning.config.schema import FeatureSettings, PerturbationSettings
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.recordings import RecordingSet
-from fsdd_lightning.settings import FeatureSettings, PerturbationSettings
 
 # Part of the cache key: raise it with every change that changes a value.
 PERTURBATION_VERSION = 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fsdd_lightning.config.schema import DataSettings, FeatureSettings, PerturbationSettings, SplitSettings
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.locate import cache_folder, locate_fsdd
 from fsdd_lightning.data.mfcc import Mfcc
@@ -16,7 +17,6 @@ from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.settings import DataSettings, FeatureSettings, PerturbationSettings, SplitSettings
 
 
 @dataclass(frozen=True, eq=False)

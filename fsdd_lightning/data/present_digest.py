@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fsdd_lightning.config.schema import DataSettings
 from fsdd_lightning.data.locate import cache_folder, find_fsdd
 from fsdd_lightning.data.recordings import find_wav_folder, folder_digest
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.settings import DataSettings
 
 
 def present_digest(data: DataSettings, sample_rate_hz: int) -> str | None:

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from fsdd_lightning.config.schema import SplitSettings
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.settings import SplitSettings
 
 
 class NamedRecording(Protocol):

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from fsdd_lightning.config.schema import SyntheticSettings
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.settings import SyntheticSettings
 
 GENERATOR_VERSION = (
     1  # raise it with every change to the sound, so that no old folder is taken for a new corpus

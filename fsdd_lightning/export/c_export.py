@@ -25,7 +25,7 @@ from fsdd_lightning.arithmetic.ranges import (
     check_model,
     row_name,
 )
-from fsdd_lightning.atomic_file import replace_file
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.export.c_text import c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import fsdd_lightning
-from fsdd_lightning.atomic_file import replace_file
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.atomic_file import replace_file
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier

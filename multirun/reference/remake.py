@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsdd_lightning.experiments.reporting.statistics import Estimate, accuracy_estimate
+from fsdd_lightning.reports.statistics import Estimate, accuracy_estimate
 
 REFERENCE = Path(__file__).resolve().parent
 ROOT = REFERENCE.parent.parent

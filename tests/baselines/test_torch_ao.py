@@ -27,13 +27,13 @@ from fsdd_lightning.baselines.torch_ao import (
     torch_static,
     without_padding,
 )
+from fsdd_lightning.config.schema import FeatureSettings, SplitSettings
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.settings import FeatureSettings, SplitSettings
 
 Clips = tuple[Tensor, Tensor]  # features float32 (N, T, C), zero behind a clip's end; lengths int64 (N,)
 every_baseline = pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)

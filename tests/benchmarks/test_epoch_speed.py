@@ -15,16 +15,16 @@ import pytorch_lightning as pl
 import torch
 from torch.nn import functional as F
 
-from fsdd_lightning.callbacks.dashboard import DashboardLogger
-from fsdd_lightning.composition import compose_cells
-from fsdd_lightning.configuration import register_resolvers
+from fsdd_lightning.config.load import register_resolvers
+from fsdd_lightning.config.schema import Settings
 from fsdd_lightning.data.augmentation import Augmentation
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
-from fsdd_lightning.experiments.cell import plan_cell
-from fsdd_lightning.model.lightning_module import DigitClassifier
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.settings import Settings
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.training.logger import DashboardLogger
+from fsdd_lightning.training.module import DigitClassifier
 
 EPOCHS_PER_ROUND = 3
 ROUNDS = 5

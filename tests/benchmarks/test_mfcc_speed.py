@@ -16,9 +16,9 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
+from fsdd_lightning.config.schema import FeatureSettings
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
-from fsdd_lightning.settings import FeatureSettings
 
 ROUNDS = 3
 SMALLEST_RATIO = 12.0

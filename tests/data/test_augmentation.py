@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+from fsdd_lightning.config.schema import AugmentationSettings
 from fsdd_lightning.data.augmentation import Augmentation
-from fsdd_lightning.settings import AugmentationSettings
 
 NOTHING = AugmentationSettings("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 INGREDIENTS = {

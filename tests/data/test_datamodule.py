@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from fsdd_lightning.batch import Batch
+from fsdd_lightning.config.schema import AugmentationSettings
+from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.data.datamodule import DigitDataModule, TrainingOrder
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.preparation import Copies, PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split
 from fsdd_lightning.data.standardization import FeatureStatistics
-from fsdd_lightning.settings import AugmentationSettings
 
 NOTHING = AugmentationSettings("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 CLIPS, FRAMES = 10, 4

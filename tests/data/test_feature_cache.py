@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from fsdd_lightning.config.schema import FeatureSettings
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
-from fsdd_lightning.settings import FeatureSettings
 
 SETTINGS = FeatureSettings(
     sample_rate_hz=8000,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fsdd_lightning.config.schema import DataSettings, SyntheticSettings
 from fsdd_lightning.data import locate
 from fsdd_lightning.data.locate import cached_dataset_folder, locate_fsdd, nearby_folders
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.settings import DataSettings, SyntheticSettings
 
 DIGEST = "1801eae019c0" + "0" * 52
 

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from scipy.signal import butter, sosfilt
 
+from fsdd_lightning.config.schema import FeatureSettings
 from fsdd_lightning.data import mfcc as mfcc_module
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.settings import FeatureSettings
 
 PACKAGE = Path(mfcc_module.__file__).parents[1]
 TOLERANCE = 1e-3  # absolute; coefficients reach some hundreds

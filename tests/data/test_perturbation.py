@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsdd_lightning.config.schema import FeatureSettings, PerturbationSettings
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.perturbation import (
@@ -24,7 +25,6 @@ from fsdd_lightning.data.perturbation import (
     tempo_exponent,
 )
 from fsdd_lightning.data.recordings import RecordingSet
-from fsdd_lightning.settings import FeatureSettings, PerturbationSettings
 
 RATE_HZ = 8000
 FEATURES = FeatureSettings(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None, False)

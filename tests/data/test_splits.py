@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsdd_lightning.config.schema import SplitSettings
 from fsdd_lightning.data.splits import SPLITS, Split, split_recordings
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.settings import SplitSettings
 
 FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 FIXED_DIGEST = 1079152735

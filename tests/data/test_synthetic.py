@@ -16,11 +16,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fsdd_lightning.config.schema import SyntheticSettings
 from fsdd_lightning.data import synthetic
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.data.synthetic import GENERATOR_VERSION, make_synthetic_corpus, voice_name
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.settings import SyntheticSettings
 
 SMALL = SyntheticSettings(speakers=2, takes=6, seed=0)
 # Samples and loudness of a few clips: whoever changes the sound must raise GENERATOR_VERSION and renew these.
@@ -127,7 +127,7 @@ def test_two_processes_at_once(corpus: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from fsdd_lightning.data.synthetic import make_synthetic_corpus\n"
-        "from fsdd_lightning.settings import SyntheticSettings\n"
+        "from fsdd_lightning.config.schema import SyntheticSettings\n"
         f"print(make_synthetic_corpus({SMALL!r}, Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "cache")]

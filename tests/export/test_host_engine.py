@@ -15,9 +15,9 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.experiments.run_folder import open_run, recorded_data
 from fsdd_lightning.export import CompilerMissing, HostEngine, compile_host
 from fsdd_lightning.export.compiler import compile_c, find_compiler
+from fsdd_lightning.runs.folder import open_run, recorded_data
 
 LENGTHS = np.array([9, 1, 3, 9, 8, 2])
 NAMES = [f"{code}, (13, 24, 2)" for code in WEIGHT_CODES]

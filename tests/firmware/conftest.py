@@ -16,11 +16,11 @@ from streams import Clips
 from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
-from fsdd_lightning.composition import compose_cells
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 from fsdd_lightning.data.recordings import parse_name, wav_paths
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.wav import decode_wav
+from fsdd_lightning.sweeps.compose import compose_cells
 
 CLIPS, FRAMES, INPUTS = 300, 36, 13
 OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips

@@ -10,10 +10,10 @@ import pytest
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
+from fsdd_lightning.config.schema import MemoryBudgetSettings
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget
 from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.settings import MemoryBudgetSettings
 
 GROUP = Path(__file__).parents[2] / "conf" / "memory_budget"
 SMALL = NetworkShape(inputs=13, hidden_size=24, layers=2, classes=10)

@@ -14,7 +14,9 @@ from typing import Any
 
 PATIENCE_S = 240
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["fsdd_lightning.training", "fsdd_lightning.sweeping", "matplotlib.figure"])
+_CONTEXT.set_forkserver_preload(
+    ["fsdd_lightning.training.experiment", "fsdd_lightning.sweeps.sweeper", "matplotlib.figure"]
+)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 
 from fsdd_lightning import train
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.launching import extras
-from fsdd_lightning.launching.complaints import launcher_errors
+from fsdd_lightning.sweeps.launchers import extras
+from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sweep_processes import Finished, run_sweep
 
 def fail_in(mode: str) -> None:
     """A defect that only one quantization mode meets."""
-    from fsdd_lightning import training
+    from fsdd_lightning.training import experiment as training
 
     evaluate = training._evaluate
 

@@ -11,10 +11,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from fsdd_lightning.composition import ComposedSweep, compose_cells
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.experiments.cell import plan_cell
-from fsdd_lightning.sweeping import ResumingSweeper
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.sweeps.compose import ComposedSweep, compose_cells
+from fsdd_lightning.sweeps.sweeper import ResumingSweeper
 
 
 class Elsewhere:

@@ -21,7 +21,7 @@ MOST_CHANGES = 60  # a whole sweep makes about twice as many
 
 def shuffle(seed: int) -> None:
     """Run the cells in another order."""
-    from fsdd_lightning import sweeping
+    from fsdd_lightning.sweeps import sweeper as sweeping
 
     def shuffled(cells: list[object]) -> list[object]:
         return random.Random(seed).sample(cells, len(cells))
@@ -31,7 +31,7 @@ def shuffle(seed: int) -> None:
 
 def as_written() -> None:
     """Cells that train on come second here, and train the shared float network otherwise."""
-    from fsdd_lightning import sweeping
+    from fsdd_lightning.sweeps import sweeper as sweeping
 
     sweeping.running_order = list  # type: ignore[assignment]
 

@@ -13,7 +13,7 @@ MOST_GROWTH_MB = 50.0
 
 def note_memory(file: Path) -> None:
     """Write down the resident set after each cell."""
-    from fsdd_lightning import cell_task
+    from fsdd_lightning.sweeps import task as cell_task
 
     run_cell = cell_task.run_cell
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from fsdd_lightning.composition import check_command, hydra_errors
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.experiments.sweep_manifest import write_manifest
-from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep, running_order
+from fsdd_lightning.sweeps.compose import check_command, hydra_errors
+from fsdd_lightning.sweeps.manifest import write_manifest
+from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep, running_order
 
 
 def cells_of(*words: str) -> list[SweepCell]:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fsdd_lightning.composition import check_command
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.experiments.record import new_record, write_record
-from fsdd_lightning.experiments.run_claim import claimed
-from fsdd_lightning.experiments.sweep_plan import SweepCell, plan_sweep
-from fsdd_lightning.experiments.sweep_progress import SweepProgress, _clock
-from fsdd_lightning.experiments.sweep_steps import conclude
+from fsdd_lightning.runs.lock import claimed
+from fsdd_lightning.runs.record import new_record, write_record
+from fsdd_lightning.sweeps.compose import check_command
+from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep
+from fsdd_lightning.sweeps.progress import SweepProgress, _clock
+from fsdd_lightning.sweeps.steps import conclude
 
 VIEW = {"accuracy": 0.5}
 

@@ -1,0 +1,161 @@
+"""From Hydra's composed configuration to `Settings`, refusing what can't be before anything is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.errors import UserError
+
+CONFIG_NAME = "train"
+# What names or shows an experiment without changing its outcome.
+PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
+                "data": ("root", "cache_dir", "archive_url"),
+                "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+_LONGEST_FOLDER_NAME = 120
+_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no setting is called so
+
+
+def config_directory() -> Path:
+    """The folder of YAML files: inside an installed package, beside the package in a source checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def register_resolvers() -> None:
+    """Make `${config_hash:}` and `${run_name:}` known; both name run folders."""
+    OmegaConf.register_new_resolver("config_hash", lambda *, _root_: _hash_of_root(_root_)[:8], replace=True)
+    OmegaConf.register_new_resolver(
+        "run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True
+    )
+
+
+def _hash_of_root(root: DictConfig) -> str:
+    bare = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
+    return content_hash(_plain(bare))
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """A folder name for a cell of a sweep: its overrides, those aside that are about the sweep as a whole.
+
+    Where characters had to be replaced or cut off, a hash of the overrides keeps different cells apart. A comma
+    within an override would read like the one between two.
+    """
+    kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "fail_fast="))]
+    safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
+    name = ",".join(safe) or "defaults"
+    if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:
+        return name
+    digest = hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_FOLDER_NAME - 9]}-{digest}"
+
+
+def content_hash(config: dict[str, Any]) -> str:
+    """SHA-256 over what decides an experiment's outcome; names, folders and displays are left out."""
+    return hashlib.sha256(json.dumps(deciding(config), sort_keys=True).encode()).hexdigest()
+
+
+def deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides an experiment's outcome."""
+    kept = {}
+    for key, value in config.items():
+        hidden = PRESENTATION.get(key)
+        if hidden is None:
+            kept[key] = value
+        elif hidden:
+            kept[key] = {inner: v for inner, v in value.items() if inner not in hidden}
+    return kept
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"configuration: {str(error).splitlines()[0]}") from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def to_settings(config: DictConfig) -> Settings:
+    """Check a composed configuration (without its `hydra` node).
+
+    Raises:
+        UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
+    """
+    return settings_from_mapping(_plain(config))
+
+
+def settings_from_mapping(mapping: dict[str, Any]) -> Settings:
+    """Like `to_settings`, for the plain mapping that a run record holds."""
+    try:
+        return TypeAdapter(Settings).validate_json(json.dumps(mapping))
+    except ValidationError as error:
+        raise UserError("; ".join(_explain_all(error.errors()))) from error
+
+
+def settings_to_mapping(settings: Settings) -> dict[str, Any]:
+    """Plain JSON types; the inverse of `settings_from_mapping`."""
+    mapping = json.loads(json.dumps(dataclasses.asdict(settings)))
+    assert isinstance(mapping, dict)
+    return mapping
+
+
+def _explain_all(problems: Sequence[Any]) -> list[str]:
+    """One text a key: where a value may be of several types, pydantic complains once for each of them."""
+    answers: dict[str, str] = {}
+    for problem in problems:
+        key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
+        before, answer = answers.get(key), _explain(problem, key)
+        other_type = problem["msg"].lower().removeprefix("input should be ")
+        answers[key] = answer if before is None else before.replace(", not ", f" or {other_type}, not ", 1)
+    return list(answers.values())
+
+
+def _explain(problem: Any, key: str) -> str:
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return unknown_key(key)
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+
+
+def unknown_key(key: str) -> str:
+    """One line on a key that does not exist, with the nearest that does, or what its group holds."""
+    keys = list(setting_keys())
+    alike = [each for each in keys if ("." in each) == ("." in key)]
+    close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
+    if close:
+        return f"unknown setting {key!r}; did you mean {close[0]!r}?"
+    group = key.rpartition(".")[0]
+    within = [each for each in keys if each.rpartition(".")[0] == group]
+    place = f"group {group!r}" if group and within else "the configuration"
+    choices = [each.rpartition(".")[2] for each in within] or [each for each in keys if "." not in each]
+    return f"unknown setting {key!r}; {place} holds {', '.join(choices)}"
+
+
+def setting_keys(cls: type = Settings, prefix: str = "") -> Iterator[str]:
+    """All dotted names of settings: name, seed, data, data.name, ..."""
+    for name in (field.name for field in dataclasses.fields(cls)):
+        yield prefix + name
+        nested = _field_class(cls, name)
+        if nested is not None:
+            yield from setting_keys(nested, f"{prefix}{name}.")
+
+
+def _field_class(cls: type, name: str) -> type | None:
+    hint = get_type_hints(cls)[name]
+    return hint if dataclasses.is_dataclass(hint) and isinstance(hint, type) else None

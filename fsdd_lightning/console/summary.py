@@ -1,0 +1,119 @@
+"""What a run tells its user: what it works on, what came out, what to try next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.panel import Panel
+
+from fsdd_lightning.config.schema import QuantizationSettings
+from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
+from fsdd_lightning.console.terminal import console
+from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.record import EXPORT, RunRecord
+
+if TYPE_CHECKING:
+    from fsdd_lightning.data.preparation import (
+        PreparedData,
+    )  # scikit-learn, which a refusal need not wait for
+
+
+def print_data(data: PreparedData, cell: Cell) -> None:
+    """Recordings, split and the size of what is about to be trained."""
+    for note in data.notes:
+        if note.startswith("SYNTHETIC"):
+            console.print(Panel(note, style="bold yellow"))
+        else:
+            print_note(note)
+    recordings, split = data.recordings, data.split
+    console.print(
+        f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.folder} "
+        f"(digest {recordings.digest[:12]})",
+        soft_wrap=True,
+    )
+    console.print(
+        f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
+    )
+    if data.copies is not None:
+        copies, share = len(data.copies.mfccs), data.copies.clean_share
+        console.print(
+            f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
+        )
+    console.print(bill_table(cell.bill))
+    settings = cell.settings
+    console.print(
+        f"training: {cell.shape.layers}x{cell.shape.hidden_size} LSTM, seed {settings.seed}, "
+        f"{settings.trainer.epochs} epochs in float, then {_what_follows(settings.quantization)}"
+    )
+
+
+def print_note(note: str) -> None:
+    """Something that a user should know."""
+    console.print(f"note: {note}", soft_wrap=True)
+
+
+def _what_follows(mode: QuantizationSettings) -> str:
+    if mode.start == "epoch":
+        return f"{mode.epochs} epochs through the arithmetic ({mode.name})"
+    return "no quantisation" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
+
+
+def print_refusal(cell: Cell) -> None:
+    """The bill of what is not going to be trained."""
+    console.print(bill_table(cell.bill))
+
+
+def print_result(record: RunRecord, folder: Path) -> None:
+    """Tables of the result, where everything is, and the next commands."""
+    last = list(record.views)[-1]
+    console.print(confusion_table(record.views[last]))
+    console.print(class_table(record.views[last]))
+    console.print(result_table(record.views, record.memory))
+    for pair, share in record.agreement.items():
+        console.print(f"{' and '.join(pair.split('_'))} recognise {percent(share)} % of the test clips alike")
+    for stage in ("float", "quantized"):
+        if stage in record.training:
+            console.print(_describe(stage, record.training[stage]))
+    times = record.timings_s
+    console.print(
+        f"{times['total']:.0f} s in all: "
+        + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
+    )
+    place = short_path(folder)
+    console.print(f"everything is in {place}", soft_wrap=True)
+    if "integer" in record.views:
+        _print_export(Path(place) / EXPORT)
+    console.print("\nNext:", *_next_commands(place), sep="\n  ", soft_wrap=True)
+
+
+def _print_export(exported: Path) -> None:
+    console.print(
+        f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True
+    )
+    console.print(f"  make -C {shlex.quote(str(exported))}", soft_wrap=True)
+
+
+def _describe(stage: str, training: dict[str, Any]) -> str:
+    came = f", reused from {training['run']}" if training.get("reused") else ""
+    return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
+
+
+def _next_commands(place: str) -> list[str]:
+    quoted = shlex.quote(place)  # where a shell would not take it as it is
+    return [
+        f"fsdd-evaluate {quoted}",
+        f"fsdd-predict {quoted} SOME.wav",
+        f"tensorboard --logdir {quoted}",
+        "fsdd-train -m model.hidden_size=16,24,32 quantization=float32,int8_ptq name=my_first_sweep",
+    ]
+
+
+def short_path(folder: Path) -> str:
+    """Relative to the current folder, where it lies inside."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)

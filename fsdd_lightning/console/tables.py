@@ -1,0 +1,132 @@
+"""What commands print: tables of results, of bytes, of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from fsdd_lightning.memory.bill import MemoryBill
+from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.plan import Cell
+
+if TYPE_CHECKING:
+    from fsdd_lightning.evaluation.robustness import RobustnessRow  # the whole signal chain
+
+
+def kilobytes(count: int) -> str:
+    """Bytes in KB of 1,024."""
+    return f"{count / 1024:.2f}"
+
+
+def bill_table(bill: MemoryBill) -> Table:
+    """Line by line, with the totals."""
+    table = plain_table("Memory bill", ("part", "detail"), ("values", "flash bytes", "RAM bytes"))
+    for line in bill.lines:
+        flash = f"{line.bytes:,}" if line.memory == "flash" else ""
+        table.add_row(line.name, line.detail, f"{line.count:,}", flash, "" if flash else f"{line.bytes:,}")
+    table.add_section()
+    parameters = f"{bill.shape.parameters:,} parameters"
+    table.add_row("total", parameters, "", f"{bill.flash_bytes:,}", f"{bill.ram_bytes:,}")
+    table.add_row("", "KB of 1,024", "", kilobytes(bill.flash_bytes), kilobytes(bill.ram_bytes))
+    return table
+
+
+def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
+    """One row a view of the network, in percent."""
+    columns = ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes")
+    table = plain_table("Test set", ("view",), columns)
+    for name, view in views.items():
+        low, high = view["ci95"]
+        table.add_row(
+            name,
+            percent(view["accuracy"]),
+            f"{percent(low)} - {percent(high)}",
+            f"{view['correct']}/{view['total']}",
+            percent(view["macro_f1"]),
+            f"{memory['float32_bytes'] if name == 'float' else memory['flash_bytes']:,}",
+        )
+    return table
+
+
+def class_table(view: dict[str, Any]) -> Table:
+    """Precision, recall and F1 of every class."""
+    table = plain_table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
+    for each in view["classes"]:
+        table.add_row(
+            each["label"],
+            percent(each["precision"]),
+            percent(each["recall"]),
+            percent(each["f1"]),
+            str(each["clips"]),
+        )
+    return table
+
+
+def confusion_table(view: dict[str, Any]) -> Table:
+    """Rows are the spoken digit, columns the recognised one; zeros are left out."""
+    labels = [each["label"] for each in view["classes"]]
+    table = plain_table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
+    for label, row in zip(labels, view["confusion"], strict=True):
+        table.add_row(label, *(str(count) if count else "·" for count in row))
+    return table
+
+
+def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
+    """One row a disturbance and level, in percent; the drop in points."""
+    numbers = ("level", "accuracy %", "95 % interval", "correct", "drop")
+    table = plain_table("Test clips, disturbed", ("disturbance",), numbers)
+    for row in rows:
+        table.add_row(
+            row.disturbance,
+            f"{row.level:g} {row.unit}" if row.unit else "",
+            percent(row.accuracy),
+            f"{percent(row.ci95[0])} - {percent(row.ci95[1])}",
+            f"{row.correct}/{row.total}",
+            f"{100 * row.drop:.2f}",
+        )
+    return table
+
+
+def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
+    """One row a cell, with what would be done with it; what is tested on only where that differs."""
+    numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
+    tested = [_tested_on(cell) for cell, _ in cells]
+    differ = len(set(tested)) > 1
+    words = (*(("test set",) if differ else ()), "shape", "quantization", "budget")
+    table = plain_table("Cells", words, numbers, ("state",))
+    for (cell, state), test_set in zip(cells, tested, strict=True):
+        settings = cell.settings
+        table.add_row(
+            *((test_set,) if differ else ()),
+            f"{cell.shape.layers}x{cell.shape.hidden_size}",
+            settings.quantization.name,
+            cell.budget.name,
+            f"{cell.bill.flash_bytes:,}",
+            f"{cell.bill.ram_bytes:,}",
+            f"{cell.bill.macs_per_clip:,}",
+            str(settings.seed),
+            state if cell.fits else f"{state}: does not fit",
+        )
+    return table
+
+
+def _tested_on(cell: Cell) -> str:
+    split = cell.settings.split
+    return split.held_out if split.name == "unseen_speaker" and split.held_out else split.name
+
+
+def plain_table(
+    title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()
+) -> Table:
+    """Narrow, so that 80 columns do; numbers stand right and are never cut."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for column in words:
+        table.add_column(column)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in last:
+        table.add_column(column)
+    return table

@@ -1,0 +1,137 @@
+"""A trained network made ready for a device: its integer model, the C of it, and the proof that they are one."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fsdd_lightning.arithmetic.archive import load_archive, save_archive
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+from fsdd_lightning.arithmetic.quantize import convert
+from fsdd_lightning.arithmetic.weight_codes import weight_code
+from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.evaluation.evaluate import Clips
+from fsdd_lightning.export import (
+    CompilerMissing,
+    ExportedModel,
+    GoldenVectors,
+    HostEngine,
+    compile_host,
+    export_c,
+)
+from fsdd_lightning.model import checkpoint as checkpoints
+from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
+from fsdd_lightning.model.fake_quantization import arrays_of
+from fsdd_lightning.runs.folder import INTEGER_MODEL
+from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.record import RunRecord
+
+GOLDEN_CLIPS = "golden_clips.npz"
+MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another one is asked for
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The exported C, compiled for this machine; without a compiler no engine, but a note for the user."""
+
+    engine: HostEngine | None
+    note: str | None = None
+
+
+def deploy(checkpoint: Checkpoint, features: FeatureSettings, folder: Path) -> Deployment | None:
+    """Keep the network in a run folder, and its integer model where the mode has one: the answer is what was kept."""
+    save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
+    if checkpoint.weight_code is None:
+        return None
+    model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
+    deployment = Deployment(
+        model, checkpoint.mean, checkpoint.std, dataclasses.asdict(features), checkpoint.labels
+    )
+    save_archive(folder / INTEGER_MODEL, deployment)
+    return load_archive(folder / INTEGER_MODEL)
+
+
+@contextmanager
+def compiled(deployment: Deployment | None) -> Iterator[Compiled]:
+    """Compile what there is to compile. A missing compiler is no failure; one that fails is.
+
+    Raises:
+        RunFailedError: the compiler refuses the C text.
+    """
+    if deployment is None:
+        yield Compiled(None)
+        return
+    try:
+        host = compile_host(deployment)
+    except CompilerMissing as error:
+        yield Compiled(None, f"no c view of the network: {error}")
+        return
+    with host as engine:
+        yield Compiled(engine)
+
+
+def keep_golden_clips(deployment: Deployment, clips: Clips, folder: Path) -> GoldenVectors:
+    """The first clip of each digit, kept in the run folder, so that an export needs no recordings."""
+    _, first = np.unique(clips.labels, return_index=True)
+    golden = GoldenVectors.of(deployment, quantize_features(clips.features[first]), clips.lengths[first])
+    stream = io.BytesIO()
+    np.savez(stream, features_q4=golden.features_q4, lengths=golden.lengths)
+    replace_file(folder / GOLDEN_CLIPS, stream.getvalue())
+    return golden
+
+
+def kept_golden_clips(deployment: Deployment, folder: Path) -> GoldenVectors | None:
+    """Those of `keep_golden_clips`; None in the folder of a run that kept none.
+
+    Raises:
+        UserError: the file is damaged, or another run's.
+    """
+    path = folder / GOLDEN_CLIPS
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            return GoldenVectors.of(deployment, content["features_q4"], content["lengths"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it, or run this run again") from error
+
+
+def export_run(
+    deployment: Deployment,
+    golden: GoldenVectors | None,
+    record: RunRecord,
+    folder: Path,
+    name: str = MODEL_NAME,
+) -> ExportedModel:
+    """Write the C files of a run to `folder`: a function of the run folder's content and the name alone."""
+    return export_c(deployment, folder, name=name, golden=golden, notes=export_notes(record))
+
+
+def export_notes(record: RunRecord) -> dict[str, str]:
+    """What the README of the C files says on where they come from and how good they are."""
+    views = record.views
+    notes = {
+        "experiment": f"{record.name}, {record.config['quantization']['name']}, seed {record.seed}",
+        "recordings": f"{record.dataset['name']}, {record.dataset['recordings']:,} (digest "
+        f"{record.dataset['digest'][:12]}), split {record.split['name']}",
+    }
+    for name, meaning in (("integer", "accuracy of these integers"), ("float", "accuracy in float")):
+        view = views[name]
+        low, high = map(percent, view["ci95"])
+        of = f"{percent(view['accuracy'])} % of {view['total']} test clips"
+        notes[meaning] = f"{of}, 95 % interval {low} - {high}"
+    same = "all test clips give the same logits as in training"
+    notes["this C, compiled"] = (
+        same if "c" in views else "not tested where it was made: there was no C compiler"
+    )
+    return notes | {"made by": f"fsdd_lightning {record.versions['fsdd_lightning']}"}

@@ -1,0 +1,132 @@
+"""Digits in files that no one labelled: one a file, one a word of a long recording, or one a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.recordings import read_bytes, wav_paths
+from fsdd_lightning.data.segmentation import find_words
+from fsdd_lightning.data.wav import BadWavError, decode_wav
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.evaluation.backends import Engine
+from fsdd_lightning.runs.folder import Run
+
+OVERLONG = 2.0  # a file this many times as long as the network listens is more than a digit with some silence
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What was heard in a file or in a part of it, or why nothing could be."""
+
+    file: str
+    digit: str | None = None
+    probability: float | None = None
+    logits: tuple[float, ...] | None = None  # as the engine gives them: whole numbers from integer and c
+    start_s: float | None = None  # of a word in a long recording
+    end_s: float | None = None
+    frame: int | None = None  # of a running decision: the last frame heard, from 0,
+    heard_s: float | None = None  # and how much of the file that takes
+    note: str | None = None
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without what does not apply."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+class Recognizer:
+    """The network of a run with its front end, run by an engine. A bad file never raises: its reason is the answer."""
+
+    def __init__(self, run: Run, engine: Engine) -> None:
+        self._engine = engine
+        self._labels = run.checkpoint.labels
+        self._statistics = run.statistics
+        self._features = run.settings.features
+        self._extract = MfccExtractor(run.settings.features)
+
+    def recognize(self, path: Path) -> Recognition:
+        """One digit: what is spoken at the beginning of the file."""
+        try:
+            waveform = self._waveform(path)
+        except BadWavError as error:
+            return Recognition(str(path), error=str(error))
+        return self._recognize(path, waveform, note=self._overlong(waveform))
+
+    def recognize_words(self, path: Path) -> list[Recognition]:
+        """Each word of a recording with its place; a single answer that is an error where there is none."""
+        try:
+            waveform = self._waveform(path)
+        except BadWavError as error:
+            return [Recognition(str(path), error=str(error))]
+        rate = self._features.sample_rate_hz
+        words = [
+            self._recognize(
+                path,
+                waveform[word.start : word.end],
+                start_s=round(word.start / rate, 3),
+                end_s=round(word.end / rate, 3),
+            )
+            for word in find_words(waveform, rate)
+        ]
+        return words or [Recognition(str(path), error="no word found above the noise")]
+
+    def follow(self, path: Path) -> list[Recognition]:
+        """The decision after each frame, as the network is fed frame by frame."""
+        try:
+            waveform = self._waveform(path)
+        except BadWavError as error:
+            return [Recognition(str(path), error=str(error))]
+        logits = self._engine.streamed_logits(self._frames(waveform))
+        return [
+            self._answer(path, each, frame=frame, heard_s=self._heard_s(frame, waveform))
+            for frame, each in enumerate(logits)
+        ]
+
+    def _waveform(self, path: Path) -> np.ndarray:
+        return decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform
+
+    def _frames(self, waveform: np.ndarray) -> np.ndarray:
+        return self._statistics.standardize_clip(self._extract.clip(waveform))  # (T, C)
+
+    def _recognize(self, path: Path, waveform: np.ndarray, **place: Any) -> Recognition:
+        frames = self._frames(waveform)
+        return self._answer(path, self._engine.logits(frames[None], np.array([len(frames)]))[0], **place)
+
+    def _answer(self, path: Path, logits: np.ndarray, **place: Any) -> Recognition:
+        best = int(np.argmax(logits))
+        share = round(float(self._engine.probabilities(logits)[best]), 6)
+        return Recognition(str(path), self._labels[best], share, tuple(logits.tolist()), **place)
+
+    def _heard_s(self, frame: int, waveform: np.ndarray) -> float:
+        """Frames are centred: number `frame` ends half a window after its centre, or with the file."""
+        samples = frame * self._features.hop_length + self._features.n_fft // 2
+        return round(min(samples, len(waveform)) / self._features.sample_rate_hz, 3)
+
+    def _overlong(self, waveform: np.ndarray) -> str | None:
+        settings = self._features
+        listened_s = settings.max_frames * settings.hop_length / settings.sample_rate_hz
+        lasts_s = len(waveform) / settings.sample_rate_hz
+        if lasts_s <= OVERLONG * listened_s:
+            return None
+        return f"only the first {listened_s:.2f} of {lasts_s:.2f} s were heard; --segment finds every digit"
+
+
+def find_wavs(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are, folders as the WAV files in them, sorted by name.
+
+    Raises:
+        UserError: a folder without WAV files.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = wav_paths(path) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"no WAV files in {path}")
+        found += inside
+    return found

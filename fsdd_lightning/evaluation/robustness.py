@@ -1,0 +1,134 @@
+"""How a network bears what happens to recordings outside the laboratory: its test clips, disturbed, one row a level.
+
+Clips are disturbed as waveforms, before the front end. What is pushed beyond `features.max_frames` is lost, as ever.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsdd_lightning.data import disturbance as sound
+from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.evaluation.backends import Engine
+from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.runs.folder import Run
+
+SEED = 2024  # of all noise: every network meets the same
+BABBLING_VOICES = 10
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a clip is disturbed with: chance, and the other recordings of the corpus."""
+
+    rng: np.random.Generator
+    waveforms: Sequence[np.ndarray]
+    position: int  # of the disturbed clip among the waveforms
+    sample_rate_hz: int
+
+    def voices(self) -> list[np.ndarray]:
+        """BABBLING_VOICES other recordings, none twice; all others where there are fewer."""
+        others = np.delete(np.arange(len(self.waveforms)), self.position)
+        chosen = self.rng.choice(others, min(BABBLING_VOICES, len(others)), replace=False)
+        return [self.waveforms[i] for i in chosen]
+
+    def samples(self, milliseconds: float) -> int:
+        return round(milliseconds * self.sample_rate_hz / 1000)
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One kind of it at several levels; `apply(waveform, level, scene)` is a new waveform."""
+
+    name: str
+    unit: str
+    levels: tuple[float, ...]
+    apply: Callable[[np.ndarray, float, Scene], np.ndarray]
+
+
+@dataclass(frozen=True)
+class RobustnessRow:
+    """What one disturbance at one level leaves of the accuracy; `drop` is against the undisturbed clips."""
+
+    disturbance: str
+    level: float
+    unit: str
+    accuracy: float
+    correct: int
+    total: int
+    ci95: tuple[float, float]
+    drop: float
+
+
+UNDISTURBED = Disturbance("none", "", (0,), lambda wave, _, scene: wave)
+_SNR_DB, _SILENCE_MS = (20, 10, 5, 0), (50, 100, 200, 300)
+DISTURBANCES = (
+    Disturbance("white noise", "dB SNR", _SNR_DB, lambda wave, db, s: sound.white_noise(wave, db, s.rng)),
+    Disturbance(
+        "babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)
+    ),
+    Disturbance("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
+    Disturbance(
+        "clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
+    ),
+    Disturbance(
+        "silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))
+    ),
+    Disturbance(
+        "silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))
+    ),
+    Disturbance(
+        "background before",
+        "ms",
+        _SILENCE_MS,
+        lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng),
+    ),
+    Disturbance(
+        "background after",
+        "ms",
+        _SILENCE_MS,
+        lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
+    ),
+    Disturbance(
+        "speed", "% speed", (-10, -5, 5, 10), lambda wave, percent, _: sound.speed(wave, 1 + percent / 100)
+    ),
+)
+
+
+def robustness(
+    run: Run, data: PreparedData, engine: Engine, disturbances: Sequence[Disturbance] = DISTURBANCES
+) -> tuple[RobustnessRow, ...]:
+    """The test clips of `data` through `engine`, first as they are, then under every disturbance and level."""
+    extract = MfccExtractor(run.settings.features)
+    positions = data.split.test
+    clean = 0.0
+    rows: list[RobustnessRow] = []
+    for each in (UNDISTURBED, *disturbances):
+        for level in each.levels:
+            mfcc = extract(list(_disturbed(each, level, data, positions)))
+            logits = engine.logits(run.statistics.standardize(mfcc), mfcc.lengths)
+            correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
+            clean = correct / total if each is UNDISTURBED else clean
+            interval = wilson_interval(correct, total)
+            drop = clean - correct / total
+            rows.append(
+                RobustnessRow(each.name, level, each.unit, correct / total, correct, total, interval, drop)
+            )
+    return tuple(rows)
+
+
+def _disturbed(
+    each: Disturbance, level: float, data: PreparedData, positions: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Every clip's chance depends on the disturbance, the level and the clip, and not on what else is computed."""
+    name = zlib.crc32(f"{each.name} {level:g} {each.unit}".encode())
+    recordings = data.recordings
+    for position in map(int, positions):
+        rng = np.random.default_rng([SEED, name, position])
+        scene = Scene(rng, recordings.waveforms, position, recordings.sample_rate_hz)
+        yield each.apply(recordings.waveforms[position], level, scene)

@@ -1,0 +1,107 @@
+"""The robustness table as JSON, CSV and a figure: one panel a kind of disturbance, accuracy over level."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.evaluation.figures import save_figure
+from fsdd_lightning.evaluation.robustness import SEED, RobustnessRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+JSON_FILE, TABLE_FILE, FIGURE_FILE = "robustness.json", "robustness.csv", "robustness.png"
+# Title and kinds of each panel; a kind that is not here gets a panel of its own.
+PANELS = {
+    "noise": ("white noise", "babble"),
+    "before the word": ("silence before", "background before"),
+    "after the word": ("silence after", "background after"),
+    "gain": ("gain",),
+    "clipping": ("clipping",),
+    "speed": ("speed",),
+}
+_COLOURS = ("#0072b2", "#d55e00")  # of Okabe and Ito, told apart by everyone
+_COLUMNS = 3
+
+
+def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
+    """`rows` as `robustness` makes them: the undisturbed clips first; they are the dashed line in every panel."""
+    from matplotlib.figure import Figure
+
+    panels = _panels([row.disturbance for row in rows[1:]])
+    height = -(-len(panels) // _COLUMNS)
+    figure = Figure(figsize=(10.0, 0.8 + 2.7 * height), dpi=120, layout="constrained")
+    grid = figure.subplots(height, _COLUMNS, sharey=True, squeeze=False).ravel()
+    lowest = min(row.ci95[0] for row in rows)
+    for axes, (panel, names) in zip(grid, panels.items(), strict=False):
+        _draw(axes, [[row for row in rows if row.disturbance == name] for name in names], rows[0])
+        axes.set_title(panel, fontsize="medium")
+        axes.set_ylim(100 * max(lowest - 0.05, 0.0), 101)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[::_COLUMNS]:
+        axes.set_ylabel("accuracy, %")
+    figure.suptitle(title)
+    return figure
+
+
+def _panels(names: Sequence[str]) -> dict[str, list[str]]:
+    known = {panel: [each for each in kinds if each in names] for panel, kinds in PANELS.items()}
+    placed = {each for kinds in PANELS.values() for each in kinds}
+    return {panel: kinds for panel, kinds in known.items() if kinds} | {
+        each: [each] for each in names if each not in placed
+    }
+
+
+def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -> None:
+    axes.axhline(100 * clean.accuracy, color="0.45", linestyle="--", linewidth=1, zorder=1)
+    levels = sorted({row.level for curve in curves for row in curve}, reverse="SNR" in curves[0][0].unit)
+    for index, curve in enumerate(curves):
+        at = [levels.index(row.level) + 0.08 * (index - (len(curves) - 1) / 2) for row in curve]
+        accuracy = [100 * row.accuracy for row in curve]
+        below = [100 * (row.accuracy - row.ci95[0]) for row in curve]
+        above = [100 * (row.ci95[1] - row.accuracy) for row in curve]
+        axes.errorbar(
+            at,
+            accuracy,
+            (below, above),
+            color=_COLOURS[index % len(_COLOURS)],
+            marker="o" if index == 0 else "s",
+            markersize=4,
+            linewidth=1.3,
+            capsize=2,
+            label=curve[0].disturbance,
+        )
+    axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+    axes.set_xlabel(curves[0][0].unit)
+    axes.grid(axis="y", color="0.9")
+    if len(curves) > 1:
+        axes.legend(fontsize="small", frameon=False)
+
+
+def write_robustness(rows: Sequence[RobustnessRow], folder: Path, engine: str, title: str) -> None:
+    """robustness.json, robustness.csv and robustness.png in a run folder."""
+    content = {"engine": engine, "seed": SEED, "rows": [asdict(row) for row in rows]}
+    replace_file(folder / JSON_FILE, (json.dumps(content, indent=2) + "\n").encode())
+    replace_file(folder / TABLE_FILE, _csv(rows).encode())
+    save_figure(robustness_figure(rows, title), folder / FIGURE_FILE)
+
+
+def _csv(rows: Sequence[RobustnessRow]) -> str:
+    names = [each.name for each in fields(RobustnessRow) if each.name != "ci95"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*names, "ci95_low", "ci95_high"], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        plain: dict[str, Any] = {name: getattr(row, name) for name in names}
+        writer.writerow({**plain, "ci95_low": row.ci95[0], "ci95_high": row.ci95[1]})
+    return text.getvalue()

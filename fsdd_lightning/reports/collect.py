@@ -1,0 +1,143 @@
+"""Run folders, found and read. Whatever is wrong with one of them is kept as one line beside the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.runs.lock import is_claimed
+from fsdd_lightning.runs.record import FILE_NAME, STATUSES, NoRecordError, RunRecord, read_record
+from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
+from fsdd_lightning.sweeps.manifest import FILE_NAME as MANIFEST
+
+UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
+REPORT_FILES = ("results.csv", "report.html")
+_TRACES = ("run.log", "hydra")  # of a run that was killed before it could write its record
+_DEEPEST_SWEEP = 3  # multirun/ itself may be named; nobody keeps sweeps further down
+_KILLED = "killed: it could not say so itself"
+
+
+@dataclass(frozen=True)
+class CollectedRun:
+    """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it.
+
+    status: the record's, but `running` while a process is at work, `not started` for a planned cell without a record,
+    `unreadable` otherwise where there is no usable record.
+    """
+
+    folder: Path  # absolute
+    sweep: str
+    record: RunRecord | None
+    status: str
+    problem: str | None
+
+    @property
+    def reason(self) -> str:
+        """One line on why there is no result; empty for a finished run. Paths are relative to the run folder."""
+        text = self.problem or (self.record.error if self.record else None) or ""
+        short = text.replace(f"{self.folder}/", "").replace(f"{self.folder}", "the folder")
+        return " ".join(short.split())
+
+
+def collect_runs(folders: Sequence[Path]) -> list[CollectedRun]:
+    """All runs in these run and sweep folders, each once.
+
+    Raises:
+        UserError: a folder that does not exist, or that holds nothing like a run.
+    """
+    found: dict[Path, CollectedRun] = {}
+    for folder in folders:
+        runs = [_read(*each) for each in _run_folders(_existing(folder))]
+        if not runs:
+            raise UserError(
+                f"{folder} holds no runs: name a run folder (with {FILE_NAME}) or a sweep's folder"
+            )
+        found |= {run.folder: run for run in runs}
+    return list(found.values())
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        wrong = "is not a folder" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {wrong}: name a run folder or a sweep's folder")
+    return folder.resolve()
+
+
+def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
+    """The folder itself if it is a run; else the cells in it; else those of the sweeps in it (multirun/ itself).
+
+    Each with whether it is known to be planned, so that the lack of a record means no harm.
+    """
+    if _exists(folder / FILE_NAME):
+        yield folder, False
+        return
+    inside, planned = _subfolders(folder), _planned(folder)
+    if planned or any(_exists(each / FILE_NAME) for each in inside):
+        cells = {*inside, *(folder / name for name in planned)}
+        yield from ((each, each.name in planned) for each in sorted(cells))
+        return
+    sweeps = [each for each in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(each)]
+    for each in sweeps:
+        yield from _run_folders(each, depth + 1)
+    if not sweeps:
+        yield from ((each, False) for each in inside if any(_exists(each / trace) for trace in _TRACES))
+
+
+def _planned(folder: Path) -> set[str]:
+    """Names of the cells that the sweep in `folder` consists of; none where its sweep.json says nothing usable."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        names = set(content["cells"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Without hidden ones and without an earlier report."""
+    try:
+        inside = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{folder} can't be listed ({error.strerror})") from error
+    return [
+        each
+        for each in inside
+        if _exists(each / FILE_NAME) or not any(_exists(each / name) for name in REPORT_FILES)
+    ]
+
+
+def _holds_runs(folder: Path) -> bool:
+    return bool(_planned(folder)) or next(folder.glob(f"*/**/{FILE_NAME}"), None) is not None
+
+
+def _exists(path: Path) -> bool:
+    """Also what may not be looked at: reading it will say so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _read(folder: Path, planned: bool) -> CollectedRun:
+    record, status, problem = None, UNREADABLE, None
+    try:
+        record = read_record(folder)
+        status, problem = _status(record, folder)
+    except NoRecordError as error:
+        begun = any(_exists(folder / trace) for trace in _TRACES)
+        status = NOT_STARTED if planned and not begun else UNREADABLE
+        problem = f"planned in {MANIFEST}" if status == NOT_STARTED else str(error)
+    except UserError as error:
+        problem = str(error)
+    return CollectedRun(folder, folder.parent.name, record, status, problem)
+
+
+def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:
+    if record.status not in STATUSES:
+        return UNREADABLE, f"{FILE_NAME} has an unknown status: {record.status}"
+    if record.status != "interrupted" or record.error != NOT_ENDED:
+        return record.status, None
+    return (RUNNING, "a process is at work on it") if is_claimed(folder) else (record.status, _KILLED)

@@ -1,0 +1,133 @@
+"""A finished run, opened from its folder alone. Nothing in it is executed: JSON, plain tensors, no pickles."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fsdd_lightning.arithmetic.archive import ArchiveError, load_archive
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.config.load import settings_from_mapping
+from fsdd_lightning.config.schema import DataSettings, Settings
+from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.data.standardization import FeatureStatistics
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model import checkpoint as checkpoints
+from fsdd_lightning.model.checkpoint import Checkpoint, load_checkpoint
+from fsdd_lightning.runs.record import RunRecord, read_record
+
+INTEGER_MODEL = "integer_model.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds."""
+
+    folder: Path
+    record: RunRecord
+    settings: Settings
+    checkpoint: Checkpoint
+    deployment: Deployment | None  # the integer model; None where the mode has none
+
+    @property
+    def integer_model(self) -> IntegerModel | None:
+        """What the device runs; None for float32."""
+        return None if self.deployment is None else self.deployment.model
+
+    @property
+    def statistics(self) -> FeatureStatistics:
+        """Mean and std of the training clips that the network was trained on."""
+        return FeatureStatistics(self.checkpoint.mean, self.checkpoint.std)
+
+
+def open_run(folder: Path) -> Run:
+    """Read record and network.
+
+    Raises:
+        UserError: no run folder, a run that did not finish, a damaged, foreign or newer file.
+    """
+    record = read_record(folder)
+    if record.status != "done":
+        raise UserError(f"the run in {folder} is {record.status} ({record.error}); run it again first")
+    _check_complete(record, folder)
+    settings = settings_from_mapping(record.config)
+    checkpoint = load_checkpoint(folder / checkpoints.FILE_NAME)
+    if len(checkpoint.mean) != settings.features.channels:
+        raise UserError(
+            f"{folder} holds the network of another run: its inputs are not the channels of its features"
+        )
+    return Run(folder, record, settings, checkpoint, _deployment(folder, checkpoint))
+
+
+def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
+    if checkpoint.weight_code is None:
+        return None
+    try:
+        deployment = load_archive(folder / INTEGER_MODEL)
+    except ArchiveError as error:
+        raise UserError(str(error)) from error
+    if not _is_deployed(checkpoint, deployment):
+        raise UserError(f"{folder / INTEGER_MODEL} is the integer model of another run; run this one again")
+    return deployment
+
+
+def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
+    """Whether both are of one run, as far as can be told without a clip."""
+    model, shape = deployment.model, checkpoint.network.shape
+    found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
+    return (
+        (found, model.weight_code, deployment.labels) == (shape, checkpoint.weight_code, checkpoint.labels)
+        and np.array_equal(deployment.feature_mean, checkpoint.mean)
+        and np.array_equal(deployment.feature_std, checkpoint.std)
+    )
+
+
+def _check_complete(record: RunRecord, folder: Path) -> None:
+    """What is read of a finished run's record is there; its config is checked as a whole elsewhere."""
+    dataset = {"name", "source", "digest", "folder"} - record.dataset.keys()
+    views = [name for name, view in record.views.items() if not {"correct", "total"} <= view.keys()]
+    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in views]
+    if not record.views:
+        missing.append("views")
+    if missing:
+        raise UserError(
+            f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again"
+        )
+
+
+def recorded_data(run: Run, root: Path | None) -> PreparedData:
+    """The data of a run, from `root`, else where they were, else where such data are looked for.
+
+    Raises:
+        UserError: the recordings found are not those of the record.
+    """
+    settings = run.settings
+    data = prepare_data(_data_settings(run, root), settings.split, settings.features)
+    if data.recordings.digest != run.record.dataset["digest"]:
+        raise UserError(
+            f"the recordings in {data.recordings.folder} are not those of the run (digest "
+            f"{data.recordings.digest[:12]}, not {run.record.dataset['digest'][:12]}); name theirs with --data-root"
+        )
+    return data
+
+
+def _data_settings(run: Run, root: Path | None) -> DataSettings:
+    settings, dataset = _with_usable_cache(run.settings.data), run.record.dataset
+    if root is None and dataset["source"] == "synthetic":  # perhaps by fallback: made again, always the same
+        return dataclasses.replace(settings, source="synthetic", name=dataset["name"])
+    before = Path(dataset["folder"])
+    known = root if root is not None else before if before.is_dir() else None
+    if known is None:
+        return dataclasses.replace(settings, root=None, fallback="none")
+    return dataclasses.replace(settings, root=str(known), source="fsdd", name=dataset["name"])
+
+
+def _with_usable_cache(settings: DataSettings) -> DataSettings:
+    """Another machine's cache folder is not made here."""
+    known = settings.cache_dir is not None and Path(settings.cache_dir).expanduser().is_dir()
+    return settings if known else dataclasses.replace(settings, cache_dir=None)

@@ -1,0 +1,78 @@
+"""One process a run folder, and room in it for a run that begins anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.runs.record import FILE_NAME
+from fsdd_lightning.runs.state import CellState
+
+LOCK = "run.lock"
+EARLIER = "earlier"  # records of finished runs that a changed configuration, code or dataset has outdated
+_PATIENCE_S = 0.5  # with somebody who only looks whether it is taken
+_RESULTS = (
+    *("events.out.tfevents.*", "confusion_*.png", "checkpoints", "network.pt", "integer_model.npz", "export"),
+    *("golden_clips.npz", "robustness.*", "*.tmp"),
+)
+
+
+class RunningElsewhereError(RunFailedError):
+    """Another process is at work in this run folder."""
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep all others out of `folder` (which exists); a process that ends in whatever way lets go.
+
+    Raises:
+        RunningElsewhereError: another process is in there.
+    """
+    lock = FileLock(folder / LOCK, timeout=_PATIENCE_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunningElsewhereError(f"{folder} is in use: another process runs it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a process is at work in there just now. Writes nothing."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0.0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
+def set_aside(folder: Path, state: CellState) -> None:
+    """Keep what the next run would overwrite and can't make again: a damaged record, or an outdated result."""
+    path = folder / FILE_NAME
+    if state.damaged:
+        number = sum(1 for _ in folder.glob(f"{FILE_NAME}.damaged-*")) + 1
+        path.rename(path.with_name(f"{FILE_NAME}.damaged-{number}"))
+    elif state.record is not None and state.record.status == "done":
+        earlier = folder / EARLIER
+        earlier.mkdir(exist_ok=True)
+        number = sum(1 for _ in earlier.iterdir()) + 1
+        shutil.copyfile(path, earlier / f"run-{number}.json")
+
+
+def remove_results(folder: Path) -> None:
+    """What an earlier run left: its event files would draw a second curve. Call it once the new run is recorded."""
+    for pattern in _RESULTS:
+        for path in folder.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

@@ -1,0 +1,165 @@
+"""`run.json`: what a run was, what it reached, how it ended. Written atomically, whatever happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.config.load import content_hash, settings_to_mapping
+from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.json"
+EXPORT = "export"  # the folder beside it that holds the C files of an integer network
+VIEWS = ("float", "quantized", "integer", "c")
+STATUSES = ("done", "refused", "failed", "interrupted")
+RUNNING = "still running, or killed"
+
+logger = logging.getLogger(__name__)
+
+
+class NoRecordError(UserError):
+    """There is no run.json."""
+
+
+class DamagedRecordError(UserError):
+    """The run.json is half or garbled: nothing can be read from it any more."""
+
+
+@dataclass
+class RunRecord:
+    """The record of one run. Fields may be added in later versions, never renamed."""
+
+    name: str
+    overrides: list[str]
+    config: dict[str, Any]
+    config_hash: str
+    seed: int
+    status: str = "interrupted"  # until it ends in another way: a killed run can't say so itself
+    error: str | None = RUNNING
+    started: str = ""
+    dataset: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
+    timings_s: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    git: dict[str, Any] = field(default_factory=dict)
+    code_digest: str = ""  # of the package's sources, see provenance.py
+    notes: list[str] = field(default_factory=list)
+    schema_version: int = SCHEMA_VERSION
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds spent inside to `timings_s[stage]`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.timings_s.get(stage, 0.0) + time.perf_counter() - start
+            self.timings_s[stage] = round(spent, 3)
+
+
+def new_record(cell: Cell, overrides: list[str]) -> RunRecord:
+    """The record of a cell that has not run yet."""
+    config = settings_to_mapping(cell.settings)
+    return RunRecord(
+        name=cell.settings.name,
+        overrides=overrides,
+        config=config,
+        config_hash=content_hash(config),
+        seed=cell.settings.seed,
+        memory=cell.memory_record(),
+        versions=package_versions(),
+        git=git_state(),
+        code_digest=code_digest(),
+    )
+
+
+@contextmanager
+def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
+    """Keep `record` in `folder`/run.json while the run lasts, and its end however it ends.
+
+    Inside, an exception marks the run as failed, Ctrl-C and SIGTERM as interrupted; all go on upwards.
+    """
+    record.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    start = time.perf_counter()
+    try:
+        write_record(record, folder)
+        yield record
+        record.status, record.error = "done", None
+    except BaseException as error:
+        record.status = "failed" if isinstance(error, Exception) else "interrupted"
+        record.error = first_line(error)
+        logger.exception("the run ended early")
+        raise
+    finally:
+        record.timings_s["total"] = round(time.perf_counter() - start, 3)
+        write_record(record, folder)
+
+
+def write_record(record: RunRecord, folder: Path) -> None:
+    """Replace `folder`/run.json in one step: a reader sees the old record or the new one, never a half."""
+    content = _without_nan(dataclasses.asdict(record))
+    replace_file(folder / FILE_NAME, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity; they become null, so that a run can always say how it ended."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record of a run folder.
+
+    Raises:
+        NoRecordError: there is none.
+        DamagedRecordError: it is half, or not even JSON.
+        UserError: it may not be read, is a foreign one, or one of a newer version.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NoRecordError(f"{folder} is not a run folder: it holds no {FILE_NAME}") from None
+    except OSError as error:
+        raise UserError(f"{path} can't be read ({error.strerror}); mend its permissions") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecordError(f"{path} can't be read ({error}); run this one again") from error
+    return _from_content(content, path)
+
+
+def _from_content(content: Any, path: Path) -> RunRecord:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if type(version) is not int or version < 1:
+        raise UserError(f"{path} is not a run record of fsdd_lightning: it has no schema_version")
+    if version > SCHEMA_VERSION:
+        raise UserError(
+            f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it"
+        )
+    known = {each.name for each in dataclasses.fields(RunRecord)}
+    try:
+        return TypeAdapter(RunRecord).validate_python({key: content[key] for key in content if key in known})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise DamagedRecordError(f"{path} is no whole run record: {place}: {problem['msg']}") from error

@@ -1,0 +1,187 @@
+"""Hydra's side of a command line: every cell of a sweep is composed and checked before the first one runs."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+
+from fsdd_lightning.config.load import CONFIG_NAME, config_directory, to_settings, unknown_key
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.runs.plan import Cell, plan_cell
+
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
+
+
+@dataclass(frozen=True)
+class ComposedSweep:
+    """Overrides and plan of all cells in the order of the command line; `folder` where hydra.sweep.dir names one.
+
+    `trials`: how many of its cells a search trains; None where the sweep is none.
+    """
+
+    cells: list[tuple[list[str], Cell]]
+    folder: Path | None
+    trials: int | None = None
+
+
+def check_command(arguments: Sequence[str], whole_search: bool = False) -> ComposedSweep:
+    """Refuse a command line of which any cell has an unknown key, a wrong type or an impossible value.
+
+    A cell that does not fit its memory budget is not wrong: it is refused when its turn comes. A question, such as
+    --help, is a sweep without cells; a single run one of one cell; a search one of all that it may choose from, if
+    `whole_search` asks for that, or else of what these have in common.
+    """
+    parsed = get_args_parser().parse_args(list(arguments))
+    asks_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
+    if asks_only:
+        return ComposedSweep([], None)
+    composed = compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search)
+    cells = [(overrides, plan_cell(settings)) for overrides, settings in composed]
+    if not parsed.multirun:
+        return ComposedSweep(cells, None)
+    return ComposedSweep(cells, *_sweep_folder_and_trials(parsed.overrides, parsed.config_dir))
+
+
+def is_sweep(arguments: Sequence[str]) -> bool:
+    """Whether a command line says -m."""
+    return bool(get_args_parser().parse_args(list(arguments)).multirun)
+
+
+def _sweep_folder_and_trials(
+    overrides: Sequence[str], config_dir: str | None
+) -> tuple[Path | None, int | None]:
+    """No folder where it is the usual one, which depends on a cell's own settings; no trials without a search."""
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        hydra_config = _hydra_config(overrides, config_dir)
+    unresolved = OmegaConf.to_container(hydra_config.sweep, resolve=False)
+    assert isinstance(unresolved, dict)
+    ours = unresolved["dir"] == OUR_SWEEP_FOLDER
+    return None if ours else Path(hydra_config.sweep.dir).resolve(), hydra_config.sweeper.get("trials")
+
+
+def compose_cells(
+    overrides: Sequence[str],
+    multirun: bool,
+    config_dir: str | None = None,
+    whole_search: bool = False,
+) -> Iterator[tuple[list[str], Settings]]:
+    """The overrides and settings of every cell that a command line stands for, in the order of the sweep.
+
+    A sweep may be written into an experiment, too, as hydra.sweeper.params; the command line goes before it. Of a
+    search, whose cells nobody knows yet, only what all have in common is composed, or else all that it may choose from.
+    """
+    composer = _Composer(config_dir)
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        cells = _cells_of(overrides, config_dir, whole_search) if multirun else [list(overrides)]
+        for cell in cells:
+            task = [text for text in cell if not text.lstrip("+~").startswith("hydra")]
+            yield task, to_settings(composer.compose(task))
+
+
+def _cells_of(overrides: Sequence[str], config_dir: str | None, whole_search: bool) -> list[list[str]]:
+    sweeper = _hydra_config(overrides, config_dir).sweeper
+    if whole_search or sweeper._target_ == BASIC_SWEEPER:
+        params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+        return expand_sweep([*params, *overrides])
+    return [_common(overrides)]
+
+
+def _common(overrides: Sequence[str]) -> list[str]:
+    """Overrides with one value for all cells."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [each.input_line or "" for each in parsed if not each.is_sweep_override()]
+
+
+def _hydra_config(overrides: Sequence[str], config_dir: str | None) -> DictConfig:
+    search = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    composed = compose(CONFIG_NAME, overrides=_common(overrides) + search, return_hydra_config=True)
+    hydra_config = composed.hydra
+    assert isinstance(hydra_config, DictConfig)
+    return hydra_config
+
+
+class _Composer:
+    """Composes as Hydra does, but each choice of groups only once: composing takes 100 ms, a changed value 5 ms."""
+
+    def __init__(self, config_dir: str | None) -> None:
+        folders = (
+            [config_directory()] if config_dir is None else [config_directory(), Path(config_dir).resolve()]
+        )
+        self._groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
+        self._search = [] if config_dir is None else [f"hydra.searchpath=[file://{folders[1]}]"]
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: list[str]) -> DictConfig:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        values = [each for each in parsed if not self._decides_what_is_composed(each)]
+        choices = [each.input_line or "" for each in parsed if each not in values]
+        config = copy.deepcopy(self._of_groups(choices))
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)  # Hydra's own, and its last step, too
+        return config
+
+    def _decides_what_is_composed(self, override: Override) -> bool:
+        plain = override.type == OverrideType.CHANGE and override.package is None
+        return not plain or override.key_or_group in self._groups
+
+    def _of_groups(self, choices: list[str]) -> DictConfig:
+        key = tuple(choices)
+        if key not in self._composed:
+            self._composed[key] = compose(CONFIG_NAME, overrides=choices + self._search)
+        return self._composed[key]
+
+
+def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """All combinations of comma-separated values, as Hydra's own sweeper makes them."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return [cell for batch in batches for cell in batch]
+
+
+@contextmanager
+def hydra_errors() -> Iterator[None]:
+    """Say Hydra's complaints about a command line in one line each."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise UserError(f"can't read the override {error.override!r}: write key=value") from error
+    except HydraException as error:
+        raise UserError(_one_line(str(error))) from error
+
+
+def _one_line(message: str) -> str:
+    missing_key = re.search(r"Could not override '([^']+)'", message)
+    if missing_key:
+        return unknown_key(missing_key[1])
+    appended = re.search(r"Could not append to config. An item is already at '([^']+)'", message)
+    if appended:
+        return f"{appended[1]!r} exists already: write it without the +"
+    option = re.search(r"(?:In '[^']+': )?Could not find '([^']+)'", message)
+    if option:
+        return _unknown_option(option[1], message)
+    return " ".join(line.strip() for line in message.splitlines() if line.strip())
+
+
+def _unknown_option(option: str, message: str) -> str:
+    listed = message.partition("Available options in")[2].partition("Config search path")[0].splitlines()[1:]
+    names = [line.strip() for line in listed if line.strip()]
+    group, _, wanted = option.rpartition("/")
+    close = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"; did you mean {group}={close[0]}?" if close else ""
+    choices = f" (there are: {', '.join(names)})" if names else ""
+    return f"no option {wanted!r} in group {group!r}{choices}{hint}"

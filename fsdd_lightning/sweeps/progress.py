@@ -1,0 +1,140 @@
+"""How a sweep is getting on, told by the run.json files of its cells: whichever process or machine runs them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from rich.console import Console
+from rich.status import Status
+
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.runs.lock import is_claimed
+from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.record import FILE_NAME, RUNNING, RunRecord, read_record
+from fsdd_lightning.sweeps.plan import SweepCell
+
+_LOOK_EVERY_S = 0.5
+STATUSES = ("done", "refused", "failed", "elsewhere", "not run", "skipped")
+Outcome = tuple[str, str]  # one of STATUSES, and one line on it
+
+
+class SweepProgress(AbstractContextManager["SweepProgress"]):
+    """While it is entered, prints one line for each cell that ends; on a terminal also what is going on."""
+
+    def __init__(self, cells: Sequence[SweepCell], out: Console) -> None:
+        self.outcomes: dict[str, Outcome] = {}  # by label
+        self._waiting = {each.label: each for each in cells}
+        self._before = {each.label: _stamp(each) for each in cells}
+        self._total, self._out = len(cells), out
+        self._start = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="sweep progress", daemon=True)
+        self._status = Status("", console=out) if out.is_terminal else None
+
+    def __enter__(self) -> SweepProgress:
+        """Begin to watch."""
+        if self._status is not None:
+            self._status.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Have a last look."""
+        self._over.set()
+        self._thread.join()
+        if self._status is not None:
+            self._status.stop()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_LOOK_EVERY_S):
+            self._look()
+            if self._status is not None:
+                self._status.update(f"{len(self.outcomes)} of {self._total} cells, {self._tail()}")
+
+    def _look(self) -> None:
+        for name, each in list(self._waiting.items()):
+            record = self._new_record(each)
+            if record is None or _is_running(record):
+                continue
+            self.outcomes[name] = _outcome(record)
+            del self._waiting[name]
+            status, line = self.outcomes[name]
+            text = f"[{len(self.outcomes)}/{self._total}] {status:<7} {name}: {line} ({self._tail()})"
+            self._out.print(text, soft_wrap=True)
+
+    def _new_record(self, each: SweepCell) -> RunRecord | None:
+        """The record of a cell, if it was written since this sweep began."""
+        if _stamp(each) == self._before[each.label]:
+            return None
+        try:
+            return read_record(each.folder)
+        except UserError:
+            return None
+
+    def _tail(self) -> str:
+        counts = Counter(status for status, _ in self.outcomes.values())
+        records = [self._new_record(each) for each in self._waiting.values()]
+        running = sum(record is not None and _is_running(record) for record in records)
+        elapsed_s = time.monotonic() - self._start
+        ran = counts["done"] + counts["failed"]
+        to_come = sum(each.cell.fits for each in self._waiting.values())
+        left = f", about {_clock(elapsed_s / ran * to_come)} left" if ran and to_come else ""
+        states = [f"{running} running"] + [f"{counts[name]} {name}" for name in ("done", "refused", "failed")]
+        return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
+
+    def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, Outcome]:
+        """What became of every cell, once nothing runs any more.
+
+        `errors` are those of cells, by label, that no record tells; `launcher_error` is why it gave up.
+        """
+        for name, each in self._waiting.items():
+            self.outcomes[name] = self._unrecorded(each, errors.get(name), launcher_error)
+        self._waiting.clear()
+        return self.outcomes
+
+    def _unrecorded(self, each: SweepCell, error: str | None, launcher_error: str | None) -> Outcome:
+        if is_claimed(each.folder):
+            return "elsewhere", "another process runs it"
+        if error is not None:
+            return "failed", error
+        if self._new_record(each) is not None:
+            return "failed", launcher_error or "its process was killed"
+        return "not run", "its turn did not come"
+
+
+def _stamp(each: SweepCell) -> tuple[int, int] | None:
+    """Changes with every write of the record: it is always another file."""
+    try:
+        found = (each.folder / FILE_NAME).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _is_running(record: RunRecord) -> bool:
+    return record.status == "interrupted" and record.error == RUNNING
+
+
+def _outcome(record: RunRecord) -> Outcome:
+    if record.status == "refused":
+        return "refused", str(record.error)
+    if record.status != "done":
+        return "failed", f"{record.error}"
+    views = {"float": "float", **({"integer": "integer"} if "integer" in record.views else {})}
+    last = list(record.views)[-1]
+    views |= {last: last}
+    scores = ", ".join(f"{name} {percent(record.views[name]['accuracy'])} %" for name in views)
+    return "done", f"{scores} in {record.timings_s['total']:.1f} s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -1,0 +1,99 @@
+"""Optuna's part: which cell next. Optuna is imported in this file alone.
+
+Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed
+and the number of cells proposed so far. A search that was killed is therefore resumed by replaying it: the same
+proposals come again, and those that have a finished record are told from it, in milliseconds, until the first that has
+none. The records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after
+which a cell has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
+for its own tools (`optuna-dashboard search.journal`).
+
+Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
+it can't prune: a cell that returns no number ends its search.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from pathlib import Path
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import Trial, TrialState
+
+from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.space import Dimension, Space, Values
+
+JOURNAL = "search.journal"
+_RANDOM_TRIALS = 10  # before the sampler has seen enough to choose by
+
+
+class ParetoStudy:
+    """Proposes cells of a space, never one twice."""
+
+    def __init__(self, space: Space, seed: int, folder: Path) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        (folder / JOURNAL).unlink(missing_ok=True)
+        self._study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+            study_name="accuracy_vs_bytes",
+            directions=["maximize", "minimize"],
+        )
+        self._space, self._seed = space, seed
+        self._trials: dict[Values, Trial] = {}
+
+    def propose(self) -> Values | None:
+        """The next cell; None when all have been proposed."""
+        number = len(self._trials)
+        self._study.sampler = _sampler(self._seed, number)
+        trial, values = self._ask()
+        if values in self._trials:  # the sampler's favourite is known: try one that is not
+            self._study.tell(trial, state=TrialState.FAIL)
+            left = [each for each in self._space.points() if each not in self._trials]
+            if not left:
+                return None
+            chosen = random.Random(f"{self._seed} {number}").choice(left)
+            self._study.enqueue_trial(self._params(chosen))
+            trial, values = self._ask()
+        self._trials[values] = trial
+        return values
+
+    def tell(self, values: Values, result: Objective) -> None:
+        """A cell was trained, or found done."""
+        self._study.tell(self._trials[values], [result.accuracy, result.flash_bytes])
+
+    def prune(self, values: Values) -> None:
+        """A cell does not fit its budget."""
+        self._study.tell(self._trials[values], state=TrialState.PRUNED)
+
+    def fail(self, values: Values) -> None:
+        """A cell went wrong."""
+        self._study.tell(self._trials[values], state=TrialState.FAIL)
+
+    def _ask(self) -> tuple[Trial, Values]:
+        trial = self._study.ask({each.key: _distribution(each) for each in self._space.dimensions})
+        return trial, tuple(str(trial.params[each.key]) for each in self._space.dimensions)
+
+    def _params(self, values: Values) -> dict[str, str | int]:
+        pairs = zip(self._space.dimensions, values, strict=True)
+        return {each.key: value if each.grid is None else int(value) for each, value in pairs}
+
+
+def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():  # multivariate and constant_liar have been experimental for years
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=random.Random(f"{seed} {number}").getrandbits(32),
+            n_startup_trials=_RANDOM_TRIALS,
+            multivariate=True,
+            constant_liar=True,  # of cells that are chosen together, each knows that the others are under way
+        )
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    grid = dimension.grid
+    if grid is None:
+        return CategoricalDistribution(dimension.values)
+    return IntDistribution(grid[0], grid[-1], step=grid.step)

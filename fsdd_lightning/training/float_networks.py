@@ -1,0 +1,108 @@
+"""Trained float networks, kept by what they were trained from, so that all quantization modes share them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fsdd_lightning.runs.provenance import code_digest, package_versions
+
+FOLDER = "float_networks"
+NETWORK = "network.pt"
+ORIGIN = "origin.json"
+logger = logging.getLogger(__name__)
+ORIGIN_KEYS = {"run", "epochs", "best_epoch", "val_loss"}
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """A trained float network and where it came from; `reused`: it was there already, or after `waited_s` seconds."""
+
+    checkpoint: Checkpoint
+    key: str
+    reused: bool
+    origin: dict[str, Any]  # run folder, epochs, best epoch, validation loss
+    waited_s: float = 0.0
+
+
+def float_network(
+    settings: Settings,
+    data: PreparedData,
+    store: Path,
+    train: Callable[[], tuple[Checkpoint, dict[str, Any]]],
+) -> FloatNetwork:
+    """The network of these settings on these data from `store`, or else from `train`, which is then kept.
+
+    Parallel jobs that want the same network wait for the first one. A damaged file is trained anew.
+    """
+    key = float_key(settings, data)
+    folder = store / key
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / "lock") as waited_s:
+        kept = _load(folder)
+        if kept is not None:
+            checkpoint, origin = kept
+            return FloatNetwork(checkpoint, key, True, origin, waited_s)
+        checkpoint, origin = train()
+        save_checkpoint(checkpoint, folder / NETWORK)
+        replace_file(folder / ORIGIN, (json.dumps(origin, indent=2) + "\n").encode())
+        return FloatNetwork(checkpoint, key, False, origin, waited_s)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[float]:
+    """Hold a lock; yields the seconds that it took to get it."""
+    start, lock = time.perf_counter(), FileLock(path)
+    try:
+        lock.acquire(timeout=0.0)
+    except Timeout:
+        logger.info("waiting for the float network in %s, which another run trains", path.parent)
+        lock.acquire()
+    try:
+        yield time.perf_counter() - start
+    finally:
+        lock.release()
+
+
+def float_key(settings: Settings, data: PreparedData) -> str:
+    """SHA-256 (16 hex digits) over all that the float weights depend on: data, settings, seed, packages, code."""
+    versions = package_versions()
+    decides = {
+        "digest": data.recordings.digest,
+        "split": dataclasses.asdict(settings.split),
+        "features": dataclasses.asdict(settings.features),
+        "augmentation": dataclasses.asdict(settings.augmentation),
+        "perturbation": dataclasses.asdict(settings.perturbation),
+        "model": dataclasses.asdict(settings.model),
+        "trainer": dataclasses.asdict(settings.trainer),
+        "patience": settings.callbacks.early_stopping_patience,
+        "seed": settings.seed,
+        "versions": {name: versions[name] for name in ("fsdd_lightning", "torch", "pytorch-lightning")},
+        "code": code_digest(),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _load(folder: Path) -> tuple[Checkpoint, dict[str, Any]] | None:
+    try:
+        origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        if not isinstance(origin, dict) or not origin.keys() >= ORIGIN_KEYS:
+            return None
+        return load_checkpoint(folder / NETWORK), origin
+    except (OSError, ValueError, UserError):
+        return None

@@ -1,0 +1,106 @@
+"""What a run shows in TensorBoard beside its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from fsdd_lightning.data.digits import CLASSES
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.memory.bill import MemoryBill
+from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.training.tensorboard import metrics_step, outcome_summaries, trial_name
+
+
+class DashboardLogger(TensorBoardLogger):
+    """One event file a run, straight in the run folder, so that TensorBoard names runs by their folders.
+
+    Lightning finalizes a logger after each of fit and test, which would close the file and begin another.
+    """
+
+    def __init__(self, run_folder: Path) -> None:
+        super().__init__(run_folder, name="", version="", default_hp_metric=False)
+        self.stage = "float"
+        self.first_epoch = (
+            0  # of this stage, in the curves: those of the next stage go on where the last one ended
+        )
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Curves over epochs, whatever the batch size; Lightning's own chart of the epoch itself is left out."""
+        kept = {name: value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(kept, self.first_epoch + int(metrics.get("epoch", step or 0)))
+
+    def finalize(self, status: str) -> None:
+        """Write out what there is, and stay open."""
+        self.experiment.flush()
+
+    def save(self) -> None:
+        """No `hparams.yaml`: run.json holds the settings."""
+
+    def close(self) -> None:
+        """The run is over; one that never logged anything gets no event file by that."""
+        if self._experiment is not None:
+            self._experiment.close()
+
+
+class WeightHistograms(pl.Callback):
+    """Histograms of all weights at the end of every `every_epochs`-th epoch; 0 turns them off."""
+
+    def __init__(self, every_epochs: int) -> None:
+        self.every_epochs = every_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write them."""
+        if not self.every_epochs or (trainer.current_epoch + 1) % self.every_epochs:
+            return
+        logger = trainer.logger
+        if isinstance(logger, DashboardLogger):
+            epoch = logger.first_epoch + trainer.current_epoch
+            for name, weights in pl_module.named_parameters():
+                if weights.isfinite().all():  # a training that diverges is to end as that, not in a histogram
+                    logger.experiment.add_histogram(name, weights.detach(), epoch)
+
+
+def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
+    """One confusion matrix a view, from the PNG that was drawn: drawing it again would cost as much again."""
+    from matplotlib.image import imread
+
+    for name, path in pictures.items():
+        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
+
+
+def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
+    """Wrongly recognised test clips as audio, with truth and prediction in the title.
+
+    predictions: int (test clips,), in the order of the split.
+    """
+    wrong = np.flatnonzero(predictions != data.labels[data.split.test])[:most]
+    for at in wrong:
+        position = int(data.split.test[at])
+        recording = data.recordings.recordings[position]
+        tag = f"misclassified/{recording.name} said {recording.digit} heard {CLASSES[predictions[at]]}"
+        logger.experiment.add_audio(
+            tag, data.recordings.waveforms[position][None], sample_rate=data.recordings.sample_rate_hz
+        )
+
+
+def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
+    """The memory bill, as a table in the TEXT tab."""
+    rows = [
+        f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |"
+        for line in bill.lines
+    ]
+    total = f"| **total** | | | flash / ram | **{bill.flash_bytes:,} / {bill.ram_bytes:,}** |"
+    head = ["| part | detail | values | memory | bytes |", "|---|---|--:|---|--:|"]
+    logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))
+
+
+def log_outcome(logger: TensorBoardLogger, record: RunRecord) -> None:
+    """The run's row on the HParams page, its final metrics and the layout of the charts: the run is done."""
+    folder = Path(logger.log_dir)
+    for summary in outcome_summaries(record, "done", trial_name(folder)):
+        logger.experiment.file_writer.add_summary(summary, metrics_step(record))

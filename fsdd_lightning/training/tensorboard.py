@@ -1,0 +1,180 @@
+"""How a run ended, for TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
+
+Works without torch, so that a cell that is refused in a second has its row as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from fsdd_lightning.config.load import setting_keys
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
+from fsdd_lightning.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+STATUS_COLUMN = "status"
+FILE_SUFFIX = ".outcome"
+# Said to differ between runs, by which TensorBoard puts them first; it shows five columns unless asked for more.
+_SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
+_Charts = dict[str, tuple[str, ...]]  # title: tags
+_RESULTS: _Charts = {
+    "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
+    "accuracy drop, float to integer": ("accuracy/drop",),
+    "flash and RAM, bytes": ("memory/flash_bytes", "memory/ram_bytes"),
+    "multiply-accumulates a clip": ("memory/macs_per_clip",),
+}
+_CURVES: _Charts = {
+    "loss: training and validation": ("train/loss", "val/loss"),
+    "accuracy: training and validation": ("train/accuracy", "val/accuracy"),
+}
+
+
+def outcome_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
+    """Everything that is known of a run at its end. Every run has the same columns, whatever its mode or end.
+
+    A metric that does not apply has no value. `trial` is the name under which HParams lists the run.
+    """
+    from tensorboard.plugins.hparams import summary_v2
+
+    row = {STATUS_COLUMN: status, **hyperparameters(record.config)}
+    return [_columns(), summary_v2.hparams_pb(row, trial_id=trial), _end(status), _layout(), _metrics(record)]
+
+
+def metrics_step(record: RunRecord) -> int:
+    """The step of the final metrics: the hidden size, so that a sweep's scalar charts show accuracy against size."""
+    return int(record.memory.get("hidden_size", 0))
+
+
+@contextmanager
+def outcome_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
+    """Give a run that ends in an exception its row as well; the exception goes on upwards."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # a full disk must not hide what went wrong first
+            write_outcome(record, folder)
+        raise
+
+
+def write_outcome(record: RunRecord, folder: Path) -> None:
+    """Write the outcome of a run that ended before it could log, in an event file of its own in `folder`."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    for earlier in folder.glob(f"events.out.tfevents.*{FILE_SUFFIX}"):
+        earlier.unlink()
+    writer = EventFileWriter(str(folder), filename_suffix=FILE_SUFFIX)
+    try:
+        for summary in outcome_summaries(record, record.status, trial_name(folder)):
+            writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
+    finally:
+        writer.close()
+
+
+def trial_name(folder: Path) -> str:
+    """Sweep and cell: unique below multirun/, and readable."""
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
+    """Every setting by its dotted name; one type a column, so what may be null is text."""
+    kinds = dict(column_kinds())
+    found = dict(_flatten(config))
+    return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}
+
+
+def column_kinds() -> list[tuple[str, type]]:
+    """Names of all settings with the kind of their column, bool, float or str."""
+    groups = {key.rpartition(".")[0] for key in setting_keys()}
+    return [(key, _kind(key)) for key in setting_keys() if key not in groups]
+
+
+def _kind(key: str) -> type:
+    hint: Any = Settings
+    for part in key.split("."):
+        hint = get_type_hints(hint)[part]
+    alternatives = get_args(hint) or (hint,)
+    if bool in alternatives:
+        return bool
+    return float if {int, float} & set(alternatives) and type(None) not in alternatives else str
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        rows += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return rows
+
+
+def _columns() -> Summary:
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
+
+    types = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
+    columns = [(STATUS_COLUMN, str), *column_kinds()]
+    experiment = api_pb2.Experiment(
+        hparam_infos=[
+            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS)
+            for name, kind in columns
+        ],
+        metric_infos=[summary_v2.Metric(name).as_proto() for name in FINAL_METRICS],
+    )
+    content = plugin_data_pb2.HParamsPluginData(experiment=experiment)
+    return _plugin_summary(metadata.EXPERIMENT_TAG, metadata.create_summary_metadata(content))
+
+
+def _end(status: str) -> Summary:
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    ended = api_pb2.STATUS_SUCCESS if status == "done" else api_pb2.STATUS_FAILURE
+    info = plugin_data_pb2.SessionEndInfo(status=ended, end_time_secs=time.time())
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=info)
+    return _plugin_summary(metadata.SESSION_END_INFO_TAG, metadata.create_summary_metadata(content))
+
+
+def _plugin_summary(tag: str, description: Any) -> Summary:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.metadata import NULL_TENSOR
+
+    return Summary(value=[Summary.Value(tag=tag, metadata=description, tensor=NULL_TENSOR)])
+
+
+def _layout() -> Summary:
+    """The Custom Scalars page: float and integer accuracy in one chart."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.types_pb2 import DT_STRING
+    from tensorboard.plugins.custom_scalar import metadata
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+
+    pages = [_category("results over hidden size", _RESULTS), _category("training", _CURVES)]
+    layout = Layout(category=pages)
+    tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
+    description = metadata.create_summary_metadata()
+    value = Summary.Value(tag=metadata.CONFIG_SUMMARY_TAG, metadata=description, tensor=tensor)
+    return Summary(value=[value])
+
+
+def _category(title: str, charts: _Charts) -> Any:
+    from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, MultilineChartContent
+
+    return Category(
+        title=title,
+        chart=[
+            Chart(title=name, multiline=MultilineChartContent(tag=[f"^{tag}$" for tag in tags]))
+            for name, tags in charts.items()
+        ],
+    )
+
+
+def _metrics(record: RunRecord) -> Summary:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    found = final_metrics(record)
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in found.items()])

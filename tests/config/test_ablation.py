@@ -1,0 +1,74 @@
+"""The recipe for unheard voices and its ablation, as they are composed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fsdd_lightning.config.load import config_directory, settings_to_mapping
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.sweeps.compose import compose_cells
+
+FSDD_SPEAKERS = "george,jackson,lucas,nicolas,theo,yweweler"
+OPTIONS = sorted(path.stem for path in (config_directory() / "without").glob("*.yaml"))
+
+
+def composed(*words: str) -> Settings:
+    ((_, settings),) = compose_cells(words, multirun=False)
+    return settings
+
+
+def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"model.dropout": 0.4, ...}"""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        inner = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        found |= inner
+    return found
+
+
+def sweep_of(experiment: str) -> dict[str, Any]:
+    content = yaml.safe_load(Path(config_directory() / "experiment" / f"{experiment}.yaml").read_text())
+    params = content["hydra"]["sweeper"]["params"]
+    assert isinstance(params, dict)
+    return params
+
+
+def test_the_recipe_is_one_for_all_speakers_and_fits_36_kb() -> None:
+    assert sweep_of("unseen_speaker") == {"split.held_out": FSDD_SPEAKERS, "seed": "1,2,3"}
+    cell = plan_cell(composed("experiment=unseen_speaker"))
+    assert cell.fits and cell.budget.flash_bytes == 36864 and cell.settings.quantization.weight_code == "int8"
+
+
+def test_nothing_that_is_chosen_by_validation_looks_at_heard_voices() -> None:
+    """Validation clips are of training speakers here, so the best epoch by them would mean nothing."""
+    settings = composed("experiment=unseen_speaker")
+    assert (settings.split.validation_speakers, settings.trainer.keep) == (0, "last_epoch")
+    assert settings.callbacks.early_stopping_patience is None
+
+
+def test_the_ablation_takes_away_every_ingredient_there_is_an_option_for() -> None:
+    params = sweep_of("unseen_speaker_ablation")
+    assert sorted(params["without"].split(",")) == OPTIONS
+    assert params["split.held_out"] == FSDD_SPEAKERS
+
+
+def test_without_nothing_is_the_recipe() -> None:
+    recipe = dataclasses.replace(composed("experiment=unseen_speaker"), name="unseen_speaker_ablation")
+    assert composed("experiment=unseen_speaker_ablation", "without=nothing") == recipe
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option != "nothing"])
+def test_each_option_takes_away_what_it_says_and_nothing_else(option: str) -> None:
+    content = yaml.safe_load((config_directory() / "without" / f"{option}.yaml").read_text())
+    recipe, without = (
+        leaves(settings_to_mapping(composed("experiment=unseen_speaker_ablation", *words)))
+        for words in ((), (f"without={option}",))
+    )
+    changed = {key: value for key, value in without.items() if value != recipe[key]}
+    assert changed == leaves(content)

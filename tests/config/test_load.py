@@ -1,0 +1,163 @@
+"""The identity of an experiment: what its hash covers, what its folder is called, which keys exist."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from fsdd_lightning.config.load import (
+    content_hash,
+    register_resolvers,
+    run_name,
+    setting_keys,
+    settings_to_mapping,
+    to_settings,
+    unknown_key,
+)
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.sweeps.compose import compose_cells
+
+PRESENTATION = {
+    "name",
+    "output_root",
+    "fail_fast",
+    "data.root",
+    "data.cache_dir",
+    "data.archive_url",
+    "callbacks.progress_bar",
+    "callbacks.model_summary",
+    "logger.histogram_every_epochs",
+    "logger.misclassified_clips",
+}
+LEAVES = [key for key in setting_keys() if not any(other.startswith(f"{key}.") for other in setting_keys())]
+
+
+@pytest.fixture(scope="module")
+def mapping() -> dict[str, Any]:
+    ((_, settings),) = compose_cells([], multirun=False)
+    return settings_to_mapping(settings)
+
+
+def changed(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+    first, _, rest = key.partition(".")
+    return {**mapping, first: changed(mapping[first], rest) if rest else ["another value"]}
+
+
+def test_the_presentation_keys_of_these_tests_exist() -> None:
+    assert set(LEAVES) >= PRESENTATION
+
+
+@pytest.mark.parametrize("key", sorted(set(LEAVES) - PRESENTATION))
+def test_the_hash_changes_with_a_key_that_bears_meaning(mapping: dict[str, Any], key: str) -> None:
+    assert content_hash(changed(mapping, key)) != content_hash(mapping)
+
+
+@pytest.mark.parametrize("key", sorted(PRESENTATION))
+def test_the_hash_does_not_change_with_presentation(mapping: dict[str, Any], key: str) -> None:
+    assert content_hash(changed(mapping, key)) == content_hash(mapping)
+
+
+def test_the_hash_does_not_depend_on_the_order_of_keys(mapping: dict[str, Any]) -> None:
+    assert content_hash(dict(reversed(mapping.items()))) == content_hash(mapping)
+
+
+def test_the_resolver_that_names_folders_gives_the_recorded_hash(mapping: dict[str, Any]) -> None:
+    register_resolvers()
+    config = OmegaConf.create({**mapping, "hydra": {"folder": "single-${config_hash:}"}})
+    assert config.hydra.folder == f"single-{content_hash(mapping)[:8]}"
+
+
+SAFE = re.compile(r"[A-Za-z0-9_.,=+\[\]-]{1,120}")
+override = st.tuples(
+    st.sampled_from(["", "+", "~", "++"]),
+    st.sampled_from(["seed", "data.root", "model", "split.held_out", "experiment"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=80),
+).map(lambda parts: f"{parts[0]}{parts[1]}={parts[2]}")
+cells = st.lists(override, max_size=5)
+
+
+@given(cells)
+def test_a_run_name_is_one_safe_folder_name(overrides: list[str]) -> None:
+    name = run_name(overrides)
+    assert SAFE.fullmatch(name)
+    assert name not in (".", "..")
+    assert run_name(overrides) == name
+
+
+@given(cells, cells)
+def test_different_cells_have_different_folders(one: list[str], other: list[str]) -> None:
+    assert (run_name(one) == run_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["data.root=a/b"], ["data.root=a_b"]),
+        (["data.root=a b"], ["data.root=a:b"]),
+        (["split.held_out=jürgen"], ["split.held_out=jörgen"]),
+        (["experiment=task_a"], ["experiment=quickstart"]),  # with one name= for both
+        (["experiment=task_a"], []),
+        (["~logger"], ["_logger"]),
+        (["a=1,b=2"], ["a=1", "b=2"]),
+        ([f"data.root={'x' * 300}1"], [f"data.root={'x' * 300}2"]),
+        ([f"data.root={'ü' * 200}"], [f"data.root={'ö' * 200}"]),
+    ],
+)
+def test_cells_that_sanitise_alike_stay_apart(one: list[str], other: list[str]) -> None:
+    assert run_name(one) != run_name(other)
+
+
+def test_ordinary_run_names_are_readable() -> None:
+    assert run_name(["model.hidden_size=16", "seed=2"]) == "model.hidden_size=16,seed=2"
+    assert run_name(["name=grid", "output_root=/tmp", "seed=2"]) == "seed=2"
+    assert run_name([]) == "defaults"
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("model.hidden_sise", "model.hidden_size"),
+        ("model.hiddensize", "model.hidden_size"),
+        ("trainer.epoch", "trainer.epochs"),
+        ("trainr.epochs", "trainer.epochs"),
+        ("features.hop_lenght", "features.hop_length"),
+        ("data.synthetic.take", "data.synthetic.takes"),
+        ("sed", "seed"),
+        ("modl", "model"),
+    ],
+)
+def test_the_nearest_key_is_suggested(key: str, nearest: str) -> None:
+    assert unknown_key(key) == f"unknown setting {key!r}; did you mean {nearest!r}?"
+
+
+def test_a_key_like_no_other_is_answered_with_what_its_group_holds() -> None:
+    assert (
+        unknown_key("model.q")
+        == "unknown setting 'model.q'; group 'model' holds layers, hidden_size, dropout"
+    )
+    assert "the configuration holds name, seed" in unknown_key("qqqqq")
+
+
+@given(st.text(max_size=40))
+def test_every_unknown_key_gets_an_answer(key: str) -> None:
+    assert unknown_key(key).startswith("unknown setting ")
+
+
+def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
+    config = OmegaConf.create({**mapping, "model": {**mapping["model"], "hidden_sise": 3}})
+    with pytest.raises(
+        UserError, match=r"unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'"
+    ):
+        to_settings(config)
+
+
+@pytest.mark.parametrize("value", ["???", "${nowhere}", "${nowhere.at.all}", "${no_resolver:1}"])
+def test_a_value_that_cannot_be_resolved_is_the_users_error(mapping: dict[str, Any], value: str) -> None:
+    config = OmegaConf.create({**mapping, "seed": value})
+    with pytest.raises(UserError, match=r"^configuration: .+"):
+        to_settings(config)

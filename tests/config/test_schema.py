@@ -1,0 +1,238 @@
+"""Every impossible value is refused by the group it stands in, and says which key it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from fsdd_lightning.config.load import setting_keys, settings_from_mapping, settings_to_mapping
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.sweeps.compose import compose_cells
+
+IMPOSSIBLE: list[tuple[str, Any]] = [
+    ("name", ""),
+    ("name", "a/b"),
+    ("name", ".."),
+    ("output_root", ""),
+    ("seed", -1),
+    ("seed", 2**32),
+    ("data.source", "librispeech"),
+    ("data.fallback", "maybe"),
+    ("data.on_bad_file", "ignore"),
+    ("data.synthetic.speakers", 1),
+    ("data.synthetic.takes", 5),
+    ("data.synthetic.seed", -1),
+    ("split.name", "sorted"),
+    ("split.seed", -1),
+    ("split.seed", 2**32),
+    ("split.test_fraction", 0.0),
+    ("split.test_fraction", 1.0),
+    ("split.validation_fraction", 0.0),
+    ("split.validation_fraction", -0.1),
+    ("split.test_takes", 0),
+    ("split.validation_speakers", -1),
+    ("features.sample_rate_hz", 0),
+    ("features.n_mfcc", 0),
+    ("features.n_mfcc", 41),
+    ("features.n_mels", 12),
+    ("features.n_fft", 0),
+    ("features.win_length", 0),
+    ("features.win_length", 401),
+    ("features.win_length", 159),  # shorter than the hop
+    ("features.hop_length", 0),
+    ("features.hop_length", 401),
+    ("features.max_frames", 0),
+    ("features.f_min_hz", -1.0),
+    ("features.f_min_hz", 4000.0),
+    ("features.f_max_hz", 4000.5),
+    ("features.f_max_hz", 0.0),
+    ("features.top_db", 0.0),
+    ("features.band_pass_hz", [0.0, 3000.0]),
+    ("features.band_pass_hz", [3000.0, 300.0]),
+    ("features.band_pass_hz", [300.0, 4000.0]),
+    ("features.band_pass_hz", [300.0]),
+    ("augmentation.noise_std", -0.1),
+    ("augmentation.gain_std", -0.1),
+    ("augmentation.offset_std", -0.1),
+    ("augmentation.time_shift_frames", -1),
+    ("augmentation.time_masks", -1),
+    ("augmentation.time_mask_frames", -1),
+    ("augmentation.frequency_masks", -1),
+    ("augmentation.frequency_mask_channels", -1),
+    ("augmentation.noise_std", float("inf")),
+    ("augmentation.noise_std", float("nan")),
+    *((f"perturbation.{key}", -1) for key in ("copies", "seed")),
+    *(
+        (f"perturbation.{key}", -0.1)
+        for key in ("speed", "tempo", "equalizer_db", "clean_share", "room_share")
+    ),
+    *((f"perturbation.{key}", 0.71) for key in ("speed", "tempo")),
+    *((f"perturbation.{key}", 1.1) for key in ("clean_share", "room_share")),
+    ("perturbation.snr_db", [20.0, 10.0]),
+    ("model.layers", 0),
+    ("model.hidden_size", 0),
+    ("model.hidden_size", -1),
+    ("model.hidden_size", "largest"),
+    ("memory_budget.flash_bytes", 0),
+    ("memory_budget.scope", "clip"),
+    ("quantization.start", "later"),
+    ("quantization.start", "never"),  # with a weight code
+    ("quantization.weight_code", None),  # with a start
+    ("quantization.baseline", "torch_static"),  # with a weight code
+    ("quantization.learning_rate", 0.0),
+    ("model.dropout", -0.1),
+    ("model.dropout", 1.0),
+    ("trainer.epochs", 0),
+    ("trainer.batch_size", 0),
+    ("trainer.threads", 0),
+    ("trainer.learning_rate", 0.0),
+    ("trainer.learning_rate", float("inf")),
+    ("trainer.weight_decay", -0.01),
+    ("trainer.label_smoothing", -0.1),
+    ("trainer.label_smoothing", 1.0),
+    ("trainer.gradient_clip", 0.0),
+    ("trainer.keep", "first_epoch"),
+    ("trainer.weight_averaging", -0.1),
+    ("trainer.weight_averaging", 1.0),
+    ("callbacks.early_stopping_patience", 0),
+    ("logger.histogram_every_epochs", -1),
+    ("logger.misclassified_clips", -1),
+]
+EDGES: list[tuple[str, Any]] = [
+    ("seed", 0),
+    ("seed", 2**32 - 1),
+    ("split.seed", 0),
+    ("features.n_mfcc", 40),
+    ("features.hop_length", 400),
+    ("features.win_length", 160),
+    ("features.f_max_hz", 4000.0),
+    ("features.top_db", None),
+    ("features.band_pass_hz", [300.0, 3000.0]),
+    ("split.validation_speakers", 0),
+    ("perturbation.clean_share", 0.0),
+    ("perturbation.snr_db", None),
+    ("perturbation.snr_db", [10.0, 10.0]),
+    ("perturbation.tempo", 0.7),
+    ("model.dropout", 0.0),
+    ("model.hidden_size", 1),
+    ("model.hidden_size", "fit"),
+    ("memory_budget.flash_bytes", 1),
+    ("memory_budget.flash_bytes", None),
+    ("trainer.label_smoothing", 0.0),
+    ("trainer.weight_decay", 0.0),
+    ("callbacks.early_stopping_patience", 1),
+    ("logger.histogram_every_epochs", 0),
+]
+WRONG_TYPES: list[tuple[str, Any]] = [
+    ("seed", "one"),
+    ("seed", 1.5),
+    ("seed", True),
+    ("seed", None),
+    ("name", 3),
+    ("model.hidden_size", "24"),
+    ("trainer.learning_rate", "fast"),
+    ("trainer.epochs", 2.0),
+    ("features.peak_normalize", 1),
+    ("features.band_pass_hz", 300.0),
+    ("callbacks.progress_bar", "yes"),
+    ("split.held_out", 7),
+    ("memory_budget.flash_bytes", "36k"),
+    ("memory_budget.flash_bytes", 36864.0),
+    ("quantization.weight_code", 8),
+    ("quantization.epochs", "8"),
+]
+
+
+@pytest.fixture(scope="module")
+def mapping() -> dict[str, Any]:
+    ((_, settings),) = compose_cells([], multirun=False)
+    return settings_to_mapping(settings)
+
+
+def changed(mapping: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    first, _, rest = key.partition(".")
+    return {**mapping, first: changed(mapping[first], rest, value) if rest else value}
+
+
+def value_at(settings: Settings, key: str) -> Any:
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize(("key", "value"), IMPOSSIBLE, ids=str)
+def test_an_impossible_value_is_refused_and_its_key_named(
+    mapping: dict[str, Any], key: str, value: Any
+) -> None:
+    with pytest.raises(UserError) as caught:
+        settings_from_mapping(changed(mapping, key, value))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert key.split(".")[-1] in message
+    assert key.split(".")[0] in message
+
+
+@pytest.mark.parametrize(("key", "value"), EDGES, ids=str)
+def test_the_last_possible_value_is_accepted(mapping: dict[str, Any], key: str, value: Any) -> None:
+    settings = settings_from_mapping(changed(mapping, key, value))
+    assert value_at(settings, key) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG_TYPES, ids=str)
+def test_a_wrong_type_is_refused_and_its_key_named(mapping: dict[str, Any], key: str, value: Any) -> None:
+    with pytest.raises(UserError, match=rf"^{key}") as caught:
+        settings_from_mapping(changed(mapping, key, value))
+    assert repr(value) in str(caught.value)
+
+
+def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
+    wrong = changed(changed(mapping, "model.hidden_size", 0), "trainer.epochs", "many")
+    with pytest.raises(UserError, match=r"hidden_size.*; trainer\.epochs"):
+        settings_from_mapping(wrong)
+
+
+@pytest.mark.parametrize("key", list(setting_keys()))
+def test_every_key_is_required_for_its_default_lives_in_conf(mapping: dict[str, Any], key: str) -> None:
+    def without(node: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+        kept = {name: value for name, value in node.items() if parts != [name]}
+        return {**kept, parts[0]: without(node[parts[0]], parts[1:])} if len(parts) > 1 else kept
+
+    with pytest.raises(UserError, match=rf"{key} is missing"):
+        settings_from_mapping(without(mapping, key.split(".")))
+
+
+def test_a_root_for_the_synthetic_corpus_would_be_ignored_and_is_refused(mapping: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"data: root .* source=synthetic"):
+        settings_from_mapping(changed(changed(mapping, "data.source", "synthetic"), "data.root", "voices"))
+
+
+def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="held_out"):
+        settings_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("epochs", 0), ("start_epoch", -1), ("start_epoch", 8), ("epochs", 5)], ids=str
+)
+def test_quantised_training_needs_epochs_to_start_in(mapping: dict[str, Any], key: str, value: int) -> None:
+    trained = changed(changed(mapping, "quantization.start", "epoch"), "quantization.start_epoch", 7)
+    with pytest.raises(UserError, match=r"^quantization: (epochs must be|start_epoch must lie in 0\.\.)"):
+        settings_from_mapping(changed(trained, f"quantization.{key}", value))
+    assert settings_from_mapping(trained).quantization.start_epoch == 7
+    unused = changed(mapping, f"quantization.{key}", value)  # of a mode that does not train
+    assert getattr(settings_from_mapping(unused).quantization, key) == value
+
+
+def test_settings_cannot_be_changed_behind_their_checks(mapping: dict[str, Any]) -> None:
+    settings = settings_from_mapping(mapping)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.model.hidden_size = 0  # type: ignore[misc]
+
+
+def test_mapping_and_settings_are_inverse(mapping: dict[str, Any]) -> None:
+    full = changed(mapping, "features.band_pass_hz", [300.0, 3000.0])
+    assert settings_to_mapping(settings_from_mapping(full)) == full

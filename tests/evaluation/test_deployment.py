@@ -1,0 +1,158 @@
+"""Every integer run ends in C files: compiled, tested on all clips, made again from the run folder alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.evaluation import deployment as deploying
+from fsdd_lightning.evaluation.deployment import compiled, export_notes, export_run, kept_golden_clips
+from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
+from fsdd_lightning.export import CompilerMissing, HostEngine
+from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.record import RunRecord, read_record
+
+RunCell = Callable[[Sequence[str], Path], RunRecord]
+
+
+@pytest.fixture(scope="module")
+def run(finished_run: Path) -> Run:
+    return open_run(finished_run)
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+
+
+class Flipped(HostEngine):
+    """Compiled C with a defect: the lowest bit of one logit of one clip is wrong."""
+
+    def logits(self, features_q4: Any, lengths: Any) -> Any:
+        """The second clip's last logit is off by one."""
+        logits = super().logits(features_q4, lengths)
+        logits[1, -1] += 1
+        return logits
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_example_of_a_run_builds_and_recognises_its_golden_clips(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(finished_run / "export", tmp_path / "export")
+    made = subprocess.run(["make", "-C", str(folder)], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert "all logits are as expected" in made.stdout
+    assert sum(line.startswith("clip ") for line in made.stdout.splitlines()) == 10
+
+
+def test_golden_clips_are_the_first_of_each_digit_in_the_test(run: Run) -> None:
+    assert run.deployment is not None
+    golden = kept_golden_clips(run.deployment, run.folder)
+    data = recorded_data(run, None)
+    labels = data.labels[data.split.test]
+    assert golden is not None and len(golden.lengths) == 10
+    first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
+    assert np.array_equal(golden.lengths, data.lengths[data.split.test][first])
+
+
+def test_an_export_from_the_folder_alone_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    assert run.deployment is not None
+    golden = kept_golden_clips(run.deployment, run.folder)
+    export_run(run.deployment, golden, run.record, tmp_path)
+    assert files(tmp_path) == files(run.folder / "export")
+
+
+def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
+    notes, view = export_notes(run.record), run.record.views["integer"]
+    assert notes["accuracy of these integers"].startswith(f"{100 * view['accuracy']:.2f} % of 24 test clips")
+    assert notes["experiment"] == "default, int8_ptq, seed 1"
+    assert run.record.dataset["digest"][:12] in notes["recordings"]
+    readme = (run.folder / "export" / "README.md").read_text()
+    assert all(f"| {key} | {value} |" in readme for key, value in notes.items())
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_without_a_compiler_the_c_view_is_absent_and_that_is_said(
+    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = run_cell(finished_overrides, tmp_path)
+    assert (record.status, list(record.views)) == ("done", ["float", "quantized", "integer"])
+    assert "integer_c" not in record.agreement
+    note = record.notes[-1]
+    assert note.startswith("no c view of the network: there is no C compiler")
+    assert f"note: {note}" in capsys.readouterr().out
+    readme = (tmp_path / "export" / "README.md").read_text()  # the files themselves need no compiler
+    assert "not tested where it was made: there was no C compiler" in readme
+    golden = (tmp_path / "export" / "fsdd_golden.h").read_bytes()
+    assert golden == files(Path(record.training["float"]["run"]) / "export")["fsdd_golden.h"]
+
+
+def test_a_single_wrong_logit_of_the_c_fails_the_run(
+    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_host = deploying.compile_host
+
+    def compile_flawed(deployment: Any) -> HostEngine:
+        engine = compile_host(deployment)
+        engine.__class__ = Flipped
+        return engine
+
+    monkeypatch.setattr(deploying, "compile_host", compile_flawed)
+    with pytest.raises(RunFailedError, match="the c view and the integer model differ on 1 of"):
+        run_cell(finished_overrides, tmp_path)
+    assert read_record(tmp_path).status == "failed"
+    assert not (tmp_path / "export").exists()
+
+
+def test_a_compiler_that_fails_is_no_missing_compiler(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "false")
+    with pytest.raises(RunFailedError, match="false failed") as caught, compiled(run.deployment):
+        pass
+    assert not isinstance(caught.value, CompilerMissing)
+
+
+def test_a_float32_run_has_nothing_to_compile_or_export(
+    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell
+) -> None:
+    record = run_cell([*finished_overrides, "quantization=float32"], tmp_path)
+    assert list(record.views) == ["float"]
+    assert not any("compiler" in note for note in record.notes)
+    assert not (tmp_path / "export").exists() and not (tmp_path / "golden_clips.npz").exists()
+
+
+def test_views_of_the_c_come_last_and_count_all_clips(run: Run) -> None:
+    data = recorded_data(run, None)
+    with compiled(run.deployment) as c:
+        views = views_of(run.checkpoint, run.integer_model, host=c.engine)
+        evaluation = evaluate_views(views, clips_at(data, data.split.test))
+    assert list(evaluation.logits) == ["float", "quantized", "integer", "c"]
+    assert evaluation.logits["c"].dtype == np.int32
+    assert np.array_equal(evaluation.logits["c"], evaluation.logits["integer"])
+
+
+@pytest.mark.parametrize("content", [b"PK", b"", None])
+def test_damaged_golden_clips_are_the_users_to_mend(run: Run, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "golden_clips.npz"
+    if content is None:
+        np.savez(path, features_q4=np.zeros((1, 2, 99), np.int8), lengths=np.array([1]))
+    else:
+        path.write_bytes(content)
+    assert run.deployment is not None
+    with pytest.raises(UserError, match=r"golden_clips\.npz is damaged"):
+        kept_golden_clips(run.deployment, tmp_path)
+
+
+def test_a_run_of_an_earlier_version_kept_none(run: Run, tmp_path: Path) -> None:
+    assert run.deployment is not None
+    assert kept_golden_clips(run.deployment, tmp_path) is None

@@ -1,0 +1,212 @@
+"""The robustness table: the same in every run, honest about what it counts, written where others find it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsdd_lightning import evaluate
+from fsdd_lightning.console.tables import robustness_table
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.evaluation import robustness as measuring
+from fsdd_lightning.evaluation.backends import Engine, open_engine
+from fsdd_lightning.evaluation.robustness import (
+    DISTURBANCES,
+    Disturbance,
+    RobustnessRow,
+    Scene,
+    robustness,
+)
+from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
+from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+
+
+@pytest.fixture(scope="module")
+def run(finished_run: Path) -> Run:
+    return open_run(finished_run)
+
+
+@pytest.fixture(scope="module")
+def data(run: Run) -> PreparedData:
+    return recorded_data(run, None)
+
+
+@pytest.fixture(scope="module")
+def engine(run: Run) -> Iterator[Engine]:
+    with open_engine(run, "integer") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def rows(run: Run, data: PreparedData, engine: Engine) -> tuple[RobustnessRow, ...]:
+    return robustness(run, data, engine)
+
+
+class Listening:
+    """An engine that keeps what it is given and always says 0."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def __call__(self, features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        self.heard.append((features, lengths))
+        return np.eye(10, dtype=np.int32)[np.zeros(len(lengths), int)]
+
+
+def disturbance(name: str) -> Disturbance:
+    return next(each for each in DISTURBANCES if each.name == name)
+
+
+def test_the_table_has_every_disturbance_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
+    expected = {
+        "none": (0,),
+        "white noise": (20, 10, 5, 0),
+        "babble": (20, 10, 5, 0),
+        "gain": (-20, -10, -5, 3, 6),
+        "clipping": (1, 5, 20),
+        "silence before": (50, 100, 200, 300),
+        "silence after": (50, 100, 200, 300),
+        "background before": (50, 100, 200, 300),
+        "background after": (50, 100, 200, 300),
+        "speed": (-10, -5, 5, 10),
+    }
+    assert [(row.disturbance, row.level) for row in rows] == [
+        (name, level) for name, levels in expected.items() for level in levels
+    ]
+
+
+def test_the_first_row_is_the_recorded_accuracy(rows: tuple[RobustnessRow, ...], run: Run) -> None:
+    view = run.record.views["integer"]
+    first = rows[0]
+    assert (first.correct, first.total, first.accuracy) == (view["correct"], view["total"], view["accuracy"])
+    assert list(first.ci95) == view["ci95"]
+
+
+def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
+    for row in rows:
+        assert row.accuracy == row.correct / row.total
+        assert row.ci95 == wilson_interval(row.correct, row.total)
+        assert row.drop == rows[0].accuracy - row.accuracy
+    assert len({row.correct for row in rows}) > 3  # it does disturb
+
+
+def test_an_engine_that_always_says_0_is_right_as_often_as_there_are_zeros(
+    run: Run, data: PreparedData
+) -> None:
+    rows = robustness(run, data, Engine("deaf", Listening(), 1.0), [disturbance("speed")])
+    zeros = int((data.labels[data.split.test] == 0).sum())
+    assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
+
+
+def test_every_disturbance_changes_what_the_network_hears(run: Run, data: PreparedData) -> None:
+    listening = Listening()
+    rows = robustness(run, data, Engine("deaf", listening, 1.0))
+    clean, *disturbed = listening.heard
+    assert np.array_equal(clean[0], data.features[data.split.test])
+    assert np.array_equal(clean[1], data.lengths[data.split.test])
+    for row, (features, _) in zip(rows[1:], disturbed, strict=True):
+        changed = (features != clean[0]).any(axis=(1, 2))
+        assert changed.mean() > 0.5, row
+    stretched = {
+        row.disturbance for row, (_, n) in zip(rows[1:], disturbed, strict=True) if (n != clean[1]).any()
+    }
+    assert stretched == {
+        "silence before", "silence after", "background before", "background after", "speed"
+    }  # fmt: skip
+
+
+def test_a_row_depends_on_no_other_row_and_on_no_chance(
+    rows: tuple[RobustnessRow, ...], run: Run, data: PreparedData, engine: Engine
+) -> None:
+    listened = []
+    for _ in range(2):
+        listening = Listening()
+        robustness(run, data, Engine("deaf", listening, 1.0), [disturbance("babble")])
+        listened.append(listening.heard)
+    for (one, _), (other, _) in zip(*listened, strict=True):
+        assert np.array_equal(one, other)
+    alone = robustness(run, data, engine, [disturbance("babble")])
+    assert alone[1:] == tuple(row for row in rows if row.disturbance == "babble")
+
+
+def test_babble_is_never_made_of_the_clip_itself_nor_twice_of_another() -> None:
+    waveforms = [np.full(10, float(i)) for i in range(15)]
+    for position in (0, 7, 14):
+        voices = Scene(np.random.default_rng(0), waveforms, position, 8000).voices()
+        names = [voice[0] for voice in voices]
+        assert len(names) == len(set(names)) == measuring.BABBLING_VOICES
+        assert position not in names
+    few = Scene(np.random.default_rng(0), waveforms[:3], 1, 8000).voices()
+    assert sorted(voice[0] for voice in few) == [0.0, 2.0]
+
+
+def test_the_files_hold_the_table(rows: tuple[RobustnessRow, ...], tmp_path: Path) -> None:
+    write_robustness(rows, tmp_path, "integer", "title")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "robustness.json", "robustness.csv", "robustness.png"
+    }  # fmt: skip
+    content = json.loads((tmp_path / "robustness.json").read_text())
+    assert content["engine"] == "integer"
+    back = [RobustnessRow(**{**row, "ci95": tuple(row["ci95"])}) for row in content["rows"]]
+    assert tuple(back) == rows
+    with (tmp_path / "robustness.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == len(rows)
+    for line, row in zip(table, rows, strict=True):
+        assert (line["disturbance"], float(line["level"]), int(line["correct"])) == (
+            row.disturbance,
+            row.level,
+            row.correct,
+        )
+        assert (float(line["ci95_low"]), float(line["ci95_high"])) == row.ci95
+    assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_figure_shows_every_row_once(rows: tuple[RobustnessRow, ...]) -> None:
+    figure = robustness_figure(rows, "a title")
+    drawn = [axes for axes in figure.axes if axes.get_visible()]
+    panels = [axes.get_title() for axes in drawn]
+    assert panels == ["noise", "before the word", "after the word", "gain", "clipping", "speed"]
+    points = [container.lines[0].get_ydata() for axes in drawn for container in axes.containers]
+    assert sorted(np.concatenate(points)) == pytest.approx(sorted(100 * row.accuracy for row in rows[1:]))
+
+
+def test_a_disturbance_of_ones_own_gets_a_panel(run: Run, data: PreparedData, engine: Engine) -> None:
+    own = Disturbance("reversed", "", (1,), lambda wave, level, scene: wave[::-1].copy())
+    figure = robustness_figure(robustness(run, data, engine, [own]), "a title")
+    assert [axes.get_title() for axes in figure.axes if axes.get_visible()] == ["reversed"]
+
+
+def test_the_printed_table_has_a_line_a_row(rows: tuple[RobustnessRow, ...]) -> None:
+    assert robustness_table(rows).row_count == len(rows)
+
+
+def test_the_command_prints_and_writes_it(
+    finished_run: Path,
+    rows: tuple[RobustnessRow, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys, "argv", ["fsdd-evaluate", str(folder), "--robustness", "--json"])
+    try:
+        with pytest.raises(SystemExit) as caught:
+            evaluate.main()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert caught.value.code == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["views"]["integer"]["correct"] == rows[0].correct
+    assert [row["correct"] for row in printed["robustness"]] == [row.correct for row in rows]
+    assert json.loads((folder / "robustness.json").read_text())["rows"] == printed["robustness"]

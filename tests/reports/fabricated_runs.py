@@ -1,0 +1,119 @@
+"""Run folders that nobody ran: records as fsdd-train writes them, with results of one's own choice."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fsdd_lightning.config.load import content_hash, settings_to_mapping
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.record import RunRecord, new_record, write_record
+from fsdd_lightning.sweeps.compose import compose_cells
+
+DIGEST = "d1" * 32
+TOTAL = 600
+QUICK = ("seed=", "split.held_out=", "model.hidden_size=")
+
+
+@functools.cache
+def _composed(words: tuple[str, ...]) -> Settings:
+    ((_, settings),) = compose_cells(["data=synthetic", *words], multirun=False)
+    return settings
+
+
+@functools.cache
+def _provenance() -> dict[str, Any]:
+    record = new_record(plan_cell(_composed(())), [])
+    return {"versions": record.versions, "git": {"commit": "c0" * 20, "dirty": False}}
+
+
+def _settings(words: tuple[str, ...]) -> Settings:
+    """Composed by Hydra, but for what most runs of a sweep differ in: that is put in afterwards, which is faster."""
+    quick = {word.partition("=")[0]: word.partition("=")[2] for word in words if word.startswith(QUICK)}
+    settings = _composed(tuple(word for word in words if not word.startswith(QUICK)))
+    split, model = settings.split, settings.model
+    return dataclasses.replace(
+        settings,
+        seed=int(quick.get("seed", settings.seed)),
+        split=dataclasses.replace(split, held_out=quick.get("split.held_out", split.held_out)),
+        model=dataclasses.replace(model, hidden_size=int(quick.get("model.hidden_size", model.hidden_size))),
+    )
+
+
+def blank_record(*words: str) -> RunRecord:
+    """The record of a cell that has not run, at commit c0."""
+    cell = plan_cell(_settings(words))
+    config = settings_to_mapping(cell.settings)
+    record = RunRecord("default", list(words), config, content_hash(config), cell.settings.seed)
+    return dataclasses.replace(record, memory=cell.memory_record(), **copy.deepcopy(_provenance()))
+
+
+def view(correct: int, total: int = TOTAL) -> dict[str, Any]:
+    """A view's score with so many correct clips; the mistakes are all taken for the next digit."""
+    counts = [(total + digit) // 10 for digit in range(10)]
+    wrong = total - correct
+    confusion = [[0] * 10 for _ in counts]
+    for digit, count in enumerate(counts):
+        missed = min(count, (wrong + digit) // 10)
+        confusion[digit][digit] = count - missed
+        confusion[digit][(digit + 1) % 10] = missed
+    return {
+        "accuracy": correct / total,
+        "correct": correct,
+        "total": total,
+        "macro_f1": correct / total,
+        "ci95": list(wilson_interval(correct, total)),
+        "classes": [{"label": str(digit), "clips": count} for digit, count in enumerate(counts)],
+        "confusion": confusion,
+    }
+
+
+def finished(words: tuple[str, ...], correct: Mapping[str, int], digest: str = DIGEST) -> RunRecord:
+    """`correct`: of TOTAL clips, for each view."""
+    record = blank_record(*words)
+    record.status, record.error = "done", None
+    record.started = "2026-01-02T03:04:05+0000"
+    record.dataset = {"name": "synthetic", "digest": digest, "recordings": 3000, "folder": "/data/synthetic"}
+    record.split = {"name": record.config["split"]["name"], "train": 2160, "val": 240, "test": TOTAL}
+    record.views = {name: view(count) for name, count in correct.items()}
+    record.training = {"float": {"key": "k", "reused": False, "run": "/runs/elsewhere", "epochs": 3}}
+    record.timings_s = {"total": 1.5}
+    return record
+
+
+def write(folder: Path, record: RunRecord) -> Path:
+    """Write it into a new run folder."""
+    folder.mkdir(parents=True)
+    write_record(record, folder)
+    return folder
+
+
+def run(folder: Path, mode: str, hidden: int, seed: int, correct: int, *words: str) -> Path:
+    """A finished run of which the float network has 590 right, and what is deployed `correct`."""
+    every = (f"quantization={mode}", f"model.hidden_size={hidden}", f"seed={seed}", *words)
+    views = {"float": 590} | ({} if mode == "float32" else {"quantized": correct, "integer": correct})
+    if mode == "float32":
+        views["float"] = correct
+    return write(folder / ",".join(every).replace("/", "_"), finished(every, views))
+
+
+def ended(folder: Path, status: str, error: str | None, *words: str) -> Path:
+    """A run that came to no result."""
+    record = blank_record(*words)
+    record.status, record.error = status, error
+    return write(folder / (",".join(words) or status), record)
+
+
+def grid(folder: Path, modes: tuple[str, ...] = ("float32", "int8_ptq", "pot_qat"), seeds: int = 3) -> Path:
+    """A sweep over modes, two sizes and seeds; the result depends on each."""
+    for at, mode in enumerate(modes):
+        for hidden in (8, 16):
+            for seed in range(1, seeds + 1):
+                run(folder, mode, hidden, seed, 500 + hidden * 4 - 3 * at + seed)
+    return folder

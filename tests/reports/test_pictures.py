@@ -1,0 +1,163 @@
+"""Figures: all of them, on any sweep, in any look, with nothing cut off and no label over another."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from fabricated_runs import ended, grid, run
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+from fsdd_lightning.reports.collect import collect_runs
+from fsdd_lightning.reports.groups import sort_into_groups
+from fsdd_lightning.reports.maps import best_on_voices, confusion_counts
+from fsdd_lightning.reports.pictures import Picture, pictures_of
+from fsdd_lightning.reports.results import ordered
+from fsdd_lightning.reports.style import LOOKS, _settings, printable
+
+PATIENCE_PX = 1.5
+LONG = "a_mode_with_a_name_that_goes_on_and_on_and_on_and_on"
+
+
+def pictures(folder: Path) -> dict[str, Picture]:
+    (group,) = sort_into_groups(ordered(collect_runs([folder]))).groups
+    return {picture.name: picture for picture in pictures_of(group)}
+
+
+def many_modes(folder: Path) -> None:
+    for at, mode in enumerate(("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")):
+        for hidden in (8, 16, 24, 32, 48, 64):
+            run(folder, mode, hidden, 1, 560 + hidden // 2 - at)
+    for hidden in (64, 128):
+        words = ("quantization=float32", f"model.hidden_size={hidden}", "memory_budget=kb36", "seed=9")
+        ended(folder, "refused", "too large", *words)
+
+
+def hostile(folder: Path) -> None:
+    for at, name in enumerate((LONG, "_hidden", "$x^$", "東京\n\t", "<b>&amp;", "%s{}\\")):
+        run(folder, "int8_ptq", 8 * (at + 1), 1, 560 + at, f"quantization.name='{escape(name)}'")
+
+
+def escape(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def voices(folder: Path) -> None:
+    for mode, seed in itertools.product(("float32", "int8_ptq", "int4_qat"), (1, 2)):
+        for at, speaker in enumerate(("george", "jackson", "lucas", "nicolas", "theo", "yweweler")):
+            split = ("split=unseen_speaker", f"split.held_out={speaker}")
+            run(folder, mode, 8, seed, 300 + 50 * at, *split)
+
+
+def single(folder: Path) -> None:
+    run(folder, "int8_ptq", 8, 1, 600)
+
+
+SWEEPS = {"many modes": many_modes, "hostile": hostile, "voices": voices, "single": single}
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
+    folder = tmp_path_factory.mktemp("sweep")
+    SWEEPS[request.param](folder)
+    return pictures(folder)
+
+
+def drawn(picture: Picture, look: str) -> tuple[Figure, list[Text]]:
+    """The figure, and those of its texts that are really drawn (ticks outside of the axes are not)."""
+    texts: list[Text] = []
+    draw = Text.draw
+
+    def noting(self: Text, *arguments: object) -> None:
+        texts.append(self)
+        draw(self, *arguments)
+
+    with mpl.rc_context(_settings(LOOKS[look])), pytest.MonkeyPatch.context() as patch:  # type: ignore[arg-type]
+        figure = picture.draw(LOOKS[look])
+        patch.setattr(Text, "draw", noting)
+        figure.draw_without_rendering()
+    return figure, [each for each in dict.fromkeys(texts) if each.get_visible() and each.get_text()]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("look", ["light", "dark_narrow"])
+def test_no_text_is_cut_off_or_stands_on_another(sweep: dict[str, Picture], look: str) -> None:
+    for name, picture in sweep.items():
+        figure, texts = drawn(picture, look)
+        assert len(texts) > 4
+        boxes = [(text, text.get_window_extent()) for text in texts]
+        width, height = figure.bbox.size
+        for text, box in boxes:
+            free = min(box.x0, box.y0, width - box.x1, height - box.y1)
+            assert free > -PATIENCE_PX, (name, look, text.get_text())
+        level = [(text, box.shrunk(0.9, 0.9)) for text, box in boxes if not text.get_rotation()]
+        for (one, first), (other, second) in itertools.combinations(level, 2):
+            assert not first.overlaps(second), (name, look, one.get_text(), other.get_text())
+
+
+def test_a_grid_has_all_its_figures(tmp_path: Path) -> None:
+    names = ["accuracy_vs_bytes", "accuracy_vs_size", "accuracy_map", "drop_vs_size"]
+    assert list(pictures(grid(tmp_path, seeds=1))) == names
+
+
+def test_float_networks_alone_have_no_drop(tmp_path: Path) -> None:
+    assert "drop_vs_size" not in pictures(grid(tmp_path, ("float32",), seeds=1))
+
+
+def test_voices_have_figures_of_their_own(tmp_path: Path) -> None:
+    voices(tmp_path)
+    assert list(pictures(tmp_path))[-2:] == ["accuracy_by_speaker", "confusion_by_speaker"]
+
+
+def test_confusions_are_summed_over_seeds(tmp_path: Path) -> None:
+    voices(tmp_path)
+    (group,) = sort_into_groups(ordered(collect_runs([tmp_path]))).groups
+    best = best_on_voices(group.speakers)
+    counts = confusion_counts(best)
+    assert list(counts) == ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
+    for at, matrix in enumerate(counts.values()):
+        assert np.sum(matrix) == 2 * 600
+        assert np.trace(matrix) == 2 * (300 + 50 * at)
+
+
+def test_a_png_is_good_at_700_pixels_twice_and_looks_like_something(tmp_path: Path) -> None:
+    picture = pictures(grid(tmp_path, seeds=2))["accuracy_vs_bytes"]
+    image = imread(io.BytesIO(picture.png()), format="png")
+    height, width, _ = image.shape
+    assert width == 1400
+    assert 800 < height < 1200
+    assert image.std() > 0.05  # an empty one has 0
+
+
+def test_equal_data_give_equal_bytes(tmp_path: Path) -> None:
+    grid(tmp_path, seeds=2)
+    one, other = pictures(tmp_path), pictures(tmp_path)
+    for name in ("accuracy_vs_bytes", "accuracy_map"):
+        assert one[name].png() == other[name].png()
+        assert one[name].svg("dark") == other[name].svg("dark") != one[name].svg("light")
+
+
+def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
+    for hidden, correct in ((8, 540), (16, 570)):
+        run(tmp_path, "int8_ptq", hidden, 1, correct)
+    figure, _ = drawn(pictures(tmp_path)["accuracy_vs_size"], "light")
+    (line,) = [
+        each for each in figure.axes[0].lines if len(each.get_xdata()) == 2 and each.get_marker() == "o"
+    ]  # type: ignore[arg-type]
+    assert list(line.get_ydata()) == [90.0, 95.0]  # type: ignore[arg-type]
+    _, texts = drawn(pictures(tmp_path)["accuracy_map"], "light")
+    assert {"90.00", "95.00", "8", "16", "int8_ptq"} <= {text.get_text() for text in texts}
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("int8_qat", "int8_qat"), ("_x", " _x"), ("a\nb\ud800", "a�b�"), ("x" * 99, "x" * 39 + "…"), ("", "")],
+)
+def test_labels_are_signs_of_limited_number(text: str, label: str) -> None:
+    assert printable(text) == label

@@ -1,0 +1,36 @@
+"""What a run comes down to."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdd_lightning.runs.metrics import FINAL_METRICS, accuracy_drop, deployed_view, final_metrics
+from fsdd_lightning.runs.record import RunRecord
+
+
+@pytest.mark.parametrize(
+    ("views", "deployed", "drop"),
+    [
+        ({}, None, None),
+        ({"float": 0.75}, "float", None),
+        ({"float": 0.75, "quantized": 0.5}, "quantized", 0.25),
+        ({"float": 0.75, "quantized": 0.5, "integer": 0.875}, "integer", -0.125),
+        ({"float": 0.75, "integer": 0.5, "c": 0.5}, "integer", 0.25),
+        ({"integer": 0.5}, "integer", None),
+        ({"teeth": 0.5}, None, None),
+    ],
+)
+def test_the_integers_stand_for_a_run_where_there_are_any(
+    views: dict[str, float], deployed: str | None, drop: float | None
+) -> None:
+    assert deployed_view(views) == deployed
+    assert accuracy_drop(views) == drop
+
+
+def test_metrics_are_those_that_a_run_has() -> None:
+    record = RunRecord("n", [], {}, "h", 1, memory={"flash_bytes": 12, "ram_bytes": 3, "fits": True})
+    assert final_metrics(record) == {"memory/flash_bytes": 12.0, "memory/ram_bytes": 3.0}
+    record.views = {"float": {"accuracy": 0.75}, "integer": {"accuracy": 0.5}}
+    metrics = final_metrics(record)
+    assert set(metrics) <= set(FINAL_METRICS)
+    assert (metrics["accuracy/integer"], metrics["accuracy/drop"]) == (0.5, 0.25)

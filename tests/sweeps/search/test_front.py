@@ -1,0 +1,62 @@
+"""The Pareto front and its files."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+from PIL import Image
+
+from fsdd_lightning.sweeps.search.front import Point, pareto_front, write_front
+from fsdd_lightning.sweeps.search.objective import Objective
+
+
+def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:
+    return Point(
+        {"model.hidden_size": "8", "quantization": "int8_ptq"}, Objective(accuracy, flash_bytes), run
+    )
+
+
+def is_beaten(one: Objective, others: list[Objective]) -> bool:
+    return any(
+        each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one
+        for each in others
+    )
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        points = [point(rng.randrange(8) / 8, rng.randrange(8), str(i)) for i in range(rng.randrange(12))]
+        results = [each.objective for each in points]
+        expected = {each.run for each in points if not is_beaten(each.objective, results)}
+        front = pareto_front(points)
+        assert {each.run for each in front} == expected
+        assert [each.objective.flash_bytes for each in front] == sorted(
+            each.objective.flash_bytes for each in front
+        )
+
+
+def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
+    paths = write_front([point(0.5, 900, "b"), point(0.4, 1000), point(0.25, 100, "a")], tmp_path)
+    assert [path.name for path in paths] == ["pareto_front.csv", "pareto_front.md", "pareto_front.png"]
+    with paths[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(each["run"], float(each["val_accuracy"]), int(each["flash_bytes"])) for each in rows] == [
+        ("a", 0.25, 100),
+        ("b", 0.5, 900),
+    ]
+    assert paths[1].read_text().splitlines() == [
+        "| model.hidden_size | quantization | val_accuracy | flash_bytes | run |",
+        "| --- | --- | ---: | ---: | --- |",
+        "| 8 | int8_ptq | 0.250000 | 100 | a |",
+        "| 8 | int8_ptq | 0.500000 | 900 | b |",
+    ]
+    with Image.open(paths[2]) as image:
+        assert image.width > 600
+
+
+def test_a_search_without_a_trained_cell_has_an_empty_front(tmp_path: Path) -> None:
+    paths = write_front([], tmp_path)
+    assert paths[0].read_text() == "val_accuracy,flash_bytes,run\n"

@@ -1,0 +1,205 @@
+"""Float networks are trained once for all that want the same one, and never taken for another."""
+
+from __future__ import annotations
+
+import copy
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fsdd_lightning.config.load import setting_keys
+from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model.checkpoint import Checkpoint
+from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.training import float_networks
+from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
+
+LEAVES = [key for key in setting_keys() if not any(other.startswith(f"{key}.") for other in setting_keys())]
+DECIDING_GROUPS = ("split", "features", "augmentation", "perturbation", "model", "trainer")
+
+
+def decides(key: str) -> bool:
+    return key.partition(".")[0] in DECIDING_GROUPS or key in ("seed", "callbacks.early_stopping_patience")
+
+
+def of_recordings(digest: str = "ab" * 32) -> PreparedData:
+    """As much of prepared data as a key is made of."""
+    return SimpleNamespace(recordings=SimpleNamespace(digest=digest))  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    ((_, composed),) = compose_cells([], multirun=False)
+    return plan_cell(composed).settings
+
+
+def changed(settings: Settings, key: str) -> Settings:
+    """Past all checks: the key only has to notice."""
+    copied = copy.deepcopy(settings)
+    *groups, name = key.split(".")
+    node: Any = copied
+    for group in groups:
+        node = getattr(node, group)
+    assert getattr(node, name) != "another value"
+    object.__setattr__(node, name, "another value")
+    return copied
+
+
+@pytest.mark.parametrize("key", [key for key in LEAVES if decides(key)])
+def test_the_key_changes_with_all_that_decides_the_weights(settings: Settings, key: str) -> None:
+    assert float_key(changed(settings, key), of_recordings()) != float_key(settings, of_recordings())
+
+
+@pytest.mark.parametrize("key", [key for key in LEAVES if not decides(key)])
+def test_the_key_ignores_presentation_budget_and_quantization(settings: Settings, key: str) -> None:
+    assert float_key(changed(settings, key), of_recordings()) == float_key(settings, of_recordings())
+
+
+def test_the_key_changes_with_the_recordings(settings: Settings) -> None:
+    assert float_key(settings, of_recordings("cd" * 32)) != float_key(settings, of_recordings())
+
+
+@pytest.mark.parametrize("package", ["fsdd_lightning", "torch", "pytorch-lightning"])
+def test_the_key_changes_with_the_code(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    before = float_key(settings, of_recordings())
+    versions = float_networks.package_versions()
+    monkeypatch.setattr(float_networks, "package_versions", lambda: {**versions, package: "99"})
+    assert float_key(settings, of_recordings()) != before
+
+
+class Training:
+    """Stands for one; every call gives other weights."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> tuple[Checkpoint, dict[str, Any]]:
+        self.calls += 1
+        torch.manual_seed(self.calls)
+        network = LSTMClassifier(NetworkShape(13, 3, 1, 10))
+        ones = np.ones(13, np.float32)
+        checkpoint = Checkpoint(network, network, None, ones, ones, tuple("0123456789"))
+        return checkpoint, {"run": "here", "epochs": 3, "best_epoch": 1, "val_loss": 0.25}
+
+
+@pytest.fixture
+def training() -> Training:
+    return Training()
+
+
+def bias(network: FloatNetwork) -> list[float]:
+    values: list[float] = network.checkpoint.network.output.bias.tolist()
+    return values
+
+
+def test_modes_and_budgets_share_one_training(settings: Settings, training: Training, tmp_path: Path) -> None:
+    first = float_network(settings, of_recordings(), tmp_path, training)
+    assert (first.reused, training.calls) == (False, 1)
+    for words in (["quantization=int4_qat"], ["memory_budget=kb36"], ["quantization=float32", "name=b"]):
+        ((_, other),) = compose_cells(words, multirun=False)
+        again = float_network(plan_cell(other).settings, of_recordings(), tmp_path, training)
+        assert (again.reused, again.key, again.origin) == (True, first.key, first.origin)
+        assert bias(again) == bias(first)
+    assert training.calls == 1
+
+
+def test_a_size_solved_from_a_budget_shares_with_the_same_size_given(
+    training: Training, tmp_path: Path
+) -> None:
+    for words in (["model=fit", "memory_budget=kb36", "quantization=float32"], ["model.hidden_size=24"]):
+        ((_, settings),) = compose_cells(words, multirun=False)
+        float_network(plan_cell(settings).settings, of_recordings(), tmp_path, training)
+    assert training.calls == 1
+
+
+def test_another_seed_is_another_training(settings: Settings, training: Training, tmp_path: Path) -> None:
+    first = float_network(settings, of_recordings(), tmp_path, training)
+    other = float_network(changed(settings, "seed"), of_recordings(), tmp_path, training)
+    assert (other.reused, training.calls) == (False, 2)
+    assert bias(other) != bias(first)
+
+
+def cut_in_half(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no network": lambda folder: (folder / "network.pt").unlink(),
+    "half a network": lambda folder: cut_in_half(folder / "network.pt"),
+    "no network at all": lambda folder: (folder / "network.pt").write_bytes(b"digits"),
+    "no origin": lambda folder: (folder / "origin.json").unlink(),
+    "half an origin": lambda folder: cut_in_half(folder / "origin.json"),
+    "an empty origin": lambda folder: (folder / "origin.json").write_text(""),
+    "a foreign origin": lambda folder: (folder / "origin.json").write_text("[]"),
+    "an incomplete origin": lambda folder: (folder / "origin.json").write_text('{"run": "here"}'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_network_is_trained_anew_and_then_kept(
+    settings: Settings, training: Training, tmp_path: Path, damage: str
+) -> None:
+    first = float_network(settings, of_recordings(), tmp_path, training)
+    DAMAGES[damage](tmp_path / first.key)
+    second = float_network(settings, of_recordings(), tmp_path, training)
+    third = float_network(settings, of_recordings(), tmp_path, training)
+    assert (second.reused, third.reused, training.calls) == (False, True, 2)
+    assert bias(second) == bias(third) != bias(first)
+    assert json.loads((tmp_path / first.key / "origin.json").read_text()) == third.origin
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_training_that_ends_early_is_not_kept(
+    settings: Settings, training: Training, tmp_path: Path, error: type[BaseException]
+) -> None:
+    def ended() -> Any:
+        raise error
+
+    with pytest.raises(error):
+        float_network(settings, of_recordings(), tmp_path, ended)
+    assert not float_network(settings, of_recordings(), tmp_path, training).reused  # and it is not locked
+
+
+def in_parallel(settings: Settings, store: Path, number: int, gate: Any, answers: Any) -> None:
+    training = Training()
+
+    def slowly() -> tuple[Checkpoint, dict[str, Any]]:
+        time.sleep(0.3)  # the others arrive meanwhile
+        training.calls = number  # so that each would give other weights
+        return training()
+
+    gate.wait()
+    network = float_network(settings, of_recordings(), store, slowly)
+    answers.put((network.reused, bias(network)))
+
+
+def test_parallel_processes_train_once(settings: Settings, tmp_path: Path) -> None:
+    processes = 4
+    context = multiprocessing.get_context("fork")
+    gate, answers = context.Barrier(processes), context.Queue()
+    jobs = [
+        context.Process(target=in_parallel, args=(settings, tmp_path, number, gate, answers))
+        for number in range(processes)
+    ]
+    for job in jobs:
+        job.start()
+    heard = [answers.get(timeout=120) for _ in jobs]
+    for job in jobs:
+        job.join()
+    assert sorted(reused for reused, _ in heard) == [False, True, True, True]
+    assert len({tuple(values) for _, values in heard}) == 1

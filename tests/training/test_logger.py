@@ -1,0 +1,230 @@
+"""What TensorBoard reads of a run, read back with TensorBoard's own reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from fsdd_lightning.config.load import setting_keys
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
+from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.record import RunRecord, new_record, read_record
+from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.training.logger import (
+    DashboardLogger,
+    WeightHistograms,
+    log_mistakes,
+    log_outcome,
+)
+
+EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
+EPOCHS = 3
+
+
+def events(folder: Path) -> EventAccumulator:
+    (file,) = folder.glob("events.out.tfevents.*")
+    return EventAccumulator(str(file), EVERYTHING).Reload()
+
+
+def hyperparameters(accumulator: EventAccumulator) -> dict[str, Any]:
+    """The HParams row: names and values."""
+    metadata = accumulator.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(metadata).session_start_info
+    return {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in start.hparams.items()}
+
+
+def metric_columns(accumulator: EventAccumulator) -> set[str]:
+    metadata = accumulator.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
+    return {info.name.tag for info in experiment.metric_infos}
+
+
+@pytest.fixture(scope="module")
+def dashboard(finished_run: Path) -> EventAccumulator:
+    return events(finished_run)
+
+
+@pytest.fixture(scope="module")
+def record(finished_run: Path) -> RunRecord:
+    return read_record(finished_run)
+
+
+@pytest.mark.parametrize(
+    "tag", ["train/loss", "train/accuracy", "train/learning_rate", "val/loss", "val/accuracy", "val/macro_f1"]
+)
+def test_every_curve_has_a_point_for_each_epoch(dashboard: EventAccumulator, tag: str) -> None:
+    points = dashboard.Scalars(tag)
+    assert [point.step for point in points] == list(range(EPOCHS))
+    assert all(np.isfinite(point.value) for point in points)
+
+
+def test_the_curves_say_what_the_record_says(dashboard: EventAccumulator, record: RunRecord) -> None:
+    trained = record.training["float"]
+    best = trained["best_epoch"]
+    losses = [point.value for point in dashboard.Scalars("val/loss")]
+    assert np.argmin(losses) == best
+    assert losses[best] == pytest.approx(trained["val_loss"], rel=1e-6)
+    accuracy = record.training["val_accuracy"]["float"]
+    assert dashboard.Scalars("val/accuracy")[best].value == pytest.approx(accuracy)
+    view = record.views["integer"]  # tested as it is deployed
+    assert dashboard.Scalars("test/accuracy")[0].value == pytest.approx(view["accuracy"])
+    assert dashboard.Scalars("test/macro_f1")[0].value == pytest.approx(view["macro_f1"])
+
+
+def test_the_learning_rate_falls_to_nothing(dashboard: EventAccumulator) -> None:
+    rates = [point.value for point in dashboard.Scalars("train/learning_rate")]
+    assert rates[-1] < max(rates)
+
+
+@pytest.mark.parametrize("view", ["float", "quantized", "integer", "c"])
+def test_the_confusion_matrix_is_a_figure(dashboard: EventAccumulator, view: str) -> None:
+    (image,) = dashboard.Images(f"confusion/{view}")
+    assert image.encoded_image_string.startswith(b"\x89PNG")
+    assert image.width > 300 and image.height > 300
+
+
+def test_all_weights_have_a_histogram_for_each_epoch(dashboard: EventAccumulator, finished_run: Path) -> None:
+    weights = open_run(finished_run).checkpoint.network.state_dict()
+    tags = {f"network.{name}" for name in weights}
+    assert set(dashboard.Tags()["histograms"]) == tags
+    for tag in tags:
+        assert [event.step for event in dashboard.Histograms(tag)] == list(range(EPOCHS))
+    assert dashboard.Histograms("network.output.bias")[0].histogram_value.num == 10
+
+
+def mistakes(run_folder: Path) -> list[str]:
+    """What was misheard in the test, in the words of the audio tags."""
+    run = open_run(run_folder)
+    data = recorded_data(run, None)
+    test = data.split.test
+    assert run.integer_model is not None
+    heard = integer_logits(run.integer_model, clips_at(data, test)).argmax(axis=1)
+    recordings = [data.recordings.recordings[position] for position in test]
+    return [
+        f"misclassified/{each.name} said {each.digit} heard {digit}"
+        for each, digit in zip(recordings, heard, strict=True)
+        if each.digit != digit
+    ]
+
+
+def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished_run: Path) -> None:
+    expected = mistakes(finished_run)[:16]
+    assert expected  # else this tests nothing
+    assert set(dashboard.Tags()["audio"]) == set(expected)
+    (clip,) = dashboard.Audio(expected[0])
+    assert clip.encoded_audio_string[:4] == b"RIFF"
+    assert clip.sample_rate == 8000
+    name = expected[0].split("/")[1].split(" ")[0]
+    data = recorded_data(open_run(finished_run), None)
+    names = [each.name for each in data.recordings.recordings]
+    assert clip.length_frames == len(data.recordings.waveforms[names.index(name)])
+
+
+def test_the_hparams_row_holds_every_setting_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
+    row = hyperparameters(dashboard)
+    groups = {key.rpartition(".")[0] for key in setting_keys()}
+    assert set(row) == {"status"} | set(setting_keys()) - groups
+    assert row["status"] == "done"
+    assert (row["model.hidden_size"], row["seed"], row["augmentation.name"]) == (8, 1, "light")
+    assert row["trainer.learning_rate"] == record.config["trainer"]["learning_rate"]
+    assert (row["features.f_max_hz"], row["features.peak_normalize"]) == ("None", True)
+
+
+def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, record: RunRecord) -> None:
+    sizes = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
+    views = {name: view["accuracy"] for name, view in record.views.items()}
+    expected = {f"accuracy/{name}": accuracy for name, accuracy in views.items()}
+    expected |= {"accuracy/drop": views["float"] - views["integer"]}
+    expected |= {f"memory/{name}": record.memory[name] for name in sizes}
+    assert metric_columns(dashboard) == set(expected)
+    assert views["c"] == views["integer"]
+    for tag, value in expected.items():
+        assert dashboard.Scalars(tag)[-1].value == pytest.approx(value)
+    assert not {"hp_metric", "epoch"} & set(dashboard.Tags()["scalars"])  # charts that say nothing
+
+
+def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: Path) -> None:
+    changes = [
+        "data=synthetic",
+        "features.f_max_hz=3000",
+        "features.band_pass_hz=[300,3000]",
+        "model=large",
+        "quantization=float32",
+    ]
+    ((_, settings),) = compose_cells([*changes, "callbacks.early_stopping_patience=3"], multirun=False)
+    logger = DashboardLogger(tmp_path)
+    record = new_record(plan_cell(settings), [])
+    record.views = {"float": {"accuracy": 0.75}}
+    log_outcome(logger, record)
+    logger.close()
+    accumulator = events(tmp_path)
+    other = hyperparameters(accumulator)
+    assert set(other) == set(hyperparameters(dashboard))
+    assert metric_columns(accumulator) == metric_columns(dashboard)
+    assert accumulator.Scalars("accuracy/float")[0].value == 0.75
+    assert not {"accuracy/integer", "accuracy/drop"} & set(accumulator.Tags()["scalars"])
+    assert other["features.band_pass_hz"] == "[300.0, 3000.0]"
+
+
+def test_one_event_file_holds_what_comes_after_finalizing_too(tmp_path: Path) -> None:
+    logger = DashboardLogger(tmp_path)
+    for step, finalize in enumerate(("success", "success", "failed")):
+        logger.log_metrics({"value": float(step)}, step)
+        logger.finalize(finalize)
+        assert len(events(tmp_path).Scalars("value")) == step + 1  # on disk at once
+    logger.close()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("events.")] == []
+
+
+class FakeTrainer:
+    """As much of a trainer as a histogram callback asks for."""
+
+    def __init__(self, logger: DashboardLogger, epoch: int) -> None:
+        self.logger, self.current_epoch = logger, epoch
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, []), (1, [0, 1, 2, 3, 4, 5]), (3, [2, 5]), (7, [])])
+def test_histograms_come_every_so_many_epochs(tmp_path: Path, every: int, expected: list[int]) -> None:
+    logger = DashboardLogger(tmp_path)
+    logger.log_metrics({"any": 0.0}, 0)
+    for epoch in range(6):
+        WeightHistograms(every).on_train_epoch_end(
+            FakeTrainer(logger, epoch),  # type: ignore[arg-type]
+            torch.nn.Linear(2, 3),  # type: ignore[arg-type]
+        )
+    logger.close()
+    accumulator = events(tmp_path)
+    for tag in accumulator.Tags()["histograms"]:
+        assert [event.step for event in accumulator.Histograms(tag)] == expected
+    assert set(accumulator.Tags()["histograms"]) == ({"weight", "bias"} if expected else set())
+
+
+def test_weights_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
+    logger, layer = DashboardLogger(tmp_path), torch.nn.Linear(2, 3)
+    torch.nn.init.constant_(layer.weight, float("nan"))
+    WeightHistograms(1).on_train_epoch_end(FakeTrainer(logger, 0), layer)  # type: ignore[arg-type]
+    logger.close()
+    assert events(tmp_path).Tags()["histograms"] == ["bias"]
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: Path, most: int) -> None:
+    data: PreparedData = recorded_data(open_run(finished_run), None)
+    logger = DashboardLogger(tmp_path)
+    logger.log_metrics({"any": 0.0}, 0)
+    wrong = (data.labels[data.split.test] + 1) % 10
+    log_mistakes(logger, data, wrong, most)
+    logger.close()
+    tags = events(tmp_path).Tags()["audio"]
+    first = [data.recordings.recordings[position] for position in data.split.test[:most]]
+    assert tags == [
+        f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first
+    ]
