@@ -47,9 +47,9 @@ def _evaluate() -> None:
     from fsdd_lightning.runs.folder import open_run, recorded_data
 
     run = open_run(arguments.run)
-    torch.set_num_threads(run.settings.trainer.threads)
+    torch.set_num_threads(run.config.torch_threads)
     data = recorded_data(run, arguments.data_root)
-    baseline = baseline_of(run.settings.quantization.baseline, run.checkpoint, data)
+    baseline = baseline_of(run.config.quantization.baseline, run.checkpoint, data)
     with compiled(run.deployment) as c:
         views = views_of(run.checkpoint, run.integer_model, baseline, c.engine)
         evaluation = evaluate_views(views, clips_at(data, data.split.test))
@@ -67,7 +67,7 @@ def _robustness(run: Run, data: PreparedData) -> tuple[RobustnessRow, ...]:
 
     with open_engine(run, None) as engine:
         rows = robustness(run, data, engine)
-    write_robustness(rows, run.folder, engine.name, f"{run.record.name}: disturbed test clips, {engine.name}")
+    write_robustness(rows, run.folder, engine.name, f"{run.record.name}: corrupted test clips, {engine.name}")
     return rows
 
 

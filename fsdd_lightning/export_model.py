@@ -56,7 +56,7 @@ def _export_c(run: Run, folder: Path, name: str) -> None:
     from fsdd_lightning.evaluation.deployment import export_run, kept_golden_clips
 
     if run.deployment is None:
-        mode = run.settings.quantization.name
+        mode = run.config.quantization.name
         raise UserError(
             f"the run in {run.folder} is {mode}, which has no integer network to export as C: "
             "use --format onnx, or a run with quantization=int8_ptq"
@@ -77,7 +77,7 @@ def _export_onnx(run: Run, folder: Path, name: str) -> None:
         raise UserError(f"--name must be fit for a file, not {name!r}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"
-    export_onnx(run.checkpoint, dataclasses.asdict(run.settings.features), path, name=name)
+    export_onnx(run.checkpoint, dataclasses.asdict(run.config.features), path, name=name)
     print(f"the float network is in {path}")
 
 

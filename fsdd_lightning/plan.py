@@ -1,4 +1,4 @@
-"""`fsdd-plan`: what a command line of fsdd-train would run, and what each cell costs. Runs nothing, needs no data."""
+"""`fsdd-plan`: what a command line of fsdd-train would run, and what each trial costs. Runs nothing, needs no data."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from fsdd_lightning.console.command_line import run_command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fsdd_lightning.runs.plan import Cell
-    from fsdd_lightning.sweeps.plan import SweepCell
+    from fsdd_lightning.runs.plan import RunPlan
+    from fsdd_lightning.sweeps.plan import Trial
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 
-Prints a table of every cell that `fsdd-train` would run with the same words: shape, quantization mode, bytes of flash
+Prints a table of every trial that `fsdd-train` would run with the same words: shape, quantization mode, bytes of flash
 and RAM, multiply-accumulates a clip, whether it fits its memory budget, and whether it is done already.
 
   fsdd-plan model=fit memory_budget=kb36 quantization=int4_qat
   fsdd-plan -m model.hidden_size=16,24,32,48 quantization=float32,int8_ptq memory_budget=kb36
 
-With one cell, its memory bill too. Groups and settings: fsdd-train --help
+With one trial, its memory bill too. Groups and settings: fsdd-train --help
 """
 
 
@@ -43,38 +43,40 @@ def _plan() -> None:
     with hydra_errors():
         composed = check_command(arguments, whole_search=True)
     if is_sweep(arguments):
-        planned = plan_sweep(composed.cells, composed.folder)
-        _print([(each.cell, _state(each)) for each in planned], planned)
-        if composed.trials is not None:
-            print(f"a search: it trains {composed.trials} of those that fit, of its own choosing")
+        planned = plan_sweep(composed.trials, composed.folder)
+        _print([(each.plan, _state(each)) for each in planned], planned)
+        if composed.to_train is not None:
+            print(f"a search: it trains {composed.to_train} of those that fit, of its own choosing")
     else:  # a single run has a folder of its own each time
-        _print([(cell, "to run" if cell.fits else "refused") for _, cell in composed.cells], [])
+        _print([(plan, "to run" if plan.fits else "over_budget") for _, plan in composed.trials], [])
 
 
-def _print(cells: Sequence[tuple[Cell, str]], planned: Sequence[SweepCell]) -> None:
+def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> None:
     from fsdd_lightning.console.tables import bill_table, plan_table
     from fsdd_lightning.console.terminal import console
 
-    if len(cells) == 1:
-        console.print(bill_table(cells[0][0].bill))
-    console.print(plan_table(cells))
+    if len(trials) == 1:
+        console.print(bill_table(trials[0][0].bill))
+    console.print(plan_table(trials))
     for each in planned:
         if each.state.reason is not None:
             console.print(f"{each.state.name}: {each.label}: {each.state.reason}", soft_wrap=True)
-    states = [state for _, state in cells]
+    states = [state for _, state in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    console.print(f"{len(cells)} cells: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    if len(cells) == 1 and not cells[0][0].fits:
-        console.print(cells[0][0].refusal, soft_wrap=True)
+    console.print(
+        f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+    )
+    if len(trials) == 1 and not trials[0][0].fits:
+        console.print(trials[0][0].over_budget_reason, soft_wrap=True)
 
 
-def _state(each: SweepCell) -> str:
-    """What fsdd-train would do with this cell."""
-    from fsdd_lightning.runs.lock import is_claimed
+def _state(each: Trial) -> str:
+    """What fsdd-train would do with this trial."""
+    from fsdd_lightning.runs.lock import is_locked
 
-    if not each.cell.fits and each.state.name != "blocked":
-        return "refused"
-    return "running" if each.state.name == "to run" and is_claimed(each.folder) else each.state.name
+    if not each.plan.fits and each.state.name != "blocked":
+        return "over_budget"
+    return "running" if each.state.name == "to run" and is_locked(each.folder) else each.state.name
 
 
 if __name__ == "__main__":

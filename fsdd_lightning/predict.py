@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.evaluation.predict import Recognition, Recognizer
+    from fsdd_lightning.evaluation.predict import Prediction, Predictor
 
 ENGINES = ("torch", "integer", "c")
 
@@ -46,7 +46,7 @@ def _predict() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.backends import open_engine
-    from fsdd_lightning.evaluation.predict import Recognizer, find_wavs
+    from fsdd_lightning.evaluation.predict import Predictor, find_wavs
     from fsdd_lightning.runs.folder import open_run
 
     run = open_run(arguments.run)
@@ -54,21 +54,21 @@ def _predict() -> None:
     if arguments.stream and len(paths) != 1:
         raise UserError(f"--stream follows one file, not {len(paths)}: name a single WAV")
     with open_engine(run, arguments.engine) as engine:
-        recognizer = Recognizer(run, engine)
-        results = [answer for path in paths for answer in _answers(recognizer, path, arguments)]
+        predictor = Predictor(run, engine)
+        results = [answer for path in paths for answer in _answers(predictor, path, arguments)]
     _print(results, arguments.json)
     failed = sum(result.error is not None for result in results)
     if failed:
         raise UserError(f"{failed} of {len(paths)} files could not be read (see above)")
 
 
-def _answers(recognizer: Recognizer, path: Path, arguments: argparse.Namespace) -> list[Recognition]:
+def _answers(predictor: Predictor, path: Path, arguments: argparse.Namespace) -> list[Prediction]:
     if arguments.stream:
-        return recognizer.follow(path)
-    return recognizer.recognize_words(path) if arguments.segment else [recognizer.recognize(path)]
+        return predictor.predict_stream(path)
+    return predictor.predict_words(path) if arguments.segment else [predictor.predict(path)]
 
 
-def _print(results: list[Recognition], as_json: bool) -> None:
+def _print(results: list[Prediction], as_json: bool) -> None:
     if as_json:
         print(json.dumps([result.as_dict() for result in results], indent=2))
         return
@@ -81,7 +81,7 @@ def _print(results: list[Recognition], as_json: bool) -> None:
             print(f"{result.file}: {result.note}", file=sys.stderr)
 
 
-def _place(result: Recognition) -> str:
+def _place(result: Prediction) -> str:
     if result.start_s is not None:
         return f"{result.start_s:7.2f} - {result.end_s:.2f} s  "
     return "" if result.heard_s is None else f"{result.heard_s:5.2f} s  "

@@ -48,8 +48,8 @@ def _print(report: Report) -> None:
         for reason, runs in problems.reasons:
             others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
             console.print(f"  {runs[0].folder.name}{others}: {reason}", soft_wrap=True)
-    cells = ", ".join(f"{count} {state}" for state, count in document.counts)
-    console.print(f"cells: {cells}")
+    trials = ", ".join(f"{count} {state}" for state, count in document.counts)
+    console.print(f"trials: {trials}")
     console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)
 
 

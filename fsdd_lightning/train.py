@@ -27,7 +27,7 @@ def _launch() -> None:
     from fsdd_lightning.sweeps.launchers.extras import check_alone, check_launcher
     from fsdd_lightning.sweeps.plugins import register_plugins
     from fsdd_lightning.sweeps.sweeper import register_sweeper
-    from fsdd_lightning.sweeps.task import run_cell
+    from fsdd_lightning.sweeps.task import run_trial
 
     register_resolvers()
     register_plugins()
@@ -37,11 +37,11 @@ def _launch() -> None:
         composed = check_command(sys.argv[1:])
         register_sweeper(composed)
         if is_sweep(sys.argv[1:]):
-            _hydra_main(run_cell)
+            _hydra_main(run_trial)
         else:
-            if composed.cells:
+            if composed.trials:
                 check_alone(sys.argv[1:])
-            _run_alone(run_cell)
+            _run_alone(run_trial)
 
 
 def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
@@ -53,13 +53,13 @@ def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
 
 
-def _run_alone(run_cell: Callable[[DictConfig], Any]) -> None:
+def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:
     """A single run, whose failure Hydra would comment upon."""
     failures: list[Exception] = []
 
     def task(config: DictConfig) -> None:
         try:
-            run_cell(config)
+            run_trial(config)
         except Exception as error:
             failures.append(error)
 

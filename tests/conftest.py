@@ -47,7 +47,7 @@ TINY = (
     "data.synthetic.speakers=2",
     "data.synthetic.takes=6",
     "model.hidden_size=8",
-    "trainer.epochs=3",
+    "trainer.max_epochs=3",
     "trainer.batch_size=8",
     "trainer.learning_rate=0.05",
     "logger.histogram_every_epochs=1",
@@ -62,17 +62,17 @@ def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def run_cell() -> Callable[[Sequence[str], Path], RunRecord]:
-    """Runs the cell of a command line in an existing folder, as fsdd-train does."""
-    from fsdd_lightning.runs.plan import plan_cell
+def run_trial() -> Callable[[Sequence[str], Path], RunRecord]:
+    """Runs the trial of a command line in an existing folder, as fsdd-train does."""
+    from fsdd_lightning.runs.plan import plan_run
     from fsdd_lightning.runs.record import new_record
-    from fsdd_lightning.sweeps.compose import compose_cells
+    from fsdd_lightning.sweeps.compose import compose_trials
     from fsdd_lightning.training.experiment import run_experiment
 
     def run(words: Sequence[str], folder: Path) -> RunRecord:
-        ((overrides, settings),) = compose_cells(words, multirun=False)
-        cell = plan_cell(settings)
-        return run_experiment(cell, new_record(cell, overrides), folder)
+        ((overrides, config),) = compose_trials(words, multirun=False)
+        plan = plan_run(config)
+        return run_experiment(plan, new_record(plan, overrides), folder)
 
     return run
 
@@ -86,10 +86,10 @@ def finished_overrides(tiny_overrides: list[str], tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="session")
 def finished_run(
     finished_overrides: list[str],
-    run_cell: Callable[[Sequence[str], Path], RunRecord],
+    run_trial: Callable[[Sequence[str], Path], RunRecord],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
     folder = tmp_path_factory.mktemp("finished")
-    run_cell(finished_overrides, folder)
+    run_trial(finished_overrides, folder)
     return folder

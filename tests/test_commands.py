@@ -24,7 +24,7 @@ from fsdd_lightning.runs.record import RunRecord, read_record
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PATIENCE_S = 240
-RunCell = Callable[[Sequence[str], Path], RunRecord]
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
 HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "tensorboard"}
 
 
@@ -60,11 +60,11 @@ def only_line(text: str) -> str:
 def sweep(
     tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A sweep of three cells from a foreign folder; the second one finds out late that it can't work."""
+    """A sweep of three trials from a foreign folder; the second one finds out late that it can't work."""
     folder = tmp_path_factory.mktemp("foreign")
     changes = [
         "name=grid",
-        "trainer.epochs=1",
+        "trainer.max_epochs=1",
         "split=unseen_speaker,random,official",
         "split.held_out=nobody",
     ]
@@ -87,7 +87,7 @@ def test_a_failed_cell_is_told_in_one_line_and_in_the_exit_code(
     _, process = sweep
     assert process.returncode == 1
     said = "split.held_out=nobody: no such speaker; choose one of "
-    assert only_line(process.stderr).startswith(f"error: 1 of 3 cells failed, the first with: {said}")
+    assert only_line(process.stderr).startswith(f"error: 1 of 3 trials failed, the first with: {said}")
     (listed,) = [line for line in process.stdout.splitlines() if line.startswith("failed: ")]
     assert said in listed and "split=unseen_speaker" in listed
 
@@ -109,12 +109,12 @@ def test_every_cell_is_told_in_one_line_and_the_next_commands_are_printed(
     for each in done:
         (line,) = [line for line in process.stdout.splitlines() if f"done    {told(each)}: " in line]
         assert f"float {100 * read_record(each).views['float']['accuracy']:.2f} %" in line
-    assert "3 cells: 2 done, 1 failed" in process.stdout
+    assert "3 trials: 2 done, 1 failed" in process.stdout
     assert "tensorboard --logdir multirun/grid" in process.stdout
 
 
 def told(run_folder: Path) -> str:
-    """How a cell of that sweep is called: by what is its own."""
+    """How a trial of that sweep is called: by what is its own."""
     return "split=" + read_record(run_folder).config["split"]["name"]
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_written_beside_the_output_root(
 def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     """A training that would take hours, in the middle of its epochs."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "fsdd_lightning.train", *overrides, "trainer.epochs=1000000"],
+        [sys.executable, "-m", "fsdd_lightning.train", *overrides, "trainer.max_epochs=1000000"],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.PIPE,
@@ -167,7 +167,7 @@ def test_a_signal_ends_a_training_with_its_record(
     _, stderr = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == code
     assert only_line(stderr) == word
-    (record_file,) = tmp_path.glob("multirun/**/run.json")  # no other cell was begun
+    (record_file,) = tmp_path.glob("multirun/**/run.json")  # no other trial was begun
     record = read_record(record_file.parent)
     assert record.status == "interrupted"
     assert record.error != "still running, or killed"
@@ -237,7 +237,7 @@ def test_without_the_dataset_a_run_fails_in_one_line(
     tmp_path: Path,
     closed_port: str,
     capsys: pytest.CaptureFixture[str],
-    run_cell: RunCell,
+    run_trial: RunTrial,
 ) -> None:
     tiny = [each for each in tiny_overrides if each != "data=synthetic" and "cache_dir" not in each]
     changes = [f"data.archive_url={closed_port}", f"data.cache_dir={tmp_path / 'cache'}"]
@@ -245,7 +245,7 @@ def test_without_the_dataset_a_run_fails_in_one_line(
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as caught:
-            run_command(lambda: run_cell(words, tmp_path) and None)
+            run_command(lambda: run_trial(words, tmp_path) and None)
     finally:
         signal.signal(signal.SIGTERM, handler)
     assert caught.value.code == 1
@@ -264,11 +264,11 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     closed_port: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    run_cell: RunCell,
+    run_trial: RunTrial,
 ) -> None:
     tiny = [each for each in tiny_overrides if each != "data=synthetic"]
-    changes = ["experiment=quickstart", f"data.archive_url={closed_port}", "trainer.epochs=1"]
-    run_cell([*tiny, *changes, f"output_root={tmp_path}"], tmp_path)
+    changes = ["experiment=quickstart", f"data.archive_url={closed_port}", "trainer.max_epochs=1"]
+    run_trial([*tiny, *changes, f"output_root={tmp_path}"], tmp_path)
     printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "SYNTHETIC DATA: cannot download the dataset" in printed
     assert "The results say nothing about FSDD." in printed
@@ -477,11 +477,11 @@ def test_predict_without_files_is_a_wrong_command_line(
 
 
 def test_a_folder_named_like_markup_is_printed_as_it_is(
-    tiny_overrides: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], run_cell: RunCell
+    tiny_overrides: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], run_trial: RunTrial
 ) -> None:
     folder = tmp_path / "[bold]" / "[/bold]:smile:"
     folder.mkdir(parents=True)
-    run_cell([*tiny_overrides, "trainer.epochs=1", f"output_root={tmp_path}"], folder)
+    run_trial([*tiny_overrides, "trainer.max_epochs=1", f"output_root={tmp_path}"], folder)
     printed = capsys.readouterr().out
     assert f"everything is in {folder}\n" in printed
     assert f"fsdd-evaluate '{folder}'\n" in printed  # a shell would expand it

@@ -16,7 +16,7 @@ from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.runs.folder import open_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
 
-RunCell = Callable[[Sequence[str], Path], RunRecord]
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -70,10 +70,10 @@ def test_output_and_name_are_the_users(fsdd_export: Command, moved_run: Path, tm
 
 @pytest.mark.parametrize("mode", ["float32", "torch_dynamic"])
 def test_what_has_no_integer_network_has_no_c_but_onnx(
-    fsdd_export: Command, finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, mode: str
+    fsdd_export: Command, finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, mode: str
 ) -> None:
     pytest.importorskip("onnx")
-    run_cell([*finished_overrides, f"quantization={mode}"], tmp_path)
+    run_trial([*finished_overrides, f"quantization={mode}"], tmp_path)
     code, out, err = fsdd_export(tmp_path)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()

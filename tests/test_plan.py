@@ -1,4 +1,4 @@
-"""`fsdd-plan`: every cell in a table, in the state that it is in; nothing is run, nothing is written."""
+"""`fsdd-plan`: every trial in a table, in the state that it is in; nothing is run, nothing is written."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fsdd_lightning import plan
 from fsdd_lightning.config.load import run_name
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import new_record, write_record
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 Plan = Callable[..., tuple[int, str, str]]
 MAX_FRAMES = 36  # of the default features
@@ -51,9 +51,9 @@ def plan_of(
 
 
 def table(printed: str) -> list[list[str]]:
-    """Rows of the table of cells."""
+    """Rows of the table of trials."""
     lines = [line.split() for line in printed.partition("\nCells")[2].splitlines()]
-    return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "cells:"]
+    return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "trials:"]
 
 
 def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
@@ -70,7 +70,7 @@ def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
         assert numbers == [expected.flash_bytes, expected.ram_bytes, expected.macs_per_clip, 1]
     states = [" ".join(row[7:]) for row in rows]
     assert states == ["to run"] * 4 + ["refused: does not fit", "to run"]
-    assert out.splitlines()[-1] == "6 cells: 5 to run, 1 refused"
+    assert out.splitlines()[-1] == "6 trials: 5 to run, 1 refused"
 
 
 def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,14 +83,14 @@ def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pyte
 
 
 def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
-    """A folder like that of a finished cell of a sweep."""
-    ((task, settings),) = compose_cells(overrides, multirun=False)
-    record = new_record(plan_cell(settings), task)
+    """A folder like that of a finished trial of a sweep."""
+    ((task, config),) = compose_trials(overrides, multirun=False)
+    record = new_record(plan_run(config), task)
     record.status, record.error = "done", None
-    record.dataset = {"digest": settings.data.archive_digest}  # that of FSDD, whether it is here or not
+    record.dataset = {"digest": config.data.archive_digest}  # that of FSDD, whether it is here or not
     for name, value in changes.items():
         setattr(record, name, value)
-    folder = root / settings.name / run_name(task)
+    folder = root / config.name / run_name(task)
     folder.mkdir(parents=True)
     write_record(record, folder)
     return folder
@@ -113,13 +113,13 @@ def test_what_is_done_is_not_to_run(plan_of: Plan, fixed: list[str], tmp_path: P
     (finished(tmp_path / "output", ["seed=6", *fixed]) / "run.json").write_text("{")
     _, out, _ = plan_of("-m", "seed=1,2,3,4,5,6", *fixed)
     assert states(out) == ["to run", "done", "to run", "to run", "to run", "to run"]
-    assert out.splitlines()[-1] == "6 cells: 5 to run, 1 done"
+    assert out.splitlines()[-1] == "6 trials: 5 to run, 1 done"
 
 
 def test_a_solved_size_is_done_as_well(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
-    cell = ["model=fit", "memory_budget=kb16", *fixed]
-    finished(tmp_path / "output", cell)
-    _, out, _ = plan_of("-m", *cell)
+    plan = ["model=fit", "memory_budget=kb16", *fixed]
+    finished(tmp_path / "output", plan)
+    _, out, _ = plan_of("-m", *plan)
     assert states(out) == ["done"]
 
 
@@ -146,8 +146,11 @@ def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["model.hidden_sise=3"], "unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
-        (["-m", "seed=1,2", "trainr.epochs=3"], "unknown setting 'trainr.epochs'"),
+        (
+            ["model.hidden_sise=3"],
+            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
+        ),
+        (["-m", "seed=1,2", "trainr.max_epochs=3"], "unknown config key 'trainr.epochs'"),
         (["quantization=int9"], "no option 'int9' in group 'quantization'"),
         (["model=fit"], "hidden_size=fit needs a budget"),
         (["quantization.weight_code=int3"], "there is no 'int3'"),
@@ -164,7 +167,7 @@ def test_wrong_words_are_answered_in_one_line(plan_of: Plan, words: list[str], a
 
 def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Plan) -> None:
     code, out, err = plan_of(
-        "-m", "search=accuracy_vs_bytes", "memory_budget=kb8", "quantization=int8_ptq,pot_qat"
+        "-m", "hparams_search=accuracy_vs_bytes", "memory_budget=kb8", "quantization=int8_ptq,pot_qat"
     )
     assert (code, err) == (0, "")
     rows = table("\n" + out)

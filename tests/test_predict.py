@@ -17,7 +17,7 @@ from fsdd_lightning import predict
 from fsdd_lightning.evaluation.backends import ENGINES
 from fsdd_lightning.runs.record import RunRecord, read_record
 
-RunCell = Callable[[Sequence[str], Path], RunRecord]
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 
 class Prediction:
@@ -56,10 +56,10 @@ def recordings(finished_run: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def float_run(
-    finished_overrides: list[str], run_cell: RunCell, tmp_path_factory: pytest.TempPathFactory
+    finished_overrides: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("float32")
-    run_cell([*finished_overrides, "quantization=float32"], folder)
+    run_trial([*finished_overrides, "quantization=float32"], folder)
     return folder
 
 

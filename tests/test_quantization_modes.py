@@ -20,7 +20,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.load import config_directory
-from fsdd_lightning.config.schema import QuantizationSettings
+from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation.backends import open_engine
 from fsdd_lightning.evaluation.evaluate import (
@@ -31,22 +31,22 @@ from fsdd_lightning.evaluation.evaluate import (
     quantized_logits,
     views_of,
 )
-from fsdd_lightning.evaluation.predict import Recognizer
+from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.folder import Run, open_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import experiment as training
 
-RunCell = Callable[[Sequence[str], Path], RunRecord]
-SHORT = ("trainer.epochs=2", "quantization.epochs=2", "model.dropout=0.2")
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
+SHORT = ("trainer.max_epochs=2", "quantization.epochs=2", "model.dropout=0.2")
 
 
-def described(mode: str) -> QuantizationSettings:
-    ((_, settings),) = compose_cells([f"quantization={mode}"], multirun=False)
-    return settings.quantization
+def described(mode: str) -> QuantizationConfig:
+    ((_, config),) = compose_trials([f"quantization={mode}"], multirun=False)
+    return config.quantization
 
 
 # Whatever lies in conf/quantization: a new mode is tested without a word here.
@@ -60,7 +60,7 @@ BASELINES = [mode for mode in OPTIONS if described(mode).baseline is not None]
 class Grid:
     """One run of each mode over one float network, in the order of the alphabet; it counts the float trainings."""
 
-    def __init__(self, overrides: Sequence[str], folder: Path, run_cell: RunCell) -> None:
+    def __init__(self, overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> None:
         self.float_trainings = 0
         self.folders = {mode: folder / mode for mode in OPTIONS}
         original = training.fit_float
@@ -71,11 +71,11 @@ class Grid:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training, "fit_float", counted)
-            self.records = {mode: self._run(mode, overrides, folder, run_cell) for mode in OPTIONS}
+            self.records = {mode: self._run(mode, overrides, folder, run_trial) for mode in OPTIONS}
 
-    def _run(self, mode: str, overrides: Sequence[str], folder: Path, run_cell: RunCell) -> RunRecord:
+    def _run(self, mode: str, overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> RunRecord:
         self.folders[mode].mkdir()
-        return run_cell(
+        return run_trial(
             [*overrides, *SHORT, f"quantization={mode}", f"output_root={folder}"], self.folders[mode]
         )
 
@@ -88,8 +88,8 @@ class Grid:
 
 
 @pytest.fixture(scope="module")
-def grid(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory, run_cell: RunCell) -> Grid:
-    return Grid(tiny_overrides, tmp_path_factory.mktemp("grid"), run_cell)
+def grid(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory, run_trial: RunTrial) -> Grid:
+    return Grid(tiny_overrides, tmp_path_factory.mktemp("grid"), run_trial)
 
 
 def model_of(run: Run) -> IntegerModel:
@@ -124,7 +124,7 @@ def test_torch_computes_the_logits_of_the_integers_on_every_test_clip(grid: Grid
 @pytest.mark.parametrize("mode", INTEGER_MODES)
 def test_the_stored_integer_model_is_the_trained_networks(grid: Grid, mode: str) -> None:
     run, clips = grid.open(mode), grid.test_clips(mode)
-    code = run.settings.quantization.weight_code
+    code = run.config.quantization.weight_code
     fresh = convert(arrays_of(run.checkpoint.network), weight_code(str(code)))
     stored = load_archive(grid.folders[mode] / "integer_model.npz")
     np.testing.assert_array_equal(integer_logits(stored.model, clips), integer_logits(fresh, clips))
@@ -211,8 +211,8 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
     blind = dataclasses.replace(run.checkpoint, network=deaf, float_network=deaf)
     hearing = dataclasses.replace(run, checkpoint=blind)
     with open_engine(hearing, None) as engine:
-        recognizer = Recognizer(hearing, engine)
-        answers = [recognizer.recognize(data.recordings.recordings[position].path) for position in chosen]
+        predictor = Predictor(hearing, engine)
+        answers = [predictor.predict(data.recordings.recordings[position].path) for position in chosen]
     for answer, logits in zip(answers, steps, strict=True):
         shares = np.exp(logits - logits.max())
         assert answer.digit == str(logits.argmax())
@@ -241,12 +241,12 @@ def test_float_weights_and_scores_are_those_of_every_other_mode(grid: Grid, mode
 
 @pytest.mark.parametrize("mode", ["int8_ptq", *TRAINED_MODES])
 def test_who_trained_the_float_network_makes_no_difference(
-    grid: Grid, mode: str, tiny_overrides: list[str], tmp_path: Path, run_cell: RunCell
+    grid: Grid, mode: str, tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial
 ) -> None:
     """Training it leaves other random numbers behind than loading it: neither may reach what follows."""
     own = tmp_path / "own"
     own.mkdir()
-    record = run_cell([*tiny_overrides, *SHORT, f"quantization={mode}", f"output_root={tmp_path}"], own)
+    record = run_trial([*tiny_overrides, *SHORT, f"quantization={mode}", f"output_root={tmp_path}"], own)
     reused = grid.records[mode]
     assert (record.training["float"]["reused"], reused.training["float"]["reused"]) == (False, True)
     assert record.views == reused.views

@@ -32,11 +32,11 @@ def test_the_tables_would_change_with_the_reports(
     """So that the test above can fail."""
 
     def worse(name: str) -> object:
-        cells = original(name).copy()
+        trials = original(name).copy()
         for view in ("float", "c"):
-            cells[f"views.{view}.correct"] -= 1
-        cells["accuracy"] -= 1 / 600
-        return cells
+            trials[f"views.{view}.correct"] -= 1
+        trials["accuracy"] -= 1 / 600
+        return trials
 
     original = remake.committed
     monkeypatch.setattr(remake, "committed", worse)

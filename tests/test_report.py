@@ -47,10 +47,10 @@ def sweep(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
     process = report(sweep)
     assert (process.returncode, process.stderr) == (0, "")
-    heading, broken, cells, files, place, heavy = process.stdout.splitlines()
+    heading, broken, trials, files, place, heavy = process.stdout.splitlines()
     assert heading == "Could not be read (1):"
     assert broken.startswith("  seed=2: run.json can't be read (")
-    assert cells == "cells: 1 done, 1 unreadable"
+    assert trials == "trials: 1 done, 1 unreadable"
     assert files.startswith("results.csv, results.md, accuracy_vs_bytes.png") and files.endswith(
         "report.html"
     )

@@ -78,7 +78,7 @@ def _metadata(deployment: Deployment) -> dict[str, Any]:
         "classes": model.classes,
         "logit_scale": model.output.scale,
         "labels": list(deployment.labels),
-        "feature_settings": deployment.feature_settings,
+        "feature_settings": deployment.feature_config,
     }
 
 

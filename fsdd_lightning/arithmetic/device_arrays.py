@@ -24,12 +24,12 @@ class Deployment:
     model: IntegerModel
     feature_mean: NDArray[np.float32]  # (F,)
     feature_std: NDArray[np.float32]  # (F,)
-    feature_settings: Mapping[str, Any]  # of the MFCC front end; JSON values (tuples become lists)
+    feature_config: Mapping[str, Any]  # of the MFCC front end; JSON values (tuples become lists)
     labels: tuple[str, ...]  # one a class
 
     def __post_init__(self) -> None:
-        settings = json.loads(json.dumps(dict(self.feature_settings), allow_nan=False))
-        object.__setattr__(self, "feature_settings", settings)
+        config = json.loads(json.dumps(dict(self.feature_config), allow_nan=False))
+        object.__setattr__(self, "feature_settings", config)
         for name, array in (("mean", self.feature_mean), ("std", self.feature_std)):
             if array.dtype != np.float32 or array.shape != (self.model.input_size,):
                 raise ValueError(f"the feature {name} must be float32 ({self.model.input_size},)")

@@ -1,4 +1,4 @@
-"""From Hydra's composed configuration to `Settings`, refusing what can't be before anything is loaded."""
+"""From Hydra's composed configuration to `Config`, refusing what can't be before anything is loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 
 CONFIG_NAME = "train"
@@ -23,8 +23,20 @@ CONFIG_NAME = "train"
 PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
                 "data": ("root", "cache_dir", "archive_url"),
                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+# Keys of earlier versions: a command line that uses one is answered with the new name, an old record is read with it.
+RENAMED_KEYS = {
+    "augmentation": "feature_augmentation",
+    "perturbation": "waveform_augmentation",
+    "trainer.epochs": "trainer.max_epochs",
+    "trainer.gradient_clip": "trainer.gradient_clip_val",
+    "trainer.keep": "trainer.checkpoint",
+    "trainer.threads": "torch_threads",
+    "without": "ablation",
+    "search": "hparams_search",
+}
+_RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
-_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no setting is called so
+_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no config key is called so
 
 
 def config_directory() -> Path:
@@ -48,9 +60,9 @@ def _hash_of_root(root: DictConfig) -> str:
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A folder name for a cell of a sweep: its overrides, those aside that are about the sweep as a whole.
+    """A folder name for a trial of a sweep: its overrides, those aside that are about the sweep as a whole.
 
-    Where characters had to be replaced or cut off, a hash of the overrides keeps different cells apart. A comma
+    Where characters had to be replaced or cut off, a hash of the overrides keeps different trials apart. A comma
     within an override would read like the one between two.
     """
     kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "fail_fast="))]
@@ -88,26 +100,46 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def to_settings(config: DictConfig) -> Settings:
+def to_config(config: DictConfig) -> Config:
     """Check a composed configuration (without its `hydra` node).
 
     Raises:
         UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
     """
-    return settings_from_mapping(_plain(config))
+    return config_from_mapping(_plain(config))
 
 
-def settings_from_mapping(mapping: dict[str, Any]) -> Settings:
-    """Like `to_settings`, for the plain mapping that a run record holds."""
+def config_from_mapping(mapping: dict[str, Any]) -> Config:
+    """Like `to_config`, for the plain mapping that a run record holds."""
     try:
-        return TypeAdapter(Settings).validate_json(json.dumps(mapping))
+        return TypeAdapter(Config).validate_json(json.dumps(mapping))
     except ValidationError as error:
         raise UserError("; ".join(_explain_all(error.errors()))) from error
 
 
-def settings_to_mapping(settings: Settings) -> dict[str, Any]:
-    """Plain JSON types; the inverse of `settings_from_mapping`."""
-    mapping = json.loads(json.dumps(dataclasses.asdict(settings)))
+def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of an earlier version's run under today's keys; one of today comes back as it is."""
+    current = {key: dict(value) if isinstance(value, dict) else value for key, value in mapping.items()}
+    for old, new in RENAMED_KEYS.items():
+        before, after = _holder(current, old), _holder(current, new)
+        old_name, new_name = old.rpartition(".")[2], new.rpartition(".")[2]
+        if before is not None and after is not None and old_name in before and new_name not in after:
+            value = before.pop(old_name)
+            hashable = isinstance(value, str)
+            after[new_name] = _RENAMED_VALUES.get((new, value), value) if hashable else value
+    return current
+
+
+def _holder(mapping: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """The mapping in which the last part of a dotted key is looked up."""
+    group = key.rpartition(".")[0]
+    holder = mapping.get(group) if group else mapping
+    return holder if isinstance(holder, dict) else None
+
+
+def config_to_mapping(config: Config) -> dict[str, Any]:
+    """Plain JSON types; the inverse of `config_from_mapping`."""
+    mapping = json.loads(json.dumps(dataclasses.asdict(config)))
     assert isinstance(mapping, dict)
     return mapping
 
@@ -134,26 +166,29 @@ def _explain(problem: Any, key: str) -> str:
 
 
 def unknown_key(key: str) -> str:
-    """One line on a key that does not exist, with the nearest that does, or what its group holds."""
-    keys = list(setting_keys())
+    """One line on a key that does not exist, with its new name, the nearest that exists, or what its group holds."""
+    for old, new in RENAMED_KEYS.items():
+        if key == old or key.startswith(f"{old}."):
+            return f"{key!r} is called {new + key.removeprefix(old)!r} now"
+    keys = list(config_keys())
     alike = [each for each in keys if ("." in each) == ("." in key)]
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
-        return f"unknown setting {key!r}; did you mean {close[0]!r}?"
+        return f"unknown config key {key!r}; did you mean {close[0]!r}?"
     group = key.rpartition(".")[0]
     within = [each for each in keys if each.rpartition(".")[0] == group]
     place = f"group {group!r}" if group and within else "the configuration"
     choices = [each.rpartition(".")[2] for each in within] or [each for each in keys if "." not in each]
-    return f"unknown setting {key!r}; {place} holds {', '.join(choices)}"
+    return f"unknown config key {key!r}; {place} holds {', '.join(choices)}"
 
 
-def setting_keys(cls: type = Settings, prefix: str = "") -> Iterator[str]:
+def config_keys(cls: type = Config, prefix: str = "") -> Iterator[str]:
     """All dotted names of settings: name, seed, data, data.name, ..."""
     for name in (field.name for field in dataclasses.fields(cls)):
         yield prefix + name
         nested = _field_class(cls, name)
         if nested is not None:
-            yield from setting_keys(nested, f"{prefix}{name}.")
+            yield from config_keys(nested, f"{prefix}{name}.")
 
 
 def _field_class(cls: type, name: str) -> type | None:

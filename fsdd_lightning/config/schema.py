@@ -1,7 +1,7 @@
 """What can be configured: one frozen dataclass per group of conf/, each refusing impossible values by itself.
 
 Defaults live in conf/, not here: a value is written in one place. The checks below raise `ValueError` with a message
-that says what is wrong and how to mend it; `configuration.py` adds the key's full name.
+that says what is wrong and how to mend it; `config/load.py` adds the key's full name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _require_seed(seed: int) -> None:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SyntheticSettings:
+class SyntheticConfig:
     """The synthetic corpus: `speakers` voices say each digit `takes` times."""
 
     speakers: int
@@ -42,7 +42,7 @@ class SyntheticSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class DataSettings:
+class DataConfig:
     """Which recordings, and what to do with bad ones. `root`: None means look for them (see data/locate.py)."""
 
     name: str
@@ -53,7 +53,7 @@ class DataSettings:
     archive_digest: str  # content digest of the recordings in the archive
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
-    synthetic: SyntheticSettings
+    synthetic: SyntheticConfig
 
     def __post_init__(self) -> None:
         _require(
@@ -63,7 +63,7 @@ class DataSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SplitSettings:
+class SplitConfig:
     """How recordings are divided. `seed` is the data seed; it never depends on the training seed."""
 
     name: Literal["random", "official", "unseen_speaker"]
@@ -90,7 +90,7 @@ class SplitSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FeatureSettings:
+class FeatureConfig:
     """MFCC extraction; the names are librosa's. Lengths are in samples, frequencies in hertz."""
 
     sample_rate_hz: int
@@ -140,7 +140,7 @@ class FeatureSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class AugmentationSettings:
+class FeatureAugmentationConfig:
     """Training-time changes to standardised features (one unit = one standard deviation of a channel)."""
 
     name: str
@@ -159,8 +159,8 @@ class AugmentationSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class PerturbationSettings:
-    """Copies of each waveform in other voices, rooms and channels (data/perturbation.py), for training only."""
+class WaveformAugmentationConfig:
+    """Copies of each waveform in other voices, rooms and channels, for training only."""
 
     name: str
     copies: int  # of each training clip; 0: none, and the rest has no effect
@@ -189,7 +189,7 @@ class PerturbationSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class ModelSettings:
+class ModelConfig:
     """The size of the LSTM classifier."""
 
     layers: int
@@ -204,7 +204,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class MemoryBudgetSettings:
+class MemoryBudgetConfig:
     """How much flash the network may take: all of it, or any one layer at a time."""
 
     name: str
@@ -217,21 +217,22 @@ class MemoryBudgetSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class TrainerSettings:
+class TrainerConfig:
     """How the network is trained."""
 
-    epochs: int
+    max_epochs: int
     batch_size: int
     learning_rate: float  # the peak of the one-cycle schedule
     weight_decay: float
     label_smoothing: float
-    gradient_clip: float
+    gradient_clip_val: float
     weight_averaging: float  # validated and kept is a moving average over this share of all steps; 0: off
-    keep: Literal["best_epoch", "last_epoch"]  # by validation loss, or simply the last one
-    threads: int
+    checkpoint: Literal[
+        "best", "last"
+    ]  # the epoch whose weights are kept: by validation loss, or the last one
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch_size", "threads"):
+        for key in ("max_epochs", "batch_size"):
             _require(getattr(self, key) >= 1, f"{key} must be at least 1, not {getattr(self, key)}")
         _require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}")
         _require(self.weight_decay >= 0, f"weight_decay must not be negative, but is {self.weight_decay}")
@@ -241,11 +242,13 @@ class TrainerSettings:
         )
         share = self.weight_averaging
         _require(0.0 <= share < 1.0, f"weight_averaging must lie in [0, 1), not {share}")
-        _require(self.gradient_clip > 0, f"gradient_clip must be positive, not {self.gradient_clip}")
+        _require(
+            self.gradient_clip_val > 0, f"gradient_clip_val must be positive, not {self.gradient_clip_val}"
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
-class QuantizationSettings:
+class QuantizationConfig:
     """A quantisation mode, as data: which weights, and from when on the network is seen through the arithmetic.
 
     `start`: never; after_fit (post-training quantisation: the trained weights, looked at); epoch (quantisation-aware
@@ -281,7 +284,7 @@ class QuantizationSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class CallbackSettings:
+class CallbacksConfig:
     """What watches a training."""
 
     early_stopping_patience: int | None  # epochs without a better validation accuracy; None: off
@@ -295,7 +298,7 @@ class CallbackSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class LoggerSettings:
+class LoggerConfig:
     """What goes to TensorBoard beside the scalars."""
 
     histogram_every_epochs: int  # weight histograms; 0: never
@@ -307,24 +310,25 @@ class LoggerSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Settings:
+class Config:
     """One experiment, whole."""
 
     name: str
     seed: int  # the training seed: initial weights, batch order, augmentation, dropout
     output_root: str
-    fail_fast: bool  # a sweep begins no further cell after one has failed
-    data: DataSettings
-    split: SplitSettings
-    features: FeatureSettings
-    augmentation: AugmentationSettings
-    perturbation: PerturbationSettings
-    model: ModelSettings
-    memory_budget: MemoryBudgetSettings
-    quantization: QuantizationSettings
-    trainer: TrainerSettings
-    callbacks: CallbackSettings
-    logger: LoggerSettings
+    torch_threads: int
+    fail_fast: bool  # a sweep begins no further trial after one has failed
+    data: DataConfig
+    split: SplitConfig
+    features: FeatureConfig
+    feature_augmentation: FeatureAugmentationConfig
+    waveform_augmentation: WaveformAugmentationConfig
+    model: ModelConfig
+    memory_budget: MemoryBudgetConfig
+    quantization: QuantizationConfig
+    trainer: TrainerConfig
+    callbacks: CallbacksConfig
+    logger: LoggerConfig
 
     def __post_init__(self) -> None:
         _require_seed(self.seed)
@@ -332,4 +336,5 @@ class Settings:
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
             f"name must be fit for a folder, not {self.name!r}",
         )
+        _require(self.torch_threads >= 1, f"torch_threads must be at least 1, not {self.torch_threads}")
         _require(self.output_root != "", "output_root must name a folder; . is the current one")

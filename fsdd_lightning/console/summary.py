@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.panel import Panel
 
-from fsdd_lightning.config.schema import QuantizationSettings
+from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.runs.metrics import percent
-from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )  # scikit-learn, which a refusal need not wait for
 
 
-def print_data(data: PreparedData, cell: Cell) -> None:
+def print_data(data: PreparedData, plan: RunPlan) -> None:
     """Recordings, split and the size of what is about to be trained."""
     for note in data.notes:
         if note.startswith("SYNTHETIC"):
@@ -42,11 +42,11 @@ def print_data(data: PreparedData, cell: Cell) -> None:
         console.print(
             f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
         )
-    console.print(bill_table(cell.bill))
-    settings = cell.settings
+    console.print(bill_table(plan.bill))
+    config = plan.config
     console.print(
-        f"training: {cell.shape.layers}x{cell.shape.hidden_size} LSTM, seed {settings.seed}, "
-        f"{settings.trainer.epochs} epochs in float, then {_what_follows(settings.quantization)}"
+        f"training: {plan.shape.layers}x{plan.shape.hidden_size} LSTM, seed {config.seed}, "
+        f"{config.trainer.max_epochs} epochs in float, then {_what_follows(config.quantization)}"
     )
 
 
@@ -55,15 +55,15 @@ def print_note(note: str) -> None:
     console.print(f"note: {note}", soft_wrap=True)
 
 
-def _what_follows(mode: QuantizationSettings) -> str:
+def _what_follows(mode: QuantizationConfig) -> str:
     if mode.start == "epoch":
         return f"{mode.epochs} epochs through the arithmetic ({mode.name})"
     return "no quantisation" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
 
 
-def print_refusal(cell: Cell) -> None:
+def print_over_budget(plan: RunPlan) -> None:
     """The bill of what is not going to be trained."""
-    console.print(bill_table(cell.bill))
+    console.print(bill_table(plan.bill))
 
 
 def print_result(record: RunRecord, folder: Path) -> None:

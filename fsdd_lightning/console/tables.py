@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.metrics import percent
-from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.plan import RunPlan
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.robustness import RobustnessRow  # the whole signal chain
@@ -75,12 +75,12 @@ def confusion_table(view: dict[str, Any]) -> Table:
 
 
 def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
-    """One row a disturbance and level, in percent; the drop in points."""
+    """One row a corruption and level, in percent; the drop in points."""
     numbers = ("level", "accuracy %", "95 % interval", "correct", "drop")
-    table = plain_table("Test clips, disturbed", ("disturbance",), numbers)
+    table = plain_table("Test clips, corrupted", ("corruption",), numbers)
     for row in rows:
         table.add_row(
-            row.disturbance,
+            row.corruption,
             f"{row.level:g} {row.unit}" if row.unit else "",
             percent(row.accuracy),
             f"{percent(row.ci95[0])} - {percent(row.ci95[1])}",
@@ -90,31 +90,31 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
     return table
 
 
-def plan_table(cells: Sequence[tuple[Cell, str]]) -> Table:
-    """One row a cell, with what would be done with it; what is tested on only where that differs."""
+def plan_table(trials: Sequence[tuple[RunPlan, str]]) -> Table:
+    """One row a trial, with what would be done with it; what is tested on only where that differs."""
     numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
-    tested = [_tested_on(cell) for cell, _ in cells]
+    tested = [_tested_on(plan) for plan, _ in trials]
     differ = len(set(tested)) > 1
     words = (*(("test set",) if differ else ()), "shape", "quantization", "budget")
-    table = plain_table("Cells", words, numbers, ("state",))
-    for (cell, state), test_set in zip(cells, tested, strict=True):
-        settings = cell.settings
+    table = plain_table("Trials", words, numbers, ("state",))
+    for (plan, state), test_set in zip(trials, tested, strict=True):
+        config = plan.config
         table.add_row(
             *((test_set,) if differ else ()),
-            f"{cell.shape.layers}x{cell.shape.hidden_size}",
-            settings.quantization.name,
-            cell.budget.name,
-            f"{cell.bill.flash_bytes:,}",
-            f"{cell.bill.ram_bytes:,}",
-            f"{cell.bill.macs_per_clip:,}",
-            str(settings.seed),
-            state if cell.fits else f"{state}: does not fit",
+            f"{plan.shape.layers}x{plan.shape.hidden_size}",
+            config.quantization.name,
+            plan.budget.name,
+            f"{plan.bill.flash_bytes:,}",
+            f"{plan.bill.ram_bytes:,}",
+            f"{plan.bill.macs_per_clip:,}",
+            str(config.seed),
+            state if plan.fits else f"{state}: does not fit",
         )
     return table
 
 
-def _tested_on(cell: Cell) -> str:
-    split = cell.settings.split
+def _tested_on(plan: RunPlan) -> str:
+    split = plan.config.split
     return split.held_out if split.name == "unseen_speaker" and split.held_out else split.name
 
 

@@ -42,7 +42,7 @@ def _log_thread_error(error: threading.ExceptHookArgs) -> None:
 
 @contextmanager
 def quiet_console(quiet: bool) -> Iterator[None]:
-    """Print nothing inside, if `quiet`: of a sweep's cells one line each is told elsewhere."""
+    """Print nothing inside, if `quiet`: of a sweep's trials one line each is told elsewhere."""
     before, console.quiet = console.quiet, quiet or console.quiet
     try:
         yield

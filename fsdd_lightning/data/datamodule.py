@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
-from fsdd_lightning.config.schema import AugmentationSettings
-from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.config.schema import FeatureAugmentationConfig
 from fsdd_lightning.data.batch import Batch
+from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData
 
 EVALUATION_BATCH = 512
@@ -72,12 +72,12 @@ class DigitDataModule(pl.LightningDataModule):
     """Batches of prepared clips; `seed` fixes their order and their augmentation."""
 
     def __init__(
-        self, data: PreparedData, augmentation: AugmentationSettings, batch_size: int, seed: int
+        self, data: PreparedData, feature_augmentation: FeatureAugmentationConfig, batch_size: int, seed: int
     ) -> None:
         super().__init__()
         self.data = data
         self.batch_size = batch_size
-        self.augmentation = Augmentation(augmentation, data.static_channels)
+        self.feature_augmentation = FeatureAugmentation(feature_augmentation, data.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
 
@@ -113,7 +113,7 @@ class DigitDataModule(pl.LightningDataModule):
         """Augment training batches."""
         if self.trainer is None or not self.trainer.training:
             return batch
-        features, lengths = self.augmentation(batch.features, batch.lengths, self.noise)
+        features, lengths = self.feature_augmentation(batch.features, batch.lengths, self.noise)
         return Batch(features, lengths, batch.labels)
 
 

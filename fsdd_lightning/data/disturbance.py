@@ -36,8 +36,8 @@ def babble_noise(
 def at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """waveform + noise, with the noise scaled to the mean powers' ratio `snr_db`; silent noise adds nothing."""
     level = _rms(waveform) * 10.0 ** (-snr_db / 20.0) / _rms(noise)
-    disturbed: np.ndarray = (waveform + level * noise).astype(np.float32)
-    return disturbed
+    corrupted: np.ndarray = (waveform + level * noise).astype(np.float32)
+    return corrupted
 
 
 def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:

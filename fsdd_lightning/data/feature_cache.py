@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.mfcc import EXTRACTOR_VERSION, Mfcc, MfccExtractor
 
 _LOG = logging.getLogger(__name__)
@@ -28,34 +28,32 @@ _LOCK_TIMEOUT_S = 300.0  # longer than any extraction should take; after it we c
 Waveforms = Sequence[np.ndarray] | Callable[[], Sequence[np.ndarray]]
 
 
-def cached_mfcc(
-    dataset_digest: str, waveforms: Waveforms, settings: FeatureSettings, cache_dir: Path
-) -> Mfcc:
+def cached_mfcc(dataset_digest: str, waveforms: Waveforms, config: FeatureConfig, cache_dir: Path) -> Mfcc:
     """The MFCC of `waveforms`, each (samples,) float32; a callable is called only without a valid cache file.
 
     `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait
     and read. A folder that cannot be written does not stop the run: features are computed, a warning logged.
     """
-    key = cache_key(dataset_digest, settings)
+    key = cache_key(dataset_digest, config)
     path = cache_path(key, cache_dir)
-    cached = _load(path, key, settings, damage_level=logging.DEBUG)  # under the lock it will be said aloud
+    cached = _load(path, key, config, damage_level=logging.DEBUG)  # under the lock it will be said aloud
     if cached is not None:
         return cached
     with _exclusive(path) as may_write:
-        cached = _load(path, key, settings, damage_level=logging.WARNING) if may_write else None
+        cached = _load(path, key, config, damage_level=logging.WARNING) if may_write else None
         if cached is not None:
             return cached
-        mfcc = MfccExtractor(settings)(waveforms() if callable(waveforms) else waveforms)
+        mfcc = MfccExtractor(config)(waveforms() if callable(waveforms) else waveforms)
         if may_write:
             _store(path, key, mfcc)
     return mfcc
 
 
-def cache_key(dataset_digest: str, settings: FeatureSettings) -> str:
+def cache_key(dataset_digest: str, config: FeatureConfig) -> str:
     """sha256 (hex) of everything that the values depend on."""
     content = {
         "dataset": dataset_digest,
-        "settings": dataclasses.asdict(settings),
+        "settings": dataclasses.asdict(config),
         "extractor": EXTRACTOR_VERSION,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -111,7 +109,7 @@ def _store(path: Path, key: str, mfcc: Mfcc) -> None:
             aside.unlink(missing_ok=True)
 
 
-def _load(path: Path, key: str, settings: FeatureSettings, damage_level: int) -> Mfcc | None:
+def _load(path: Path, key: str, config: FeatureConfig, damage_level: int) -> Mfcc | None:
     """None where the file does not exist or is not whole."""
     if not path.is_file():
         return None
@@ -121,8 +119,8 @@ def _load(path: Path, key: str, settings: FeatureSettings, damage_level: int) ->
         _LOG.log(damage_level, "feature cache %s is damaged and will be rebuilt (%s)", path, error)
         return None
     lengths = arrays["lengths"]
-    values = np.zeros((len(lengths), settings.max_frames, settings.channels), np.float32)
-    values[np.arange(settings.max_frames) < lengths[:, None]] = arrays["frames"]
+    values = np.zeros((len(lengths), config.max_frames, config.channels), np.float32)
+    values[np.arange(config.max_frames) < lengths[:, None]] = arrays["frames"]
     return Mfcc(values, lengths, trimmed=int(arrays["trimmed"]))
 
 

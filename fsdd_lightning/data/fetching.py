@@ -34,7 +34,7 @@ def fetch(url: str, target: Path, timeout_s: float) -> None:
         try:
             download(url, str(target), None)
         except requests.HTTPError as error:
-            raise _refusal(url, error) from error
+            raise _over_budget_reason(url, error) from error
         except requests.exceptions.ChunkedEncodingError as error:
             raise TransientError("the connection broke before the end") from error
         except requests.Timeout as error:
@@ -45,7 +45,7 @@ def fetch(url: str, target: Path, timeout_s: float) -> None:
             raise RunFailedError(f"cannot download the dataset from {url} ({error}): {MEND}") from error
 
 
-def _refusal(url: str, error: HTTPError) -> Exception:
+def _over_budget_reason(url: str, error: HTTPError) -> Exception:
     assert error.response is not None  # raise_for_status gives it
     status = error.response.status_code
     reason = f"HTTP {status} {error.response.reason}"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fsdd_lightning.config.schema import DataSettings
+from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.download import download_fsdd
 from fsdd_lightning.data.recordings import NAMING, find_wav_folder
 from fsdd_lightning.errors import UserError
@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installe
 
 
 def locate_fsdd(
-    settings: DataSettings,
+    config: DataConfig,
     environ: Mapping[str, str] = os.environ,
     nearby: Sequence[Path] | None = None,
 ) -> Path:
@@ -24,14 +24,14 @@ def locate_fsdd(
 
     Raises UserError as `find_fsdd` does, RunFailedError if the download fails.
     """
-    found = find_fsdd(settings, environ, nearby)
+    found = find_fsdd(config, environ, nearby)
     if found is not None:
         return found
-    return download_fsdd(settings.archive_url, settings.archive_digest, cached_dataset_folder(settings))
+    return download_fsdd(config.archive_url, config.archive_digest, cached_dataset_folder(config))
 
 
 def find_fsdd(
-    settings: DataSettings,
+    config: DataConfig,
     environ: Mapping[str, str] = os.environ,
     nearby: Sequence[Path] | None = None,
 ) -> Path | None:
@@ -41,11 +41,11 @@ def find_fsdd(
     Raises UserError if one of the first two is given but holds no recordings, since then other data would be
     used than was asked for.
     """
-    if settings.root:
-        return _given(settings.root, "data.root")
+    if config.root:
+        return _given(config.root, "data.root")
     if environ.get(ENVIRONMENT_VARIABLE):
         return _given(environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE)
-    cached = cached_dataset_folder(settings)
+    cached = cached_dataset_folder(config)
     for folder in (*(nearby_folders() if nearby is None else nearby), cached):
         if find_wav_folder(folder) is not None:
             return folder
@@ -57,15 +57,15 @@ def nearby_folders() -> tuple[Path, ...]:
     return tuple(folder.parent / "shared" / "fsdd" for folder in (Path.cwd(), CHECKOUT))
 
 
-def cached_dataset_folder(settings: DataSettings) -> Path:
+def cached_dataset_folder(config: DataConfig) -> Path:
     """The digest is in the name, so that another archive never passes for this one."""
-    return cache_folder(settings) / f"fsdd-{settings.archive_digest[:12]}"
+    return cache_folder(config) / f"fsdd-{config.archive_digest[:12]}"
 
 
-def cache_folder(settings: DataSettings) -> Path:
+def cache_folder(config: DataConfig) -> Path:
     """Where downloads, synthetic corpora and features are kept: data.cache_dir or the user's cache folder."""
-    if settings.cache_dir:
-        return Path(settings.cache_dir).expanduser()
+    if config.cache_dir:
+        return Path(config.cache_dir).expanduser()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("fsdd_lightning", appauthor=False))

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 
 # Part of the cache key: raise it with every change that changes a value.
 EXTRACTOR_VERSION = 1
@@ -43,26 +43,26 @@ class Mfcc:
 
 
 class MfccExtractor:
-    """Waveforms of `settings.sample_rate_hz` to MFCC. The first one imports librosa: about a second."""
+    """Waveforms of `config.sample_rate_hz` to MFCC. The first one imports librosa: about a second."""
 
-    def __init__(self, settings: FeatureSettings) -> None:
+    def __init__(self, config: FeatureConfig) -> None:
         from scipy.fft import dct, rfft
 
-        self.settings = settings
+        self.config = config
         self._rfft, self._dct = rfft, dct
-        self._window = _padded_hann_window(settings)  # (n_fft,) float32
-        self._mel_bank = _mel_bank(settings)  # (n_mels, bins) float32, sparse
-        self._band_pass = _band_pass(settings)
+        self._window = _padded_hann_window(config)  # (n_fft,) float32
+        self._mel_bank = _mel_bank(config)  # (n_mels, bins) float32, sparse
+        self._band_pass = _band_pass(config)
 
     def clip(self, waveform: np.ndarray) -> np.ndarray:
         """(samples,) float32 -> (frames, channels) float32, at most max_frames: bit for bit as in a batch."""
         coefficients, _ = self._block([waveform])
-        return coefficients[: self.settings.max_frames]
+        return coefficients[: self.config.max_frames]
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Mfcc:
         """Each waveform: (samples,) float32, not empty; 1 + samples // hop_length frames (n_fft even)."""
-        max_frames = self.settings.max_frames
-        values = np.zeros((len(waveforms), max_frames, self.settings.channels), np.float32)
+        max_frames = self.config.max_frames
+        values = np.zeros((len(waveforms), max_frames, self.config.channels), np.float32)
         frames = np.zeros(len(waveforms), np.int64)
         for first in range(0, len(waveforms), _CLIPS_PER_BLOCK):
             block = slice(first, first + _CLIPS_PER_BLOCK)
@@ -74,13 +74,13 @@ class MfccExtractor:
     def _block(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Channels of all frames (frames of all clips, channels), and the frames of each clip (clips,)."""
         samples, clip_samples = self._one_signal([_checked(waveform) for waveform in waveforms])
-        starts, frames = _frame_starts(clip_samples, self.settings)
+        starts, frames = _frame_starts(clip_samples, self.config)
         log_mel_db = self._log_mel_db(samples, starts)
-        if self.settings.top_db is not None:
-            _limit_dynamic_range(log_mel_db, frames, self.settings.top_db)
+        if self.config.top_db is not None:
+            _limit_dynamic_range(log_mel_db, frames, self.config.top_db)
         cepstrum = self._dct(log_mel_db, axis=0, norm="ortho", overwrite_x=True)
-        coefficients = cepstrum[: self.settings.n_mfcc].T
-        return _with_deltas(coefficients, frames) if self.settings.deltas else coefficients, frames
+        coefficients = cepstrum[: self.config.n_mfcc].T
+        return _with_deltas(coefficients, frames) if self.config.deltas else coefficients, frames
 
     def _one_signal(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Filtered, normalised clips in a row, n_fft // 2 zeros around each (n,); samples of each (clips,).
@@ -89,15 +89,15 @@ class MfccExtractor:
         """
         if self._band_pass is not None:
             waveforms = [self._band_pass(waveform) for waveform in waveforms]
-        samples, clip_samples = _padded_concatenation(waveforms, self.settings.n_fft // 2)
-        if self.settings.peak_normalize:
+        samples, clip_samples = _padded_concatenation(waveforms, self.config.n_fft // 2)
+        if self.config.peak_normalize:
             _normalise_peaks(samples, clip_samples)
         return samples, clip_samples
 
     def _log_mel_db(self, samples: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """(n,) float32, first sample of each frame (frames,) -> (n_mels, frames) float32."""
-        windows = sliding_window_view(samples, self.settings.n_fft)
-        mel = np.empty((self.settings.n_mels, len(starts)), np.float32)
+        windows = sliding_window_view(samples, self.config.n_fft)
+        mel = np.empty((self.config.n_mels, len(starts)), np.float32)
         for first in range(0, len(starts), _FRAMES_PER_FFT):
             part = slice(first, first + _FRAMES_PER_FFT)
             # Sparse, not BLAS, whose rounding depends on a row's place in the matrix and on the threads.
@@ -116,42 +116,42 @@ class MfccExtractor:
         return power
 
 
-def _padded_hann_window(settings: FeatureSettings) -> np.ndarray:
+def _padded_hann_window(config: FeatureConfig) -> np.ndarray:
     """Periodic Hann window of win_length, centred as `librosa.util.pad_center` does: (n_fft,) float32."""
-    length = settings.n_fft if settings.win_length is None else settings.win_length
+    length = config.n_fft if config.win_length is None else config.win_length
     # scipy.signal.get_window("hann", 1) is 1, where the formula gives 0.
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length) if length > 1 else np.ones(1)
-    left = (settings.n_fft - length) // 2
-    return np.pad(hann, (left, settings.n_fft - length - left)).astype(np.float32)
+    left = (config.n_fft - length) // 2
+    return np.pad(hann, (left, config.n_fft - length - left)).astype(np.float32)
 
 
-def _mel_bank(settings: FeatureSettings):  # type: ignore[no-untyped-def]  # scipy.sparse has no type hints
+def _mel_bank(config: FeatureConfig):  # type: ignore[no-untyped-def]  # scipy.sparse has no type hints
     """Slaney's triangles, a bin in at most two of them: (n_mels, 1 + n_fft // 2) float32, sparse by rows."""
     from librosa.filters import mel
     from scipy.sparse import csr_array
 
     weights = mel(
-        sr=settings.sample_rate_hz,
-        n_fft=settings.n_fft,
-        n_mels=settings.n_mels,
-        fmin=settings.f_min_hz,
-        fmax=settings.f_max_hz,
+        sr=config.sample_rate_hz,
+        n_fft=config.n_fft,
+        n_mels=config.n_mels,
+        fmin=config.f_min_hz,
+        fmax=config.f_max_hz,
     )
     return csr_array(weights)
 
 
-def _band_pass(settings: FeatureSettings) -> Callable[[np.ndarray], np.ndarray] | None:
+def _band_pass(config: FeatureConfig) -> Callable[[np.ndarray], np.ndarray] | None:
     """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
     It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the
     price of a phase shift that power hardly shows. Filtering forward and back would need the whole clip.
     """
-    if settings.band_pass_hz is None:
+    if config.band_pass_hz is None:
         return None
     from scipy.signal import butter, sosfilt
 
-    edges_hz = settings.band_pass_hz
-    sections = butter(_BAND_PASS_ORDER, edges_hz, btype="bandpass", fs=settings.sample_rate_hz, output="sos")
+    edges_hz = config.band_pass_hz
+    sections = butter(_BAND_PASS_ORDER, edges_hz, btype="bandpass", fs=config.sample_rate_hz, output="sos")
     return lambda waveform: sosfilt(sections, waveform).astype(np.float32)
 
 
@@ -180,13 +180,13 @@ def _normalise_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
     samples[padding:] /= np.repeat(peaks, spans)
 
 
-def _frame_starts(clip_samples: np.ndarray, settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
+def _frame_starts(clip_samples: np.ndarray, config: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
     """Where in the padded concatenation each frame starts (frames,), and the frames of each clip (clips,)."""
-    padding = settings.n_fft // 2
-    frames = 1 + (clip_samples + 2 * padding - settings.n_fft) // settings.hop_length
+    padding = config.n_fft // 2
+    frames = 1 + (clip_samples + 2 * padding - config.n_fft) // config.hop_length
     spans = clip_samples + padding
     clip_starts = np.cumsum(spans) - spans
-    return np.repeat(clip_starts, frames) + _position_in_clip(frames) * settings.hop_length, frames
+    return np.repeat(clip_starts, frames) + _position_in_clip(frames) * config.hop_length, frames
 
 
 def _position_in_clip(frames: np.ndarray) -> np.ndarray:

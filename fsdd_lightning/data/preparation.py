@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.config.schema import DataSettings, FeatureSettings, PerturbationSettings, SplitSettings
+from fsdd_lightning.config.schema import DataConfig, FeatureConfig, SplitConfig, WaveformAugmentationConfig
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.locate import cache_folder, locate_fsdd
 from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.perturbation import perturbed_features
 from fsdd_lightning.data.recordings import RecordingSet, load_recordings
 from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
+from fsdd_lightning.data.waveform_augmentation import augmented_features
 from fsdd_lightning.errors import RunFailedError
 
 
@@ -55,14 +55,14 @@ class PreparedData:
 
 
 def prepare_data(
-    data: DataSettings,
-    split: SplitSettings,
-    features: FeatureSettings,
-    perturbation: PerturbationSettings | None = None,
+    data: DataConfig,
+    split: SplitConfig,
+    features: FeatureConfig,
+    waveform_augmentation: WaveformAugmentationConfig | None = None,
 ) -> PreparedData:
     """Find or make the recordings, extract or recall their MFCCs, divide them, standardise them.
 
-    Only who trains asks for `perturbation`: copies don't take part in the statistics of the features.
+    Only who trains asks for `waveform_augmentation`: copies don't take part in the statistics of the features.
 
     Raises:
         UserError: bad files, an impossible split, a root that holds nothing.
@@ -84,16 +84,16 @@ def prepare_data(
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_trimming_note(mfcc)),
         static_channels=features.n_mfcc,
-        copies=_copies(recordings, features, perturbation, cache),
+        copies=_copies(recordings, features, waveform_augmentation, cache),
     )
 
 
 def _copies(
-    recordings: RecordingSet, features: FeatureSettings, wanted: PerturbationSettings | None, cache: Path
+    recordings: RecordingSet, features: FeatureConfig, wanted: WaveformAugmentationConfig | None, cache: Path
 ) -> Copies | None:
     if wanted is None or wanted.copies == 0:
         return None
-    return Copies(perturbed_features(recordings, features, wanted, cache), wanted.clean_share)
+    return Copies(augmented_features(recordings, features, wanted, cache), wanted.clean_share)
 
 
 def _trimming_note(mfcc: Mfcc) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class _Found:
     notes: tuple[str, ...] = ()
 
 
-def _find_folder(data: DataSettings, sample_rate_hz: int) -> _Found:
+def _find_folder(data: DataConfig, sample_rate_hz: int) -> _Found:
     if data.source == "synthetic":
         return _Found(_synthetic(data, sample_rate_hz), data.name, "synthetic")
     try:
@@ -121,5 +121,5 @@ def _find_folder(data: DataSettings, sample_rate_hz: int) -> _Found:
         return _Found(_synthetic(data, sample_rate_hz), "synthetic", "synthetic", (banner,))
 
 
-def _synthetic(data: DataSettings, sample_rate_hz: int) -> Path:
+def _synthetic(data: DataConfig, sample_rate_hz: int) -> Path:
     return make_synthetic_corpus(data.synthetic, cache_folder(data), sample_rate_hz)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsdd_lightning.config.schema import DataSettings
+from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.locate import cache_folder, find_fsdd
 from fsdd_lightning.data.recordings import find_wav_folder, folder_digest
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.errors import UserError
 
 
-def present_digest(data: DataSettings, sample_rate_hz: int) -> str | None:
+def present_digest(data: DataConfig, sample_rate_hz: int) -> str | None:
     """content_digest of all files in the folder that would be used; None where that can't be told.
 
     The files are read, all of them, since times and sizes can deceive: 0.1 s for FSDD from memory.

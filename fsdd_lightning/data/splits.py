@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from fsdd_lightning.config.schema import SplitSettings
+from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.errors import UserError
 
 
@@ -44,80 +44,78 @@ Positions = np.ndarray  # (n,) int64
 Parts = tuple[Positions, Positions, Positions]  # training, validation, test
 
 
-def split_recordings(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Split:
-    """Divide `recordings` as `settings.name` says. UserError where a part would be empty or cannot be cut."""
+def split_recordings(recordings: Sequence[NamedRecording], config: SplitConfig) -> Split:
+    """Divide `recordings` as `config.name` says. UserError where a part would be empty or cannot be cut."""
     listing_order = np.array(sorted(range(len(recordings)), key=lambda i: recordings[i].name), dtype=np.int64)
     by_name = [recordings[i] for i in listing_order]
-    parts = dict(zip(("train", "val", "test"), SPLITS[settings.name](by_name, settings), strict=True))
+    parts = dict(zip(("train", "val", "test"), SPLITS[config.name](by_name, config), strict=True))
     for part, positions in parts.items():
         if len(positions) == 0:
             raise UserError(
-                f"split={settings.name}: {len(recordings)} recordings leave the {part} part empty;"
+                f"split={config.name}: {len(recordings)} recordings leave the {part} part empty;"
                 " use more recordings or change the fractions of the split"
             )
-    return Split(settings.name, **{part: np.sort(listing_order[chosen]) for part, chosen in parts.items()})
+    return Split(config.name, **{part: np.sort(listing_order[chosen]) for part, chosen in parts.items()})
 
 
-def _random(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+def _random(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
     everything = np.arange(len(recordings), dtype=np.int64)
-    rest, test = _cut(recordings, everything, settings.test_fraction, settings)
-    train, val = _cut(recordings, rest, settings.validation_fraction, settings)
+    rest, test = _cut(recordings, everything, config.test_fraction, config)
+    train, val = _cut(recordings, rest, config.validation_fraction, config)
     return train, val, test
 
 
-def _official(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+def _official(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
     """The convention of FSDD's authors: the first takes of every speaker and digit are the test set."""
-    in_test = np.array([recording.take < settings.test_takes for recording in recordings], dtype=bool)
+    in_test = np.array([recording.take < config.test_takes for recording in recordings], dtype=bool)
     rest, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
-    train, val = _cut(recordings, rest, settings.validation_fraction, settings)
+    train, val = _cut(recordings, rest, config.validation_fraction, config)
     return train, val, test
 
 
-def _unseen_speaker(recordings: Sequence[NamedRecording], settings: SplitSettings) -> Parts:
+def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
     """One speaker is the test set, `validation_speakers` others validation; nobody is in two parts.
 
     Without validation speakers, all others train, and validation is cut from their recordings: it tells how a training
     goes, but not how well unheard voices are recognised.
     """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
-    held_out = _held_out_speaker(set(speaker_of), settings)
+    held_out = _held_out_speaker(set(speaker_of), config)
     others = sorted(set(speaker_of) - {held_out})
-    if len(others) <= settings.validation_speakers:
+    if len(others) <= config.validation_speakers:
         raise UserError(
             f"split=unseen_speaker: {len(others)} speakers besides {held_out} are too few for"
-            f" {settings.validation_speakers} of validation and one of training;"
+            f" {config.validation_speakers} of validation and one of training;"
             " lower split.validation_speakers"
         )
     in_test = speaker_of == held_out
-    if settings.validation_speakers == 0:
-        train, val = _cut(recordings, np.flatnonzero(~in_test), settings.validation_fraction, settings)
+    if config.validation_speakers == 0:
+        train, val = _cut(recordings, np.flatnonzero(~in_test), config.validation_fraction, config)
         return train, val, np.flatnonzero(in_test)
-    choice = np.random.default_rng([settings.seed, *held_out.encode()])
-    for_validation = choice.choice(
-        np.array(others, dtype=object), settings.validation_speakers, replace=False
-    )
+    choice = np.random.default_rng([config.seed, *held_out.encode()])
+    for_validation = choice.choice(np.array(others, dtype=object), config.validation_speakers, replace=False)
     in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
     return np.flatnonzero(~in_test & ~in_val), np.flatnonzero(in_val), np.flatnonzero(in_test)
 
 
-SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitSettings], Parts]] = {
+SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {
     "random": _random,
     "official": _official,
     "unseen_speaker": _unseen_speaker,
 }
 
 
-def _held_out_speaker(speakers: set[str], settings: SplitSettings) -> str:
-    if settings.held_out is None or settings.held_out not in speakers:
+def _held_out_speaker(speakers: set[str], config: SplitConfig) -> str:
+    if config.held_out is None or config.held_out not in speakers:
         raise UserError(
-            f"split.held_out={settings.held_out}: no such speaker;"
+            f"split.held_out={config.held_out}: no such speaker;"
             f" choose one of {', '.join(sorted(speakers)) or '(there are none)'}"
         )
-    return settings.held_out
+    return config.held_out
 
 
 def _cut(
-    recordings: Sequence[NamedRecording], pool: Positions, fraction: float, settings: SplitSettings
+    recordings: Sequence[NamedRecording], pool: Positions, fraction: float, config: SplitConfig
 ) -> tuple[Positions, Positions]:
     """Cut round(fraction * len(pool)) positions off `pool`, but at least one of each digit: (rest, cut).
 
@@ -127,12 +125,10 @@ def _cut(
     cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(digits)))
     for strata in (_digits_and_speakers(recordings, pool), digits):
         if _can_stratify(strata, cut_count):
-            rest, cut = train_test_split(
-                pool, test_size=cut_count, random_state=settings.seed, stratify=strata
-            )
+            rest, cut = train_test_split(pool, test_size=cut_count, random_state=config.seed, stratify=strata)
             return rest, cut
     raise UserError(
-        f"split={settings.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion of digits:"
+        f"split={config.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion of digits:"
         " each of the two parts needs one recording of every digit; use more recordings or another fraction"
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from fsdd_lightning.config.schema import SyntheticSettings
+from fsdd_lightning.config.schema import SyntheticConfig
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.errors import RunFailedError
 
@@ -28,18 +28,18 @@ VOICE_NAMES = (
 )  # fmt: skip
 
 
-def make_synthetic_corpus(settings: SyntheticSettings, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
+def make_synthetic_corpus(config: SyntheticConfig, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
     """The corpus' folder (it holds `recordings/`), made if it is not there or not whole.
 
     Written aside and renamed in one step under a lock: two processes at once, or a kill in the middle, never
     leave a partial corpus in its place. Raises RunFailedError where the folder cannot be written.
     """
-    folder = synthetic_folder(settings, cache_dir, sample_rate_hz)
+    folder = synthetic_folder(config, cache_dir, sample_rate_hz)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not _is_whole(folder, settings):
-                _build(folder, settings, sample_rate_hz)
+            if not _is_whole(folder, config):
+                _build(folder, config, sample_rate_hz)
     except OSError as error:
         raise RunFailedError(
             f"cannot write the synthetic corpus to {folder}: {error.strerror or error};"
@@ -48,9 +48,9 @@ def make_synthetic_corpus(settings: SyntheticSettings, cache_dir: Path, sample_r
     return folder
 
 
-def synthetic_folder(settings: SyntheticSettings, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
+def synthetic_folder(config: SyntheticConfig, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
     """Where this corpus is, or will be."""
-    return cache_dir / f"synthetic-{_fingerprint(settings, sample_rate_hz)}"
+    return cache_dir / f"synthetic-{_fingerprint(config, sample_rate_hz)}"
 
 
 def voice_name(index: int) -> str:
@@ -58,33 +58,33 @@ def voice_name(index: int) -> str:
     return VOICE_NAMES[index] if index < len(VOICE_NAMES) else f"voice{index}"
 
 
-def _fingerprint(settings: SyntheticSettings, sample_rate_hz: int) -> str:
-    key = {"generator": GENERATOR_VERSION, "sample_rate_hz": sample_rate_hz, **asdict(settings)}
+def _fingerprint(config: SyntheticConfig, sample_rate_hz: int) -> str:
+    key = {"generator": GENERATOR_VERSION, "sample_rate_hz": sample_rate_hz, **asdict(config)}
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _is_whole(folder: Path, settings: SyntheticSettings) -> bool:
+def _is_whole(folder: Path, config: SyntheticConfig) -> bool:
     files = sum(1 for _ in (folder / "recordings").glob("*.wav"))
-    return files == settings.speakers * len(WORDS) * settings.takes
+    return files == config.speakers * len(WORDS) * config.takes
 
 
-def _build(folder: Path, settings: SyntheticSettings, sample_rate_hz: int) -> None:
+def _build(folder: Path, config: SyntheticConfig, sample_rate_hz: int) -> None:
     """Write the corpus beside its place, then move it there; what an earlier kill left behind goes first."""
     aside = folder.with_name(f"{folder.name}.partial")
     for leftover in (aside, folder):
         if leftover.exists():
             shutil.rmtree(leftover)
     (aside / "recordings").mkdir(parents=True)
-    for voice_index in range(settings.speakers):
-        _write_voice(aside / "recordings", voice_index, settings, sample_rate_hz)
+    for voice_index in range(config.speakers):
+        _write_voice(aside / "recordings", voice_index, config, sample_rate_hz)
     aside.rename(folder)
 
 
-def _write_voice(folder: Path, voice_index: int, settings: SyntheticSettings, sample_rate_hz: int) -> None:
-    voice = make_voice(settings.seed, voice_index)
+def _write_voice(folder: Path, voice_index: int, config: SyntheticConfig, sample_rate_hz: int) -> None:
+    voice = make_voice(config.seed, voice_index)
     for digit in range(len(WORDS)):
-        for take in range(settings.takes):
-            rng = clip_generator(settings.seed, digit, voice_index, take)
+        for take in range(config.takes):
+            rng = clip_generator(config.seed, digit, voice_index, take)
             clip = synthesize_digit(digit, voice, rng, sample_rate_hz)
             _write_wav(folder / f"{digit}_{voice_name(voice_index)}_{take}.wav", clip, sample_rate_hz)
 

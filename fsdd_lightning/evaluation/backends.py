@@ -98,7 +98,7 @@ ENGINES: dict[str, Callable[[Run], AbstractContextManager[Engine]]] = {
 
 def _deployment(run: Run, engine: str) -> Deployment:
     if run.deployment is None:
-        mode = run.settings.quantization.name
+        mode = run.config.quantization.name
         raise UserError(
             f"the run in {run.folder} is {mode}, which has no integer model for the engine {engine}: "
             "use --engine torch, or a run with quantization=int8_ptq"

@@ -18,14 +18,14 @@ from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.evaluate import Clips
 from fsdd_lightning.export import (
     CompilerMissing,
     ExportedModel,
     GoldenVectors,
-    HostEngine,
+    HostNetwork,
     compile_host,
     export_c,
 )
@@ -44,11 +44,11 @@ MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another o
 class Compiled:
     """The exported C, compiled for this machine; without a compiler no engine, but a note for the user."""
 
-    engine: HostEngine | None
+    engine: HostNetwork | None
     note: str | None = None
 
 
-def deploy(checkpoint: Checkpoint, features: FeatureSettings, folder: Path) -> Deployment | None:
+def deploy(checkpoint: Checkpoint, features: FeatureConfig, folder: Path) -> Deployment | None:
     """Keep the network in a run folder, and its integer model where the mode has one: the answer is what was kept."""
     save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
     if checkpoint.weight_code is None:

@@ -19,7 +19,7 @@ from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation.scores import ViewScore, score
-from fsdd_lightning.export import HostEngine
+from fsdd_lightning.export import HostNetwork
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.inference import float_logits
@@ -89,7 +89,7 @@ def views_of(
     checkpoint: Checkpoint,
     model: IntegerModel | None,
     baseline: Baseline | None = None,
-    host: HostEngine | None = None,
+    host: HostNetwork | None = None,
 ) -> dict[str, View]:
     """Every way to look at a network, by name and in the order of the data flow.
 
@@ -147,7 +147,7 @@ def numpy_logits(model: IntegerModel, features: np.ndarray, lengths: np.ndarray)
         return network_logits(model, quantize_features(features), lengths)
 
 
-def c_logits(host: HostEngine, clips: Clips) -> np.ndarray:
+def c_logits(host: HostNetwork, clips: Clips) -> np.ndarray:
     """int32 (N, classes): the exported C, compiled for this machine."""
     return host.logits(quantize_features(clips.features), clips.lengths)
 

@@ -21,7 +21,7 @@ OVERLONG = 2.0  # a file this many times as long as the network listens is more 
 
 
 @dataclass(frozen=True)
-class Recognition:
+class Prediction:
     """What was heard in a file or in a part of it, or why nothing could be."""
 
     file: str
@@ -40,30 +40,30 @@ class Recognition:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class Recognizer:
+class Predictor:
     """The network of a run with its front end, run by an engine. A bad file never raises: its reason is the answer."""
 
     def __init__(self, run: Run, engine: Engine) -> None:
         self._engine = engine
         self._labels = run.checkpoint.labels
         self._statistics = run.statistics
-        self._features = run.settings.features
-        self._extract = MfccExtractor(run.settings.features)
+        self._features = run.config.features
+        self._extract = MfccExtractor(run.config.features)
 
-    def recognize(self, path: Path) -> Recognition:
+    def predict(self, path: Path) -> Prediction:
         """One digit: what is spoken at the beginning of the file."""
         try:
             waveform = self._waveform(path)
         except BadWavError as error:
-            return Recognition(str(path), error=str(error))
+            return Prediction(str(path), error=str(error))
         return self._recognize(path, waveform, note=self._overlong(waveform))
 
-    def recognize_words(self, path: Path) -> list[Recognition]:
+    def predict_words(self, path: Path) -> list[Prediction]:
         """Each word of a recording with its place; a single answer that is an error where there is none."""
         try:
             waveform = self._waveform(path)
         except BadWavError as error:
-            return [Recognition(str(path), error=str(error))]
+            return [Prediction(str(path), error=str(error))]
         rate = self._features.sample_rate_hz
         words = [
             self._recognize(
@@ -74,14 +74,14 @@ class Recognizer:
             )
             for word in find_words(waveform, rate)
         ]
-        return words or [Recognition(str(path), error="no word found above the noise")]
+        return words or [Prediction(str(path), error="no word found above the noise")]
 
-    def follow(self, path: Path) -> list[Recognition]:
+    def predict_stream(self, path: Path) -> list[Prediction]:
         """The decision after each frame, as the network is fed frame by frame."""
         try:
             waveform = self._waveform(path)
         except BadWavError as error:
-            return [Recognition(str(path), error=str(error))]
+            return [Prediction(str(path), error=str(error))]
         logits = self._engine.streamed_logits(self._frames(waveform))
         return [
             self._answer(path, each, frame=frame, heard_s=self._heard_s(frame, waveform))
@@ -94,14 +94,14 @@ class Recognizer:
     def _frames(self, waveform: np.ndarray) -> np.ndarray:
         return self._statistics.standardize_clip(self._extract.clip(waveform))  # (T, C)
 
-    def _recognize(self, path: Path, waveform: np.ndarray, **place: Any) -> Recognition:
+    def _recognize(self, path: Path, waveform: np.ndarray, **place: Any) -> Prediction:
         frames = self._frames(waveform)
         return self._answer(path, self._engine.logits(frames[None], np.array([len(frames)]))[0], **place)
 
-    def _answer(self, path: Path, logits: np.ndarray, **place: Any) -> Recognition:
+    def _answer(self, path: Path, logits: np.ndarray, **place: Any) -> Prediction:
         best = int(np.argmax(logits))
         share = round(float(self._engine.probabilities(logits)[best]), 6)
-        return Recognition(str(path), self._labels[best], share, tuple(logits.tolist()), **place)
+        return Prediction(str(path), self._labels[best], share, tuple(logits.tolist()), **place)
 
     def _heard_s(self, frame: int, waveform: np.ndarray) -> float:
         """Frames are centred: number `frame` ends half a window after its centre, or with the file."""
@@ -109,9 +109,9 @@ class Recognizer:
         return round(min(samples, len(waveform)) / self._features.sample_rate_hz, 3)
 
     def _overlong(self, waveform: np.ndarray) -> str | None:
-        settings = self._features
-        listened_s = settings.max_frames * settings.hop_length / settings.sample_rate_hz
-        lasts_s = len(waveform) / settings.sample_rate_hz
+        config = self._features
+        listened_s = config.max_frames * config.hop_length / config.sample_rate_hz
+        lasts_s = len(waveform) / config.sample_rate_hz
         if lasts_s <= OVERLONG * listened_s:
             return None
         return f"only the first {listened_s:.2f} of {lasts_s:.2f} s were heard; --segment finds every digit"

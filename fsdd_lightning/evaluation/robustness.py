@@ -1,6 +1,6 @@
-"""How a network bears what happens to recordings outside the laboratory: its test clips, disturbed, one row a level.
+"""How a network bears what happens to recordings outside the laboratory: its test clips, corrupted, one row a level.
 
-Clips are disturbed as waveforms, before the front end. What is pushed beyond `features.max_frames` is lost, as ever.
+Clips are corrupted as waveforms, before the front end. What is pushed beyond `features.max_frames` is lost, as ever.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ BABBLING_VOICES = 10
 
 @dataclass(frozen=True)
 class Scene:
-    """What a clip is disturbed with: chance, and the other recordings of the corpus."""
+    """What a clip is corrupted with: chance, and the other recordings of the corpus."""
 
     rng: np.random.Generator
     waveforms: Sequence[np.ndarray]
-    position: int  # of the disturbed clip among the waveforms
+    position: int  # of the corrupted clip among the waveforms
     sample_rate_hz: int
 
     def voices(self) -> list[np.ndarray]:
@@ -42,7 +42,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class Corruption:
     """One kind of it at several levels; `apply(waveform, level, scene)` is a new waveform."""
 
     name: str
@@ -53,9 +53,9 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class RobustnessRow:
-    """What one disturbance at one level leaves of the accuracy; `drop` is against the undisturbed clips."""
+    """What one corruption at one level leaves of the accuracy; `drop` is against the undisturbed clips."""
 
-    disturbance: str
+    corruption: str
     level: float
     unit: str
     accuracy: float
@@ -65,55 +65,55 @@ class RobustnessRow:
     drop: float
 
 
-UNDISTURBED = Disturbance("none", "", (0,), lambda wave, _, scene: wave)
+CLEAN = Corruption("none", "", (0,), lambda wave, _, scene: wave)
 _SNR_DB, _SILENCE_MS = (20, 10, 5, 0), (50, 100, 200, 300)
-DISTURBANCES = (
-    Disturbance("white noise", "dB SNR", _SNR_DB, lambda wave, db, s: sound.white_noise(wave, db, s.rng)),
-    Disturbance(
+CORRUPTIONS = (
+    Corruption("white noise", "dB SNR", _SNR_DB, lambda wave, db, s: sound.white_noise(wave, db, s.rng)),
+    Corruption(
         "babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)
     ),
-    Disturbance("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
-    Disturbance(
+    Corruption("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
+    Corruption(
         "clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
     ),
-    Disturbance(
+    Corruption(
         "silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))
     ),
-    Disturbance(
+    Corruption(
         "silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))
     ),
-    Disturbance(
+    Corruption(
         "background before",
         "ms",
         _SILENCE_MS,
         lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng),
     ),
-    Disturbance(
+    Corruption(
         "background after",
         "ms",
         _SILENCE_MS,
         lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
     ),
-    Disturbance(
+    Corruption(
         "speed", "% speed", (-10, -5, 5, 10), lambda wave, percent, _: sound.speed(wave, 1 + percent / 100)
     ),
 )
 
 
 def robustness(
-    run: Run, data: PreparedData, engine: Engine, disturbances: Sequence[Disturbance] = DISTURBANCES
+    run: Run, data: PreparedData, engine: Engine, corruptions: Sequence[Corruption] = CORRUPTIONS
 ) -> tuple[RobustnessRow, ...]:
-    """The test clips of `data` through `engine`, first as they are, then under every disturbance and level."""
-    extract = MfccExtractor(run.settings.features)
+    """The test clips of `data` through `engine`, first as they are, then under every corruption and level."""
+    extract = MfccExtractor(run.config.features)
     positions = data.split.test
     clean = 0.0
     rows: list[RobustnessRow] = []
-    for each in (UNDISTURBED, *disturbances):
+    for each in (CLEAN, *corruptions):
         for level in each.levels:
-            mfcc = extract(list(_disturbed(each, level, data, positions)))
+            mfcc = extract(list(_corrupted(each, level, data, positions)))
             logits = engine.logits(run.statistics.standardize(mfcc), mfcc.lengths)
             correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
-            clean = correct / total if each is UNDISTURBED else clean
+            clean = correct / total if each is CLEAN else clean
             interval = wilson_interval(correct, total)
             drop = clean - correct / total
             rows.append(
@@ -122,10 +122,10 @@ def robustness(
     return tuple(rows)
 
 
-def _disturbed(
-    each: Disturbance, level: float, data: PreparedData, positions: np.ndarray
+def _corrupted(
+    each: Corruption, level: float, data: PreparedData, positions: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Every clip's chance depends on the disturbance, the level and the clip, and not on what else is computed."""
+    """Every clip's chance depends on the corruption, the level and the clip, and not on what else is computed."""
     name = zlib.crc32(f"{each.name} {level:g} {each.unit}".encode())
     recordings = data.recordings
     for position in map(int, positions):

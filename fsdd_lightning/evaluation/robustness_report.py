@@ -1,4 +1,4 @@
-"""The robustness table as JSON, CSV and a figure: one panel a kind of disturbance, accuracy over level."""
+"""The robustness table as JSON, CSV and a figure: one panel a kind of corruption, accuracy over level."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
     """`rows` as `robustness` makes them: the undisturbed clips first; they are the dashed line in every panel."""
     from matplotlib.figure import Figure
 
-    panels = _panels([row.disturbance for row in rows[1:]])
+    panels = _panels([row.corruption for row in rows[1:]])
     height = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(10.0, 0.8 + 2.7 * height), dpi=120, layout="constrained")
     grid = figure.subplots(height, _COLUMNS, sharey=True, squeeze=False).ravel()
     lowest = min(row.ci95[0] for row in rows)
     for axes, (panel, names) in zip(grid, panels.items(), strict=False):
-        _draw(axes, [[row for row in rows if row.disturbance == name] for name in names], rows[0])
+        _draw(axes, [[row for row in rows if row.corruption == name] for name in names], rows[0])
         axes.set_title(panel, fontsize="medium")
         axes.set_ylim(100 * max(lowest - 0.05, 0.0), 101)
     for axes in grid[len(panels) :]:
@@ -79,7 +79,7 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
             markersize=4,
             linewidth=1.3,
             capsize=2,
-            label=curve[0].disturbance,
+            label=curve[0].corruption,
         )
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_xlabel(curves[0][0].unit)

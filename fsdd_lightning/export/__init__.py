@@ -5,14 +5,14 @@ from __future__ import annotations
 from fsdd_lightning.export.c_export import ExportedModel, export_c
 from fsdd_lightning.export.compiler import CompilerMissing
 from fsdd_lightning.export.golden import GoldenVectors
-from fsdd_lightning.export.host_engine import HostEngine, compile_host
+from fsdd_lightning.export.host import HostNetwork, compile_host
 from fsdd_lightning.export.weight_layout import Layout
 
 __all__ = [
     "CompilerMissing",
     "ExportedModel",
     "GoldenVectors",
-    "HostEngine",
+    "HostNetwork",
     "Layout",
     "compile_host",
     "export_c",

@@ -134,7 +134,7 @@ def _context(
         "arrays": _arrays(deployment, layout, identifier),
         "features": list(zip(deployment.feature_mean.tolist(), deployment.feature_std.tolist(), strict=True)),
         "frame_content": _frame_content(deployment),
-        "feature_settings": json.dumps(deployment.feature_settings, indent=2),
+        "feature_settings": json.dumps(deployment.feature_config, indent=2),
     }
 
 
@@ -156,7 +156,7 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
 
 def _frame_content(deployment: Deployment) -> str:
     inputs = deployment.model.input_size
-    if deployment.feature_settings.get("deltas"):
+    if deployment.feature_config.get("deltas"):
         return f"{inputs // 2} MFCCs and then their changes since the frame before, which are 0 in a clip's first"
     return f"{inputs} MFCCs"
 

@@ -31,9 +31,7 @@ _GATES = (0, 3, 1, 2)  # ONNX stacks i, o, f, c where PyTorch stacks i, f, g, o
 Arrays = dict[str, NDArray[Any]]
 
 
-def export_onnx(
-    checkpoint: Checkpoint, feature_settings: Mapping[str, Any], path: Path, *, name: str
-) -> Path:
+def export_onnx(checkpoint: Checkpoint, feature_config: Mapping[str, Any], path: Path, *, name: str) -> Path:
     """Write the float network to `path`, atomically; the same network gives the same bytes.
 
     Inputs: `mfcc` float32 (batch, frames, n_mfcc), not standardised; `lengths` int64 (batch,) in 1..frames.
@@ -42,12 +40,12 @@ def export_onnx(
     Raises:
         UserError: the package onnx is not installed.
     """
-    model = onnx_model(checkpoint, feature_settings, name)
+    model = onnx_model(checkpoint, feature_config, name)
     replace_file(path, model.SerializeToString(deterministic=True))
     return path
 
 
-def onnx_model(checkpoint: Checkpoint, feature_settings: Mapping[str, Any], name: str) -> ModelProto:
+def onnx_model(checkpoint: Checkpoint, feature_config: Mapping[str, Any], name: str) -> ModelProto:
     """What `export_onnx` writes, checked by ONNX's own checker."""
     onnx = _onnx()
     shape = checkpoint.float_network.shape
@@ -61,7 +59,7 @@ def onnx_model(checkpoint: Checkpoint, feature_settings: Mapping[str, Any], name
         producer_version=fsdd_lightning.__version__,
         doc_string="Spoken digits from MFCCs; the float network, see the metadata for its front end",
     )
-    onnx.helper.set_model_props(model, _metadata(checkpoint, feature_settings))
+    onnx.helper.set_model_props(model, _metadata(checkpoint, feature_config))
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -140,12 +138,12 @@ def _array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().numpy()
 
 
-def _metadata(checkpoint: Checkpoint, feature_settings: Mapping[str, Any]) -> dict[str, str]:
+def _metadata(checkpoint: Checkpoint, feature_config: Mapping[str, Any]) -> dict[str, str]:
     """Values are JSON, but for plain words."""
     return {
         "format": "fsdd_lightning float network",
         "labels": json.dumps(list(checkpoint.labels)),
-        "feature_settings": json.dumps(dict(feature_settings), sort_keys=True),
+        "feature_settings": json.dumps(dict(feature_config), sort_keys=True),
         "feature_mean": json.dumps(checkpoint.mean.tolist()),
         "feature_std": json.dumps(checkpoint.std.tolist()),
         "input": "mfcc: not standardised, the graph does that; lengths: valid frames of each clip, at least 1",

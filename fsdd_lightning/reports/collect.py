@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.lock import is_claimed
+from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import FILE_NAME, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
 from fsdd_lightning.sweeps.manifest import FILE_NAME as MANIFEST
@@ -24,7 +24,7 @@ _KILLED = "killed: it could not say so itself"
 class CollectedRun:
     """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it.
 
-    status: the record's, but `running` while a process is at work, `not started` for a planned cell without a record,
+    status: the record's, but `running` while a process is at work, `not started` for a planned trial without a record,
     `unreadable` otherwise where there is no usable record.
     """
 
@@ -67,7 +67,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
-    """The folder itself if it is a run; else the cells in it; else those of the sweeps in it (multirun/ itself).
+    """The folder itself if it is a run; else the trials in it; else those of the sweeps in it (multirun/ itself).
 
     Each with whether it is known to be planned, so that the lack of a record means no harm.
     """
@@ -76,8 +76,8 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
         return
     inside, planned = _subfolders(folder), _planned(folder)
     if planned or any(_exists(each / FILE_NAME) for each in inside):
-        cells = {*inside, *(folder / name for name in planned)}
-        yield from ((each, each.name in planned) for each in sorted(cells))
+        trials = {*inside, *(folder / name for name in planned)}
+        yield from ((each, each.name in planned) for each in sorted(trials))
         return
     sweeps = [each for each in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(each)]
     for each in sweeps:
@@ -87,10 +87,10 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
 
 
 def _planned(folder: Path) -> set[str]:
-    """Names of the cells that the sweep in `folder` consists of; none where its sweep.json says nothing usable."""
+    """Names of the trials that the sweep in `folder` consists of; none where its sweep.json says nothing usable."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        names = set(content["cells"])
+        names = set(content["trials"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return set()
     return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
@@ -140,4 +140,4 @@ def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:
         return UNREADABLE, f"{FILE_NAME} has an unknown status: {record.status}"
     if record.status != "interrupted" or record.error != NOT_ENDED:
         return record.status, None
-    return (RUNNING, "a process is at work on it") if is_claimed(folder) else (record.status, _KILLED)
+    return (RUNNING, "a process is at work on it") if is_locked(folder) else (record.status, _KILLED)

@@ -12,17 +12,26 @@ from fsdd_lightning.reports.groups import Group, sort_into_groups
 from fsdd_lightning.reports.pictures import Picture, pictures_of
 from fsdd_lightning.reports.tables import (
     Table,
-    cells_table,
-    changed_settings,
+    changed_keys,
     incompleteness,
+    run_state,
     short_name,
     speaker_table,
-    state_of,
     summary_table,
+    trials_table,
 )
 
 # In the order in which a reader wants to know of them.
-_STATES = ("done", "running", "not started", "interrupted", "failed", "incomplete", "unreadable", "refused")
+_STATES = (
+    "done",
+    "running",
+    "not started",
+    "interrupted",
+    "failed",
+    "incomplete",
+    "unreadable",
+    "over_budget",
+)
 _HEADINGS = {
     "failed": "Failed",
     "interrupted": "Interrupted",
@@ -30,7 +39,7 @@ _HEADINGS = {
     "not started": "Not started yet",
     "incomplete": "Finished, but without usable numbers",
     "unreadable": "Could not be read",
-    "refused": "Refused: over the memory budget",
+    "over_budget": "Refused: over the memory budget",
 }
 
 
@@ -63,14 +72,14 @@ class Document:
     sections: tuple[Section, ...]
     problems: tuple[Problems, ...]
     changed: tuple[str, ...]
-    cells: Table
+    trials: Table
 
 
 def build_document(runs: Sequence[CollectedRun], title: str | None) -> Document:
     """`runs` in the order of `results.ordered`."""
     sweeps = list(dict.fromkeys(run.sweep for run in runs))
     groups = sort_into_groups(runs).groups
-    states = [state_of(run) for run in runs]
+    states = [run_state(run) for run in runs]
     counts = Counter(states)
     return Document(
         title=title or ", ".join(sweeps),
@@ -79,8 +88,8 @@ def build_document(runs: Sequence[CollectedRun], title: str | None) -> Document:
             _section(group, f"{number}_" if len(groups) > 1 else "") for number, group in enumerate(groups, 1)
         ),
         problems=tuple(_problems(runs, states)),
-        changed=tuple(short_name(name) for name in changed_settings(runs)),
-        cells=cells_table(runs),
+        changed=tuple(short_name(name) for name in changed_keys(runs)),
+        trials=trials_table(runs),
     )
 
 
@@ -107,7 +116,7 @@ def _heading(group: Group) -> str:
 
 
 def _facts(group: Group) -> tuple[str, ...]:
-    record = group.first.cell.record
+    record = group.first.plan.record
     split = {name.removeprefix("split."): value for name, value in json.loads(group.key.split).items()}
     details = ", ".join(f"{name}={value}" for name, value in split.items() if value is not None)
     recordings = f"{record.dataset.get('recordings', '?')} recordings, digest {group.key.digest[:12]}"

@@ -14,7 +14,7 @@ from fsdd_lightning.runs.record import RunRecord
 
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 _BLOCKS = [each.name for each in dataclasses.fields(RunRecord)]
-# What differs between two runs of the same cell: when it ran, how long it took, whose float network it could take.
+# What differs between two runs of the same trial: when it ran, how long it took, whose float network it could take.
 _VOLATILE = ("started", "timings_s", "training.float.run", "training.float.reused")
 _PRESENTATION = tuple(
     f"{group}.{name}" if name else group for group, names in PRESENTATION.items() for name in names or ("",)
@@ -22,7 +22,7 @@ _PRESENTATION = tuple(
 
 
 def is_volatile(column: str) -> bool:
-    """Whether this column may differ between two runs of the same cell by the same code."""
+    """Whether this column may differ between two runs of the same trial by the same code."""
     return _within(column, _VOLATILE)
 
 
@@ -68,15 +68,15 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def outcome_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def deciding_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that make a network what it is, flat: not the seed, and not the budget it had to fit in."""
     left_out = ("seed", "memory_budget", *_PRESENTATION)
     return {name: value for name, value in flatten(config).items() if not _within(name, left_out)}
 
 
-def cell_key(config: dict[str, Any]) -> str:
-    """Equal for cells that are repetitions of each other: they differ in the training seed alone."""
-    return hashlib.sha256(_plain(outcome_settings(config)).encode()).hexdigest()
+def trial_key(config: dict[str, Any]) -> str:
+    """Equal for trials that are repetitions of each other: they differ in the training seed alone."""
+    return hashlib.sha256(_plain(deciding_config(config)).encode()).hexdigest()
 
 
 def _within(name: str, groups: tuple[str, ...]) -> bool:

@@ -21,7 +21,7 @@ from fsdd_lightning.reports.style import Look, printable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STATES = {"refused": "too\nbig", "running": "runs", "failed": "failed", "interrupted": "stop"}
+_STATES = {"over_budget": "too\nbig", "running": "runs", "failed": "failed", "interrupted": "stop"}
 _Content = tuple[
     Sequence[Sequence[float | None]], Sequence[Sequence[str]]
 ]  # shares, and what stands for None
@@ -93,7 +93,7 @@ def confusion_counts(summary: SpeakerSummary) -> dict[str, list[list[int]]]:
         whole = [matrix for matrix in matrices if matrix and all(len(row) == len(matrix) for row in matrix)]
         if whole and len(whole) == len(matrices) and len({len(matrix) for matrix in whole}) == 1:
             counts[speaker] = [
-                [sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*whole, strict=True)
+                [sum(trials) for trials in zip(*rows, strict=True)] for rows in zip(*whole, strict=True)
             ]
     return counts
 

@@ -9,13 +9,13 @@ from fsdd_lightning.reports.tables import Table
 
 
 def markdown(document: Document) -> str:
-    """The whole report but for the list of cells, which results.csv holds."""
+    """The whole report but for the list of trials, which results.csv holds."""
     counts = ", ".join(f"{count} {state}" for state, count in document.counts)
-    parts = [f"# {escaped(document.title)}", f"Cells: {escaped(counts)}."]
+    parts = [f"# {escaped(document.title)}", f"Trials: {escaped(counts)}."]
     for section in document.sections:
         parts += _section(section)
     if document.changed:
-        parts += ["## What changed between cells", ", ".join(escaped(name) for name in document.changed)]
+        parts += ["## What changed between trials", ", ".join(escaped(name) for name in document.changed)]
     for problems in document.problems:
         parts += _problems(problems)
     return "\n\n".join(parts) + "\n"

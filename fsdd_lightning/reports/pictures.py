@@ -63,5 +63,5 @@ def _of_speakers(group: Group) -> list[Picture]:
 
 def speaker_label(group: Group, index: int) -> str:
     """Mode, variant and size of a configuration of `group.speakers`."""
-    cell = group.speakers[index].cell
-    return f"{group.label(cell)} {cell.memory.layers}×{cell.memory.hidden_size}"
+    plan = group.speakers[index].plan
+    return f"{group.label(plan)} {plan.memory.layers}×{plan.memory.hidden_size}"

@@ -56,16 +56,16 @@ def points_of(group: Group) -> Points:
     """Means over seeds; where several voices were held out, means over voices, from worst voice to best."""
     points = _speaker_points(group) if group.several_speakers else _seed_points(group)
     ordered = sorted(points, key=lambda point: (natural(point.series), point.memory.hidden_size))
-    blanks = {(group.label(cell), cell.memory.hidden_size): cell.run.status for cell in group.unfinished}
+    blanks = {(group.label(plan), plan.memory.hidden_size): plan.run.status for plan in group.unfinished}
     return Points(tuple(ordered), _bars(group), blanks, group.budgets)
 
 
 def _seed_points(group: Group) -> Iterable[Point]:
     for summary in group.summaries:
-        cell, accuracy, drop = summary.first.cell, summary.accuracy, summary.drop
+        plan, accuracy, drop = summary.first.plan, summary.accuracy, summary.drop
         shown = Interval(accuracy.mean, accuracy.low, accuracy.high)
         lost = None if drop is None else Interval(drop.mean, drop.low, drop.high)
-        yield Point(group.label(cell), cell.memory, shown, lost)
+        yield Point(group.label(plan), plan.memory, shown, lost)
 
 
 def _speaker_points(group: Group) -> Iterable[Point]:
@@ -76,7 +76,7 @@ def _speaker_points(group: Group) -> Iterable[Point]:
         shown = Interval(each.mean, min(accuracies), max(accuracies))
         drops = [one.drop.mean for one in each.by_speaker.values() if one.drop is not None]
         lost = Interval(each.drop, min(drops), max(drops)) if each.drop is not None else None
-        yield Point(group.label(each.cell), each.cell.memory, shown, lost)
+        yield Point(group.label(each.plan), each.plan.memory, shown, lost)
 
 
 def _bars(group: Group) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fsdd_lightning.reports.collect import CollectedRun
-from fsdd_lightning.reports.flatten import cell_key, natural, outcome_settings
-from fsdd_lightning.runs.metrics import accuracy_drop, deployed_view
+from fsdd_lightning.reports.flatten import deciding_config, natural, trial_key
+from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
 from fsdd_lightning.runs.record import RunRecord
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -47,12 +47,12 @@ _MEMORY, _VIEWS = TypeAdapter(Memory), TypeAdapter(dict[str, View])
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Which cell of a sweep a run is. Two runs with one `key` and `dataset` repeat each other but for the seed."""
+class RunPlan:
+    """Which trial of a sweep a run is. Two runs with one `key` and `dataset` repeat each other but for the seed."""
 
     run: CollectedRun
     key: str
-    settings: dict[str, Any]  # flat, without the seed
+    config: dict[str, Any]  # flat, without the seed
     mode: str
     seed: int
     memory: Memory
@@ -66,15 +66,15 @@ class Cell:
     @property
     def held_out(self) -> str | None:
         """The speaker that was never heard in training; None where voices were not split."""
-        speaker = self.settings.get("split.held_out")
-        return str(speaker) if self.settings.get("split.name") == "unseen_speaker" else None
+        speaker = self.config.get("split.held_out")
+        return str(speaker) if self.config.get("split.name") == "unseen_speaker" else None
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished cell; `views` are its scores by name, `view` the one that is deployed."""
+    """A finished trial; `views` are its scores by name, `view` the one that is deployed."""
 
-    cell: Cell
+    plan: RunPlan
     views: dict[str, View]
     view: str
 
@@ -85,41 +85,41 @@ class Result:
 
     @property
     def drop(self) -> float | None:
-        """Float accuracy minus deployed accuracy; see `outcome.accuracy_drop`."""
+        """Float accuracy minus deployed accuracy; see `trial_end.accuracy_drop`."""
         return accuracy_drop({name: view.accuracy for name, view in self.views.items()})
 
 
-def cell_of(run: CollectedRun) -> Cell | str:
+def cell_of(run: CollectedRun) -> RunPlan | str:
     """Where in the sweep a run belongs; a line on what its record lacks."""
     if run.record is None:
         return run.reason
     record = run.record
-    settings = outcome_settings(record.config)
-    mode = settings.get("quantization.name")
+    config = deciding_config(record.config)
+    mode = config.get("quantization.name")
     if not isinstance(mode, str):
         return "the record lacks config.quantization.name"
     try:
         memory = _MEMORY.validate_python(record.memory)
     except ValidationError as error:
         return _lack("memory", error)
-    return Cell(run, cell_key(record.config), settings, mode, record.seed, memory)
+    return RunPlan(run, trial_key(record.config), config, mode, record.seed, memory)
 
 
-def result_of(cell: Cell) -> Result | str:
-    """The numbers of a cell whose run is done; a line on what its record lacks."""
-    record = cell.record
+def result_of(plan: RunPlan) -> Result | str:
+    """The numbers of a trial whose run is done; a line on what its record lacks."""
+    record = plan.record
     try:
         views = _VIEWS.validate_python(record.views)
     except ValidationError as error:
         return _lack("views", error)
-    view = deployed_view(views)
+    view = deployed_backend(views)
     if view is None:
         return "the record is that of a finished run, but lacks views"
     if not isinstance(record.dataset.get("digest"), str):
         return "the record lacks dataset.digest"
     wrong = [name for name, each in views.items() if abs(each.accuracy - each.correct / each.total) > 1e-9]
     return (
-        f"the record's views.{wrong[0]}.accuracy is not correct/total" if wrong else Result(cell, views, view)
+        f"the record's views.{wrong[0]}.accuracy is not correct/total" if wrong else Result(plan, views, view)
     )
 
 
@@ -135,11 +135,11 @@ def ordered(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
 
 
 def _position(run: CollectedRun) -> tuple[Any, ...]:
-    cell = cell_of(run)
+    plan = cell_of(run)
     name = (natural(run.folder.name), str(run.folder))
-    if isinstance(cell, str):
+    if isinstance(plan, str):
         return (natural(run.sweep), 1, *name)
-    memory = cell.memory
+    memory = plan.memory
     size = (memory.layers, memory.hidden_size, memory.budget_bytes or 10**13, memory.budget)
-    split = natural(f"{cell.settings.get('split.name')} {cell.held_out}")
-    return (natural(run.sweep), 0, split, natural(cell.mode), *size, cell.key, cell.seed, *name)
+    split = natural(f"{plan.config.get('split.name')} {plan.held_out}")
+    return (natural(run.sweep), 0, split, natural(plan.mode), *size, plan.key, plan.seed, *name)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsdd_lightning.reports.flatten import natural
-from fsdd_lightning.reports.results import Cell
+from fsdd_lightning.reports.results import RunPlan
 from fsdd_lightning.reports.statistics import Summary
 
 
@@ -23,9 +23,9 @@ class SpeakerSummary:
     missing: tuple[str, ...]
 
     @property
-    def cell(self) -> Cell:
-        """One of the cells, for what they have in common."""
-        return next(iter(self.by_speaker.values())).first.cell
+    def plan(self) -> RunPlan:
+        """One of the trials, for what they have in common."""
+        return next(iter(self.by_speaker.values())).first.plan
 
     @property
     def accuracies(self) -> dict[str, float]:
@@ -64,9 +64,9 @@ def summarize_speakers(summaries: Sequence[Summary]) -> tuple[SpeakerSummary, ..
     """Those of `summaries` in which a voice was held out, configuration by configuration."""
     by_configuration: dict[str, dict[str, Summary]] = {}
     for summary in summaries:
-        cell = summary.first.cell
-        if cell.held_out is not None:
-            by_configuration.setdefault(_configuration(summary), {})[cell.held_out] = summary
+        plan = summary.first.plan
+        if plan.held_out is not None:
+            by_configuration.setdefault(_configuration(summary), {})[plan.held_out] = summary
     everyone = sorted({speaker for each in by_configuration.values() for speaker in each}, key=natural)
     return tuple(
         SpeakerSummary(
@@ -79,5 +79,5 @@ def summarize_speakers(summaries: Sequence[Summary]) -> tuple[SpeakerSummary, ..
 
 def _configuration(summary: Summary) -> str:
     """Settings and view, but for the speaker."""
-    settings = {k: v for k, v in summary.first.cell.settings.items() if k != "split.held_out"}
-    return json.dumps([settings, summary.first.view], sort_keys=True, default=str)
+    config = {k: v for k, v in summary.first.plan.config.items() if k != "split.held_out"}
+    return json.dumps([config, summary.first.view], sort_keys=True, default=str)

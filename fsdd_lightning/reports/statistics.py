@@ -47,12 +47,12 @@ class Summary:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The training seeds."""
-        return tuple(result.cell.seed for result in self.results)
+        return tuple(result.plan.seed for result in self.results)
 
 
 def summarize(results: Sequence[Result]) -> Summary:
     """Results of one configuration on one dataset and split, one a seed."""
-    several = tuple(sorted(results, key=lambda result: result.cell.seed))
+    several = tuple(sorted(results, key=lambda result: result.plan.seed))
     floats = [result.views["float"] for result in several if "float" in result.views]
     drops = [result.drop for result in several if result.drop is not None]
     scores = [each.deployed.macro_f1 for each in several if each.deployed.macro_f1 is not None]

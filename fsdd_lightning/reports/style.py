@@ -64,8 +64,8 @@ def rendered(draw: Callable[[Look], Figure], look: Look, file_format: str) -> by
     """The figure as "svg" or "png"; equal data give equal bytes."""
     import matplotlib
 
-    settings: Any = _settings(look)
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
+    config: Any = _config(look)
+    with matplotlib.rc_context(config), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a speaker's name in a script that the font lacks
         figure, buffer = draw(look), io.BytesIO()
         created = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
@@ -73,7 +73,7 @@ def rendered(draw: Callable[[Look], Figure], look: Look, file_format: str) -> by
     return buffer.getvalue()
 
 
-def _settings(look: Look) -> dict[str, Any]:
+def _config(look: Look) -> dict[str, Any]:
     theme = look.theme
     backgrounds = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), theme.background)
     texts = dict.fromkeys(

@@ -1,4 +1,4 @@
-"""results.csv: one row a cell, with everything its record says."""
+"""results.csv: one row a trial, with everything its record says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.reports.collect import CollectedRun
 from fsdd_lightning.reports.flatten import column_order, flat_record
-from fsdd_lightning.reports.results import Cell, Result, cell_of, result_of
-from fsdd_lightning.runs.metrics import accuracy_drop, deployed_view
+from fsdd_lightning.reports.results import Result, RunPlan, cell_of, result_of
+from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What a reader looks for first. All but these are fields of the record, under their dotted names.
 LEADING = (
     *("sweep", "run", "state", "reason", "mode", "layers", "hidden_size", "budget", "training_seed"),
-    *("deployed_view", "accuracy", "drop"),
+    *("deployed_backend", "accuracy", "drop"),
 )
 
 _FOLDERS = re.compile(r"(?<![\w:/.~])~?/(?:[^/\s\"',]+/)+")  # of an absolute path, not of a URL
@@ -55,23 +55,23 @@ def _row(run: CollectedRun) -> dict[str, Any]:
     if run.record is None:
         return row
     row |= flat_record(run.record)
-    cell = cell_of(run)
-    if isinstance(cell, Cell):
-        row |= _leading(cell)
-    result = cell if isinstance(cell, str) else result_of(cell)
+    plan = cell_of(run)
+    if isinstance(plan, RunPlan):
+        row |= _leading(plan)
+    result = plan if isinstance(plan, str) else result_of(plan)
     if run.status == "done" and isinstance(result, str):
         row |= {"state": "incomplete", "reason": result}
     return row
 
 
-def _leading(cell: Cell) -> dict[str, Any]:
-    memory = cell.memory
-    leading = {"mode": cell.mode, "layers": memory.layers, "hidden_size": memory.hidden_size}
-    leading |= {"budget": memory.budget, "training_seed": cell.seed}
-    result = result_of(cell)
+def _leading(plan: RunPlan) -> dict[str, Any]:
+    memory = plan.memory
+    leading = {"mode": plan.mode, "layers": memory.layers, "hidden_size": memory.hidden_size}
+    leading |= {"budget": memory.budget, "training_seed": plan.seed}
+    result = result_of(plan)
     if isinstance(result, Result):
         accuracies = {name: view.accuracy for name, view in result.views.items()}
-        leading |= {"deployed_view": deployed_view(accuracies), "drop": accuracy_drop(accuracies)}
+        leading |= {"deployed_backend": deployed_backend(accuracies), "drop": accuracy_drop(accuracies)}
         leading["accuracy"] = result.deployed.accuracy
     return leading
 

@@ -65,12 +65,12 @@ def summary_table(group: Group) -> Table:
 
 
 def _summary_row(group: Group, summary: Summary) -> dict[str, Field]:
-    cell, estimate = summary.first.cell, summary.accuracy
+    plan, estimate = summary.first.plan, summary.accuracy
     return {
-        "mode": Field(cell.mode),
-        "variant": Field(group.labels.get(cell.key, "")),
-        "speaker": Field(cell.held_out or ""),
-        "network": Field(f"{cell.memory.layers}×{cell.memory.hidden_size}", cell.memory.hidden_size),
+        "mode": Field(plan.mode),
+        "variant": Field(group.labels.get(plan.key, "")),
+        "speaker": Field(plan.held_out or ""),
+        "network": Field(f"{plan.memory.layers}×{plan.memory.hidden_size}", plan.memory.hidden_size),
         "accuracy %": percent(estimate.mean),
         "std": percent(estimate.std),
         "95 % interval": interval(estimate),
@@ -78,10 +78,10 @@ def _summary_row(group: Group, summary: Summary) -> dict[str, Field]:
         "float %": percent(summary.float_accuracy.mean if summary.float_accuracy else None),
         "drop": percent(summary.drop.mean if summary.drop else None, signed=True),
         "macro-F1 %": percent(summary.macro_f1),
-        "flash bytes": count(cell.memory.flash_bytes),
-        "RAM bytes": count(cell.memory.ram_bytes),
-        "MACs/clip": count(cell.memory.macs_per_clip),
-        "budget": Field(group.budget_names[cell.key]),
+        "flash bytes": count(plan.memory.flash_bytes),
+        "RAM bytes": count(plan.memory.ram_bytes),
+        "MACs/clip": count(plan.memory.macs_per_clip),
+        "budget": Field(group.budget_names[plan.key]),
     }
 
 
@@ -112,13 +112,13 @@ def speaker_table(group: Group) -> Table:
     return _table(columns, rows, numeric=frozenset(names))
 
 
-def changed_settings(runs: Sequence[CollectedRun]) -> list[str]:
+def changed_keys(runs: Sequence[CollectedRun]) -> list[str]:
     """Settings, data, versions of packages and of the code in which the readable runs differ."""
-    return differing([_settings(run) for run in runs if run.record is not None])
+    return differing([_config(run) for run in runs if run.record is not None])
 
 
-def _settings(run: CollectedRun) -> dict[str, Any]:
-    """What a cell was run with, but for names and places."""
+def _config(run: CollectedRun) -> dict[str, Any]:
+    """What a trial was run with, but for names and places."""
     assert run.record is not None
     record = run.record
     flat = flatten({"config": record.config, "versions": record.versions, "git": record.git})
@@ -132,25 +132,25 @@ def _settings(run: CollectedRun) -> dict[str, Any]:
     return {name: value for name, value in flat.items() if not name.startswith(hidden)}
 
 
-def cells_table(runs: Sequence[CollectedRun]) -> Table:
+def trials_table(runs: Sequence[CollectedRun]) -> Table:
     """One row a run: what changed between them, how each ended and what came out."""
-    changed = changed_settings(runs)
+    changed = changed_keys(runs)
     several = len({run.sweep for run in runs}) > 1
     columns = ["run", *(["sweep"] if several else []), "state", *(short_name(name) for name in changed)]
     columns += ["accuracy %", "float %", "integer %", "C %", "drop", "flash bytes", "RAM bytes"]
     rows = []
     for number, run in enumerate(runs, start=1):
-        settings = _settings(run) if run.record is not None else {}
+        config = _config(run) if run.record is not None else {}
         row = [
             Field(f"{number}", number, run.folder if run.folder.is_dir() else None),
             *([Field(run.sweep)] if several else []),
         ]
-        values = [_value(settings.get(name)) for name in changed]
-        rows.append([*row, Field(state_of(run)), *values, *_outcome(run)])
+        values = [_value(config.get(name)) for name in changed]
+        rows.append([*row, Field(run_state(run)), *values, *_trial_end(run)])
     return _table(columns, rows)
 
 
-def state_of(run: CollectedRun) -> str:
+def run_state(run: CollectedRun) -> str:
     """The run's status; `incomplete` for a finished run whose numbers can't be used."""
     return "incomplete" if incompleteness(run) else run.status
 
@@ -159,8 +159,8 @@ def incompleteness(run: CollectedRun) -> str | None:
     """What a finished run's record lacks; None where it is whole, or the run not finished."""
     if run.status != "done":
         return None
-    cell = cell_of(run)
-    result = cell if isinstance(cell, str) else result_of(cell)
+    plan = cell_of(run)
+    result = plan if isinstance(plan, str) else result_of(plan)
     return result if isinstance(result, str) else None
 
 
@@ -176,12 +176,12 @@ def _value(value: Any) -> Field:
     return Field(str(value), float(value)) if isinstance(value, int | float) else Field(str(value))
 
 
-def _outcome(run: CollectedRun) -> list[Field]:
-    cell = cell_of(run)
-    if isinstance(cell, str):
+def _trial_end(run: CollectedRun) -> list[Field]:
+    plan = cell_of(run)
+    if isinstance(plan, str):
         return [_NOTHING] * 7
-    sizes = [count(cell.memory.flash_bytes), count(cell.memory.ram_bytes)]
-    result = result_of(cell)
+    sizes = [count(plan.memory.flash_bytes), count(plan.memory.ram_bytes)]
+    result = result_of(plan)
     if not isinstance(result, Result):
         return [_NOTHING] * 5 + sizes
     views = [result.views.get(name) for name in ("float", "integer", "c")]

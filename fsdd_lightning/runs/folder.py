@@ -11,8 +11,8 @@ import numpy as np
 from fsdd_lightning.arithmetic.archive import ArchiveError, load_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
-from fsdd_lightning.config.load import settings_from_mapping
-from fsdd_lightning.config.schema import DataSettings, Settings
+from fsdd_lightning.config.load import config_from_mapping
+from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.errors import UserError
@@ -30,7 +30,7 @@ class Run:
 
     folder: Path
     record: RunRecord
-    settings: Settings
+    config: Config
     checkpoint: Checkpoint
     deployment: Deployment | None  # the integer model; None where the mode has none
 
@@ -55,13 +55,13 @@ def open_run(folder: Path) -> Run:
     if record.status != "done":
         raise UserError(f"the run in {folder} is {record.status} ({record.error}); run it again first")
     _check_complete(record, folder)
-    settings = settings_from_mapping(record.config)
+    config = config_from_mapping(record.config)
     checkpoint = load_checkpoint(folder / checkpoints.FILE_NAME)
-    if len(checkpoint.mean) != settings.features.channels:
+    if len(checkpoint.mean) != config.features.channels:
         raise UserError(
             f"{folder} holds the network of another run: its inputs are not the channels of its features"
         )
-    return Run(folder, record, settings, checkpoint, _deployment(folder, checkpoint))
+    return Run(folder, record, config, checkpoint, _deployment(folder, checkpoint))
 
 
 def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
@@ -106,8 +106,8 @@ def recorded_data(run: Run, root: Path | None) -> PreparedData:
     Raises:
         UserError: the recordings found are not those of the record.
     """
-    settings = run.settings
-    data = prepare_data(_data_settings(run, root), settings.split, settings.features)
+    config = run.config
+    data = prepare_data(_data_config(run, root), config.split, config.features)
     if data.recordings.digest != run.record.dataset["digest"]:
         raise UserError(
             f"the recordings in {data.recordings.folder} are not those of the run (digest "
@@ -116,18 +116,18 @@ def recorded_data(run: Run, root: Path | None) -> PreparedData:
     return data
 
 
-def _data_settings(run: Run, root: Path | None) -> DataSettings:
-    settings, dataset = _with_usable_cache(run.settings.data), run.record.dataset
+def _data_config(run: Run, root: Path | None) -> DataConfig:
+    config, dataset = _with_usable_cache(run.config.data), run.record.dataset
     if root is None and dataset["source"] == "synthetic":  # perhaps by fallback: made again, always the same
-        return dataclasses.replace(settings, source="synthetic", name=dataset["name"])
+        return dataclasses.replace(config, source="synthetic", name=dataset["name"])
     before = Path(dataset["folder"])
     known = root if root is not None else before if before.is_dir() else None
     if known is None:
-        return dataclasses.replace(settings, root=None, fallback="none")
-    return dataclasses.replace(settings, root=str(known), source="fsdd", name=dataset["name"])
+        return dataclasses.replace(config, root=None, fallback="none")
+    return dataclasses.replace(config, root=str(known), source="fsdd", name=dataset["name"])
 
 
-def _with_usable_cache(settings: DataSettings) -> DataSettings:
+def _with_usable_cache(config: DataConfig) -> DataConfig:
     """Another machine's cache folder is not made here."""
-    known = settings.cache_dir is not None and Path(settings.cache_dir).expanduser().is_dir()
-    return settings if known else dataclasses.replace(settings, cache_dir=None)
+    known = config.cache_dir is not None and Path(config.cache_dir).expanduser().is_dir()
+    return config if known else dataclasses.replace(config, cache_dir=None)

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.runs.record import FILE_NAME
-from fsdd_lightning.runs.state import CellState
+from fsdd_lightning.runs.state import RunState
 
 LOCK = "run.lock"
 EARLIER = "earlier"  # records of finished runs that a changed configuration, code or dataset has outdated
@@ -27,7 +27,7 @@ class RunningElsewhereError(RunFailedError):
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep all others out of `folder` (which exists); a process that ends in whatever way lets go.
 
     Raises:
@@ -44,7 +44,7 @@ def claimed(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def is_claimed(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a process is at work in there just now. Writes nothing."""
     if not (folder / LOCK).exists():
         return False
@@ -55,7 +55,7 @@ def is_claimed(folder: Path) -> bool:
         return True
 
 
-def set_aside(folder: Path, state: CellState) -> None:
+def archive_record(folder: Path, state: RunState) -> None:
     """Keep what the next run would overwrite and can't make again: a damaged record, or an outdated result."""
     path = folder / FILE_NAME
     if state.damaged:

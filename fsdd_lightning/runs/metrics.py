@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsdd_lightning.runs.record import VIEWS, RunRecord
+from fsdd_lightning.runs.record import BACKENDS, RunRecord
 
 # The view whose accuracy a run stands for: the integers where there are any (the C file is equal to them), else
 # PyTorch's own quantised network, else the float network.
-DEPLOYED_VIEWS = ("integer", "c", "quantized", "float")
+DEPLOYED_BACKENDS = ("integer", "c", "quantized", "float")
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
-FINAL_METRICS = (*(f"accuracy/{view}" for view in (*VIEWS, "drop")), *(f"memory/{name}" for name in SIZES))
+FINAL_METRICS = (*(f"accuracy/{view}" for view in (*BACKENDS, "drop")), *(f"memory/{name}" for name in SIZES))
 
 
 def percent(value: float) -> str:
@@ -19,9 +19,9 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-def deployed_view(views: Mapping[str, Any]) -> str | None:
+def deployed_backend(views: Mapping[str, Any]) -> str | None:
     """The name of the view that a run stands for; None where it has none."""
-    return next((name for name in DEPLOYED_VIEWS if name in views), None)
+    return next((name for name in DEPLOYED_BACKENDS if name in views), None)
 
 
 def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:
@@ -29,7 +29,7 @@ def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:
 
     None where one of the two is missing or the float network itself is deployed. `accuracies`: of each view, by name.
     """
-    deployed = deployed_view(accuracies)
+    deployed = deployed_backend(accuracies)
     if deployed is None or deployed == "float" or "float" not in accuracies:
         return None
     return accuracies["float"] - accuracies[deployed]

@@ -1,4 +1,4 @@
-"""One cell of a sweep before it runs: its size, its bill, and whether it fits its budget. No data, no torch."""
+"""One trial of a sweep before it runs: its size, its bill, and whether it fits its budget. No data, no torch."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill, torch_int8_bill
 from fsdd_lightning.memory.budget import MemoryBudget
-from fsdd_lightning.memory.refusal import refusal
+from fsdd_lightning.memory.over_budget import over_budget_reason
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.memory.solver import largest_hidden_size
 
 
 @dataclass(frozen=True)
-class Cell:
-    """`settings` with the hidden size solved; `float_bill` is what the same shape costs in float32."""
+class RunPlan:
+    """`config` with the hidden size solved; `float_bill` is what the same shape costs in float32."""
 
-    settings: Settings
+    config: Config
     shape: NetworkShape
     bill: MemoryBill
     float_bill: MemoryBill
@@ -33,9 +33,9 @@ class Cell:
         return self.budget.fits(self.bill)
 
     @property
-    def refusal(self) -> str | None:
-        """One line on why this cell is not run; None where it fits."""
-        return None if self.fits else refusal(self.bill, self.budget)
+    def over_budget_reason(self) -> str | None:
+        """One line on why this trial is not run; None where it fits."""
+        return None if self.fits else over_budget_reason(self.bill, self.budget)
 
     def memory_record(self) -> dict[str, Any]:
         """The `memory` part of the run record."""
@@ -51,34 +51,34 @@ class Cell:
         }
 
 
-def plan_cell(settings: Settings) -> Cell:
+def plan_run(config: Config) -> RunPlan:
     """Solve the hidden size and draw up the bill.
 
     Raises:
         UserError: an unknown weight code; `hidden_size=fit` without a budget, or with one that nothing fits.
     """
-    code = settings.quantization.weight_code
+    code = config.quantization.weight_code
     if code is not None and code not in WEIGHT_CODES:
         known = ", ".join(sorted(WEIGHT_CODES))
         raise UserError(f"quantization.weight_code: there is no {code!r}; there are {known}")
-    budget = MemoryBudget(**dataclasses.asdict(settings.memory_budget))
-    hidden_size = _hidden_size(settings, budget)
-    shape = NetworkShape(settings.features.channels, hidden_size, settings.model.layers, len(CLASSES))
-    frames = settings.features.max_frames
-    solved = dataclasses.replace(settings, model=dataclasses.replace(settings.model, hidden_size=hidden_size))
-    baseline = settings.quantization.baseline is not None
+    budget = MemoryBudget(**dataclasses.asdict(config.memory_budget))
+    hidden_size = _hidden_size(config, budget)
+    shape = NetworkShape(config.features.channels, hidden_size, config.model.layers, len(CLASSES))
+    frames = config.features.max_frames
+    solved = dataclasses.replace(config, model=dataclasses.replace(config.model, hidden_size=hidden_size))
+    baseline = config.quantization.baseline is not None
     bill = torch_int8_bill(shape, frames) if baseline else memory_bill(shape, code, frames)
-    return Cell(solved, shape, bill, memory_bill(shape, None, frames), budget)
+    return RunPlan(solved, shape, bill, memory_bill(shape, None, frames), budget)
 
 
-def _hidden_size(settings: Settings, budget: MemoryBudget) -> int:
-    if settings.model.hidden_size != "fit":
-        return settings.model.hidden_size
+def _hidden_size(config: Config, budget: MemoryBudget) -> int:
+    if config.model.hidden_size != "fit":
+        return config.model.hidden_size
     largest = largest_hidden_size(
-        inputs=settings.features.channels,
-        layers=settings.model.layers,
+        inputs=config.features.channels,
+        layers=config.model.layers,
         classes=len(CLASSES),
-        code_name=settings.quantization.weight_code,
+        code_name=config.quantization.weight_code,
         budget=budget,
     )
     if largest is None:

@@ -16,16 +16,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.load import content_hash, settings_to_mapping
+from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
 from fsdd_lightning.errors import UserError, first_line
-from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
-VIEWS = ("float", "quantized", "integer", "c")
-STATUSES = ("done", "refused", "failed", "interrupted")
+BACKENDS = ("float", "quantized", "integer", "c")
+STATUSES = ("done", "over_budget", "failed", "interrupted")
 RUNNING = "still running, or killed"
 
 logger = logging.getLogger(__name__)
@@ -75,16 +75,16 @@ class RunRecord:
             self.timings_s[stage] = round(spent, 3)
 
 
-def new_record(cell: Cell, overrides: list[str]) -> RunRecord:
-    """The record of a cell that has not run yet."""
-    config = settings_to_mapping(cell.settings)
+def new_record(plan: RunPlan, overrides: list[str]) -> RunRecord:
+    """The record of a trial that has not run yet."""
+    config = config_to_mapping(plan.config)
     return RunRecord(
-        name=cell.settings.name,
+        name=plan.config.name,
         overrides=overrides,
         config=config,
         config_hash=content_hash(config),
-        seed=cell.settings.seed,
-        memory=cell.memory_record(),
+        seed=plan.config.seed,
+        memory=plan.memory_record(),
         versions=package_versions(),
         git=git_state(),
         code_digest=code_digest(),
@@ -157,9 +157,17 @@ def _from_content(content: Any, path: Path) -> RunRecord:
             f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it"
         )
     known = {each.name for each in dataclasses.fields(RunRecord)}
+    content = _with_current_names(content)
     try:
         return TypeAdapter(RunRecord).validate_python({key: content[key] for key in content if key in known})
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
         raise DamagedRecordError(f"{path} is no whole run record: {place}: {problem['msg']}") from error
+
+
+def _with_current_names(content: dict[str, Any]) -> dict[str, Any]:
+    """The record of an earlier version in today's words; what it lacks or garbles is found by the validation."""
+    config, status = content.get("config"), content.get("status")
+    renamed = {"config": with_current_keys(config)} if isinstance(config, dict) else {}
+    return content | renamed | ({"status": "over_budget"} if status == "refused" else {})

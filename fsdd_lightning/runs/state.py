@@ -1,4 +1,4 @@
-"""What there is to do about a cell of a sweep, told by its run folder alone. No torch, no decoded data."""
+"""What there is to do about a trial of a sweep, told by its run folder alone. No torch, no decoded data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fsdd_lightning.config.load import content_hash, deciding, settings_to_mapping
-from fsdd_lightning.config.schema import DataSettings
+from fsdd_lightning.config.load import config_to_mapping, deciding
+from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.present_digest import present_digest
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.plan import Cell
+from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import DamagedRecordError, NoRecordError, RunRecord, read_record
 
@@ -20,29 +20,29 @@ _NUMBERS_DEPEND_NOT_ON = {"python", "fsdd_lightning"}  # patch releases; and the
 
 
 @dataclass
-class Present:
+class Environment:
     """Code, packages and recordings as they are now. Make one for each look at a sweep: it remembers."""
 
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
-    _digests: dict[tuple[DataSettings, int], str | None] = field(default_factory=dict)
+    _digests: dict[tuple[DataConfig, int], str | None] = field(default_factory=dict)
 
-    def dataset_digest(self, cell: Cell) -> str | None:
-        """Of the recordings that the cell would use now; None where that can't be told."""
-        key = (cell.settings.data, cell.settings.features.sample_rate_hz)
+    def dataset_digest(self, plan: RunPlan) -> str | None:
+        """Of the recordings that the trial would use now; None where that can't be told."""
+        key = (plan.config.data, plan.config.features.sample_rate_hz)
         if key not in self._digests:
             self._digests[key] = present_digest(*key)
         return self._digests[key]
 
 
 @dataclass(frozen=True)
-class CellState:
+class RunState:
     """What is to do: nothing (done, refused), run it, or nothing because something is in the way (blocked).
 
     `reason`: why it has to run again, None for a first time; or what is in the way.
     """
 
-    name: Literal["done", "refused", "to run", "blocked"]
+    name: Literal["done", "over_budget", "to run", "blocked"]
     reason: str | None = None
     record: RunRecord | None = None  # what the folder holds, where it can be read
     damaged: bool = False  # it holds a record that can't
@@ -50,45 +50,46 @@ class CellState:
     @property
     def is_settled(self) -> bool:
         """Whether another run would give what is there already."""
-        return self.name in ("done", "refused")
+        return self.name in ("done", "over_budget")
 
 
-def state_of(cell: Cell, folder: Path, present: Present) -> CellState:
+def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
     """A run is settled if it ended well and configuration, code, packages and recordings are still the same."""
     try:
         record = read_record(folder)
     except NoRecordError:
-        return CellState("to run")
+        return RunState("to run")
     except DamagedRecordError:
-        return CellState("to run", "its run.json is damaged", damaged=True)
+        return RunState("to run", "its run.json is damaged", damaged=True)
     except UserError as error:  # a foreign file or a newer program's: not ours to replace
-        return CellState("blocked", str(error))
-    if record.status not in ("done", "refused"):
-        return CellState("to run", f"{record.status} before: {record.error}", record)
-    changes = list(_changes(record, cell, present))
+        return RunState("blocked", str(error))
+    if record.status not in ("done", "over_budget"):
+        return RunState("to run", f"{record.status} before: {record.error}", record)
+    changes = list(_changes(record, plan, environment))
     if changes:
-        return CellState("to run", "; ".join(changes), record)
-    return CellState("done" if record.status == "done" else "refused", None, record)
+        return RunState("to run", "; ".join(changes), record)
+    return RunState("done" if record.status == "done" else "over_budget", None, record)
 
 
-def _changes(record: RunRecord, cell: Cell, present: Present) -> Iterator[str]:
-    config = settings_to_mapping(cell.settings)
-    if record.config_hash != content_hash(config):
-        yield f"config changed: {_describe(_flat(deciding(record.config)), _flat(deciding(config)))}"
-    if record.code_digest != present.code:
-        yield f"code changed: {record.code_digest or 'unknown'} -> {present.code}"
-    if record.status == "refused":  # neither data nor packages had a say
+def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
+    config = config_to_mapping(plan.config)
+    then, now = _flat(deciding(record.config)), _flat(deciding(config))
+    if then != now:
+        yield f"config changed: {_describe(then, now)}"
+    if record.code_digest != environment.code:
+        yield f"code changed: {record.code_digest or 'unknown'} -> {environment.code}"
+    if record.status == "over_budget":  # neither data nor packages had a say
         return
     versions = {
-        name: version for name, version in present.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON
+        name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON
     }
     recorded = {name: version for name, version in record.versions.items() if name in versions}
     if recorded != versions:
         yield f"packages changed: {_describe(recorded, versions)}"
-    now = present.dataset_digest(cell)
-    then = record.dataset.get("folder_digest", record.dataset.get("digest"))
-    if now is not None and now != then:
-        yield f"recordings changed: {str(then)[:12]} -> {now[:12]}"
+    digest = environment.dataset_digest(plan)
+    recorded_digest = record.dataset.get("folder_digest", record.dataset.get("digest"))
+    if digest is not None and digest != recorded_digest:
+        yield f"recordings changed: {str(recorded_digest)[:12]} -> {digest[:12]}"
 
 
 def _describe(then: dict[str, Any], now: dict[str, Any]) -> str:

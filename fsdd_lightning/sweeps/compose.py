@@ -1,4 +1,4 @@
-"""Hydra's side of a command line: every cell of a sweep is composed and checked before the first one runs."""
+"""Hydra's side of a command line: every trial of a sweep is composed and checked before the first one runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from fsdd_lightning.config.load import CONFIG_NAME, config_directory, to_settings, unknown_key
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.load import CONFIG_NAME, config_directory, to_config, unknown_key
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.plan import Cell, plan_cell
+from fsdd_lightning.runs.plan import RunPlan, plan_run
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
@@ -30,32 +30,32 @@ OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yam
 
 @dataclass(frozen=True)
 class ComposedSweep:
-    """Overrides and plan of all cells in the order of the command line; `folder` where hydra.sweep.dir names one.
+    """Overrides and plan of all trials in the order of the command line; `folder` where hydra.sweep.dir names one.
 
-    `trials`: how many of its cells a search trains; None where the sweep is none.
+    `to_train`: how many of its trials a search trains; None where the sweep is no search.
     """
 
-    cells: list[tuple[list[str], Cell]]
+    trials: list[tuple[list[str], RunPlan]]
     folder: Path | None
-    trials: int | None = None
+    to_train: int | None = None
 
 
 def check_command(arguments: Sequence[str], whole_search: bool = False) -> ComposedSweep:
-    """Refuse a command line of which any cell has an unknown key, a wrong type or an impossible value.
+    """Refuse a command line of which any trial has an unknown key, a wrong type or an impossible value.
 
-    A cell that does not fit its memory budget is not wrong: it is refused when its turn comes. A question, such as
-    --help, is a sweep without cells; a single run one of one cell; a search one of all that it may choose from, if
-    `whole_search` asks for that, or else of what these have in common.
+    A trial that does not fit its memory budget is not wrong: it is recorded as such when its turn comes. A question,
+    such as --help, is a sweep without trials; a single run one of one trial; a search one of all that it
+    may choose from, if `whole_search` asks for that, or else of what these have in common.
     """
     parsed = get_args_parser().parse_args(list(arguments))
     asks_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
     if asks_only:
         return ComposedSweep([], None)
-    composed = compose_cells(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search)
-    cells = [(overrides, plan_cell(settings)) for overrides, settings in composed]
+    composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search)
+    trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
-        return ComposedSweep(cells, None)
-    return ComposedSweep(cells, *_sweep_folder_and_trials(parsed.overrides, parsed.config_dir))
+        return ComposedSweep(trials, None)
+    return ComposedSweep(trials, *_sweep_folder_and_trials(parsed.overrides, parsed.config_dir))
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
@@ -66,7 +66,7 @@ def is_sweep(arguments: Sequence[str]) -> bool:
 def _sweep_folder_and_trials(
     overrides: Sequence[str], config_dir: str | None
 ) -> tuple[Path | None, int | None]:
-    """No folder where it is the usual one, which depends on a cell's own settings; no trials without a search."""
+    """No folder where it is the usual one, which depends on a trial's own settings; no trials without a search."""
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         hydra_config = _hydra_config(overrides, config_dir)
     unresolved = OmegaConf.to_container(hydra_config.sweep, resolve=False)
@@ -75,26 +75,27 @@ def _sweep_folder_and_trials(
     return None if ours else Path(hydra_config.sweep.dir).resolve(), hydra_config.sweeper.get("trials")
 
 
-def compose_cells(
+def compose_trials(
     overrides: Sequence[str],
     multirun: bool,
     config_dir: str | None = None,
     whole_search: bool = False,
-) -> Iterator[tuple[list[str], Settings]]:
-    """The overrides and settings of every cell that a command line stands for, in the order of the sweep.
+) -> Iterator[tuple[list[str], Config]]:
+    """The overrides and the config of every trial that a command line stands for, in the order of the sweep.
 
     A sweep may be written into an experiment, too, as hydra.sweeper.params; the command line goes before it. Of a
-    search, whose cells nobody knows yet, only what all have in common is composed, or else all that it may choose from.
+    search, whose trials nobody knows yet, only what all have in common is composed, or else all that it may
+    choose from.
     """
     composer = _Composer(config_dir)
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        cells = _cells_of(overrides, config_dir, whole_search) if multirun else [list(overrides)]
-        for cell in cells:
-            task = [text for text in cell if not text.lstrip("+~").startswith("hydra")]
-            yield task, to_settings(composer.compose(task))
+        trials = _trials_of(overrides, config_dir, whole_search) if multirun else [list(overrides)]
+        for trial in trials:
+            task = [text for text in trial if not text.lstrip("+~").startswith("hydra")]
+            yield task, to_config(composer.compose(task))
 
 
-def _cells_of(overrides: Sequence[str], config_dir: str | None, whole_search: bool) -> list[list[str]]:
+def _trials_of(overrides: Sequence[str], config_dir: str | None, whole_search: bool) -> list[list[str]]:
     sweeper = _hydra_config(overrides, config_dir).sweeper
     if whole_search or sweeper._target_ == BASIC_SWEEPER:
         params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
@@ -103,7 +104,7 @@ def _cells_of(overrides: Sequence[str], config_dir: str | None, whole_search: bo
 
 
 def _common(overrides: Sequence[str]) -> list[str]:
-    """Overrides with one value for all cells."""
+    """Overrides with one value for all trials."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return [each.input_line or "" for each in parsed if not each.is_sweep_override()]
 
@@ -150,7 +151,7 @@ def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
     """All combinations of comma-separated values, as Hydra's own sweeper makes them."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    return [cell for batch in batches for cell in batch]
+    return [trial for batch in batches for trial in batch]
 
 
 @contextmanager

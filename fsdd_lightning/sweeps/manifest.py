@@ -1,4 +1,4 @@
-"""`sweep.json`: which cells a sweep consists of, by which command, on which code; written before the first one runs."""
+"""`sweep.json`: the trials of a sweep, the command and the code; written before the first trial runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 from filelock import FileLock
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.load import content_hash, settings_to_mapping
+from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.provenance import code_digest
-from fsdd_lightning.sweeps.plan import SweepCell
+from fsdd_lightning.sweeps.plan import Trial
 
 FILE_NAME = "sweep.json"
 SCHEMA_VERSION = 1
 
 
-def write_manifest(folder: Path, arguments: Sequence[str], cells: Sequence[SweepCell]) -> None:
-    """Add this command and its cells to `folder`/sweep.json, in one step.
+def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Trial]) -> None:
+    """Add this command and its trials to `folder`/sweep.json, in one step.
 
-    A sweep that is enlarged by another command keeps its earlier cells: {"schema_version", "commands": [{"arguments",
-    "started", "code_digest", "cells": names}], "cells": {name: {"overrides", "config_hash", "fits"}}}.
+    A sweep that is enlarged by another command keeps its earlier trials: {"schema_version", "commands": [{"arguments",
+    "started", "code_digest", "trials": names}], "trials": {name: {"overrides", "config_hash", "fits"}}}.
 
     Raises:
         UserError: the file there is a foreign one or of a newer version; it is left as it is.
@@ -38,24 +38,24 @@ def write_manifest(folder: Path, arguments: Sequence[str], cells: Sequence[Sweep
             "arguments": list(arguments),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code_digest": code_digest(),
-            "cells": [each.run_name for each in cells],
+            "trials": [each.run_name for each in trials],
         }
         kept = [each for each in before["commands"] if each["arguments"] != command["arguments"]]
-        described = before["cells"] | {each.run_name: _describe(each) for each in cells}
-        content = {"schema_version": SCHEMA_VERSION, "commands": [*kept, command], "cells": described}
+        described = before["trials"] | {each.run_name: _describe(each) for each in trials}
+        content = {"schema_version": SCHEMA_VERSION, "commands": [*kept, command], "trials": described}
         replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _describe(each: SweepCell) -> dict[str, Any]:
+def _describe(each: Trial) -> dict[str, Any]:
     return {
         "overrides": list(each.overrides),
-        "config_hash": content_hash(settings_to_mapping(each.cell.settings)),
-        "fits": each.cell.fits,
+        "config_hash": content_hash(config_to_mapping(each.plan.config)),
+        "fits": each.plan.fits,
     }
 
 
 def _read(path: Path) -> dict[str, Any]:
-    empty: dict[str, Any] = {"commands": [], "cells": {}}
+    empty: dict[str, Any] = {"commands": [], "trials": {}}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Any]:
         path.replace(path.with_name(f"{path.name}.damaged"))
         return empty
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if type(version) is not int or not {"commands", "cells"} <= content.keys():
+    if type(version) is not int or not {"commands", "trials"} <= content.keys():
         raise UserError(f"{path} is not a sweep of fsdd_lightning: choose another name=")
     if version > SCHEMA_VERSION:
         raise UserError(

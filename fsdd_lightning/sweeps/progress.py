@@ -1,4 +1,4 @@
-"""How a sweep is getting on, told by the run.json files of its cells: whichever process or machine runs them."""
+"""How a sweep is getting on, told by the run.json files of its trials: whichever process or machine runs them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from rich.console import Console
 from rich.status import Status
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.lock import is_claimed
+from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import FILE_NAME, RUNNING, RunRecord, read_record
-from fsdd_lightning.sweeps.plan import SweepCell
+from fsdd_lightning.sweeps.plan import Trial
 
 _LOOK_EVERY_S = 0.5
-STATUSES = ("done", "refused", "failed", "elsewhere", "not run", "skipped")
-Outcome = tuple[str, str]  # one of STATUSES, and one line on it
+STATUSES = ("done", "over_budget", "failed", "elsewhere", "not run", "skipped")
+TrialEnd = tuple[str, str]  # one of STATUSES, and one line on it
 
 
 class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """While it is entered, prints one line for each cell that ends; on a terminal also what is going on."""
+    """While it is entered, prints one line for each trial that ends; on a terminal also what is going on."""
 
-    def __init__(self, cells: Sequence[SweepCell], out: Console) -> None:
-        self.outcomes: dict[str, Outcome] = {}  # by label
-        self._waiting = {each.label: each for each in cells}
-        self._before = {each.label: _stamp(each) for each in cells}
-        self._total, self._out = len(cells), out
+    def __init__(self, trials: Sequence[Trial], out: Console) -> None:
+        self.ends: dict[str, TrialEnd] = {}  # by label
+        self._waiting = {each.label: each for each in trials}
+        self._before = {each.label: _stamp(each) for each in trials}
+        self._total, self._out = len(trials), out
         self._start = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sweep progress", daemon=True)
@@ -57,21 +57,21 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         while not self._over.wait(_LOOK_EVERY_S):
             self._look()
             if self._status is not None:
-                self._status.update(f"{len(self.outcomes)} of {self._total} cells, {self._tail()}")
+                self._status.update(f"{len(self.ends)} of {self._total} trials, {self._tail()}")
 
     def _look(self) -> None:
         for name, each in list(self._waiting.items()):
             record = self._new_record(each)
             if record is None or _is_running(record):
                 continue
-            self.outcomes[name] = _outcome(record)
+            self.ends[name] = _trial_end(record)
             del self._waiting[name]
-            status, line = self.outcomes[name]
-            text = f"[{len(self.outcomes)}/{self._total}] {status:<7} {name}: {line} ({self._tail()})"
+            status, line = self.ends[name]
+            text = f"[{len(self.ends)}/{self._total}] {status:<7} {name}: {line} ({self._tail()})"
             self._out.print(text, soft_wrap=True)
 
-    def _new_record(self, each: SweepCell) -> RunRecord | None:
-        """The record of a cell, if it was written since this sweep began."""
+    def _new_record(self, each: Trial) -> RunRecord | None:
+        """The record of a trial, if it was written since this sweep began."""
         if _stamp(each) == self._before[each.label]:
             return None
         try:
@@ -80,28 +80,30 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
             return None
 
     def _tail(self) -> str:
-        counts = Counter(status for status, _ in self.outcomes.values())
+        counts = Counter(status for status, _ in self.ends.values())
         records = [self._new_record(each) for each in self._waiting.values()]
         running = sum(record is not None and _is_running(record) for record in records)
         elapsed_s = time.monotonic() - self._start
         ran = counts["done"] + counts["failed"]
-        to_come = sum(each.cell.fits for each in self._waiting.values())
+        to_come = sum(each.plan.fits for each in self._waiting.values())
         left = f", about {_clock(elapsed_s / ran * to_come)} left" if ran and to_come else ""
-        states = [f"{running} running"] + [f"{counts[name]} {name}" for name in ("done", "refused", "failed")]
+        states = [f"{running} running"] + [
+            f"{counts[name]} {name}" for name in ("done", "over_budget", "failed")
+        ]
         return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
 
-    def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, Outcome]:
-        """What became of every cell, once nothing runs any more.
+    def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, TrialEnd]:
+        """What became of every trial, once nothing runs any more.
 
-        `errors` are those of cells, by label, that no record tells; `launcher_error` is why it gave up.
+        `errors` are those of trials, by label, that no record tells; `launcher_error` is why it gave up.
         """
         for name, each in self._waiting.items():
-            self.outcomes[name] = self._unrecorded(each, errors.get(name), launcher_error)
+            self.ends[name] = self._unrecorded(each, errors.get(name), launcher_error)
         self._waiting.clear()
-        return self.outcomes
+        return self.ends
 
-    def _unrecorded(self, each: SweepCell, error: str | None, launcher_error: str | None) -> Outcome:
-        if is_claimed(each.folder):
+    def _unrecorded(self, each: Trial, error: str | None, launcher_error: str | None) -> TrialEnd:
+        if is_locked(each.folder):
             return "elsewhere", "another process runs it"
         if error is not None:
             return "failed", error
@@ -110,7 +112,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         return "not run", "its turn did not come"
 
 
-def _stamp(each: SweepCell) -> tuple[int, int] | None:
+def _stamp(each: Trial) -> tuple[int, int] | None:
     """Changes with every write of the record: it is always another file."""
     try:
         found = (each.folder / FILE_NAME).stat()
@@ -123,9 +125,9 @@ def _is_running(record: RunRecord) -> bool:
     return record.status == "interrupted" and record.error == RUNNING
 
 
-def _outcome(record: RunRecord) -> Outcome:
-    if record.status == "refused":
-        return "refused", str(record.error)
+def _trial_end(record: RunRecord) -> TrialEnd:
+    if record.status == "over_budget":
+        return "over_budget", str(record.error)
     if record.status != "done":
         return "failed", f"{record.error}"
     views = {"float": "float", **({"integer": "integer"} if "integer" in record.views else {})}

@@ -1,4 +1,4 @@
-"""What a sweep does before its first cell and after its last one."""
+"""What a sweep does before its first trial and after its last one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from fsdd_lightning.console.summary import short_path
 from fsdd_lightning.errors import RunFailedError, first_line
 from fsdd_lightning.runs.lock import LOCK
 from fsdd_lightning.sweeps.manifest import write_manifest
-from fsdd_lightning.sweeps.plan import SweepCell
-from fsdd_lightning.sweeps.progress import STATUSES, Outcome
+from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.progress import STATUSES, TrialEnd
 
 
-def prepare_sweep_folders(cells: Sequence[SweepCell], arguments: Sequence[str]) -> None:
-    """Make the folders above the runs' own, and freeze in each which cells it is to hold."""
-    by_folder: dict[Path, list[SweepCell]] = {}
-    for each in cells:
+def prepare_sweep_folders(trials: Sequence[Trial], arguments: Sequence[str]) -> None:
+    """Make the folders above the runs' own, and freeze in each which trials it is to hold."""
+    by_folder: dict[Path, list[Trial]] = {}
+    for each in trials:
         by_folder.setdefault(each.folder.parent, []).append(each)
     for folder, inside in by_folder.items():
         folder.mkdir(parents=True, exist_ok=True)
         write_manifest(folder, arguments, inside)
 
 
-def prepare_run_folders(cells: Sequence[SweepCell]) -> tuple[list[SweepCell], dict[str, Outcome]]:
-    """The cells that can run now, and what is in the way of those that would but can't."""
-    to_run: list[SweepCell] = []
-    in_the_way: dict[str, Outcome] = {}
-    for each in cells:
+def prepare_run_folders(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, TrialEnd]]:
+    """The trials that can run now, and what is in the way of those that would but can't."""
+    to_run: list[Trial] = []
+    in_the_way: dict[str, TrialEnd] = {}
+    for each in trials:
         problem = each.state.reason if each.state.name == "blocked" else _why_not_writable(each)
         if each.state.is_settled:
             continue
@@ -40,7 +40,7 @@ def prepare_run_folders(cells: Sequence[SweepCell]) -> tuple[list[SweepCell], di
     return to_run, in_the_way
 
 
-def _why_not_writable(each: SweepCell) -> str | None:
+def _why_not_writable(each: Trial) -> str | None:
     if each.state.is_settled:
         return None
     try:
@@ -51,44 +51,44 @@ def _why_not_writable(each: SweepCell) -> str | None:
     return None
 
 
-def announce(cells: Sequence[SweepCell], to_run: Sequence[SweepCell], out: Console) -> None:
+def announce(trials: Sequence[Trial], to_run: Sequence[Trial], out: Console) -> None:
     """How much there is to do, and why what was there before is not enough."""
-    skipped = sum(each.state.is_settled for each in cells)
-    out.print(f"{len(cells)} cells: {len(to_run)} to run, {skipped} to skip: they are done", soft_wrap=True)
+    skipped = sum(each.state.is_settled for each in trials)
+    out.print(f"{len(trials)} trials: {len(to_run)} to run, {skipped} to skip: they are done", soft_wrap=True)
     for each in to_run:
         if each.state.reason is not None:
             out.print(f"again: {each.label}: {each.state.reason}", soft_wrap=True)
 
 
-def say_how_to_go_on(cells: Sequence[SweepCell], outcomes: dict[str, Outcome], out: Console) -> None:
+def say_how_to_go_on(trials: Sequence[Trial], ends: dict[str, TrialEnd], out: Console) -> None:
     """After Ctrl-C."""
-    settled = sum(each.state.is_settled for each in cells)
-    settled += sum(status in ("done", "refused") for status, _ in outcomes.values())
-    out.print(f"{settled} of {len(cells)} cells are done; the same command goes on with the others")
+    settled = sum(each.state.is_settled for each in trials)
+    settled += sum(status in ("done", "over_budget") for status, _ in ends.values())
+    out.print(f"{settled} of {len(trials)} trials are done; the same command goes on with the others")
 
 
 def conclude(
-    cells: Sequence[SweepCell], outcomes: dict[str, Outcome], out: Console, launcher_error: str | None = None
+    trials: Sequence[Trial], ends: dict[str, TrialEnd], out: Console, launcher_error: str | None = None
 ) -> None:
     """Count, list what failed, and say where to look.
 
     Raises:
-        RunFailedError: a cell failed, or the launcher gave up before all had their turn.
+        RunFailedError: a trial failed, or the launcher gave up before all had their turn.
     """
-    ends = {each.label: outcomes.get(each.label, ("skipped", "")) for each in cells}
+    ends = {each.label: ends.get(each.label, ("skipped", "")) for each in trials}
     statuses = [status for status, _ in ends.values()]
     counts = ", ".join(f"{statuses.count(name)} {name}" for name in STATUSES if name in statuses)
-    out.print(f"{len(cells)} cells: {counts}")
+    out.print(f"{len(trials)} trials: {counts}")
     for label, (status, line) in ends.items():
-        if status not in ("done", "refused", "skipped"):
+        if status not in ("done", "over_budget", "skipped"):
             out.print(f"{status}: {label}: {line}", soft_wrap=True)
-    for folder in dict.fromkeys(each.folder.parent for each in cells):
+    for folder in dict.fromkeys(each.folder.parent for each in trials):
         out.print(
             f"everything is in {short_path(folder)}; tensorboard --logdir {short_path(folder)}",
             soft_wrap=True,
         )
     failures = [line for status, line in ends.values() if status == "failed"]
     if failures:
-        raise RunFailedError(f"{len(failures)} of {len(cells)} cells failed, the first with: {failures[0]}")
+        raise RunFailedError(f"{len(failures)} of {len(trials)} trials failed, the first with: {failures[0]}")
     if launcher_error is not None:
         raise RunFailedError(f"the sweep ended early: {launcher_error}")

@@ -21,7 +21,7 @@ from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.runs.record import FILE_NAME as RECORD
 from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
 from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
-from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep, running_order
+from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.steps import (
     announce,
@@ -44,14 +44,14 @@ def register_sweeper(sweep: ComposedSweep) -> None:
 class ResumingSweeper(Sweeper):
     """Looks at what is there, launches the rest with whatever launcher is configured, and sums up.
 
-    `max_batch_size`: how many cells are handed to the launcher at once; `params`: a sweep written into an experiment.
+    `max_batch_size`: how many trials are handed to the launcher at once; `params`: a sweep written into an experiment.
     """
 
     composed: ClassVar[ComposedSweep]  # `params` and the command line, multiplied out and checked
 
     def __init__(self, max_batch_size: int | None = None, params: dict[str, str] | None = None) -> None:
         self._max_batch_size = max_batch_size
-        self._errors: dict[str, str] = {}  # of cells that ended without a record
+        self._errors: dict[str, str] = {}  # of trials that ended without a record
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what a launcher needs: it is made only if there is something to launch."""
@@ -61,14 +61,14 @@ class ResumingSweeper(Sweeper):
         """Run what is to run.
 
         Raises:
-            RunFailedError: a cell failed; all others have had their turn.
+            RunFailedError: a trial failed; all others have had their turn.
         """
         out = Console(highlight=False, markup=False, emoji=False, width=width())
-        cells = plan_sweep(self.composed.cells, self.composed.folder)
-        if not all(each.state.is_settled for each in cells):
-            prepare_sweep_folders(cells, sys.argv[1:])
-        to_run, in_the_way = prepare_run_folders(cells)
-        announce(cells, to_run, out)
+        trials = plan_sweep(self.composed.trials, self.composed.folder)
+        if not all(each.state.is_settled for each in trials):
+            prepare_sweep_folders(trials, sys.argv[1:])
+        to_run, in_the_way = prepare_run_folders(trials)
+        announce(trials, to_run, out)
         returns: list[Sequence[JobReturn]] = []
         launcher_error = None
         progress = SweepProgress(to_run, out)
@@ -81,23 +81,23 @@ class ResumingSweeper(Sweeper):
             logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             launcher_error = first_line(error)
         except BaseException:
-            say_how_to_go_on(cells, progress.outcomes, out)
+            say_how_to_go_on(trials, progress.ends, out)
             raise
-        conclude(cells, progress.end(self._errors, launcher_error) | in_the_way, out, launcher_error)
+        conclude(trials, progress.end(self._errors, launcher_error) | in_the_way, out, launcher_error)
         return returns
 
-    def _launch(self, cells: Sequence[SweepCell], returns: list[Sequence[JobReturn]]) -> None:
-        if not cells:
+    def _launch(self, trials: Sequence[Trial], returns: list[Sequence[JobReturn]]) -> None:
+        if not trials:
             return
         assert self.config is not None and self.hydra_context is not None
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self._task, config=self.config
         )
-        stop_file = cells[0].folder.parent / f".stop-{uuid.uuid4().hex}" if self.config.fail_fast else None
-        size = self._max_batch_size or len(cells)
+        stop_file = trials[0].folder.parent / f".stop-{uuid.uuid4().hex}" if self.config.fail_fast else None
+        size = self._max_batch_size or len(trials)
         try:
-            for start in range(0, len(cells), size):
-                batch = cells[start : start + size]
+            for start in range(0, len(trials), size):
+                batch = trials[start : start + size]
                 with launcher_errors():
                     jobs = launcher.launch([_job(each, stop_file) for each in batch], initial_job_idx=start)
                 self._note_errors(batch, jobs)
@@ -106,7 +106,7 @@ class ResumingSweeper(Sweeper):
             if stop_file is not None:
                 stop_file.unlink(missing_ok=True)
 
-    def _note_errors(self, batch: Sequence[SweepCell], jobs: Sequence[JobReturn]) -> None:
+    def _note_errors(self, batch: Sequence[Trial], jobs: Sequence[JobReturn]) -> None:
         assert self.config is not None
         for each, job in zip(batch, jobs, strict=True):
             if job.status is JobStatus.FAILED and isinstance(job._return_value, BaseException):
@@ -118,8 +118,8 @@ class ResumingSweeper(Sweeper):
                 )
 
 
-def _job(each: SweepCell, stop_file: Path | None) -> list[str]:
-    """The cell's overrides, and where it runs: a job in another process can't resolve our names of folders."""
+def _job(each: Trial, stop_file: Path | None) -> list[str]:
+    """The trial's overrides, and where it runs: a job in another process can't resolve our names of folders."""
     where = [
         f"hydra.sweep.dir={_quoted(str(each.folder.parent))}",
         f"hydra.sweep.subdir={_quoted(each.run_name)}",

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -41,7 +41,7 @@ class FloatNetwork:
 
 
 def float_network(
-    settings: Settings,
+    config: Config,
     data: PreparedData,
     store: Path,
     train: Callable[[], tuple[Checkpoint, dict[str, Any]]],
@@ -50,7 +50,7 @@ def float_network(
 
     Parallel jobs that want the same network wait for the first one. A damaged file is trained anew.
     """
-    key = float_key(settings, data)
+    key = float_key(config, data)
     folder = store / key
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / "lock") as waited_s:
@@ -79,19 +79,20 @@ def _alone(path: Path) -> Iterator[float]:
         lock.release()
 
 
-def float_key(settings: Settings, data: PreparedData) -> str:
+def float_key(config: Config, data: PreparedData) -> str:
     """SHA-256 (16 hex digits) over all that the float weights depend on: data, settings, seed, packages, code."""
     versions = package_versions()
     decides = {
         "digest": data.recordings.digest,
-        "split": dataclasses.asdict(settings.split),
-        "features": dataclasses.asdict(settings.features),
-        "augmentation": dataclasses.asdict(settings.augmentation),
-        "perturbation": dataclasses.asdict(settings.perturbation),
-        "model": dataclasses.asdict(settings.model),
-        "trainer": dataclasses.asdict(settings.trainer),
-        "patience": settings.callbacks.early_stopping_patience,
-        "seed": settings.seed,
+        "split": dataclasses.asdict(config.split),
+        "features": dataclasses.asdict(config.features),
+        "feature_augmentation": dataclasses.asdict(config.feature_augmentation),
+        "waveform_augmentation": dataclasses.asdict(config.waveform_augmentation),
+        "model": dataclasses.asdict(config.model),
+        "trainer": dataclasses.asdict(config.trainer),
+        "patience": config.callbacks.early_stopping_patience,
+        "seed": config.seed,
+        "threads": config.torch_threads,
         "versions": {name: versions[name] for name in ("fsdd_lightning", "torch", "pytorch-lightning")},
         "code": code_digest(),
     }

@@ -13,7 +13,7 @@ from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.training.tensorboard import metrics_step, outcome_summaries, trial_name
+from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, trial_name
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -99,8 +99,8 @@ def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
     logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))
 
 
-def log_outcome(logger: TensorBoardLogger, record: RunRecord) -> None:
+def log_trial_end(logger: TensorBoardLogger, record: RunRecord) -> None:
     """The run's row on the HParams page, its final metrics and the layout of the charts: the run is done."""
     folder = Path(logger.log_dir)
-    for summary in outcome_summaries(record, "done", trial_name(folder)):
+    for summary in final_summaries(record, "done", trial_name(folder)):
         logger.experiment.file_writer.add_summary(summary, metrics_step(record))

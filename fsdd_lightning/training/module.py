@@ -12,7 +12,7 @@ from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import TrainerSettings
+from fsdd_lightning.config.schema import TrainerConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
@@ -21,11 +21,11 @@ from fsdd_lightning.model.network import LSTMClassifier
 class DigitClassifier(pl.LightningModule):
     """Cross-entropy with label smoothing, AdamW, one-cycle learning rate, accuracy and macro-F1."""
 
-    def __init__(self, network: LSTMClassifier, settings: TrainerSettings, peak_learning_rate: float) -> None:
+    def __init__(self, network: LSTMClassifier, config: TrainerConfig, peak_learning_rate: float) -> None:
         super().__init__()
         self.network = network
         self.quantized_view: QuantizedView | None = None  # set by callbacks/quantization_schedule.py
-        self.settings = settings
+        self.config = config
         self.peak_learning_rate = peak_learning_rate
         classes = network.shape.classes
         metrics = MetricCollection(
@@ -48,7 +48,7 @@ class DigitClassifier(pl.LightningModule):
 
     def _shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         logits = self(batch.features, batch.lengths)
-        loss = F.cross_entropy(logits, batch.labels, label_smoothing=self.settings.label_smoothing)
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=self.config.label_smoothing)
         # Only kept here; summed up once an epoch. Logging each step costs as much as a fifth of the step itself.
         self._seen[stage].append((loss.detach(), logits.detach(), batch.labels))
         return loss, logits
@@ -105,7 +105,7 @@ class DigitClassifier(pl.LightningModule):
         optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=self.peak_learning_rate,
-            weight_decay=self.settings.weight_decay,
+            weight_decay=self.config.weight_decay,
             foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -1,6 +1,6 @@
 """How a run ended, for TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
 
-Works without torch, so that a cell that is refused in a second has its row as well.
+Works without torch, so that a trial that is refused in a second has its row as well.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from fsdd_lightning.config.load import setting_keys
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
@@ -36,7 +36,7 @@ _CURVES: _Charts = {
 }
 
 
-def outcome_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
+def final_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
     """Everything that is known of a run at its end. Every run has the same columns, whatever its mode or end.
 
     A metric that does not apply has no value. `trial` is the name under which HParams lists the run.
@@ -53,17 +53,17 @@ def metrics_step(record: RunRecord) -> int:
 
 
 @contextmanager
-def outcome_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
+def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
     """Give a run that ends in an exception its row as well; the exception goes on upwards."""
     try:
         yield
     except BaseException:
         with suppress(OSError):  # a full disk must not hide what went wrong first
-            write_outcome(record, folder)
+            write_trial_end(record, folder)
         raise
 
 
-def write_outcome(record: RunRecord, folder: Path) -> None:
+def write_trial_end(record: RunRecord, folder: Path) -> None:
     """Write the outcome of a run that ended before it could log, in an event file of its own in `folder`."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -72,14 +72,14 @@ def write_outcome(record: RunRecord, folder: Path) -> None:
         earlier.unlink()
     writer = EventFileWriter(str(folder), filename_suffix=FILE_SUFFIX)
     try:
-        for summary in outcome_summaries(record, record.status, trial_name(folder)):
+        for summary in final_summaries(record, record.status, trial_name(folder)):
             writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
     finally:
         writer.close()
 
 
 def trial_name(folder: Path) -> str:
-    """Sweep and cell: unique below multirun/, and readable."""
+    """Sweep and trial: unique below multirun/, and readable."""
     return f"{folder.parent.name}/{folder.name}"
 
 
@@ -92,12 +92,12 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 
 def column_kinds() -> list[tuple[str, type]]:
     """Names of all settings with the kind of their column, bool, float or str."""
-    groups = {key.rpartition(".")[0] for key in setting_keys()}
-    return [(key, _kind(key)) for key in setting_keys() if key not in groups]
+    groups = {key.rpartition(".")[0] for key in config_keys()}
+    return [(key, _kind(key)) for key in config_keys() if key not in groups]
 
 
 def _kind(key: str) -> type:
-    hint: Any = Settings
+    hint: Any = Config
     for part in key.split("."):
         hint = get_type_hints(hint)[part]
     alternatives = get_args(hint) or (hint,)
@@ -106,9 +106,9 @@ def _kind(key: str) -> type:
     return float if {int, float} & set(alternatives) and type(None) not in alternatives else str
 
 
-def _flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def _flatten(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
-    for key, value in settings.items():
+    for key, value in config.items():
         rows += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
     return rows
 

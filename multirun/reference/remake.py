@@ -28,7 +28,7 @@ README = ROOT / "README.md"
 LIMITED = {
     "unseen_speaker_small": ["seed=1"],
     "unseen_speaker_ablation": [
-        "without=nothing,copies,deltas,floor,feature_augmentation,dropout,small_batches,averaging,fifth_speaker"
+        "ablation=nothing,copies,deltas,floor,feature_augmentation,dropout,small_batches,averaging,fifth_speaker"
     ],
 }
 SWEEPS = (
@@ -68,14 +68,14 @@ def expected_time(sweeps: tuple[str, ...] | list[str]) -> str:
     found = [committed(name) for name in sweeps if (REFERENCE / name / "results.csv").exists()]
     if len(found) < len(sweeps):
         return "how long they take is not known, some have never been run"
-    seconds = sum(working_seconds(cells) for cells in found)
+    seconds = sum(working_seconds(trials) for trials in found)
     cores = os.cpu_count() or 1
     return f"about {seconds / cores / 60:.0f} minutes on {cores} cores; finished runs are not run again"
 
 
-def working_seconds(cells: pd.DataFrame) -> float:
+def working_seconds(trials: pd.DataFrame) -> float:
     """Of all runs together, without waiting for a float network that another run was training."""
-    return float(cells["timings_s.total"].sum() - cells["timings_s.waiting"].sum())
+    return float(trials["timings_s.total"].sum() - trials["timings_s.waiting"].sum())
 
 
 def remake(name: str) -> None:
@@ -109,9 +109,9 @@ def run_of(sweep: str, split: str, seed: int) -> Path:
 
 
 def committed(name: str) -> pd.DataFrame:
-    """The finished cells of a committed report."""
-    cells = pd.read_csv(REFERENCE / name / "results.csv")
-    return cells[cells["state"] == "done"]
+    """The finished trials of a committed report."""
+    trials = pd.read_csv(REFERENCE / name / "results.csv")
+    return trials[trials["state"] == "done"]
 
 
 def with_tables(text: str) -> str:
@@ -138,8 +138,8 @@ def reference_table() -> list[str]:
         "| `fsdd-train -m experiment=` |",
         "|---|---|---|---|--:|--:|--:|---|--:|--:|---|",
     ]
-    cells = pd.concat([committed(name) for name in TABULATED if (REFERENCE / name).is_dir()])
-    groups = dict(iter(cells.groupby(KEYS)))
+    trials = pd.concat([committed(name) for name in TABULATED if (REFERENCE / name).is_dir()])
+    groups = dict(iter(trials.groupby(KEYS)))
     order = [SPLITS, BUDGETS, TABULATED, MODES]
     for split, budget, sweep, mode in itertools.product(*order):
         if (split, budget, mode, sweep) in groups:
@@ -147,11 +147,11 @@ def reference_table() -> list[str]:
     return rows
 
 
-def reference_row(cells: pd.DataFrame, split: str) -> str:
-    """Cells that differ in their seed, and in the held-out speaker, which is averaged within a seed."""
-    first = cells.iloc[0]
-    deployed, float32 = over_seeds(cells, first["deployed_view"]), over_seeds(cells, "float")
-    worst = f" (worst voice {100 * worst_speaker(cells):.1f})" if split == "unseen_speaker" else ""
+def reference_row(trials: pd.DataFrame, split: str) -> str:
+    """Trials that differ in their seed, and in the held-out speaker, which is averaged within a seed."""
+    first = trials.iloc[0]
+    deployed, float32 = over_seeds(trials, first["deployed_backend"]), over_seeds(trials, "float")
+    worst = f" (worst voice {100 * worst_speaker(trials):.1f})" if split == "unseen_speaker" else ""
     return (
         f"| {SPLITS[split]} | {BUDGETS[first['budget']]} | {first['mode']} | {first['layers']}x{first['hidden_size']} "
         f"| {first['memory.flash_bytes']:,} | {100 * float32.mean:.2f} | **{100 * deployed.mean:.2f}**{worst} "
@@ -160,34 +160,34 @@ def reference_row(cells: pd.DataFrame, split: str) -> str:
     )
 
 
-def over_seeds(cells: pd.DataFrame, view: str) -> Estimate:
+def over_seeds(trials: pd.DataFrame, view: str) -> Estimate:
     """The accuracy of each seed, all of its test clips together, and what they have in common."""
-    seeds = cells.groupby("training_seed")[[f"views.{view}.correct", f"views.{view}.total"]].sum()
+    seeds = trials.groupby("training_seed")[[f"views.{view}.correct", f"views.{view}.total"]].sum()
     return accuracy_estimate([(int(correct), int(total)) for correct, total in seeds.to_numpy()])
 
 
-def worst_speaker(cells: pd.DataFrame) -> float:
+def worst_speaker(trials: pd.DataFrame) -> float:
     """The lowest of the speakers' accuracies, each a mean over seeds."""
-    return min(statistics.fmean(each["accuracy"]) for _, each in cells.groupby("config.split.held_out"))
+    return min(statistics.fmean(each["accuracy"]) for _, each in trials.groupby("config.split.held_out"))
 
 
 def grid_table() -> list[str]:
     """Hidden size by mode: deployed accuracy and flash bytes."""
-    cells = committed("float_vs_int8").set_index(["mode", "hidden_size"])
-    sizes = sorted(set(cells.index.get_level_values("hidden_size")))
+    trials = committed("float_vs_int8").set_index(["mode", "hidden_size"])
+    sizes = sorted(set(trials.index.get_level_values("hidden_size")))
     rows = ["| mode | " + " | ".join(f"2x{size}" for size in sizes) + " |", "|---|" + "---|" * len(sizes)]
     for mode in MODES:
-        found = [cells.loc[(mode, size)] for size in sizes]
+        found = [trials.loc[(mode, size)] for size in sizes]
         texts = [f"{100 * each['accuracy']:.2f} % in {each['memory.flash_bytes']:,} B" for each in found]
         rows.append(f"| {mode} | " + " | ".join(texts) + " |")
     return rows
 
 
 def robustness_table() -> list[str]:
-    """A row a disturbance, its levels from mild to hard."""
+    """A row a corruption, its levels from mild to hard."""
     found = pd.read_csv(REFERENCE / "robustness" / "robustness.csv")
-    rows = ["| disturbance | levels | integer accuracy % |", "|---|---|---|"]
-    for name, each in found[found["disturbance"] != "none"].groupby("disturbance", sort=False):
+    rows = ["| corruption | levels | integer accuracy % |", "|---|---|---|"]
+    for name, each in found[found["corruption"] != "none"].groupby("corruption", sort=False):
         levels = " / ".join(f"{level:g}" for level in each["level"])
         accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in each["accuracy"])
         rows.append(f"| {name} | {levels} {each['unit'].iloc[0]} | {accuracies} |")
@@ -196,9 +196,9 @@ def robustness_table() -> list[str]:
 
 def ablation_table() -> list[str]:
     """What is left of the accuracy on unheard voices without each ingredient, the least painful loss first."""
-    cells = committed("unseen_speaker_ablation")[["overrides", "accuracy"]]
-    cells = cells.assign(without=cells["overrides"].str.extract(r"without=(\w+)", expand=False))
-    means = cells.groupby("without")["accuracy"].agg(["mean", "min"])
+    trials = committed("unseen_speaker_ablation")[["overrides", "accuracy"]]
+    trials = trials.assign(without=trials["overrides"].str.extract(r"ablation=(\w+)", expand=False))
+    means = trials.groupby("without")["accuracy"].agg(["mean", "min"])
     whole = means.loc["nothing", "mean"]
     rows = ["| without | mean of six voices % | worst voice % | brings |", "|---|--:|--:|--:|"]
     for without, (mean, worst) in means.sort_values("mean", ascending=False).iterrows():

@@ -25,7 +25,7 @@ def equal_deployments(one: Deployment, other: Deployment) -> bool:
     return (
         list(arrays) == list(others)
         and all(np.array_equal(arrays[name], others[name]) for name in arrays)
-        and (one.labels, one.feature_settings) == (other.labels, other.feature_settings)
+        and (one.labels, one.feature_config) == (other.labels, other.feature_config)
         and (one.model.weight_code, one.model.output.scale)
         == (other.model.weight_code, other.model.output.scale)
         and all(
@@ -41,7 +41,7 @@ def test_round_trip(code: str, tmp_path: Path) -> None:
     save_archive(tmp_path / "model.npz", deployment)
     loaded = load_archive(tmp_path / "model.npz")
     assert equal_deployments(loaded, deployment)
-    assert loaded.feature_settings["band_pass_hz"] == [300.0, 3400.0]
+    assert loaded.feature_config["band_pass_hz"] == [300.0, 3400.0]
     assert not list(tmp_path.glob(".*")), "no temporary file is left"
 
 
@@ -61,7 +61,7 @@ def test_every_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
     deployment = deployment_of(inputs=1, hidden=1, layers=1, classes=1)
     save_archive(path, deployment)
     intact = path.read_bytes()
-    refused = 0
+    over_budget = 0
     for position in range(0, len(intact), 7):
         damaged = bytearray(intact)
         damaged[position] ^= 1 << (position % 8)
@@ -69,8 +69,8 @@ def test_every_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
         try:
             assert equal_deployments(load_archive(path), deployment)
         except ArchiveError:
-            refused += 1
-    assert refused > 0.5 * len(intact) / 7
+            over_budget += 1
+    assert over_budget > 0.5 * len(intact) / 7
 
 
 def test_truncated_files_are_refused(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_rewritten_archive_is_the_positive_control(tmp_path: Path) -> None:
     "change",
     [
         lambda m, a: m["labels"].reverse(),
-        lambda m, a: m.update(feature_settings={}),
+        lambda m, a: m.update(feature_config={}),
         lambda m, a: m.update(logit_scale=1.0),
         lambda m, a: a.update(feature_mean=a["feature_mean"] + 1),
         lambda m, a: a.update(layer0_bias=a["layer0_bias"] + 1),

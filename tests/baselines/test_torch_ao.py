@@ -27,7 +27,7 @@ from fsdd_lightning.baselines.torch_ao import (
     torch_static,
     without_padding,
 )
-from fsdd_lightning.config.schema import FeatureSettings, SplitSettings
+from fsdd_lightning.config.schema import FeatureConfig, SplitConfig
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
@@ -387,11 +387,11 @@ def test_flash_counts_a_scale_for_each_row_where_weights_have_one(
 
 # ---- On the real recordings
 
-MFCC = FeatureSettings(
+MFCC = FeatureConfig(
     sample_rate_hz=8000, n_mfcc=13, n_mels=40, n_fft=400, win_length=None, hop_length=160, f_min_hz=0.0,
     f_max_hz=None, top_db=80.0, max_frames=36, peak_normalize=True, band_pass_hz=None, deltas=False,
 )  # fmt: skip
-RANDOM_SPLIT = SplitSettings("random", 42, 0.2, 0.1, 5, None, 1)
+RANDOM_SPLIT = SplitConfig("random", 42, 0.2, 0.1, 5, None, 1)
 
 
 def train_briefly(features: Tensor, lengths: Tensor, labels: Tensor) -> LSTMClassifier:

@@ -16,9 +16,9 @@ import torch
 from torch.nn import functional as F
 
 from fsdd_lightning.config.load import register_resolvers
-from fsdd_lightning.config.schema import Settings
-from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_cell
@@ -44,18 +44,20 @@ class EpochClock(pl.Callback):
 
 
 @pytest.fixture(scope="module")
-def prepared(fsdd_root: Path) -> tuple[Settings, PreparedData]:
+def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
     register_resolvers()
-    ((_, settings),) = compose_cells([f"data.root={fsdd_root}", f"trainer.epochs={EPOCHS_PER_ROUND}"], False)
-    return settings, prepare_data(settings.data, settings.split, settings.features)
+    ((_, config),) = compose_cells(
+        [f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False
+    )
+    return config, prepare_data(config.data, config.split, config.features)
 
 
-def network_of(settings: Settings) -> LSTMClassifier:
-    return LSTMClassifier(plan_cell(settings).shape, settings.model.dropout)
+def network_of(config: Config) -> LSTMClassifier:
+    return LSTMClassifier(plan_cell(config).shape, config.model.dropout)
 
 
-def lightning_epochs(settings: Settings, data: PreparedData, folder: Path) -> list[float]:
-    module = DigitClassifier(network_of(settings), settings.trainer, settings.trainer.learning_rate)
+def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:
+    module = DigitClassifier(network_of(config), config.trainer, config.trainer.learning_rate)
     clock = EpochClock()
     trainer = pl.Trainer(
         max_epochs=EPOCHS_PER_ROUND,
@@ -66,15 +68,15 @@ def lightning_epochs(settings: Settings, data: PreparedData, folder: Path) -> li
         enable_model_summary=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,
-        gradient_clip_val=settings.trainer.gradient_clip,
+        gradient_clip_val=config.trainer.gradient_clip,
     )
-    trainer.fit(module, DigitDataModule(data, settings.augmentation, settings.trainer.batch_size, 1))
+    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.trainer.batch_size, 1))
     return clock.seconds
 
 
-def bare_epochs(settings: Settings, data: PreparedData) -> list[float]:
-    wanted, network = settings.trainer, network_of(settings)
-    augment, generator = Augmentation(settings.augmentation), torch.Generator().manual_seed(1)
+def bare_epochs(config: Config, data: PreparedData) -> list[float]:
+    wanted, network = config.trainer, network_of(config)
+    augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
     features, lengths, labels = (
         torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels)
@@ -98,7 +100,7 @@ def bare_epochs(settings: Settings, data: PreparedData) -> list[float]:
 
 
 def test_lightning_epoch_costs_little_more_than_a_bare_loop(
-    prepared: tuple[Settings, PreparedData], tmp_path: Path, benchmark
+    prepared: tuple[Config, PreparedData], tmp_path: Path, benchmark
 ) -> None:
     torch.set_num_threads(1)
     under_lightning: list[float] = []

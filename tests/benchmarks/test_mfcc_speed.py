@@ -16,13 +16,13 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 
 ROUNDS = 3
 SMALLEST_RATIO = 12.0
-SETTINGS = FeatureSettings(
+SETTINGS = FeatureConfig(
     sample_rate_hz=8000,
     n_mfcc=13,
     n_mels=40,

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
-from fsdd_lightning.config.load import config_directory, settings_to_mapping
-from fsdd_lightning.config.schema import Settings
-from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.config.load import config_directory, config_to_mapping
+from fsdd_lightning.config.schema import Config
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.sweeps.compose import compose_trials
 
 FSDD_SPEAKERS = "george,jackson,lucas,nicolas,theo,yweweler"
-OPTIONS = sorted(path.stem for path in (config_directory() / "without").glob("*.yaml"))
+OPTIONS = sorted(path.stem for path in (config_directory() / "ablation").glob("*.yaml"))
 
 
-def composed(*words: str) -> Settings:
-    ((_, settings),) = compose_cells(words, multirun=False)
-    return settings
+def composed(*words: str) -> Config:
+    ((_, config),) = compose_trials(words, multirun=False)
+    return config
 
 
 def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -41,34 +41,34 @@ def sweep_of(experiment: str) -> dict[str, Any]:
 
 def test_the_recipe_is_one_for_all_speakers_and_fits_36_kb() -> None:
     assert sweep_of("unseen_speaker") == {"split.held_out": FSDD_SPEAKERS, "seed": "1,2,3"}
-    cell = plan_cell(composed("experiment=unseen_speaker"))
-    assert cell.fits and cell.budget.flash_bytes == 36864 and cell.settings.quantization.weight_code == "int8"
+    plan = plan_run(composed("experiment=unseen_speaker"))
+    assert plan.fits and plan.budget.flash_bytes == 36864 and plan.config.quantization.weight_code == "int8"
 
 
 def test_nothing_that_is_chosen_by_validation_looks_at_heard_voices() -> None:
     """Validation clips are of training speakers here, so the best epoch by them would mean nothing."""
-    settings = composed("experiment=unseen_speaker")
-    assert (settings.split.validation_speakers, settings.trainer.keep) == (0, "last_epoch")
-    assert settings.callbacks.early_stopping_patience is None
+    config = composed("experiment=unseen_speaker")
+    assert (config.split.validation_speakers, config.trainer.checkpoint) == (0, "last")
+    assert config.callbacks.early_stopping_patience is None
 
 
 def test_the_ablation_takes_away_every_ingredient_there_is_an_option_for() -> None:
     params = sweep_of("unseen_speaker_ablation")
-    assert sorted(params["without"].split(",")) == OPTIONS
+    assert sorted(params["ablation"].split(",")) == OPTIONS
     assert params["split.held_out"] == FSDD_SPEAKERS
 
 
 def test_without_nothing_is_the_recipe() -> None:
     recipe = dataclasses.replace(composed("experiment=unseen_speaker"), name="unseen_speaker_ablation")
-    assert composed("experiment=unseen_speaker_ablation", "without=nothing") == recipe
+    assert composed("experiment=unseen_speaker_ablation", "ablation=nothing") == recipe
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option != "nothing"])
 def test_each_option_takes_away_what_it_says_and_nothing_else(option: str) -> None:
-    content = yaml.safe_load((config_directory() / "without" / f"{option}.yaml").read_text())
+    content = yaml.safe_load((config_directory() / "ablation" / f"{option}.yaml").read_text())
     recipe, without = (
-        leaves(settings_to_mapping(composed("experiment=unseen_speaker_ablation", *words)))
-        for words in ((), (f"without={option}",))
+        leaves(config_to_mapping(composed("experiment=unseen_speaker_ablation", *words)))
+        for words in ((), (f"ablation={option}",))
     )
     changed = {key: value for key, value in without.items() if value != recipe[key]}
     assert changed == leaves(content)

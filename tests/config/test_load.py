@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from fsdd_lightning.config.load import (
+    RENAMED_KEYS,
+    config_keys,
+    config_to_mapping,
     content_hash,
     register_resolvers,
     run_name,
-    setting_keys,
-    settings_to_mapping,
-    to_settings,
+    to_config,
     unknown_key,
+    with_current_keys,
 )
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 PRESENTATION = {
     "name",
@@ -34,13 +36,13 @@ PRESENTATION = {
     "logger.histogram_every_epochs",
     "logger.misclassified_clips",
 }
-LEAVES = [key for key in setting_keys() if not any(other.startswith(f"{key}.") for other in setting_keys())]
+LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
 
 
 @pytest.fixture(scope="module")
 def mapping() -> dict[str, Any]:
-    ((_, settings),) = compose_cells([], multirun=False)
-    return settings_to_mapping(settings)
+    ((_, config),) = compose_trials([], multirun=False)
+    return config_to_mapping(config)
 
 
 def changed(mapping: dict[str, Any], key: str) -> dict[str, Any]:
@@ -78,10 +80,10 @@ override = st.tuples(
     st.sampled_from(["seed", "data.root", "model", "split.held_out", "experiment"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=80),
 ).map(lambda parts: f"{parts[0]}{parts[1]}={parts[2]}")
-cells = st.lists(override, max_size=5)
+trials = st.lists(override, max_size=5)
 
 
-@given(cells)
+@given(trials)
 def test_a_run_name_is_one_safe_folder_name(overrides: list[str]) -> None:
     name = run_name(overrides)
     assert SAFE.fullmatch(name)
@@ -89,7 +91,7 @@ def test_a_run_name_is_one_safe_folder_name(overrides: list[str]) -> None:
     assert run_name(overrides) == name
 
 
-@given(cells, cells)
+@given(trials, trials)
 def test_different_cells_have_different_folders(one: list[str], other: list[str]) -> None:
     assert (run_name(one) == run_name(other)) == (one == other)
 
@@ -123,8 +125,8 @@ def test_ordinary_run_names_are_readable() -> None:
     [
         ("model.hidden_sise", "model.hidden_size"),
         ("model.hiddensize", "model.hidden_size"),
-        ("trainer.epoch", "trainer.epochs"),
-        ("trainr.epochs", "trainer.epochs"),
+        ("trainer.epoch", "trainer.max_epochs"),
+        ("trainr.max_epochs", "trainer.max_epochs"),
         ("features.hop_lenght", "features.hop_length"),
         ("data.synthetic.take", "data.synthetic.takes"),
         ("sed", "seed"),
@@ -132,32 +134,50 @@ def test_ordinary_run_names_are_readable() -> None:
     ],
 )
 def test_the_nearest_key_is_suggested(key: str, nearest: str) -> None:
-    assert unknown_key(key) == f"unknown setting {key!r}; did you mean {nearest!r}?"
+    assert unknown_key(key) == f"unknown config key {key!r}; did you mean {nearest!r}?"
 
 
 def test_a_key_like_no_other_is_answered_with_what_its_group_holds() -> None:
     assert (
         unknown_key("model.q")
-        == "unknown setting 'model.q'; group 'model' holds layers, hidden_size, dropout"
+        == "unknown config key 'model.q'; group 'model' holds layers, hidden_size, dropout"
     )
     assert "the configuration holds name, seed" in unknown_key("qqqqq")
 
 
 @given(st.text(max_size=40))
 def test_every_unknown_key_gets_an_answer(key: str) -> None:
-    assert unknown_key(key).startswith("unknown setting ")
+    assert unknown_key(key).startswith("unknown config key ")
 
 
 def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
     config = OmegaConf.create({**mapping, "model": {**mapping["model"], "hidden_sise": 3}})
     with pytest.raises(
-        UserError, match=r"unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'"
+        UserError, match=r"unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'"
     ):
-        to_settings(config)
+        to_config(config)
 
 
 @pytest.mark.parametrize("value", ["???", "${nowhere}", "${nowhere.at.all}", "${no_resolver:1}"])
 def test_a_value_that_cannot_be_resolved_is_the_users_error(mapping: dict[str, Any], value: str) -> None:
     config = OmegaConf.create({**mapping, "seed": value})
     with pytest.raises(UserError, match=r"^configuration: .+"):
-        to_settings(config)
+        to_config(config)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS.items())
+def test_a_key_of_an_earlier_version_is_answered_with_its_new_name(old: str, new: str) -> None:
+    assert unknown_key(old) == f"{old!r} is called {new!r} now"
+    assert unknown_key(f"{old}.inner") == f"'{old}.inner' is called '{new}.inner' now"
+
+
+def test_the_config_of_an_earlier_version_is_read_under_todays_keys(mapping: dict[str, Any]) -> None:
+    today = mapping
+    earlier = {key: dict(value) if isinstance(value, dict) else value for key, value in today.items()}
+    earlier["augmentation"] = earlier.pop("feature_augmentation")
+    earlier["perturbation"] = earlier.pop("waveform_augmentation")
+    trainer = earlier["trainer"]
+    trainer["epochs"], trainer["gradient_clip"] = trainer.pop("max_epochs"), trainer.pop("gradient_clip_val")
+    trainer["threads"], trainer["keep"] = earlier.pop("torch_threads"), f"{trainer.pop('checkpoint')}_epoch"
+    assert with_current_keys(earlier) == today
+    assert with_current_keys(today) == today

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fsdd_lightning.config.load import setting_keys, settings_from_mapping, settings_to_mapping
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.load import config_from_mapping, config_keys, config_to_mapping
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 IMPOSSIBLE: list[tuple[str, Any]] = [
     ("name", ""),
@@ -54,24 +54,24 @@ IMPOSSIBLE: list[tuple[str, Any]] = [
     ("features.band_pass_hz", [3000.0, 300.0]),
     ("features.band_pass_hz", [300.0, 4000.0]),
     ("features.band_pass_hz", [300.0]),
-    ("augmentation.noise_std", -0.1),
-    ("augmentation.gain_std", -0.1),
-    ("augmentation.offset_std", -0.1),
-    ("augmentation.time_shift_frames", -1),
-    ("augmentation.time_masks", -1),
-    ("augmentation.time_mask_frames", -1),
-    ("augmentation.frequency_masks", -1),
-    ("augmentation.frequency_mask_channels", -1),
-    ("augmentation.noise_std", float("inf")),
-    ("augmentation.noise_std", float("nan")),
-    *((f"perturbation.{key}", -1) for key in ("copies", "seed")),
+    ("feature_augmentation.noise_std", -0.1),
+    ("feature_augmentation.gain_std", -0.1),
+    ("feature_augmentation.offset_std", -0.1),
+    ("feature_augmentation.time_shift_frames", -1),
+    ("feature_augmentation.time_masks", -1),
+    ("feature_augmentation.time_mask_frames", -1),
+    ("feature_augmentation.frequency_masks", -1),
+    ("feature_augmentation.frequency_mask_channels", -1),
+    ("feature_augmentation.noise_std", float("inf")),
+    ("feature_augmentation.noise_std", float("nan")),
+    *((f"waveform_augmentation.{key}", -1) for key in ("copies", "seed")),
     *(
-        (f"perturbation.{key}", -0.1)
+        (f"waveform_augmentation.{key}", -0.1)
         for key in ("speed", "tempo", "equalizer_db", "clean_share", "room_share")
     ),
-    *((f"perturbation.{key}", 0.71) for key in ("speed", "tempo")),
-    *((f"perturbation.{key}", 1.1) for key in ("clean_share", "room_share")),
-    ("perturbation.snr_db", [20.0, 10.0]),
+    *((f"waveform_augmentation.{key}", 0.71) for key in ("speed", "tempo")),
+    *((f"waveform_augmentation.{key}", 1.1) for key in ("clean_share", "room_share")),
+    ("waveform_augmentation.snr_db", [20.0, 10.0]),
     ("model.layers", 0),
     ("model.hidden_size", 0),
     ("model.hidden_size", -1),
@@ -85,16 +85,16 @@ IMPOSSIBLE: list[tuple[str, Any]] = [
     ("quantization.learning_rate", 0.0),
     ("model.dropout", -0.1),
     ("model.dropout", 1.0),
-    ("trainer.epochs", 0),
+    ("trainer.max_epochs", 0),
     ("trainer.batch_size", 0),
-    ("trainer.threads", 0),
+    ("torch_threads", 0),
     ("trainer.learning_rate", 0.0),
     ("trainer.learning_rate", float("inf")),
     ("trainer.weight_decay", -0.01),
     ("trainer.label_smoothing", -0.1),
     ("trainer.label_smoothing", 1.0),
-    ("trainer.gradient_clip", 0.0),
-    ("trainer.keep", "first_epoch"),
+    ("trainer.gradient_clip_val", 0.0),
+    ("trainer.checkpoint", "first_epoch"),
     ("trainer.weight_averaging", -0.1),
     ("trainer.weight_averaging", 1.0),
     ("callbacks.early_stopping_patience", 0),
@@ -112,10 +112,10 @@ EDGES: list[tuple[str, Any]] = [
     ("features.top_db", None),
     ("features.band_pass_hz", [300.0, 3000.0]),
     ("split.validation_speakers", 0),
-    ("perturbation.clean_share", 0.0),
-    ("perturbation.snr_db", None),
-    ("perturbation.snr_db", [10.0, 10.0]),
-    ("perturbation.tempo", 0.7),
+    ("waveform_augmentation.clean_share", 0.0),
+    ("waveform_augmentation.snr_db", None),
+    ("waveform_augmentation.snr_db", [10.0, 10.0]),
+    ("waveform_augmentation.tempo", 0.7),
     ("model.dropout", 0.0),
     ("model.hidden_size", 1),
     ("model.hidden_size", "fit"),
@@ -134,7 +134,7 @@ WRONG_TYPES: list[tuple[str, Any]] = [
     ("name", 3),
     ("model.hidden_size", "24"),
     ("trainer.learning_rate", "fast"),
-    ("trainer.epochs", 2.0),
+    ("trainer.max_epochs", 2.0),
     ("features.peak_normalize", 1),
     ("features.band_pass_hz", 300.0),
     ("callbacks.progress_bar", "yes"),
@@ -148,8 +148,8 @@ WRONG_TYPES: list[tuple[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def mapping() -> dict[str, Any]:
-    ((_, settings),) = compose_cells([], multirun=False)
-    return settings_to_mapping(settings)
+    ((_, config),) = compose_trials([], multirun=False)
+    return config_to_mapping(config)
 
 
 def changed(mapping: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def changed(mapping: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return {**mapping, first: changed(mapping[first], rest, value) if rest else value}
 
 
-def value_at(settings: Settings, key: str) -> Any:
-    value: Any = settings
+def value_at(config: Config, key: str) -> Any:
+    value: Any = config
     for part in key.split("."):
         value = getattr(value, part)
     return value
@@ -169,7 +169,7 @@ def test_an_impossible_value_is_refused_and_its_key_named(
     mapping: dict[str, Any], key: str, value: Any
 ) -> None:
     with pytest.raises(UserError) as caught:
-        settings_from_mapping(changed(mapping, key, value))
+        config_from_mapping(changed(mapping, key, value))
     message = str(caught.value)
     assert "\n" not in message
     assert key.split(".")[-1] in message
@@ -178,41 +178,41 @@ def test_an_impossible_value_is_refused_and_its_key_named(
 
 @pytest.mark.parametrize(("key", "value"), EDGES, ids=str)
 def test_the_last_possible_value_is_accepted(mapping: dict[str, Any], key: str, value: Any) -> None:
-    settings = settings_from_mapping(changed(mapping, key, value))
-    assert value_at(settings, key) == (tuple(value) if isinstance(value, list) else value)
+    config = config_from_mapping(changed(mapping, key, value))
+    assert value_at(config, key) == (tuple(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG_TYPES, ids=str)
 def test_a_wrong_type_is_refused_and_its_key_named(mapping: dict[str, Any], key: str, value: Any) -> None:
     with pytest.raises(UserError, match=rf"^{key}") as caught:
-        settings_from_mapping(changed(mapping, key, value))
+        config_from_mapping(changed(mapping, key, value))
     assert repr(value) in str(caught.value)
 
 
 def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
-    wrong = changed(changed(mapping, "model.hidden_size", 0), "trainer.epochs", "many")
+    wrong = changed(changed(mapping, "model.hidden_size", 0), "trainer.max_epochs", "many")
     with pytest.raises(UserError, match=r"hidden_size.*; trainer\.epochs"):
-        settings_from_mapping(wrong)
+        config_from_mapping(wrong)
 
 
-@pytest.mark.parametrize("key", list(setting_keys()))
+@pytest.mark.parametrize("key", list(config_keys()))
 def test_every_key_is_required_for_its_default_lives_in_conf(mapping: dict[str, Any], key: str) -> None:
     def without(node: dict[str, Any], parts: list[str]) -> dict[str, Any]:
         kept = {name: value for name, value in node.items() if parts != [name]}
         return {**kept, parts[0]: without(node[parts[0]], parts[1:])} if len(parts) > 1 else kept
 
     with pytest.raises(UserError, match=rf"{key} is missing"):
-        settings_from_mapping(without(mapping, key.split(".")))
+        config_from_mapping(without(mapping, key.split(".")))
 
 
 def test_a_root_for_the_synthetic_corpus_would_be_ignored_and_is_refused(mapping: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"data: root .* source=synthetic"):
-        settings_from_mapping(changed(changed(mapping, "data.source", "synthetic"), "data.root", "voices"))
+        config_from_mapping(changed(changed(mapping, "data.source", "synthetic"), "data.root", "voices"))
 
 
 def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="held_out"):
-        settings_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
+        config_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
 
 
 @pytest.mark.parametrize(
@@ -221,18 +221,18 @@ def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
 def test_quantised_training_needs_epochs_to_start_in(mapping: dict[str, Any], key: str, value: int) -> None:
     trained = changed(changed(mapping, "quantization.start", "epoch"), "quantization.start_epoch", 7)
     with pytest.raises(UserError, match=r"^quantization: (epochs must be|start_epoch must lie in 0\.\.)"):
-        settings_from_mapping(changed(trained, f"quantization.{key}", value))
-    assert settings_from_mapping(trained).quantization.start_epoch == 7
+        config_from_mapping(changed(trained, f"quantization.{key}", value))
+    assert config_from_mapping(trained).quantization.start_epoch == 7
     unused = changed(mapping, f"quantization.{key}", value)  # of a mode that does not train
-    assert getattr(settings_from_mapping(unused).quantization, key) == value
+    assert getattr(config_from_mapping(unused).quantization, key) == value
 
 
 def test_settings_cannot_be_changed_behind_their_checks(mapping: dict[str, Any]) -> None:
-    settings = settings_from_mapping(mapping)
+    config = config_from_mapping(mapping)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        settings.model.hidden_size = 0  # type: ignore[misc]
+        config.model.hidden_size = 0  # type: ignore[misc]
 
 
 def test_mapping_and_settings_are_inverse(mapping: dict[str, Any]) -> None:
     full = changed(mapping, "features.band_pass_hz", [300.0, 3000.0])
-    assert settings_to_mapping(settings_from_mapping(full)) == full
+    assert config_to_mapping(config_from_mapping(full)) == full

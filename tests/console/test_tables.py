@@ -27,12 +27,12 @@ VIEW = score(np.array([0, 0, 1, 2, 2, 2]), np.array([0, 0, 1, 1, 2, 2]), ("0", "
 
 
 def rows(table: Table) -> list[list[str]]:
-    """The cells of a printed table, line by line."""
+    """The trials of a printed table, line by line."""
     text = io.StringIO()
     table.box = box.HEAVY_HEAD  # what is printed has no lines between columns
     Console(file=text, width=200, markup=False).print(table)
     printed = [line.replace("┃", "│")[1:-1].split("│") for line in text.getvalue().splitlines()]
-    return [[cell.strip() for cell in row] for row in printed if len(row) > 1]
+    return [[plan.strip() for plan in row] for row in printed if len(row) > 1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsdd_lightning.config.schema import AugmentationSettings
+from fsdd_lightning.config.schema import FeatureAugmentationConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.data.datamodule import DigitDataModule, TrainingOrder
 from fsdd_lightning.data.mfcc import Mfcc
@@ -17,7 +17,7 @@ from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split
 from fsdd_lightning.data.standardization import FeatureStatistics
 
-NOTHING = AugmentationSettings("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
+NOTHING = FeatureAugmentationConfig("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 CLIPS, FRAMES = 10, 4
 
 

@@ -1,4 +1,4 @@
-"""Disturbances do what their names and levels say, to a waveform that they leave alone."""
+"""Corruptions do what their names and levels say, to a waveform that they leave alone."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 
-SETTINGS = FeatureSettings(
+SETTINGS = FeatureConfig(
     sample_rate_hz=8000,
     n_mfcc=13,
     n_mels=40,
@@ -91,7 +91,7 @@ def test_waveforms_may_be_given_themselves(tmp_path: Path, expected: Mfcc) -> No
     assert_same(cached_mfcc("digest", [], SETTINGS, tmp_path), expected)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureSettings)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureConfig)])
 def test_every_setting_changes_the_key(name: str) -> None:
     changed = dataclasses.replace(SETTINGS, **{name: OTHER_VALUES[name]})
     assert cache_key("digest", changed) != cache_key("digest", SETTINGS)
@@ -214,12 +214,12 @@ def test_a_read_only_folder_does_not_stop_the_run(
 ) -> None:
     """A cache that was filled before it became read-only is still used."""
 
-    def refuse(lock: object, *args: object, **kwargs: object) -> None:
+    def record_over_budget(lock: object, *args: object, **kwargs: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     recordings = Recordings()
     filled(tmp_path / "full")
-    monkeypatch.setattr(feature_cache.FileLock, "acquire", refuse)
+    monkeypatch.setattr(feature_cache.FileLock, "acquire", record_over_budget)
     assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path / "full"), expected)
     assert recordings.calls == 0
     assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path / "empty"), expected)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdd_lightning.config.schema import DataSettings, SyntheticSettings
+from fsdd_lightning.config.schema import DataConfig, SyntheticConfig
 from fsdd_lightning.data import locate
 from fsdd_lightning.data.locate import cached_dataset_folder, locate_fsdd, nearby_folders
 from fsdd_lightning.errors import RunFailedError, UserError
@@ -16,8 +16,8 @@ DIGEST = "1801eae019c0" + "0" * 52
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> DataSettings:
-    return DataSettings(
+def config(tmp_path: Path) -> DataConfig:
+    return DataConfig(
         name="fsdd",
         source="fsdd",
         root=None,
@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> DataSettings:
         archive_digest=DIGEST,
         fallback="none",
         on_bad_file="error",
-        synthetic=SyntheticSettings(speakers=4, takes=10, seed=0),
+        synthetic=SyntheticConfig(speakers=4, takes=10, seed=0),
     )
 
 
@@ -50,97 +50,91 @@ def dataset(folder: Path, inside: str = "recordings") -> Path:
 
 
 def test_places_are_tried_in_order(
-    tmp_path: Path, settings: DataSettings, downloads: list[tuple[str, str, Path]]
+    tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]
 ) -> None:
     root, from_environ, near, nearer, cached = (
         dataset(folder)
         for folder in (
             *(tmp_path / name for name in ("root", "environ", "near", "nearer")),
-            cached_dataset_folder(settings),
+            cached_dataset_folder(config),
         )
     )
     environ, places = {"FSDD_ROOT": str(from_environ)}, [near, nearer]
-    assert locate_fsdd(replace(settings, root=str(root)), environ, places) == root
-    assert locate_fsdd(settings, environ, places) == from_environ
-    assert locate_fsdd(settings, {}, places) == near
-    assert locate_fsdd(settings, {}, [tmp_path / "nowhere", nearer]) == nearer
-    assert locate_fsdd(settings, {"FSDD_ROOT": ""}, []) == cached
+    assert locate_fsdd(replace(config, root=str(root)), environ, places) == root
+    assert locate_fsdd(config, environ, places) == from_environ
+    assert locate_fsdd(config, {}, places) == near
+    assert locate_fsdd(config, {}, [tmp_path / "nowhere", nearer]) == nearer
+    assert locate_fsdd(config, {"FSDD_ROOT": ""}, []) == cached
     assert downloads == []
 
 
 def test_nothing_anywhere_is_downloaded_into_the_cache(
-    tmp_path: Path, settings: DataSettings, downloads: list[tuple[str, str, Path]]
+    tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]
 ) -> None:
     (tmp_path / "shared" / "fsdd" / "recordings").mkdir(parents=True)  # empty, so no dataset
     expected = tmp_path / "cache" / "fsdd-1801eae019c0"
-    assert locate_fsdd(settings, {}, [tmp_path / "shared" / "fsdd"]) == expected
-    assert downloads == [(settings.archive_url, DIGEST, expected)]
+    assert locate_fsdd(config, {}, [tmp_path / "shared" / "fsdd"]) == expected
+    assert downloads == [(config.archive_url, DIGEST, expected)]
 
 
-def test_a_failing_download_is_not_hidden(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_download_is_not_hidden(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> Path:
         raise RunFailedError("no network")
 
     monkeypatch.setattr(locate, "download_fsdd", fail)
     with pytest.raises(RunFailedError, match="no network"):
-        locate_fsdd(settings, {}, [])
+        locate_fsdd(config, {}, [])
 
 
 @pytest.mark.parametrize("source", ["data.root", "FSDD_ROOT"])
 @pytest.mark.parametrize(("name", "problem"), [("nowhere", "is no folder"), ("empty", "holds no recordings")])
 def test_a_given_place_without_recordings_is_refused_not_passed_over(
-    source: str, name: str, problem: str, tmp_path: Path, settings: DataSettings
+    source: str, name: str, problem: str, tmp_path: Path, config: DataConfig
 ) -> None:
     (tmp_path / "empty").mkdir()
     near = dataset(tmp_path / "near")
     given = str(tmp_path / name)
     root, environ = (given, {}) if source == "data.root" else (None, {"FSDD_ROOT": given})
     with pytest.raises(UserError, match=rf"{source}=.* {problem}"):
-        locate_fsdd(replace(settings, root=root), environ, [near])
+        locate_fsdd(replace(config, root=root), environ, [near])
 
 
-def test_a_wrong_variable_does_not_matter_where_a_root_is_given(
-    tmp_path: Path, settings: DataSettings
-) -> None:
+def test_a_wrong_variable_does_not_matter_where_a_root_is_given(tmp_path: Path, config: DataConfig) -> None:
     root = dataset(tmp_path / "root")
-    assert locate_fsdd(replace(settings, root=str(root)), {"FSDD_ROOT": "/nowhere"}) == root
+    assert locate_fsdd(replace(config, root=str(root)), {"FSDD_ROOT": "/nowhere"}) == root
 
 
-def test_wavs_may_lie_directly_in_a_given_folder(tmp_path: Path, settings: DataSettings) -> None:
+def test_wavs_may_lie_directly_in_a_given_folder(tmp_path: Path, config: DataConfig) -> None:
     root = dataset(tmp_path / "mine", inside=".")
-    assert locate_fsdd(replace(settings, root=str(root)), {}) == root
+    assert locate_fsdd(replace(config, root=str(root)), {}) == root
 
 
 def test_a_tilde_is_the_home_folder(
-    tmp_path: Path, settings: DataSettings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     root = dataset(tmp_path / "speech")
-    assert locate_fsdd(settings, {"FSDD_ROOT": "~/speech"}) == root
-    assert cached_dataset_folder(replace(settings, cache_dir="~/c")).parent == tmp_path / "c"
+    assert locate_fsdd(config, {"FSDD_ROOT": "~/speech"}) == root
+    assert cached_dataset_folder(replace(config, cache_dir="~/c")).parent == tmp_path / "c"
 
 
 def test_nearby_is_beside_the_current_folder_and_beside_the_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: DataSettings
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: DataConfig
 ) -> None:
     checkout = Path(__file__).resolve().parents[2]
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     assert nearby_folders() == (tmp_path / "shared" / "fsdd", checkout.parent / "shared" / "fsdd")
     near = dataset(tmp_path / "shared" / "fsdd")
-    assert locate_fsdd(settings, {}) == near
+    assert locate_fsdd(config, {}) == near
 
 
-def test_the_users_cache_folder_is_the_default(
-    settings: DataSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_users_cache_folder_is_the_default(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     import platformdirs
 
-    default = cached_dataset_folder(replace(settings, cache_dir=None))
+    default = cached_dataset_folder(replace(config, cache_dir=None))
     assert default.parent == Path(platformdirs.user_cache_dir("fsdd_lightning", appauthor=False))
 
 
-def test_another_archive_has_another_cache_folder(settings: DataSettings) -> None:
-    assert cached_dataset_folder(settings) != cached_dataset_folder(
-        replace(settings, archive_digest="f" * 64)
-    )
+def test_another_archive_has_another_cache_folder(config: DataConfig) -> None:
+    assert cached_dataset_folder(config) != cached_dataset_folder(replace(config, archive_digest="f" * 64))

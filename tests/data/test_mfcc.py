@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from scipy.signal import butter, sosfilt
 
-from fsdd_lightning.config.schema import FeatureSettings
+from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data import mfcc as mfcc_module
 from fsdd_lightning.data.mfcc import MfccExtractor
 
@@ -21,7 +21,7 @@ PACKAGE = Path(mfcc_module.__file__).parents[1]
 TOLERANCE = 1e-3  # absolute; coefficients reach some hundreds
 
 
-def features(**changes: Any) -> FeatureSettings:
+def features(**changes: Any) -> FeatureConfig:
     values: dict[str, Any] = {
         "sample_rate_hz": 8000,
         "n_mfcc": 13,
@@ -37,22 +37,22 @@ def features(**changes: Any) -> FeatureSettings:
         "band_pass_hz": None,
         "deltas": False,
     }
-    return FeatureSettings(**(values | changes))
+    return FeatureConfig(**(values | changes))
 
 
-def librosa_mfcc(waveform: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+def librosa_mfcc(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """(frames, n_mfcc) float32. librosa.feature.mfcc itself does not pass top_db on: hence two calls."""
     mel = librosa.feature.melspectrogram(
         y=waveform,
-        sr=settings.sample_rate_hz,
-        n_mels=settings.n_mels,
-        n_fft=settings.n_fft,
-        win_length=settings.win_length,
-        hop_length=settings.hop_length,
-        fmin=settings.f_min_hz,
-        fmax=settings.f_max_hz,
+        sr=config.sample_rate_hz,
+        n_mels=config.n_mels,
+        n_fft=config.n_fft,
+        win_length=config.win_length,
+        hop_length=config.hop_length,
+        fmin=config.f_min_hz,
+        fmax=config.f_max_hz,
     )
-    return librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=settings.top_db), n_mfcc=settings.n_mfcc).T
+    return librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=config.top_db), n_mfcc=config.n_mfcc).T
 
 
 def speech_like(samples: int, seed: int) -> np.ndarray:
@@ -92,18 +92,18 @@ def normalised(waveform: np.ndarray) -> np.ndarray:
     ids=str,
 )
 def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
-    settings = features(**changes)
-    extractor = MfccExtractor(settings)
+    config = features(**changes)
+    extractor = MfccExtractor(config)
     for samples in (1, 160, 399, 400, 401, 2000, 7999):
         waveform = speech_like(samples, seed=samples)
         waveform[0] = 0.05  # even a single sample has a peak
         with np.errstate(all="raise"):
             ours = extractor.clip(waveform)
-        if samples < settings.n_fft:
+        if samples < config.n_fft:
             with pytest.warns(UserWarning, match="is too large for input signal"):
-                theirs = librosa_mfcc(normalised(waveform), settings)
+                theirs = librosa_mfcc(normalised(waveform), config)
         else:
-            theirs = librosa_mfcc(normalised(waveform), settings)
+            theirs = librosa_mfcc(normalised(waveform), config)
         assert ours.dtype == np.float32
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
@@ -126,11 +126,11 @@ def test_reference_is_librosas_one_call_where_that_can_say_it() -> None:
 def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any], every: int) -> None:
     paths = sorted((fsdd_root / "recordings").glob("*.wav"))[::every]
     waveforms = [soundfile.read(path, dtype="float32")[0] for path in paths]
-    settings = features(max_frames=250, **changes)
-    mfcc = MfccExtractor(settings)(waveforms)
+    config = features(max_frames=250, **changes)
+    mfcc = MfccExtractor(config)(waveforms)
     assert mfcc.trimmed == 0
     for index, waveform in enumerate(waveforms):
-        theirs = librosa_mfcc(normalised(waveform), settings)
+        theirs = librosa_mfcc(normalised(waveform), config)
         assert mfcc.lengths[index] == len(theirs), paths[index].name
         difference = np.abs(mfcc.values[index, : len(theirs)] - theirs).max()
         assert difference < TOLERANCE, paths[index].name
@@ -144,8 +144,8 @@ def test_batch_equals_single_clips_bit_for_bit_whatever_their_neighbours(
     # Reversed: the sound reaches up to the neighbour, which is half as loud.
     waveforms = [speech_like(300 + 517 * k, seed=k)[::-1] * 0.5**k for k in range(11)]
     waveforms += [np.ascontiguousarray(waveform[::-1]) for waveform in waveforms]
-    settings = features(max_frames=25)
-    extractor = MfccExtractor(settings)
+    config = features(max_frames=25)
+    extractor = MfccExtractor(config)
     mfcc = extractor(waveforms)
     monkeypatch.undo()
     for values, length, waveform in zip(mfcc.values, mfcc.lengths, waveforms, strict=True):
@@ -167,9 +167,9 @@ def test_clips_above_max_frames_are_trimmed_and_counted() -> None:
 
 def test_dynamic_range_is_relative_to_the_whole_clip_not_to_the_frames_kept() -> None:
     quiet_then_loud = np.concatenate([speech_like(1600, seed=1) * 1e-3, speech_like(3200, seed=2)])
-    settings = features(max_frames=5, top_db=30.0)
-    theirs = librosa_mfcc(normalised(quiet_then_loud), settings)[:5]
-    np.testing.assert_allclose(MfccExtractor(settings).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
+    config = features(max_frames=5, top_db=30.0)
+    theirs = librosa_mfcc(normalised(quiet_then_loud), config)[:5]
+    np.testing.assert_allclose(MfccExtractor(config).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
 
 
 def test_deltas_are_the_change_since_the_frame_before() -> None:

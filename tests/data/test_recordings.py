@@ -188,10 +188,10 @@ def test_no_recordings_at_all_is_the_users_error(tmp_path: Path, name: str) -> N
 def test_a_folder_that_may_not_be_read_is_the_users_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> None:
+    def record_over_budget(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.scandir", refuse)
+    monkeypatch.setattr("os.scandir", record_over_budget)
     with pytest.raises(UserError, match="Permission denied"):
         load(folder)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsdd_lightning.config.schema import SplitSettings
+from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.data.splits import SPLITS, Split, split_recordings
 from fsdd_lightning.errors import UserError
 
@@ -33,9 +33,9 @@ def corpus(speakers: tuple[str, ...] = FSDD_SPEAKERS, takes: int = 50, digits: i
     return [NamedClip(d, s, t) for d in range(digits) for s in speakers for t in range(takes)]
 
 
-def split_settings(name: str, **changes: object) -> SplitSettings:
+def split_config(name: str, **changes: object) -> SplitConfig:
     held_out = "george" if name == "unseen_speaker" else None
-    plain = SplitSettings(name, 42, 0.2, 0.1, 5, held_out, 1)  # type: ignore[arg-type]
+    plain = SplitConfig(name, 42, 0.2, 0.1, 5, held_out, 1)  # type: ignore[arg-type]
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -52,7 +52,7 @@ def stratum_counts(clips: list[NamedClip], part: np.ndarray) -> Counter[tuple[in
     [("random", (2160, 240, 600)), ("official", (2430, 270, 300)), ("unseen_speaker", (2000, 500, 500))],
 )
 def test_sizes_on_the_real_dataset(name: str, sizes: tuple[int, int, int]) -> None:
-    split = split_recordings(corpus(), split_settings(name))
+    split = split_recordings(corpus(), split_config(name))
     assert (len(split.train), len(split.val), len(split.test)) == sizes
     assert split.name == name
 
@@ -69,7 +69,7 @@ def test_disjoint_complete_repeatable_and_independent_of_the_listing_order(
     name: str, speakers: list[str], takes: int, seed: int, shuffler: object
 ) -> None:
     clips = corpus(tuple(speakers), takes)
-    wanted = split_settings(name, seed=seed)
+    wanted = split_config(name, seed=seed)
     if name == "unseen_speaker":
         wanted = replace(wanted, held_out=speakers[0])
     split = split_recordings(clips, wanted)
@@ -89,7 +89,7 @@ def test_disjoint_complete_repeatable_and_independent_of_the_listing_order(
 
 def test_random_is_stratified_by_digit_and_speaker() -> None:
     clips = corpus()
-    split = split_recordings(clips, split_settings("random"))
+    split = split_recordings(clips, split_config("random"))
     assert set(stratum_counts(clips, split.test).values()) == {10}
     assert set(stratum_counts(clips, split.val).values()) == {4}
     assert set(stratum_counts(clips, split.train).values()) == {36}
@@ -97,7 +97,7 @@ def test_random_is_stratified_by_digit_and_speaker() -> None:
 
 def test_random_stays_in_proportion_for_unequal_speakers() -> None:
     clips = corpus(("ada",), takes=40) + corpus(("bo",), takes=10)
-    split = split_recordings(clips, split_settings("random"))
+    split = split_recordings(clips, split_config("random"))
     counts = stratum_counts(clips, split.test)
     assert {counts[digit, "ada"] for digit in range(10)} == {8}
     assert {counts[digit, "bo"] for digit in range(10)} == {2}
@@ -106,7 +106,7 @@ def test_random_stays_in_proportion_for_unequal_speakers() -> None:
 def test_small_corpora_are_stratified_by_digit_alone() -> None:
     """2 takes of 6 speakers: validation has no room for 60 strata, but each digit is in every part."""
     clips = corpus(takes=2)
-    split = split_recordings(clips, split_settings("random"))
+    split = split_recordings(clips, split_config("random"))
     for part in (split.train, split.val, split.test):
         digits = Counter(clips[i].digit for i in part)
         assert set(digits) == set(range(10)) and max(digits.values()) - min(digits.values()) <= 1
@@ -114,12 +114,12 @@ def test_small_corpora_are_stratified_by_digit_alone() -> None:
 
 def test_official_test_set_is_the_first_takes_of_everybody() -> None:
     clips = corpus()
-    split = split_recordings(clips, split_settings("official"))
+    split = split_recordings(clips, split_config("official"))
     assert {clips[i].take for i in split.test} == {0, 1, 2, 3, 4}
     assert min(clips[i].take for i in np.concatenate([split.train, split.val])) == 5
     counts = stratum_counts(clips, split.val)
     assert set(counts.values()) <= {4, 5} and len(counts) == 60
-    fewer = split_recordings(clips, split_settings("official", test_takes=2))
+    fewer = split_recordings(clips, split_config("official", test_takes=2))
     assert {clips[i].take for i in fewer.test} == {0, 1}
 
 
@@ -127,7 +127,7 @@ def test_unseen_speakers_are_in_one_part_only() -> None:
     clips = corpus()
     for held_out in FSDD_SPEAKERS:
         split = split_recordings(
-            clips, split_settings("unseen_speaker", held_out=held_out, validation_speakers=2)
+            clips, split_config("unseen_speaker", held_out=held_out, validation_speakers=2)
         )
         train, val, test = ({clips[i].speaker for i in part} for part in (split.train, split.val, split.test))
         assert test == {held_out}
@@ -138,9 +138,7 @@ def test_unseen_speakers_are_in_one_part_only() -> None:
 def test_without_validation_speakers_all_others_train() -> None:
     """Validation is cut from their recordings, in proportion of digit and speaker."""
     clips = corpus()
-    wanted = split_settings(
-        "unseen_speaker", held_out="theo", validation_speakers=0, validation_fraction=0.04
-    )
+    wanted = split_config("unseen_speaker", held_out="theo", validation_speakers=0, validation_fraction=0.04)
     split = split_recordings(clips, wanted)
     others = set(FSDD_SPEAKERS) - {"theo"}
     assert {clips[i].speaker for i in split.train} == {clips[i].speaker for i in split.val} == others
@@ -152,8 +150,8 @@ def test_without_validation_speakers_all_others_train() -> None:
 @pytest.mark.parametrize("name", ["random", "official"])
 def test_another_seed_is_another_split(name: str) -> None:
     clips = corpus()
-    first = split_recordings(clips, split_settings(name, seed=0))
-    second = split_recordings(clips, split_settings(name, seed=1))
+    first = split_recordings(clips, split_config(name, seed=0))
+    second = split_recordings(clips, split_config(name, seed=1))
     assert not np.array_equal(first.val, second.val)
     assert np.array_equal(first.test, second.test) == (name == "official")
 
@@ -162,7 +160,7 @@ def test_the_validation_speaker_follows_seed_and_held_out_speaker() -> None:
     clips = corpus()
 
     def validation_speaker(seed: int, held_out: str) -> str:
-        split = split_recordings(clips, split_settings("unseen_speaker", seed=seed, held_out=held_out))
+        split = split_recordings(clips, split_config("unseen_speaker", seed=seed, held_out=held_out))
         return clips[split.val[0]].speaker
 
     assert {validation_speaker(seed, "george") for seed in range(40)} == set(FSDD_SPEAKERS) - {"george"}
@@ -172,39 +170,39 @@ def test_the_validation_speaker_follows_seed_and_held_out_speaker() -> None:
 def test_validation_never_touches_the_test_set_of_the_random_split() -> None:
     """The test set is the same however much is kept for validation."""
     clips = corpus()
-    small = split_recordings(clips, split_settings("random", validation_fraction=0.05))
-    large = split_recordings(clips, split_settings("random", validation_fraction=0.3))
+    small = split_recordings(clips, split_config("random", validation_fraction=0.05))
+    large = split_recordings(clips, split_config("random", validation_fraction=0.3))
     assert np.array_equal(small.test, large.test)
 
 
 def test_fixed_outcome() -> None:
     """The split of seed 42 is part of every published number: it must not drift with a refactor."""
     clips = corpus()
-    split = split_recordings(clips, split_settings("random"))
+    split = split_recordings(clips, split_config("random"))
     digest = sum((i + 1) * int(p) for i, p in enumerate(split.test)) + sum(int(p) ** 2 for p in split.val)
     assert digest == FIXED_DIGEST
 
 
 def test_an_unknown_speaker_is_named_with_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"held_out=gorge.*george, jackson, lucas"):
-        split_recordings(corpus(), split_settings("unseen_speaker", held_out="gorge"))
+        split_recordings(corpus(), split_config("unseen_speaker", held_out="gorge"))
 
 
 def test_too_few_speakers() -> None:
     with pytest.raises(UserError, match=r"1 speakers besides george.*validation_speakers"):
-        split_recordings(corpus(("george", "theo")), split_settings("unseen_speaker"))
+        split_recordings(corpus(("george", "theo")), split_config("unseen_speaker"))
 
 
 @pytest.mark.parametrize("name", ["random", "official"])
 @pytest.mark.parametrize("clips", [[], corpus(("ada",), takes=1), [*corpus(), NamedClip(10, "ada", 7)]])
 def test_corpora_too_small_to_divide(name: str, clips: list[NamedClip]) -> None:
     with pytest.raises(UserError, match=rf"split={name}: cannot cut"):
-        split_recordings(clips, split_settings(name))
+        split_recordings(clips, split_config(name))
 
 
 def test_the_smallest_corpus_still_has_every_digit_in_every_part() -> None:
     clips = corpus(("ada",), takes=3)
-    split = split_recordings(clips, split_settings("random"))
+    split = split_recordings(clips, split_config("random"))
     for part in (split.train, split.val, split.test):
         assert sorted(clips[i].digit for i in part) == list(range(10))
 
@@ -212,9 +210,9 @@ def test_the_smallest_corpus_still_has_every_digit_in_every_part() -> None:
 def test_official_without_early_takes_has_no_test_set() -> None:
     clips = [replace(clip, take=clip.take + 5) for clip in corpus()]
     with pytest.raises(UserError, match="test part empty"):
-        split_recordings(clips, split_settings("official"))
+        split_recordings(clips, split_config("official"))
 
 
 def test_official_without_later_takes() -> None:
     with pytest.raises(UserError, match=r"split=official"):
-        split_recordings(corpus(takes=5), split_settings("official"))
+        split_recordings(corpus(takes=5), split_config("official"))

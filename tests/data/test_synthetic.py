@@ -16,13 +16,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fsdd_lightning.config.schema import SyntheticSettings
+from fsdd_lightning.config.schema import SyntheticConfig
 from fsdd_lightning.data import synthetic
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.data.synthetic import GENERATOR_VERSION, make_synthetic_corpus, voice_name
 from fsdd_lightning.errors import RunFailedError
 
-SMALL = SyntheticSettings(speakers=2, takes=6, seed=0)
+SMALL = SyntheticConfig(speakers=2, takes=6, seed=0)
 # Samples and loudness of a few clips: whoever changes the sound must raise GENERATOR_VERSION and renew these.
 # Not bytes: another processor may round the last bit differently.
 FINGERPRINT_VERSION = 1

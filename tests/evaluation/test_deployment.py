@@ -15,11 +15,11 @@ from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation import deployment as deploying
 from fsdd_lightning.evaluation.deployment import compiled, export_notes, export_run, kept_golden_clips
 from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
-from fsdd_lightning.export import CompilerMissing, HostEngine
+from fsdd_lightning.export import CompilerMissing, HostNetwork
 from fsdd_lightning.runs.folder import Run, open_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 
-RunCell = Callable[[Sequence[str], Path], RunRecord]
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
 
 
-class Flipped(HostEngine):
+class Flipped(HostNetwork):
     """Compiled C with a defect: the lowest bit of one logit of one clip is wrong."""
 
     def logits(self, features_q4: Any, lengths: Any) -> Any:
@@ -84,9 +84,9 @@ def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
 
 @pytest.mark.usefixtures("no_compiler")
 def test_without_a_compiler_the_c_view_is_absent_and_that_is_said(
-    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, capsys: pytest.CaptureFixture[str]
+    finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = run_cell(finished_overrides, tmp_path)
+    record = run_trial(finished_overrides, tmp_path)
     assert (record.status, list(record.views)) == ("done", ["float", "quantized", "integer"])
     assert "integer_c" not in record.agreement
     note = record.notes[-1]
@@ -99,18 +99,18 @@ def test_without_a_compiler_the_c_view_is_absent_and_that_is_said(
 
 
 def test_a_single_wrong_logit_of_the_c_fails_the_run(
-    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell, monkeypatch: pytest.MonkeyPatch
+    finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compile_host = deploying.compile_host
 
-    def compile_flawed(deployment: Any) -> HostEngine:
+    def compile_flawed(deployment: Any) -> HostNetwork:
         engine = compile_host(deployment)
         engine.__class__ = Flipped
         return engine
 
     monkeypatch.setattr(deploying, "compile_host", compile_flawed)
     with pytest.raises(RunFailedError, match="the c view and the integer model differ on 1 of"):
-        run_cell(finished_overrides, tmp_path)
+        run_trial(finished_overrides, tmp_path)
     assert read_record(tmp_path).status == "failed"
     assert not (tmp_path / "export").exists()
 
@@ -123,9 +123,9 @@ def test_a_compiler_that_fails_is_no_missing_compiler(run: Run, monkeypatch: pyt
 
 
 def test_a_float32_run_has_nothing_to_compile_or_export(
-    finished_overrides: list[str], tmp_path: Path, run_cell: RunCell
+    finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial
 ) -> None:
-    record = run_cell([*finished_overrides, "quantization=float32"], tmp_path)
+    record = run_trial([*finished_overrides, "quantization=float32"], tmp_path)
     assert list(record.views) == ["float"]
     assert not any("compiler" in note for note in record.notes)
     assert not (tmp_path / "export").exists() and not (tmp_path / "golden_clips.npz").exists()

@@ -19,8 +19,8 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
 from fsdd_lightning.evaluation.backends import Engine, open_engine
 from fsdd_lightning.evaluation.robustness import (
-    DISTURBANCES,
-    Disturbance,
+    CORRUPTIONS,
+    Corruption,
     RobustnessRow,
     Scene,
     robustness,
@@ -62,8 +62,8 @@ class Listening:
         return np.eye(10, dtype=np.int32)[np.zeros(len(lengths), int)]
 
 
-def disturbance(name: str) -> Disturbance:
-    return next(each for each in DISTURBANCES if each.name == name)
+def corruption(name: str) -> Corruption:
+    return next(each for each in CORRUPTIONS if each.name == name)
 
 
 def test_the_table_has_every_disturbance_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
@@ -79,7 +79,7 @@ def test_the_table_has_every_disturbance_at_every_level(rows: tuple[RobustnessRo
         "background after": (50, 100, 200, 300),
         "speed": (-10, -5, 5, 10),
     }
-    assert [(row.disturbance, row.level) for row in rows] == [
+    assert [(row.corruption, row.level) for row in rows] == [
         (name, level) for name, levels in expected.items() for level in levels
     ]
 
@@ -102,7 +102,7 @@ def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
 def test_an_engine_that_always_says_0_is_right_as_often_as_there_are_zeros(
     run: Run, data: PreparedData
 ) -> None:
-    rows = robustness(run, data, Engine("deaf", Listening(), 1.0), [disturbance("speed")])
+    rows = robustness(run, data, Engine("deaf", Listening(), 1.0), [corruption("speed")])
     zeros = int((data.labels[data.split.test] == 0).sum())
     assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
 
@@ -110,14 +110,14 @@ def test_an_engine_that_always_says_0_is_right_as_often_as_there_are_zeros(
 def test_every_disturbance_changes_what_the_network_hears(run: Run, data: PreparedData) -> None:
     listening = Listening()
     rows = robustness(run, data, Engine("deaf", listening, 1.0))
-    clean, *disturbed = listening.heard
+    clean, *corrupted = listening.heard
     assert np.array_equal(clean[0], data.features[data.split.test])
     assert np.array_equal(clean[1], data.lengths[data.split.test])
-    for row, (features, _) in zip(rows[1:], disturbed, strict=True):
+    for row, (features, _) in zip(rows[1:], corrupted, strict=True):
         changed = (features != clean[0]).any(axis=(1, 2))
         assert changed.mean() > 0.5, row
     stretched = {
-        row.disturbance for row, (_, n) in zip(rows[1:], disturbed, strict=True) if (n != clean[1]).any()
+        row.corruption for row, (_, n) in zip(rows[1:], corrupted, strict=True) if (n != clean[1]).any()
     }
     assert stretched == {
         "silence before", "silence after", "background before", "background after", "speed"
@@ -130,12 +130,12 @@ def test_a_row_depends_on_no_other_row_and_on_no_chance(
     listened = []
     for _ in range(2):
         listening = Listening()
-        robustness(run, data, Engine("deaf", listening, 1.0), [disturbance("babble")])
+        robustness(run, data, Engine("deaf", listening, 1.0), [corruption("babble")])
         listened.append(listening.heard)
     for (one, _), (other, _) in zip(*listened, strict=True):
         assert np.array_equal(one, other)
-    alone = robustness(run, data, engine, [disturbance("babble")])
-    assert alone[1:] == tuple(row for row in rows if row.disturbance == "babble")
+    alone = robustness(run, data, engine, [corruption("babble")])
+    assert alone[1:] == tuple(row for row in rows if row.corruption == "babble")
 
 
 def test_babble_is_never_made_of_the_clip_itself_nor_twice_of_another() -> None:
@@ -162,8 +162,8 @@ def test_the_files_hold_the_table(rows: tuple[RobustnessRow, ...], tmp_path: Pat
         table = list(csv.DictReader(file))
     assert len(table) == len(rows)
     for line, row in zip(table, rows, strict=True):
-        assert (line["disturbance"], float(line["level"]), int(line["correct"])) == (
-            row.disturbance,
+        assert (line["corruption"], float(line["level"]), int(line["correct"])) == (
+            row.corruption,
             row.level,
             row.correct,
         )
@@ -181,7 +181,7 @@ def test_the_figure_shows_every_row_once(rows: tuple[RobustnessRow, ...]) -> Non
 
 
 def test_a_disturbance_of_ones_own_gets_a_panel(run: Run, data: PreparedData, engine: Engine) -> None:
-    own = Disturbance("reversed", "", (1,), lambda wave, level, scene: wave[::-1].copy())
+    own = Corruption("reversed", "", (1,), lambda wave, level, scene: wave[::-1].copy())
     figure = robustness_figure(robustness(run, data, engine, [own]), "a title")
     assert [axes.get_title() for axes in figure.axes if axes.get_visible()] == ["reversed"]
 

@@ -173,8 +173,8 @@ def test_a_wrong_bill_does_not_compile(name: str, tmp_path: Path) -> None:
     header.write_text(
         "".join(line.replace("BYTES ", "BYTES 1 + ") if f"_{name}_" in line else line for line in lines)
     )
-    refused = c_programs.compile_c(*flags, tmp_path / "fsdd_model.c")
-    assert refused.returncode != 0 and "is_the_bill" in refused.stderr
+    over_budget = c_programs.compile_c(*flags, tmp_path / "fsdd_model.c")
+    assert over_budget.returncode != 0 and "is_the_bill" in over_budget.stderr
 
 
 def test_feature_constants_are_exact(tmp_path: Path) -> None:
@@ -211,9 +211,9 @@ def test_given_clips_are_the_golden_ones(tmp_path: Path) -> None:
 
 
 def test_the_readme_says_what_is_needed(tmp_path: Path) -> None:
-    settings = {"sample_rate_hz": 8000}
+    config = {"sample_rate_hz": 8000}
     exported = export_c(
-        replace(deployment(), feature_settings=settings), tmp_path, name="digits", golden=None, notes=NOTES
+        replace(deployment(), feature_config=config), tmp_path, name="digits", golden=None, notes=NOTES
     )
     text = (tmp_path / "README.md").read_text()
     assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line line *&#233;* |" in text
@@ -227,7 +227,7 @@ def test_the_readme_says_what_is_needed(tmp_path: Path) -> None:
 
 
 def test_the_readme_tells_of_deltas(tmp_path: Path) -> None:
-    with_deltas = replace(deployment(), feature_settings={"deltas": True})
+    with_deltas = replace(deployment(), feature_config={"deltas": True})
     export_c(with_deltas, tmp_path, name="digits", golden=None, notes={})
     half = with_deltas.model.input_size // 2
     assert f"A frame is {half} MFCCs and then their changes since" in (tmp_path / "README.md").read_text()

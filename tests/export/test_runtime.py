@@ -38,11 +38,11 @@ def test_the_check_for_float_can_fail(program: c_programs.TraceProgram, tmp_path
         program.runtime / "fsdd_lstm.c"
     ).read_text() + "int fsdd_half(int a) { return (int)(a * 0.5f); }\n"
     source.write_text(text)
-    refused = c_programs.compile_c(
+    over_budget = c_programs.compile_c(
         *NO_FLOAT, "-I", program.runtime, source, "-o", tmp_path / "float.o", strict=False
     )
-    assert refused.returncode != 0
-    assert "error" in refused.stderr
+    assert over_budget.returncode != 0
+    assert "error" in over_budget.stderr
 
 
 def test_nothing_is_called_but_the_runtime_itself(program: c_programs.TraceProgram, tmp_path: Path) -> None:
@@ -55,12 +55,12 @@ def test_nothing_is_called_but_the_runtime_itself(program: c_programs.TraceProgr
 def test_a_runtime_without_the_models_code_is_refused(
     program: c_programs.TraceProgram, tmp_path: Path
 ) -> None:
-    refused = c_programs.compile_c(
+    over_budget = c_programs.compile_c(
         "-c",
         program.runtime / "fsdd_model.c",
         "-DFSDD_FORMATS=(FSDD_POT | FSDD_PLAIN_ROWS)",
         "-o",
         tmp_path / "a.o",
     )
-    assert refused.returncode != 0
-    assert "FSDD_FORMATS leaves out" in refused.stderr
+    assert over_budget.returncode != 0
+    assert "FSDD_FORMATS leaves out" in over_budget.stderr

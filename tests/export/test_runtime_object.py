@@ -12,8 +12,8 @@ import pytest
 from fsdd_lightning.arithmetic.archive import load_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
-from fsdd_lightning.export import host_engine
-from fsdd_lightning.export.host_engine import compile_host
+from fsdd_lightning.export import host
+from fsdd_lightning.export.host import compile_host
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def deployment(finished_run: Path) -> Deployment:
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The arguments of every call of the compiler, in a process that has compiled nothing yet."""
     calls: list[list[str]] = []
-    compile_c = host_engine.compile_c
+    compile_c = host.compile_c
 
     def watched(arguments: Sequence[str | Path]) -> None:
         calls.append([str(argument) for argument in arguments])
         compile_c(arguments)
 
-    monkeypatch.setattr(host_engine, "compile_c", watched)
-    host_engine._runtime_folder.cache_clear()
+    monkeypatch.setattr(host, "compile_c", watched)
+    host._runtime_folder.cache_clear()
     return calls
 
 

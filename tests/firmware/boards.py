@@ -59,7 +59,7 @@ def board_id(board: Board) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialEnd:
     """How a program ended and what it printed, a number for each name."""
 
     status: int
@@ -137,14 +137,14 @@ def build(
     return target
 
 
-def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = False) -> Outcome:
+def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = False) -> TrialEnd:
     """Runs to the end; the program's files are in `folder`. A lock-up ends QEMU with a negative status (abort)."""
     command = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
     command += ["-icount", "shift=0"] if count_instructions else []
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S)
     pairs = (line.split() for line in done.stderr.splitlines())
-    return Outcome(done.returncode, {pair[0]: int(pair[1]) for pair in pairs if _is_number(pair)})
+    return TrialEnd(done.returncode, {pair[0]: int(pair[1]) for pair in pairs if _is_number(pair)})
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,10 @@ def digit_clips(request: pytest.FixtureRequest) -> Clips:
 
 
 def spoken_clips(folder: Path) -> Clips:
-    ((_, settings),) = compose_cells([], multirun=False)
+    ((_, config),) = compose_cells([], multirun=False)
     paths = [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
-    waveforms = [decode_wav(path.read_bytes(), settings.features.sample_rate_hz).waveform for path in paths]
-    mfcc: Mfcc = MfccExtractor(settings.features)(waveforms)
+    waveforms = [decode_wav(path.read_bytes(), config.features.sample_rate_hz).waveform for path in paths]
+    mfcc: Mfcc = MfccExtractor(config.features)(waveforms)
     standardized = FeatureStatistics.from_clips(mfcc, range(len(paths))).standardize(mfcc)
     return quantized(standardized, mfcc.lengths)
 

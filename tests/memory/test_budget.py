@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
-from fsdd_lightning.config.schema import MemoryBudgetSettings
+from fsdd_lightning.config.schema import MemoryBudgetConfig
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget
 from fsdd_lightning.memory.shape import NetworkShape
@@ -19,13 +19,13 @@ GROUP = Path(__file__).parents[2] / "conf" / "memory_budget"
 SMALL = NetworkShape(inputs=13, hidden_size=24, layers=2, classes=10)
 
 
-def settings_of(plain: object) -> MemoryBudgetSettings:
-    return TypeAdapter(MemoryBudgetSettings).validate_json(json.dumps(plain))
+def config_of(plain: object) -> MemoryBudgetConfig:
+    return TypeAdapter(MemoryBudgetConfig).validate_json(json.dumps(plain))
 
 
 def budget_of(name: str) -> MemoryBudget:
     plain = OmegaConf.to_container(OmegaConf.load(GROUP / f"{name}.yaml"))
-    return MemoryBudget(**asdict(settings_of(plain)))
+    return MemoryBudget(**asdict(config_of(plain)))
 
 
 def test_the_budgets_on_offer() -> None:
@@ -45,9 +45,9 @@ def test_the_budgets_on_offer() -> None:
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     good = {"name": "kb36", "flash_bytes": 36_864, "scope": "network"}
-    settings_of(good)
+    config_of(good)
     with pytest.raises(ValidationError):
-        settings_of({**good, **wrong})
+        config_of({**good, **wrong})
 
 
 @pytest.mark.parametrize("scope", ["network", "layer"])

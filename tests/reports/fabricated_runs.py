@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.config.load import content_hash, settings_to_mapping
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.load import config_to_mapping, content_hash
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 DIGEST = "d1" * 32
 TOTAL = 600
@@ -22,36 +22,36 @@ QUICK = ("seed=", "split.held_out=", "model.hidden_size=")
 
 
 @functools.cache
-def _composed(words: tuple[str, ...]) -> Settings:
-    ((_, settings),) = compose_cells(["data=synthetic", *words], multirun=False)
-    return settings
+def _composed(words: tuple[str, ...]) -> Config:
+    ((_, config),) = compose_trials(["data=synthetic", *words], multirun=False)
+    return config
 
 
 @functools.cache
 def _provenance() -> dict[str, Any]:
-    record = new_record(plan_cell(_composed(())), [])
+    record = new_record(plan_run(_composed(())), [])
     return {"versions": record.versions, "git": {"commit": "c0" * 20, "dirty": False}}
 
 
-def _settings(words: tuple[str, ...]) -> Settings:
+def _config(words: tuple[str, ...]) -> Config:
     """Composed by Hydra, but for what most runs of a sweep differ in: that is put in afterwards, which is faster."""
     quick = {word.partition("=")[0]: word.partition("=")[2] for word in words if word.startswith(QUICK)}
-    settings = _composed(tuple(word for word in words if not word.startswith(QUICK)))
-    split, model = settings.split, settings.model
+    config = _composed(tuple(word for word in words if not word.startswith(QUICK)))
+    split, model = config.split, config.model
     return dataclasses.replace(
-        settings,
-        seed=int(quick.get("seed", settings.seed)),
+        config,
+        seed=int(quick.get("seed", config.seed)),
         split=dataclasses.replace(split, held_out=quick.get("split.held_out", split.held_out)),
         model=dataclasses.replace(model, hidden_size=int(quick.get("model.hidden_size", model.hidden_size))),
     )
 
 
 def blank_record(*words: str) -> RunRecord:
-    """The record of a cell that has not run, at commit c0."""
-    cell = plan_cell(_settings(words))
-    config = settings_to_mapping(cell.settings)
-    record = RunRecord("default", list(words), config, content_hash(config), cell.settings.seed)
-    return dataclasses.replace(record, memory=cell.memory_record(), **copy.deepcopy(_provenance()))
+    """The record of a trial that has not run, at commit c0."""
+    plan = plan_run(_config(words))
+    config = config_to_mapping(plan.config)
+    record = RunRecord("default", list(words), config, content_hash(config), plan.config.seed)
+    return dataclasses.replace(record, memory=plan.memory_record(), **copy.deepcopy(_provenance()))
 
 
 def view(correct: int, total: int = TOTAL) -> dict[str, Any]:

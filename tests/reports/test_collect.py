@@ -12,7 +12,7 @@ from fabricated_runs import blank_record, ended, grid, run, write
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.reports.collect import CollectedRun, collect_runs
-from fsdd_lightning.runs.lock import claimed
+from fsdd_lightning.runs.lock import locked
 
 
 def names(runs: list[CollectedRun]) -> list[str]:
@@ -122,10 +122,10 @@ def test_a_record_that_may_not_be_read_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_killed_before_its_record_is_listed(tmp_path: Path) -> None:
-    (tmp_path / "cell").mkdir()
-    (tmp_path / "cell" / "run.log").touch()
+    (tmp_path / "trial").mkdir()
+    (tmp_path / "trial" / "run.log").touch()
     (one,) = collect_runs([tmp_path])
-    assert (one.folder.name, one.status) == ("cell", "unreadable")
+    assert (one.folder.name, one.status) == ("trial", "unreadable")
 
 
 def test_what_runs_what_was_stopped_and_what_was_killed_are_told_apart(tmp_path: Path) -> None:
@@ -133,14 +133,14 @@ def test_what_runs_what_was_stopped_and_what_was_killed_are_told_apart(tmp_path:
     write(tmp_path / "killed", blank_record())
     ended(tmp_path, "interrupted", "KeyboardInterrupt")
     ended(tmp_path, "failed", "two\nlines")
-    ended(tmp_path, "refused", "too large")
-    with claimed(running):
+    ended(tmp_path, "over_budget", "too large")
+    with locked(running):
         found = {each.folder.name: (each.status, each.reason) for each in collect_runs([tmp_path])}
     assert found["running"] == ("running", "a process is at work on it")
     assert found["killed"] == ("interrupted", "killed: it could not say so itself")
     assert found["interrupted"] == ("interrupted", "KeyboardInterrupt")
     assert found["failed"] == ("failed", "two lines")
-    assert found["refused"] == ("refused", "too large")
+    assert found["over_budget"] == ("over_budget", "too large")
 
 
 def test_what_a_sweep_has_not_come_to_is_listed(tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_what_a_sweep_has_not_come_to_is_listed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.lock").touch()
     (tmp_path / "begun" / "run.log").touch()
-    cells = {name: {} for name in (done.name, "ready", "begun", "later", "../evil", "", "..", ".")}
-    (tmp_path / "sweep.json").write_text(json.dumps({"schema_version": 1, "commands": [], "cells": cells}))
+    trials = {name: {} for name in (done.name, "ready", "begun", "later", "../evil", "", "..", ".")}
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema_version": 1, "commands": [], "trials": trials}))
     found = {each.folder.name: (each.status, each.reason) for each in collect_runs([tmp_path])}
     assert found == {
         done.name: ("done", ""),
@@ -161,7 +161,7 @@ def test_what_a_sweep_has_not_come_to_is_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"cells": 3}', '{"cells": [{}]}', "\xff", '{"cells": [1, null]}']
+    "text", ["", "[]", '{"trials": 3}', '{"trials": [{}]}', "\xff", '{"trials": [1, null]}']
 )
 def test_a_broken_plan_of_a_sweep_takes_no_run_with_it(tmp_path: Path, text: str) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 500)

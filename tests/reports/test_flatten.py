@@ -1,4 +1,4 @@
-"""Columns are the same whatever is in them, and only what decides an outcome tells cells apart."""
+"""Columns are the same whatever is in them, and only what decides an outcome tells trials apart."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from fabricated_runs import blank_record, finished
 
-from fsdd_lightning.config.load import content_hash, setting_keys
+from fsdd_lightning.config.load import config_keys, content_hash
 from fsdd_lightning.reports.flatten import (
-    cell_key,
     column_order,
     differing,
     flat_record,
     is_volatile,
     natural,
+    trial_key,
 )
 
-LEAVES = sorted(set(setting_keys()) - {key.rpartition(".")[0] for key in setting_keys()})
+LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})
 
 
 def changed(config: dict[str, Any], key: str) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def test_cells_differ_where_their_hashes_do_but_for_seed_and_budget(key: str) ->
     config = blank_record().config
     other = changed(config, key)
     of_no_matter = key == "seed" or key.startswith("memory_budget.")
-    same_outcome = of_no_matter or content_hash(config) == content_hash(other)
-    assert (cell_key(config) == cell_key(other)) == same_outcome
+    same_end = of_no_matter or content_hash(config) == content_hash(other)
+    assert (trial_key(config) == trial_key(other)) == same_end
 
 
 def test_every_field_of_a_record_has_a_column() -> None:

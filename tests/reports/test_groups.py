@@ -15,10 +15,10 @@ from fsdd_lightning.reports.groups import Group, sort_into_groups
 from fsdd_lightning.reports.points import Interval, Point, pareto_front, points_of
 from fsdd_lightning.reports.results import Memory, ordered
 from fsdd_lightning.reports.tables import (
-    cells_table,
-    changed_settings,
-    state_of,
+    changed_keys,
+    run_state,
     summary_table,
+    trials_table,
 )
 from fsdd_lightning.runs.record import write_record
 
@@ -34,7 +34,7 @@ def test_seeds_are_put_together_and_nothing_else(tmp_path: Path) -> None:
     assert len(group.summaries) == 6
     assert {summary.accuracy.n for summary in group.summaries} == {3}
     means = {
-        (each.first.cell.mode, each.first.cell.memory.hidden_size): round(600 * each.accuracy.mean)
+        (each.first.plan.mode, each.first.plan.memory.hidden_size): round(600 * each.accuracy.mean)
         for each in group.summaries
     }
     assert means == {
@@ -93,19 +93,21 @@ def test_a_network_that_fits_two_budgets_is_one_network(tmp_path: Path) -> None:
 
 def test_refused_cells_stand_with_those_of_their_data_and_split(tmp_path: Path) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 580)
-    ended(tmp_path, "refused", "too large", "quantization=float32", "model.hidden_size=90")
-    ended(tmp_path, "refused", "too large", "quantization=float32", "model.hidden_size=90", "split=official")
+    ended(tmp_path, "over_budget", "too large", "quantization=float32", "model.hidden_size=90")
+    ended(
+        tmp_path, "over_budget", "too large", "quantization=float32", "model.hidden_size=90", "split=official"
+    )
     (group,) = groups_of(tmp_path)
-    assert [cell.memory.hidden_size for cell in group.unfinished] == [90]
-    assert points_of(group).blanks == {("float32", 90): "refused"}
+    assert [plan.memory.hidden_size for plan in group.unfinished] == [90]
+    assert points_of(group).blanks == {("float32", 90): "over_budget"}
 
 
 def test_variants_are_named_by_what_differs_within_a_mode(tmp_path: Path) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 580)
     run(tmp_path, "int8_ptq", 8, 1, 581, "model.layers=1")
-    run(tmp_path, "pot_qat", 8, 1, 570, "trainer.epochs=9", "model.layers=1")
+    run(tmp_path, "pot_qat", 8, 1, 570, "trainer.max_epochs=9", "model.layers=1")
     (group,) = groups_of(tmp_path)
-    labels = {group.label(summary.first.cell) for summary in group.summaries}
+    labels = {group.label(summary.first.plan) for summary in group.summaries}
     assert labels == {"int8_ptq, layers=1", "int8_ptq, layers=2", "pot_qat, layers=1"}
 
 
@@ -118,8 +120,8 @@ def test_several_versions_of_the_code_are_said(tmp_path: Path) -> None:
     write(tmp_path / "other", other)
     runs = ordered(collect_runs([tmp_path]))
     (group,) = sort_into_groups(runs).groups
-    assert group.notes == ("these cells were made by 2 versions of the code (abababab" + "ab, c0c0c0c0c0)",)
-    assert {"git.commit", "git.dirty"} <= set(changed_settings(runs))
+    assert group.notes == ("these trials were made by 2 versions of the code (abababab" + "ab, c0c0c0c0c0)",)
+    assert {"git.commit", "git.dirty"} <= set(changed_keys(runs))
 
 
 def leave_one_out(folder: Path, mode: str, correct: dict[str, int], seed: int = 1) -> None:
@@ -146,7 +148,7 @@ def test_a_mean_over_fewer_voices_is_not_compared(tmp_path: Path) -> None:
     leave_one_out(tmp_path, "int8_ptq", dict.fromkeys(SPEAKERS, 480))
     leave_one_out(tmp_path, "pot_qat", {"jackson": 590})
     (group,) = groups_of(tmp_path)
-    missing = {each.cell.mode: each.missing for each in group.speakers}
+    missing = {each.plan.mode: each.missing for each in group.speakers}
     assert missing == {"int8_ptq": (), "pot_qat": ("george", "theo")}
     assert points_of(group).series == ["int8_ptq"]
 
@@ -168,10 +170,10 @@ def test_the_order_is_that_of_the_configurations(tmp_path: Path) -> None:
     ]
     for mode, hidden, seed in words:
         run(tmp_path, mode, hidden, seed, 580)
-    ended(tmp_path, "refused", "too large", "quantization=float32", "model.hidden_size=90")
+    ended(tmp_path, "over_budget", "too large", "quantization=float32", "model.hidden_size=90")
     (tmp_path / "0_broken").mkdir()
-    cells = [each.folder.name for each in ordered(collect_runs([tmp_path]))]
-    assert cells == [
+    trials = [each.folder.name for each in ordered(collect_runs([tmp_path]))]
+    assert trials == [
         "quantization=float32,model.hidden_size=8,seed=9",
         "quantization=float32,model.hidden_size=8,seed=10",
         "quantization=float32,model.hidden_size=90",
@@ -184,10 +186,10 @@ def test_the_order_is_that_of_the_configurations(tmp_path: Path) -> None:
 
 def test_only_what_changed_is_shown_of_the_settings(tmp_path: Path) -> None:
     runs = ordered(collect_runs([grid(tmp_path)]))
-    assert changed_settings(runs) == ["config.model.hidden_size", "config.quantization.name", "config.seed"]
-    columns = cells_table(runs).columns
+    assert changed_keys(runs) == ["config.model.hidden_size", "config.quantization.name", "config.seed"]
+    columns = trials_table(runs).columns
     assert columns[:5] == ("run", "state", "model.hidden_size", "quantization", "seed")
-    assert "trainer.epochs" not in columns
+    assert "trainer.max_epochs" not in columns
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_a_finished_run_without_usable_numbers_is_left_out_by_name(
     runs = ordered(collect_runs([tmp_path]))
     placed = sort_into_groups(runs)
     ((odd, why),) = placed.incomplete
-    assert (odd.folder.name, state_of(odd)) == ("odd", "incomplete")
+    assert (odd.folder.name, run_state(odd)) == ("odd", "incomplete")
     assert reason in why and "\n" not in why
     assert [summary.seeds for group in placed.groups for summary in group.summaries] == [(1,)]
 
@@ -237,7 +239,7 @@ KEYS = ["data", "split", "quantization", "name", "float", "integer", "flash_byte
     block=BLOCKS,
     content=st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), json_values, max_size=4),
     keep=st.booleans(),
-    status=st.sampled_from(["done", "refused", "failed", "somehow"]),
+    status=st.sampled_from(["done", "over_budget", "failed", "somehow"]),
 )
 def test_whatever_a_record_holds_the_others_are_reported(
     tmp_path: Path, block: str, content: dict[str, object], keep: bool, status: str
@@ -254,9 +256,9 @@ def test_whatever_a_record_holds_the_others_are_reported(
     except UnicodeEncodeError:
         return
     runs = ordered(collect_runs([tmp_path]))
-    assert len(cells_table(runs).rows) == 2
+    assert len(trials_table(runs).rows) == 2
     assert any(
-        each.first.cell.seed == 1 for group in sort_into_groups(runs).groups for each in group.summaries
+        each.first.plan.seed == 1 for group in sort_into_groups(runs).groups for each in group.summaries
     )
 
 

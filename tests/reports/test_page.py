@@ -55,7 +55,7 @@ def evil_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = finished((), {"float": 590, "integer": 580})
     record.dataset["name"] = record.name = EVIL
     record.config["quantization"]["name"] = EVIL
-    record.config["augmentation"]["name"] = EVIL + "2"
+    record.config["feature_augmentation"]["name"] = EVIL + "2"
     record.git["commit"] = EVIL
     write(sweep / "a?b#c%20d:e&f<i>", record)
     run(sweep, "int8_ptq", 8, 1, 580)
@@ -115,7 +115,7 @@ def test_tables_can_be_sorted_by_their_values(tmp_path: Path) -> None:
         each.record.memory["flash_bytes"] for each in collect_runs([grid(tmp_path, seeds=1)]) if each.record
     ]
     reader = Reader(page(document(tmp_path), tmp_path))
-    assert reader.tags.count("table") == 2  # results over seeds, and cells
+    assert reader.tags.count("table") == 2  # results over seeds, and trials
     assert reader.tags.count("button") == reader.tags.count("th")
     assert {str(float(size)) for size in sizes} <= set(reader.values("td", "data-sort"))
 
@@ -164,18 +164,24 @@ def test_the_markdown_table_holds_the_numbers(tmp_path: Path) -> None:
 def test_a_table_without_rows_is_a_table(tmp_path: Path) -> None:
     ended(tmp_path, "failed", "x", "seed=2")
     text = page(document(tmp_path), tmp_path)
-    assert "No cell has finished yet" in text
+    assert "No trial has finished yet" in text
     assert Table(("a",), ((Field("1"),),)).numeric == frozenset()
 
 
 def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     sweep = grid(tmp_path / "s", ("int8_ptq",), seeds=1)
-    for status, words in (("failed", "seed=2"), ("refused", "seed=3"), ("interrupted", "seed=4")):
+    for status, words in (("failed", "seed=2"), ("over_budget", "seed=3"), ("interrupted", "seed=4")):
         ended(sweep, status, f"why {status}", words)
-    ended(sweep, "refused", "why refused", "seed=5")
+    ended(sweep, "over_budget", "why refused", "seed=5")
     (sweep / "broken").mkdir()
     made = document(sweep)
-    assert made.counts == (("done", 2), ("interrupted", 1), ("failed", 1), ("unreadable", 1), ("refused", 2))
+    assert made.counts == (
+        ("done", 2),
+        ("interrupted", 1),
+        ("failed", 1),
+        ("unreadable", 1),
+        ("over_budget", 2),
+    )
     assert [problems.heading for problems in made.problems] == [
         "Failed (1)",
         "Interrupted (1)",
@@ -185,4 +191,4 @@ def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     ((reason, runs),) = made.problems[-1].reasons
     assert (reason, len(runs)) == ("why refused", 2)
     text = page(made, sweep / "report")
-    assert all(f"why {status}" in text for status in ("failed", "refused", "interrupted"))
+    assert all(f"why {status}" in text for status in ("failed", "over_budget", "interrupted"))

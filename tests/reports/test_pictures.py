@@ -19,7 +19,7 @@ from fsdd_lightning.reports.groups import sort_into_groups
 from fsdd_lightning.reports.maps import best_on_voices, confusion_counts
 from fsdd_lightning.reports.pictures import Picture, pictures_of
 from fsdd_lightning.reports.results import ordered
-from fsdd_lightning.reports.style import LOOKS, _settings, printable
+from fsdd_lightning.reports.style import LOOKS, _config, printable
 
 PATIENCE_PX = 1.5
 LONG = "a_mode_with_a_name_that_goes_on_and_on_and_on_and_on"
@@ -36,7 +36,7 @@ def many_modes(folder: Path) -> None:
             run(folder, mode, hidden, 1, 560 + hidden // 2 - at)
     for hidden in (64, 128):
         words = ("quantization=float32", f"model.hidden_size={hidden}", "memory_budget=kb36", "seed=9")
-        ended(folder, "refused", "too large", *words)
+        ended(folder, "over_budget", "too large", *words)
 
 
 def hostile(folder: Path) -> None:
@@ -78,7 +78,7 @@ def drawn(picture: Picture, look: str) -> tuple[Figure, list[Text]]:
         texts.append(self)
         draw(self, *arguments)
 
-    with mpl.rc_context(_settings(LOOKS[look])), pytest.MonkeyPatch.context() as patch:  # type: ignore[arg-type]
+    with mpl.rc_context(_config(LOOKS[look])), pytest.MonkeyPatch.context() as patch:  # type: ignore[arg-type]
         figure = picture.draw(LOOKS[look])
         patch.setattr(Text, "draw", noting)
         figure.draw_without_rendering()

@@ -9,7 +9,7 @@ from fabricated_runs import run
 
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.results import Cell, Result, cell_of, result_of
+from fsdd_lightning.reports.results import Result, RunPlan, cell_of, result_of
 from fsdd_lightning.reports.statistics import (
     accuracy_estimate,
     difference_estimate,
@@ -20,9 +20,9 @@ from fsdd_lightning.reports.statistics import (
 def results(folder: Path) -> list[Result]:
     found = []
     for each in collect_runs([folder]):
-        cell = cell_of(each)
-        assert isinstance(cell, Cell)
-        result = result_of(cell)
+        plan = cell_of(each)
+        assert isinstance(plan, RunPlan)
+        result = result_of(plan)
         assert isinstance(result, Result)
         found.append(result)
     return found

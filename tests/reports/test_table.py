@@ -28,7 +28,7 @@ def rows(content: bytes) -> pd.DataFrame:
 
 def test_there_is_a_row_for_every_cell_with_all_its_fields(tmp_path: Path) -> None:
     grid(tmp_path)
-    ended(tmp_path, "refused", "too large", "model.hidden_size=90")
+    ended(tmp_path, "over_budget", "too large", "model.hidden_size=90")
     ended(tmp_path, "failed", "ValueError: x", "model.hidden_size=91")
     table = rows(written(tmp_path))
     assert len(table) == 20
@@ -44,11 +44,11 @@ def test_there_is_a_row_for_every_cell_with_all_its_fields(tmp_path: Path) -> No
 
 def test_the_leading_columns_say_what_matters(tmp_path: Path) -> None:
     run(tmp_path, "int8_ptq", 8, 3, 570)
-    ended(tmp_path, "refused", "too large", "quantization=pot_qat", "model.hidden_size=90", "seed=4")
+    ended(tmp_path, "over_budget", "too large", "quantization=pot_qat", "model.hidden_size=90", "seed=4")
     (tmp_path / "broken").mkdir()
     table = rows(written(tmp_path))
     assert list(table.columns[: len(LEADING)]) == list(LEADING)
-    done, refused, broken = (dict(row) for _, row in table.iterrows())
+    done, over_budget, broken = (dict(row) for _, row in table.iterrows())
     assert (done["state"], done["mode"], done["hidden_size"], done["training_seed"]) == (
         "done",
         "int8_ptq",
@@ -57,7 +57,11 @@ def test_the_leading_columns_say_what_matters(tmp_path: Path) -> None:
     )
     assert float(done["accuracy"]) == 570 / 600
     assert float(done["drop"]) == 590 / 600 - 570 / 600
-    assert (refused["state"], refused["accuracy"], refused["hidden_size"]) == ("refused", "", "90")
+    assert (over_budget["state"], over_budget["accuracy"], over_budget["hidden_size"]) == (
+        "over_budget",
+        "",
+        "90",
+    )
     assert (broken["state"], broken["reason"]) == (
         "unreadable",
         "the folder is not a run folder: it holds no run.json",
@@ -89,7 +93,7 @@ def test_names_are_kept_whatever_they_hold(tmp_path: Path) -> None:
 def test_a_portable_table_holds_no_folders_of_this_machine(tmp_path: Path, portable: bool) -> None:
     record = finished(("data.cache_dir=/home/me/cache", "seed=3"), {"float": 590, "integer": 580})
     record.error = "/home/me/x y/z.wav can't be read"
-    write(tmp_path / "cell", record)
+    write(tmp_path / "trial", record)
     content = written(tmp_path, portable=portable)
     assert (b"/home/me" in content) != portable
     if portable:
@@ -100,6 +104,6 @@ def test_a_portable_table_holds_no_folders_of_this_machine(tmp_path: Path, porta
 
 
 def test_a_sweep_without_any_result_is_a_table_too(tmp_path: Path) -> None:
-    write(tmp_path / "cell", blank_record())
+    write(tmp_path / "trial", blank_record())
     (row,) = rows(written(tmp_path)).to_dict("records")
     assert (row["state"], row["status"], row["accuracy"]) == ("interrupted", "interrupted", "")

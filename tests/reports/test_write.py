@@ -57,8 +57,8 @@ def test_a_single_run(tmp_path: Path) -> None:
 
 def test_a_sweep_without_any_result(tmp_path: Path) -> None:
     write(tmp_path / "killed", blank_record())
-    (tmp_path / "sweep.json").write_text('{"cells": {"later": {}}}')
-    ended(tmp_path, "refused", "too large", "seed=2")
+    (tmp_path / "sweep.json").write_text('{"trials": {"later": {}}}')
+    ended(tmp_path, "over_budget", "too large", "seed=2")
     ended(tmp_path, "failed", "x", "seed=3")
     (tmp_path / "broken").mkdir()
     report = write_report([tmp_path])
@@ -68,7 +68,7 @@ def test_a_sweep_without_any_result(tmp_path: Path) -> None:
         ("interrupted", 1),
         ("failed", 1),
         ("unreadable", 1),
-        ("refused", 1),
+        ("over_budget", 1),
     )
 
 
@@ -88,7 +88,7 @@ def test_one_bad_run_takes_no_other_with_it(tmp_path: Path) -> None:
 def test_halves_of_surrogates_do_no_harm(tmp_path: Path) -> None:
     record = finished((), {"float": 590, "integer": 580})
     record.config["quantization"]["name"] = "\ud800"
-    write(tmp_path / "cell", record)
+    write(tmp_path / "trial", record)
     assert "report.html" in write_report([tmp_path]).files
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsdd_lightning.runs.metrics import FINAL_METRICS, accuracy_drop, deployed_view, final_metrics
+from fsdd_lightning.runs.metrics import FINAL_METRICS, accuracy_drop, deployed_backend, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
 
@@ -23,7 +23,7 @@ from fsdd_lightning.runs.record import RunRecord
 def test_the_integers_stand_for_a_run_where_there_are_any(
     views: dict[str, float], deployed: str | None, drop: float | None
 ) -> None:
-    assert deployed_view(views) == deployed
+    assert deployed_backend(views) == deployed
     assert accuracy_drop(views) == drop
 
 

@@ -17,7 +17,7 @@ from fsdd_lightning.evaluation.deployment import compiled
 from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.folder import open_run, recorded_data
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
 
 def test_the_network_brings_the_statistics_of_its_training_clips(run_folder: Path) -> None:
     run = open_run(run_folder)
-    data = prepare_data(run.settings.data, run.settings.split, run.settings.features)
+    data = prepare_data(run.config.data, run.config.split, run.config.features)
     assert np.array_equal(run.statistics.mean, data.statistics.mean)
     assert np.array_equal(run.statistics.std, data.statistics.std)
 
 
-@pytest.mark.parametrize("status", ["failed", "interrupted", "refused"])
+@pytest.mark.parametrize("status", ["failed", "interrupted", "over_budget"])
 def test_a_run_that_did_not_finish_is_refused(run_folder: Path, status: str) -> None:
     rewrite(run_folder, status=status, error="because of this")
     with pytest.raises(UserError, match=rf"is {status} \(because of this\); run it again"):
@@ -182,7 +182,7 @@ def test_settings_of_a_run_are_checked_like_any_others(run_folder: Path) -> None
 
 def test_the_size_of_the_network_is_the_checkpoints(run_folder: Path) -> None:
     run = open_run(run_folder)
-    assert run.checkpoint.network.shape == plan_cell(run.settings).shape == NetworkShape(13, 8, 2, 10)
-    assert run.checkpoint.weight_code == run.settings.quantization.weight_code == "int8"
+    assert run.checkpoint.network.shape == plan_run(run.config).shape == NetworkShape(13, 8, 2, 10)
+    assert run.checkpoint.weight_code == run.config.quantization.weight_code == "int8"
     with torch.no_grad():
         assert run.checkpoint.network(torch.zeros(1, 4, 13), torch.tensor([4])).shape == (1, 10)

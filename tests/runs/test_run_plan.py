@@ -1,4 +1,4 @@
-"""A cell before it runs: its size solved, its bill drawn up, refused where it does not fit."""
+"""A trial before it runs: its size solved, its bill drawn up, refused where it does not fit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.plan import Cell, plan_cell
+from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 
-def cell(*overrides: str) -> Cell:
-    ((_, settings),) = compose_cells(overrides, multirun=False)
-    return plan_cell(settings)
+def plan(*overrides: str) -> RunPlan:
+    ((_, config),) = compose_trials(overrides, multirun=False)
+    return plan_run(config)
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def cell(*overrides: str) -> Cell:
 )
 def test_fit_is_the_largest_size_within_the_budget(mode: str, budget: str, hidden_size: int) -> None:
     words = (f"quantization={mode}", f"memory_budget={budget}")
-    solved = cell("model=fit", *words)
-    assert (solved.shape.hidden_size, solved.settings.model.hidden_size) == (hidden_size, hidden_size)
-    assert solved.fits and solved.refusal is None
-    assert solved == cell("model.hidden_size=" + str(hidden_size), *words)
-    assert not cell(f"model.hidden_size={hidden_size + 1}", *words).fits
+    solved = plan("model=fit", *words)
+    assert (solved.shape.hidden_size, solved.config.model.hidden_size) == (hidden_size, hidden_size)
+    assert solved.fits and solved.over_budget_reason is None
+    assert solved == plan("model.hidden_size=" + str(hidden_size), *words)
+    assert not plan(f"model.hidden_size={hidden_size + 1}", *words).fits
 
 
 @pytest.mark.parametrize("budget", ["kb8", "kb16", "kb36", "kb36_per_layer"])
@@ -43,58 +43,60 @@ def test_fit_is_the_largest_size_within_the_budget(mode: str, budget: str, hidde
 @pytest.mark.parametrize("mode", ["float32", "int8_ptq", "int4_qat"])
 def test_one_unit_more_than_fit_would_be_refused(mode: str, layers: int, budget: str) -> None:
     words = (f"quantization={mode}", f"memory_budget={budget}", f"model.layers={layers}")
-    solved = cell("model=fit", *words)
-    larger = cell(f"model.hidden_size={solved.shape.hidden_size + 1}", *words)
+    solved = plan("model=fit", *words)
+    larger = plan(f"model.hidden_size={solved.shape.hidden_size + 1}", *words)
     assert solved.fits and not larger.fits
-    assert f"the largest hidden size that fits is {solved.shape.hidden_size}" in str(larger.refusal)
+    assert f"the largest hidden size that fits is {solved.shape.hidden_size}" in str(
+        larger.over_budget_reason
+    )
 
 
 def test_a_layer_may_be_larger_than_a_network() -> None:
-    whole, layer = (cell("model=fit", f"memory_budget={name}") for name in ("kb36", "kb36_per_layer"))
+    whole, layer = (plan("model=fit", f"memory_budget={name}") for name in ("kb36", "kb36_per_layer"))
     assert layer.shape.hidden_size > whole.shape.hidden_size
 
 
 def test_fit_without_a_budget_is_the_users_error() -> None:
     with pytest.raises(UserError, match=r"hidden_size=fit needs a budget.*memory_budget=unlimited"):
-        cell("model=fit")
+        plan("model=fit")
 
 
 def test_a_budget_that_nothing_fits_is_the_users_error() -> None:
     with pytest.raises(UserError, match=r"not even one hidden unit fits memory_budget=kb8"):
-        cell("model=fit", "memory_budget=kb8", "memory_budget.flash_bytes=100")
+        plan("model=fit", "memory_budget=kb8", "memory_budget.flash_bytes=100")
 
 
 def test_an_unknown_weight_code_is_answered_with_those_that_exist() -> None:
     with pytest.raises(UserError, match=r"^quantization\.weight_code: there is no 'int3'; there are .*int8"):
-        cell("quantization.weight_code=int3")
+        plan("quantization.weight_code=int3")
 
 
 @pytest.mark.parametrize("overrides", [("model=fit", "memory_budget=kb36"), ("model=large",)], ids=str)
 def test_what_was_solved_is_what_is_recorded_and_planned_again(overrides: tuple[str, ...]) -> None:
-    planned = cell(*overrides)
-    assert plan_cell(planned.settings) == planned
+    planned = plan(*overrides)
+    assert plan_run(planned.config) == planned
     record = new_record(planned, list(overrides))
     assert record.config["model"]["hidden_size"] == planned.shape.hidden_size == record.memory["hidden_size"]
 
 
 def test_the_inputs_are_the_coefficients_and_the_frames_the_longest_clips() -> None:
-    planned = cell("features.n_mfcc=20", "features.max_frames=50")
+    planned = plan("features.n_mfcc=20", "features.max_frames=50")
     assert (planned.shape.inputs, planned.shape.classes, planned.bill.frames) == (20, 10, 50)
 
 
 def test_deltas_double_the_inputs_of_the_bill_and_of_the_solved_size() -> None:
     """Instead of 2x49 with 13 inputs, 2x47 is what fits 36 KB."""
-    planned = cell("features.deltas=true", "model=fit", "memory_budget=kb36", "quantization=int8_ptq")
+    planned = plan("features.deltas=true", "model=fit", "memory_budget=kb36", "quantization=int8_ptq")
     assert (planned.shape.inputs, planned.shape.hidden_size, planned.fits) == (26, 47, True)
     assert planned.bill.flash_bytes <= 36_864
-    larger = cell(
+    larger = plan(
         "features.deltas=true", f"model.hidden_size={planned.shape.hidden_size + 1}", "memory_budget=kb36"
     )
     assert not larger.fits
 
 
 def test_the_memory_record_holds_bill_and_budget() -> None:
-    planned = cell("quantization=int4_qat", "model.hidden_size=24", "memory_budget=kb8")
+    planned = plan("quantization=int4_qat", "model.hidden_size=24", "memory_budget=kb8")
     memory = planned.memory_record()
     expected: dict[str, Any] = {
         "parameters": 8_794,
@@ -111,10 +113,10 @@ def test_the_memory_record_holds_bill_and_budget() -> None:
 
 
 def test_exactly_as_much_as_allowed_fits_and_a_byte_more_does_not() -> None:
-    needed = cell().bill.flash_bytes
-    budget = dataclasses.replace(cell("memory_budget=kb8").settings.memory_budget, flash_bytes=needed)
+    needed = plan().bill.flash_bytes
+    budget = dataclasses.replace(plan("memory_budget=kb8").config.memory_budget, flash_bytes=needed)
     for missing, fits in ((0, True), (1, False)):
         smaller = dataclasses.replace(budget, flash_bytes=needed - missing)
-        planned = plan_cell(dataclasses.replace(cell().settings, memory_budget=smaller))
+        planned = plan_run(dataclasses.replace(plan().config, memory_budget=smaller))
         assert planned.fits is fits
-        assert (planned.refusal is None) is fits
+        assert (planned.over_budget_reason is None) is fits

@@ -1,4 +1,4 @@
-"""A sweep of four cells with two float networks, run once to its end."""
+"""A sweep of four trials with two float networks, run once to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SMALL = (
     "data=synthetic",
     "data.synthetic.speakers=2",
     "data.synthetic.takes=6",
-    "trainer.epochs=1",
+    "trainer.max_epochs=1",
     "quantization.epochs=1",
     "callbacks=quiet",
     "memory_budget=kb8",
@@ -23,7 +23,7 @@ AXES = ("model.hidden_size=4,3", "quantization=int8_ptq,int4_qat")
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What all cells of these tests have in common."""
+    """What all trials of these tests have in common."""
     return [*SMALL, f"data.cache_dir={tmp_path_factory.mktemp('cache')}"]
 
 

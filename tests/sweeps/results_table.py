@@ -11,7 +11,7 @@ FILES = ("integer_model.npz", "confusion_float.png", "confusion_quantized.png", 
 
 
 def results_table(sweep_folder: Path) -> str:
-    """One row a cell; equal results give equal bytes."""
+    """One row a trial; equal results give equal bytes."""
     rows = [_row(path.parent) for path in sorted(sweep_folder.glob("*/run.json"))]
     return "\n".join(json.dumps(row, sort_keys=True) for row in rows)
 
@@ -20,11 +20,11 @@ def _row(run_folder: Path) -> dict[str, Any]:
     record = json.loads((run_folder / "run.json").read_text())
     for key in ("timings_s", "started", "git"):
         del record[key]
-    if record["training"]:  # which of the cells that share a float network trained it
+    if record["training"]:  # which of the trials that share a float network trained it
         del record["training"]["float"]["run"], record["training"]["float"]["reused"]
     record["files"] = {name: _sha256(run_folder / name) for name in FILES if (run_folder / name).exists()}
     record["event files"] = sum(1 for _ in run_folder.glob("events.out.tfevents.*"))
-    return {"cell": run_folder.name, **record}
+    return {"trial": run_folder.name, **record}
 
 
 def _sha256(path: Path) -> str:

@@ -28,7 +28,7 @@ class Finished:
     out: str
 
     @property
-    def cells(self) -> Path:
+    def trials(self) -> Path:
         """Where the run folders are."""
         return self.folder / "multirun" / "grid"
 

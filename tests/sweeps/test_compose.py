@@ -1,4 +1,4 @@
-"""Hydra's command line: every option of every group composes, every bad cell is refused before a run."""
+"""Hydra's command line: every option of every group composes, every bad trial is refused before a run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fsdd_lightning.config.load import config_directory
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import check_command, compose_cells, expand_sweep, hydra_errors
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.sweeps.compose import check_command, compose_trials, expand_sweep, hydra_errors
 
 CONF = config_directory()
 # conf/GROUP/OPTION.yaml, whatever lies there: a new file is tested without a word here.
@@ -24,12 +24,12 @@ OPTIONS = sorted(
 
 
 @functools.cache
-def composed(*overrides: str) -> Settings:
-    ((_, settings),) = compose_cells(overrides, multirun=False)
-    return settings
+def composed(*overrides: str) -> Config:
+    ((_, config),) = compose_trials(overrides, multirun=False)
+    return config
 
 
-def refusal(*arguments: str) -> str:
+def over_budget_reason(*arguments: str) -> str:
     """What a command line is answered with; one line, always."""
     with pytest.raises(UserError) as caught, hydra_errors():
         check_command(arguments)
@@ -45,27 +45,36 @@ def test_every_option_of_every_group_composes(option: str) -> None:
 
 def test_all_groups_are_found() -> None:
     groups = {option.partition("=")[0] for option in OPTIONS}
-    assert groups >= {"data", "split", "features", "augmentation", "model", "trainer", "callbacks", "logger"}
+    assert groups >= {
+        "data",
+        "split",
+        "features",
+        "feature_augmentation",
+        "model",
+        "trainer",
+        "callbacks",
+        "logger",
+    }
     assert groups >= {"experiment", "memory_budget", "quantization"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_of_every_group_is_a_cell_with_a_bill(option: str) -> None:
     needs_budget = composed(option).model.hidden_size == "fit" and option.startswith("model=")
-    cell = plan_cell(composed(option, *(["memory_budget=kb36"] if needs_budget else [])))
-    assert cell.bill.flash_bytes > 0 and cell.shape.hidden_size > 0
+    plan = plan_run(composed(option, *(["memory_budget=kb36"] if needs_budget else [])))
+    assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
 
 
 @pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("quantization=")])
 @pytest.mark.parametrize("budget", ["kb36", "kb36_per_layer", "kb16", "kb8"])
 def test_every_mode_has_a_size_that_fits_every_budget(option: str, budget: str) -> None:
-    cell = plan_cell(composed(option, "model=fit", f"memory_budget={budget}"))
-    assert cell.fits
+    plan = plan_run(composed(option, "model=fit", f"memory_budget={budget}"))
+    assert plan.fits
 
 
 def test_tasks_b_and_c_fill_36_kilobytes() -> None:
-    tasks = [plan_cell(composed(f"experiment=task_{letter}")) for letter in "bc"]
-    assert [task.settings.quantization.weight_code for task in tasks] == ["int8", "pot"]
+    tasks = [plan_run(composed(f"experiment=task_{letter}")) for letter in "bc"]
+    assert [task.config.quantization.weight_code for task in tasks] == ["int8", "pot"]
     assert [(task.budget.flash_bytes, task.fits) for task in tasks] == [(36_864, True)] * 2
     assert [task.shape.hidden_size for task in tasks] == [49, 69]
 
@@ -73,10 +82,10 @@ def test_tasks_b_and_c_fill_36_kilobytes() -> None:
 @pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("experiment=")])
 def test_an_experiment_is_named_and_can_still_be_changed(option: str) -> None:
     assert composed(option).name != "default"
-    assert composed(option, "trainer.epochs=2", "seed=5").trainer.epochs == 2
+    assert composed(option, "trainer.max_epochs=2", "seed=5").trainer.max_epochs == 2
 
 
-@pytest.mark.parametrize("group", ["split", "augmentation", "data", "quantization", "memory_budget"])
+@pytest.mark.parametrize("group", ["split", "feature_augmentation", "data", "quantization", "memory_budget"])
 def test_an_option_carries_its_own_name_into_records(group: str) -> None:
     for option in OPTIONS:
         if option.startswith(f"{group}="):
@@ -84,10 +93,10 @@ def test_an_option_carries_its_own_name_into_records(group: str) -> None:
 
 
 def test_the_default_is_the_network_of_8794_parameters_on_real_recordings() -> None:
-    settings = composed()
-    assert (settings.model.layers, settings.model.hidden_size) == (2, 24)
-    assert (settings.data.source, settings.data.fallback, settings.split.seed) == ("fsdd", "none", 42)
-    assert (settings.quantization.name, settings.memory_budget.name) == ("int8_ptq", "unlimited")
+    config = composed()
+    assert (config.model.layers, config.model.hidden_size) == (2, 24)
+    assert (config.data.source, config.data.fallback, config.split.seed) == ("fsdd", "none", 42)
+    assert (config.quantization.name, config.memory_budget.name) == ("int8_ptq", "unlimited")
 
 
 def test_only_the_quickstart_falls_back_to_synthetic_data() -> None:
@@ -110,12 +119,12 @@ def test_a_sweep_is_expanded_in_order_the_last_override_fastest() -> None:
 
 
 def test_the_cells_of_a_sweep_come_with_their_settings() -> None:
-    cells = list(
-        compose_cells(["model=tiny,large", "split=unseen_speaker", "split.held_out=theo"], multirun=True)
+    trials = list(
+        compose_trials(["model=tiny,large", "split=unseen_speaker", "split.held_out=theo"], multirun=True)
     )
-    assert [settings.model.hidden_size for _, settings in cells] == [16, 128]
-    assert cells[0][0] == ["model=tiny", "split=unseen_speaker", "split.held_out=theo"]
-    assert {settings.split.held_out for _, settings in cells} == {"theo"}
+    assert [config.model.hidden_size for _, config in trials] == [16, 128]
+    assert trials[0][0] == ["model=tiny", "split=unseen_speaker", "split.held_out=theo"]
+    assert {config.split.held_out for _, config in trials} == {"theo"}
 
 
 @pytest.mark.parametrize(
@@ -145,16 +154,22 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        (["model.hidden_sise=3"], "unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
-        (["sede=3"], "unknown setting 'sede'; did you mean 'seed'?"),
-        (["+model.hidden_sise=3"], "unknown setting 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
+        (
+            ["model.hidden_sise=3"],
+            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
+        ),
+        (["sede=3"], "unknown config key 'sede'; did you mean 'seed'?"),
+        (
+            ["+model.hidden_sise=3"],
+            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
+        ),
         (["+seed=3"], "'seed' exists already: write it without the +"),
         (["model.hidden_size=0"], "model: hidden_size must be at least 1, or fit, not 0"),
         (
             ["model.hidden_size=many"],
             "model.hidden_size: input should be a valid integer or 'fit', not 'many'",
         ),
-        (["trainer.epochs=1.5"], "trainer.epochs: input should be a valid integer"),
+        (["trainer.max_epochs=1.5"], "trainer.max_epochs: input should be a valid integer"),
         (["~seed"], "seed is missing"),
         (["model=smal"], "did you mean model=small?"),
         (["experiment=task_z"], "no option 'task_z' in group 'experiment' (there are: "),
@@ -168,18 +183,20 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
 def test_a_bad_command_is_answered_in_one_line(arguments: list[str], answer: str) -> None:
-    assert answer in refusal(*arguments)
+    assert answer in over_budget_reason(*arguments)
 
 
 def test_a_bad_cell_anywhere_in_a_sweep_is_refused() -> None:
-    assert "hidden_size" in refusal("-m", "model.hidden_size=16,24,0", "seed=1,2")
-    assert "hop_length" in refusal("-m", "features.hop_length=160,80", "features.win_length=400,100")
+    assert "hidden_size" in over_budget_reason("-m", "model.hidden_size=16,24,0", "seed=1,2")
+    assert "hop_length" in over_budget_reason(
+        "-m", "features.hop_length=160,80", "features.win_length=400,100"
+    )
 
 
 def test_composing_leaves_hydra_free_for_the_run_itself() -> None:
     from hydra.core.global_hydra import GlobalHydra
 
-    refusal("-m", "model.hidden_size=16,0")
+    over_budget_reason("-m", "model.hidden_size=16,0")
     check_command(["seed=1"])
     assert not GlobalHydra.instance().is_initialized()
 
@@ -188,8 +205,8 @@ def test_options_of_ones_own_folder_are_found(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("layers: 1\nhidden_size: 5\ndropout: 0.0\n")
     check_command(["--config-dir", str(tmp_path), "model=mine"])
-    ((_, settings),) = compose_cells(["model=mine"], multirun=False, config_dir=str(tmp_path))
-    assert settings.model.hidden_size == 5
+    ((_, config),) = compose_trials(["model=mine"], multirun=False, config_dir=str(tmp_path))
+    assert config.model.hidden_size == 5
 
 
 def test_the_configuration_lies_beside_or_in_the_package(

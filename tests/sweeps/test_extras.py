@@ -14,7 +14,7 @@ from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 
 
 @pytest.mark.parametrize(
-    "choice", ["search=accuracy_vs_bytes", "hydra/launcher=joblib", "hydra/sweeper=pareto"]
+    "choice", ["hparams_search=accuracy_vs_bytes", "hydra/launcher=joblib", "hydra/sweeper=pareto"]
 )
 def test_without_m_what_is_about_sweeps_is_refused(choice: str) -> None:
     with pytest.raises(UserError, match=f"^{choice} is about sweeps: add -m$"):
@@ -22,7 +22,7 @@ def test_without_m_what_is_about_sweeps_is_refused(choice: str) -> None:
     extras.check_alone(["seed=1", "search=null"])
 
 
-@pytest.mark.parametrize("arguments", [["search=accuracy_vs_bytes"], ["hydra/launcher=joblib"]])
+@pytest.mark.parametrize("arguments", [["hparams_search=accuracy_vs_bytes"], ["hydra/launcher=joblib"]])
 def test_the_command_refuses_it(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Cells that fail, folders that can't be written, disks that are full: the others have their turn, nothing is lost."""
+"""Trials that fail, folders that can't be written, disks that are full: the others have their turn, nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def fail_in(mode: str) -> None:
 
     evaluate = training._evaluate
 
-    def failing(record, settings, *rest):  # type: ignore[no-untyped-def]
-        if settings.quantization.name == mode:
+    def failing(record, config, *rest):  # type: ignore[no-untyped-def]
+        if config.quantization.name == mode:
             raise ZeroDivisionError("deep inside\nmore")
-        return evaluate(record, settings, *rest)
+        return evaluate(record, config, *rest)
 
     training._evaluate = failing
 
@@ -35,7 +35,7 @@ def statuses(folder: Path) -> list[str]:
 def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep(finished_sweep.words, tmp_path, fail_in, "int4_qat")
     assert code == 1
-    assert err == "error: 2 of 4 cells failed, the first with: ZeroDivisionError: deep inside\n"
+    assert err == "error: 2 of 4 trials failed, the first with: ZeroDivisionError: deep inside\n"
     assert statuses(tmp_path) == ["done", "done", "failed", "failed"]
     listed = [line for line in out.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ", 1)[1] for line in listed] == [
@@ -43,29 +43,29 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
     ]
     code, out, err = run_sweep(finished_sweep.words, tmp_path)
     assert (code, err) == (0, "")
-    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
+    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
 def test_fail_fast_begins_no_further_cell(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep([*finished_sweep.words, "fail_fast=true"], tmp_path, fail_in, "int4_qat")
     assert code == 1
-    assert err.startswith("error: 1 of 4 cells failed")
-    assert "4 cells: 1 failed, 3 not run" in out
+    assert err.startswith("error: 1 of 4 trials failed")
+    assert "4 trials: 1 failed, 3 not run" in out
     assert statuses(tmp_path) == ["failed"]
     assert not list((tmp_path / "multirun" / "grid").glob(".stop-*"))
     code, out, err = run_sweep(finished_sweep.words, tmp_path)  # and a later sweep is not stopped by it
     assert (code, err) == (0, "")
-    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
+    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
 def test_a_run_folder_that_cannot_be_made_fails_alone(finished_sweep: Finished, tmp_path: Path) -> None:
-    name = next(finished_sweep.cells.glob("*/run.json")).parent.name
+    name = next(finished_sweep.trials.glob("*/run.json")).parent.name
     (tmp_path / "multirun" / "grid").mkdir(parents=True)
     (tmp_path / "multirun" / "grid" / name).write_text("somebody's file")
     code, out, err = run_sweep(finished_sweep.words, tmp_path)
     assert code == 1
-    assert err.startswith("error: 1 of 4 cells failed, the first with: ") and name in err
-    assert "4 cells: 3 done, 1 failed" in out
+    assert err.startswith("error: 1 of 4 trials failed, the first with: ") and name in err
+    assert "4 trials: 3 done, 1 failed" in out
     assert (tmp_path / "multirun" / "grid" / name).read_text() == "somebody's file"
 
 
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_costs_only_what_did_not_fit(
     code, _, err = run_sweep(words, tmp_path / "here")
     assert (code, err) == (0, "")
     assert {path: path.read_bytes() for path in done} == kept
-    assert views(grid) == views(finished_sweep.cells)
+    assert views(grid) == views(finished_sweep.trials)
 
 
 def views(sweep: Path) -> list[str]:
@@ -140,4 +140,4 @@ def test_a_finished_sweep_needs_no_writing(finished_sweep: Finished, tmp_path: P
     code, out, err = run_sweep(
         [*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here"
     )
-    assert (code, err) == (0, "") and "4 cells: 4 skipped" in out
+    assert (code, err) == (0, "") and "4 trials: 4 skipped" in out

@@ -12,8 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import ComposedSweep, compose_cells
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.sweeps.compose import ComposedSweep, compose_trials
 from fsdd_lightning.sweeps.sweeper import ResumingSweeper
 
 
@@ -29,12 +29,12 @@ def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
 ) -> None:
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Elsewhere())
     words = [*tiny_overrides, f"output_root={tmp_path}", "name=far", "seed=1,2"]
-    cells = [(overrides, plan_cell(settings)) for overrides, settings in compose_cells(words, multirun=True)]
+    trials = [(overrides, plan_run(config)) for overrides, config in compose_trials(words, multirun=True)]
     sweeper = ResumingSweeper()
-    monkeypatch.setattr(ResumingSweeper, "composed", ComposedSweep(cells, None), raising=False)
+    monkeypatch.setattr(ResumingSweeper, "composed", ComposedSweep(trials, None), raising=False)
     sweeper.setup(
         hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False})
     )  # type: ignore[arg-type]
-    with pytest.raises(RunFailedError, match=r"2 of 2 cells failed.*has to share this folder") as told:
+    with pytest.raises(RunFailedError, match=r"2 of 2 trials failed.*has to share this folder") as told:
         sweeper.sweep([])
     assert str(tmp_path / "far") in str(told.value)

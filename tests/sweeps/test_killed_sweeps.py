@@ -20,17 +20,17 @@ MOST_CHANGES = 60  # a whole sweep makes about twice as many
 
 
 def shuffle(seed: int) -> None:
-    """Run the cells in another order."""
+    """Run the trials in another order."""
     from fsdd_lightning.sweeps import sweeper as sweeping
 
-    def shuffled(cells: list[object]) -> list[object]:
-        return random.Random(seed).sample(cells, len(cells))
+    def shuffled(trials: list[object]) -> list[object]:
+        return random.Random(seed).sample(trials, len(trials))
 
     sweeping.running_order = shuffled  # type: ignore[assignment]
 
 
 def as_written() -> None:
-    """Cells that train on come second here, and train the shared float network otherwise."""
+    """Trials that train on come second here, and train the shared float network otherwise."""
     from fsdd_lightning.sweeps import sweeper as sweeping
 
     sweeping.running_order = list  # type: ignore[assignment]
@@ -56,7 +56,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(
     assert killed > 0
     code, _out, err = run_sweep(finished_sweep.words, tmp_path)
     assert (code, err) == (0, "")
-    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
+    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
     assert not list((tmp_path / "multirun" / "grid").rglob("*.tmp"))
 
 
@@ -86,9 +86,9 @@ def test_the_order_of_cells_does_not_matter(
     change, *arguments = order
     code, _, err = run_sweep(finished_sweep.words, tmp_path, change, *arguments)  # type: ignore[arg-type]
     assert (code, err) == (0, "")
-    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
+    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
     if not arguments:  # else it would be compared with itself
-        assert trained_by(tmp_path / "multirun" / "grid") != trained_by(finished_sweep.cells)
+        assert trained_by(tmp_path / "multirun" / "grid") != trained_by(finished_sweep.trials)
 
 
 def test_two_sweeps_of_one_name_started_at_once_share_the_work(
@@ -105,10 +105,10 @@ def test_two_sweeps_of_one_name_started_at_once_share_the_work(
     ended = [json.loads(path.read_text())["status"] for path in tmp_path.glob("multirun/grid/*/run.json")]
     assert ended == ["done"] * 4
     manifest = json.loads((tmp_path / "multirun" / "grid" / "sweep.json").read_text())
-    assert len(manifest["cells"]) == 4
+    assert len(manifest["trials"]) == 4
     again = run_sweep([*finished_sweep.words, root], folders[0])
-    assert again[0] == 0 and "4 cells: 4 skipped" in again[1]
-    assert without_root(tmp_path / "multirun" / "grid") == without_root(finished_sweep.cells)
+    assert again[0] == 0 and "4 trials: 4 skipped" in again[1]
+    assert without_root(tmp_path / "multirun" / "grid") == without_root(finished_sweep.trials)
 
 
 def without_root(sweep: Path) -> list[object]:
@@ -124,7 +124,7 @@ def test_a_sweep_that_is_ended_says_how_to_go_on_and_goes_on(
 ) -> None:
     child = start_sweep(finished_sweep.words, tmp_path)
     while not list(tmp_path.glob("multirun/grid/*/network.pt")) and child.is_alive():
-        time.sleep(0.01)  # in the midst of a cell
+        time.sleep(0.01)  # in the midst of a trial
     assert child.pid is not None
     os.kill(child.pid, number)
     ended, out, err = end_of(child, tmp_path)
@@ -132,4 +132,4 @@ def test_a_sweep_that_is_ended_says_how_to_go_on_and_goes_on(
     assert "the same command goes on with the others" in out
     ended, _, err = run_sweep(finished_sweep.words, tmp_path)
     assert (ended, err) == (0, "")
-    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.cells)
+    assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)

@@ -22,21 +22,21 @@ from installed_extras import needs
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
 PATIENCE_S = 100
-# One float network is trained; one cell finds out late that it can't work; two do not fit.
+# One float network is trained; one trial finds out late that it can't work; two do not fit.
 CELLS = [
     "model.hidden_size=4,400",
     "memory_budget=kb8",
     "split=random,unseen_speaker",
     "split.held_out=nobody",
-    "trainer.epochs=1",
+    "trainer.max_epochs=1",
     "quantization=int8_qat",
     "quantization.epochs=1",
 ]
 ENDS = {
     "4 random": "done",
     "4 unseen_speaker": "failed",
-    "400 random": "refused",
-    "400 unseen_speaker": "refused",
+    "400 random": "over_budget",
+    "400 unseen_speaker": "over_budget",
 }
 
 needs_joblib = needs("hydra-joblib-launcher", "parallel")
@@ -64,7 +64,7 @@ def train(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedPro
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
-    """The records of a sweep by cell, without what may differ: times, folders, who trained the shared network."""
+    """The records of a sweep by trial, without what may differ: times, folders, who trained the shared network."""
     found = {}
     for path in sorted(folder.glob("multirun/*/*/run.json")):
         text = path.read_text().replace(str(folder), "FOLDER")
@@ -237,7 +237,7 @@ importlib.util.find_spec = lambda name, package=None: None if name == {name!r} e
         ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_local", "fsdd_lightning[slurm]"),
         ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_slurm", "fsdd_lightning[slurm]"),
         ("hydra_plugins.hydra_ray_launcher", "hydra/launcher=ray", "fsdd_lightning[ray]"),
-        ("optuna", "search=accuracy_vs_bytes", "fsdd_lightning[search]"),
+        ("optuna", "hparams_search=accuracy_vs_bytes", "fsdd_lightning[search]"),
     ],
 )
 def test_a_missing_extra_is_told_in_one_line(

@@ -12,19 +12,19 @@ MOST_GROWTH_MB = 50.0
 
 
 def note_memory(file: Path) -> None:
-    """Write down the resident set after each cell."""
+    """Write down the resident set after each trial."""
     from fsdd_lightning.sweeps import task as cell_task
 
-    run_cell = cell_task.run_cell
+    run_trial = cell_task.run_trial
 
     def noting(config):  # type: ignore[no-untyped-def]
-        answer = run_cell(config)
+        answer = run_trial(config)
         resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
         with file.open("a") as notes:
             notes.write(f"{resident_pages * os.sysconf('SC_PAGE_SIZE') / 2**20}\n")
         return answer
 
-    cell_task.run_cell = noting
+    cell_task.run_trial = noting
 
 
 def test_forty_cells_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sweep_processes import Finished, run_sweep
 from fsdd_lightning.runs import state as cell_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep
+from fsdd_lightning.sweeps.plan import Trial, plan_sweep
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "soundfile", "requests"}
@@ -29,16 +29,16 @@ def rewrite(run_folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def cell_folder(sweep: Finished, number: int = 0) -> Path:
-    return sorted(path.parent for path in sweep.cells.glob("*/run.json"))[number]
+def trial_folder(sweep: Finished, number: int = 0) -> Path:
+    return sorted(path.parent for path in sweep.trials.glob("*/run.json"))[number]
 
 
-def planned(sweep: Finished, *more: str) -> list[SweepCell]:
+def planned(sweep: Finished, *more: str) -> list[Trial]:
     composed = check_command(["-m", *sweep.words, f"output_root={sweep.folder / 'multirun'}", *more])
-    return plan_sweep(composed.cells, composed.folder)
+    return plan_sweep(composed.trials, composed.folder)
 
 
-def state_of(sweep: Finished, folder: Path) -> cell_state.CellState:
+def run_state(sweep: Finished, folder: Path) -> cell_state.RunState:
     (found,) = [each.state for each in planned(sweep) if each.folder == folder]
     return found
 
@@ -49,7 +49,7 @@ def test_a_finished_sweep_is_looked_at_without_heavy_imports(finished_sweep: Fin
         "from fsdd_lightning.train import main\n"
         f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
-    before = {path: path.stat().st_mtime_ns for path in finished_sweep.cells.glob("*/*")}
+    before = {path: path.stat().st_mtime_ns for path in finished_sweep.trials.glob("*/*")}
     process = subprocess.run(
         [sys.executable, "-c", program],
         cwd=finished_sweep.folder,
@@ -61,22 +61,22 @@ def test_a_finished_sweep_is_looked_at_without_heavy_imports(finished_sweep: Fin
     )
     assert (process.returncode, process.stderr) == (0, "")
     first, *_, heavy = process.stdout.splitlines()
-    assert (first, heavy) == ("4 cells: 0 to run, 4 to skip: they are done", "HEAVY []")
-    assert {path: path.stat().st_mtime_ns for path in finished_sweep.cells.glob("*/*")} == before
+    assert (first, heavy) == ("4 trials: 0 to run, 4 to skip: they are done", "HEAVY []")
+    assert {path: path.stat().st_mtime_ns for path in finished_sweep.trials.glob("*/*")} == before
 
 
 def test_only_what_failed_or_is_missing_runs_again(copy_of_sweep: Finished) -> None:
-    whole = results_table(copy_of_sweep.cells)
-    rewrite(cell_folder(copy_of_sweep, 0), status="failed", error="the disk was full")
-    shutil.rmtree(cell_folder(copy_of_sweep, 1))
-    kept = cell_folder(copy_of_sweep, 1) / "run.json"
+    whole = results_table(copy_of_sweep.trials)
+    rewrite(trial_folder(copy_of_sweep, 0), status="failed", error="the disk was full")
+    shutil.rmtree(trial_folder(copy_of_sweep, 1))
+    kept = trial_folder(copy_of_sweep, 1) / "run.json"
     before = kept.stat().st_mtime_ns
     code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "4 cells: 2 to run, 2 to skip: they are done"
+    assert out.splitlines()[0] == "4 trials: 2 to run, 2 to skip: they are done"
     assert "failed before: the disk was full" in out
     assert kept.stat().st_mtime_ns == before
-    assert results_table(copy_of_sweep.cells) == whole
+    assert results_table(copy_of_sweep.trials) == whole
 
 
 def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
@@ -84,11 +84,11 @@ def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
     code, out, _ = run_sweep(words, copy_of_sweep.folder)
     assert code == 0
     assert "4 to skip" in out and "2 refused" in out.splitlines()[-2]
-    manifest = json.loads((copy_of_sweep.cells / "sweep.json").read_text())
-    assert [len(each["cells"]) for each in manifest["commands"]] == [4, 6]
-    assert len(manifest["cells"]) == 6
+    manifest = json.loads((copy_of_sweep.trials / "sweep.json").read_text())
+    assert [len(each["trials"]) for each in manifest["commands"]] == [4, 6]
+    assert len(manifest["trials"]) == 6
     again = run_sweep(words, copy_of_sweep.folder)[1]
-    assert again.splitlines()[0] == "6 cells: 0 to run, 6 to skip: they are done"
+    assert again.splitlines()[0] == "6 trials: 0 to run, 6 to skip: they are done"
 
 
 CHANGES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
@@ -114,22 +114,22 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_drift_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
-    folder = cell_folder(copy_of_sweep)
+    folder = trial_folder(copy_of_sweep)
     changed, reason = CHANGES[change]
     rewrite(folder, **changed(json.loads((folder / "run.json").read_text())))
-    state = state_of(copy_of_sweep, folder)
+    state = run_state(copy_of_sweep, folder)
     assert state.name == "to run" and str(state.reason).startswith(reason), state.reason
     assert [each.state.name for each in planned(copy_of_sweep)].count("done") == 3
 
 
 def test_what_does_not_decide_a_result_is_no_drift(copy_of_sweep: Finished) -> None:
-    rewrite(cell_folder(copy_of_sweep), git={"commit": "another", "dirty": True}, started="yesterday")
+    rewrite(trial_folder(copy_of_sweep), git={"commit": "another", "dirty": True}, started="yesterday")
     assert all(each.state.name == "done" for each in planned(copy_of_sweep))
     assert all(each.state.name == "done" for each in planned(copy_of_sweep, "fail_fast=true"))
 
 
 def test_changed_recordings_are_noticed(copy_of_sweep: Finished, tmp_path: Path) -> None:
-    used = Path(json.loads((cell_folder(copy_of_sweep) / "run.json").read_text())["dataset"]["folder"])
+    used = Path(json.loads((trial_folder(copy_of_sweep) / "run.json").read_text())["dataset"]["folder"])
     words = [each for each in copy_of_sweep.words if not each.startswith(("data=", "data.synthetic"))]
     mine = Path(shutil.copytree(used, tmp_path / "mine"))
     words += [f"data.root={mine}", "quantization=int8_ptq", "model.hidden_size=3", "name=mine"]
@@ -143,37 +143,37 @@ def test_changed_recordings_are_noticed(copy_of_sweep: Finished, tmp_path: Path)
     some.write_bytes(content)
     (state,) = [each.state for each in planned(sweep)]
     assert state.name == "to run" and "recordings changed" in str(state.reason)
-    shutil.rmtree(mine)  # a finished cell needs no data
+    shutil.rmtree(mine)  # a finished trial needs no data
     assert [each.state.name for each in planned(sweep)] == ["done"]
 
 
 def test_the_outdated_record_is_kept(copy_of_sweep: Finished) -> None:
-    folder = cell_folder(copy_of_sweep)
-    whole = results_table(copy_of_sweep.cells)
+    folder = trial_folder(copy_of_sweep)
+    whole = results_table(copy_of_sweep.trials)
     rewrite(folder, code_digest="before")
     outdated = (folder / "run.json").read_bytes()
     assert run_sweep(copy_of_sweep.words, copy_of_sweep.folder)[0] == 0
     assert [path.read_bytes() for path in (folder / "earlier").iterdir()] == [outdated]
-    assert results_table(copy_of_sweep.cells) == whole
+    assert results_table(copy_of_sweep.trials) == whole
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema_version": 1}', b"\x00\xff"], ids=repr)
 def test_a_damaged_record_is_a_reason_to_run_again(copy_of_sweep: Finished, content: bytes) -> None:
-    folder = cell_folder(copy_of_sweep)
+    folder = trial_folder(copy_of_sweep)
     (folder / "run.json").write_bytes(content)
-    state = state_of(copy_of_sweep, folder)
+    state = run_state(copy_of_sweep, folder)
     assert (state.name, state.damaged, state.reason) == ("to run", True, "its run.json is damaged")
 
 
 def test_a_damaged_record_is_kept_aside(copy_of_sweep: Finished) -> None:
-    folder = cell_folder(copy_of_sweep)
-    whole = results_table(copy_of_sweep.cells)
+    folder = trial_folder(copy_of_sweep)
+    whole = results_table(copy_of_sweep.trials)
     (folder / "run.json").write_bytes(b"{")
     code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
     assert (code, err) == (0, "")
     assert "its run.json is damaged" in out
     assert (folder / "run.json.damaged-1").read_bytes() == b"{"
-    assert results_table(copy_of_sweep.cells) == whole
+    assert results_table(copy_of_sweep.trials) == whole
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_a_damaged_record_is_kept_aside(copy_of_sweep: Finished) -> None:
 def test_a_foreign_or_newer_record_is_left_alone_and_the_others_run(
     copy_of_sweep: Finished, content: str, reason: str
 ) -> None:
-    blocked, failed = cell_folder(copy_of_sweep, 0), cell_folder(copy_of_sweep, 1)
+    blocked, failed = trial_folder(copy_of_sweep, 0), trial_folder(copy_of_sweep, 1)
     (blocked / "run.json").write_text(content)
     before = contents(blocked)
     rewrite(failed, status="failed", error="once")
     code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
     assert code == 1
-    assert err.startswith("error: 1 of 4 cells failed, the first with: ") and reason in err
-    assert out.splitlines()[-3].startswith("4 cells: 1 done, 1 failed, 2 skipped")
+    assert err.startswith("error: 1 of 4 trials failed, the first with: ") and reason in err
+    assert out.splitlines()[-3].startswith("4 trials: 1 done, 1 failed, 2 skipped")
     assert contents(blocked) == before
     assert json.loads((failed / "run.json").read_text())["status"] == "done"
 
@@ -204,14 +204,14 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def test_a_cell_that_runs_elsewhere_is_said_and_left(copy_of_sweep: Finished) -> None:
-    taken, missing = cell_folder(copy_of_sweep, 0), cell_folder(copy_of_sweep, 1)
+    taken, missing = trial_folder(copy_of_sweep, 0), trial_folder(copy_of_sweep, 1)
     rewrite(taken, status="interrupted", error="still running, or killed")
     shutil.rmtree(missing)
     before = (taken / "run.json").read_bytes()
     with FileLock(taken / "run.lock"):
         code, out, err = run_sweep(copy_of_sweep.words, copy_of_sweep.folder)
     assert (code, err) == (0, "")
-    assert "4 cells: 1 done, 1 elsewhere, 2 skipped" in out
+    assert "4 trials: 1 done, 1 elsewhere, 2 skipped" in out
     assert "elsewhere: " in out and "another process runs it" in out
     assert (taken / "run.json").read_bytes() == before
     assert json.loads((missing / "run.json").read_text())["status"] == "done"
@@ -222,7 +222,7 @@ def test_the_plan_says_what_the_sweep_would_do(
 ) -> None:
     from fsdd_lightning import plan
 
-    folders = [cell_folder(copy_of_sweep, number) for number in range(4)]
+    folders = [trial_folder(copy_of_sweep, number) for number in range(4)]
     rewrite(folders[0], code_digest="before")
     (folders[1] / "run.json").write_text('{"schema_version": 99}')
     rewrite(folders[2], status="interrupted", error="still running, or killed")

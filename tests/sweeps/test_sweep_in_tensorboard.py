@@ -19,41 +19,44 @@ from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.results import ordered
 from fsdd_lightning.reports.table import csv_bytes, results_table
 from fsdd_lightning.runs.metrics import FINAL_METRICS
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
-from fsdd_lightning.sweeps.compose import compose_cells
-from fsdd_lightning.training.tensorboard import write_outcome
+from fsdd_lightning.sweeps.compose import compose_trials
+from fsdd_lightning.training.tensorboard import write_trial_end
 
 Run = Callable[[Sequence[str], Path], RunRecord]
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
 
 
-def refuse(words: Sequence[str], folder: Path) -> None:
+def record_over_budget(words: Sequence[str], folder: Path) -> None:
     """As fsdd-train does."""
-    ((overrides, settings),) = compose_cells(words, multirun=False)
-    cell = plan_cell(settings)
-    assert not cell.fits
-    record = new_record(cell, overrides)
-    record.status, record.error = "refused", cell.refusal
+    ((overrides, config),) = compose_trials(words, multirun=False)
+    plan = plan_run(config)
+    assert not plan.fits
+    record = new_record(plan, overrides)
+    record.status, record.error = "over_budget", plan.over_budget_reason
     folder.mkdir()
     write_record(record, folder)
-    write_outcome(record, folder)
+    write_trial_end(record, folder)
 
 
 @pytest.fixture(scope="module")
 def sweep(
-    run_cell: Run, finished_run: Path, finished_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
+    run_trial: Run,
+    finished_run: Path,
+    finished_overrides: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """An integer run, a float one that shares its network, a refused cell and one that failed."""
+    """An integer run, a float one that shares its network, a refused trial and one that failed."""
     folder = tmp_path_factory.mktemp("sweep")
     shutil.copytree(finished_run, folder / "quantization=int8_ptq")
     (folder / "quantization=float32").mkdir()
-    run_cell([*finished_overrides, "quantization=float32"], folder / "quantization=float32")
+    run_trial([*finished_overrides, "quantization=float32"], folder / "quantization=float32")
     too_large = ["model.hidden_size=90", "memory_budget=kb8", "quantization=float32"]
-    refuse([*finished_overrides, *too_large], folder / "model.hidden_size=90")
+    record_over_budget([*finished_overrides, *too_large], folder / "model.hidden_size=90")
     (folder / "data.root=gone").mkdir()
     with pytest.raises(UserError):
-        run_cell(["data.root=/gone", "callbacks=quiet", "features.f_max_hz=3000"], folder / "data.root=gone")
+        run_trial(["data.root=/gone", "callbacks=quiet", "features.f_max_hz=3000"], folder / "data.root=gone")
     return folder
 
 
@@ -76,7 +79,7 @@ def plugin_data(events: EventMultiplexer, run: str, tag: str) -> Any:
 
 def test_runs_are_named_by_their_folders(events: EventMultiplexer, rows: dict[str, dict[str, str]]) -> None:
     assert set(events.Runs()) == set(rows)
-    assert {row["state"] for row in rows.values()} == {"done", "refused", "failed"}
+    assert {row["state"] for row in rows.values()} == {"done", "over_budget", "failed"}
 
 
 def test_every_cell_has_its_row_with_the_settings_of_the_table(
@@ -152,9 +155,9 @@ def test_one_chart_holds_float_and_integer_accuracy(events: EventMultiplexer) ->
         assert {"^accuracy/drop$"} in [set(chart) for chart in charts]
 
 
-def test_a_cell_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_cell: Run) -> None:
-    cell = tmp_path / "cell"
-    shutil.copytree(sweep / "data.root=gone", cell)
+def test_a_cell_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:
+    plan = tmp_path / "trial"
+    shutil.copytree(sweep / "data.root=gone", plan)
     with pytest.raises(UserError):
-        run_cell(["data.root=/gone"], cell)
-    assert len(list(cell.glob("events.out.tfevents.*"))) == 1
+        run_trial(["data.root=/gone"], plan)
+    assert len(list(plan.glob("events.out.tfevents.*"))) == 1

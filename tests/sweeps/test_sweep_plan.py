@@ -1,4 +1,4 @@
-"""Which cells a sweep has, what they are called, in which order they run, and what of them is written down before."""
+"""Which trials a sweep has, what they are called, in which order they run, and what of them is written down before."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from filelock import FileLock
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.compose import check_command, hydra_errors
 from fsdd_lightning.sweeps.manifest import write_manifest
-from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep, running_order
+from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 
 
-def cells_of(*words: str) -> list[SweepCell]:
+def trials_of(*words: str) -> list[Trial]:
     with hydra_errors():
         composed = check_command(["-m", "output_root=nowhere", *words])
-    return plan_sweep(composed.cells, composed.folder)
+    return plan_sweep(composed.trials, composed.folder)
 
 
 def test_an_experiment_can_hold_a_sweep() -> None:
-    cells = cells_of("experiment=float_vs_int8")
-    found = [(each.cell.shape.hidden_size, each.cell.settings.quantization.name) for each in cells]
+    trials = trials_of("experiment=float_vs_int8")
+    found = [(each.plan.shape.hidden_size, each.plan.config.quantization.name) for each in trials]
     modes = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
     assert found == [(size, mode) for size in (16, 24, 32, 48, 64) for mode in modes]
-    assert {each.cell.settings.name for each in cells} == {"float_vs_int8"}
-    assert {each.folder.parent.name for each in cells} == {"float_vs_int8"}
+    assert {each.plan.config.name for each in trials} == {"float_vs_int8"}
+    assert {each.folder.parent.name for each in trials} == {"float_vs_int8"}
 
 
 def test_the_command_line_goes_before_the_experiment_and_adds_axes() -> None:
-    cells = cells_of("experiment=float_vs_int8", "model.hidden_size=4", "seed=1,2", "name=mine")
-    assert len(cells) == 12
-    assert {each.cell.shape.hidden_size for each in cells} == {4}
-    assert {each.cell.settings.seed for each in cells} == {1, 2}
+    trials = trials_of("experiment=float_vs_int8", "model.hidden_size=4", "seed=1,2", "name=mine")
+    assert len(trials) == 12
+    assert {each.plan.shape.hidden_size for each in trials} == {4}
+    assert {each.plan.config.seed for each in trials} == {1, 2}
 
 
 def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) -> None:
@@ -46,39 +46,42 @@ def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) ->
 
 
 def test_cells_are_called_by_what_is_their_own() -> None:
-    cells = cells_of("trainer.epochs=2", "seed=1,2", "name=grid")
-    assert [each.label for each in cells] == ["seed=1", "seed=2"]
-    assert [each.run_name for each in cells] == ["trainer.epochs=2,seed=1", "trainer.epochs=2,seed=2"]
-    assert [each.label for each in cells_of("seed=1")] == ["seed=1"]
+    trials = trials_of("trainer.max_epochs=2", "seed=1,2", "name=grid")
+    assert [each.label for each in trials] == ["seed=1", "seed=2"]
+    assert [each.run_name for each in trials] == [
+        "trainer.max_epochs=2,seed=1",
+        "trainer.max_epochs=2,seed=2",
+    ]
+    assert [each.label for each in trials_of("seed=1")] == ["seed=1"]
 
 
 def test_a_cell_that_is_written_twice_is_one() -> None:
-    assert [each.label for each in cells_of("seed=1,2,1")] == ["seed=1", "seed=2"]
+    assert [each.label for each in trials_of("seed=1,2,1")] == ["seed=1", "seed=2"]
 
 
 def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
-    cells = cells_of("seed=1,2", f"hydra.sweep.dir={tmp_path / 'mine'}")
-    assert [each.folder for each in cells] == [tmp_path / "mine" / f"seed={seed}" for seed in (1, 2)]
+    trials = trials_of("seed=1,2", f"hydra.sweep.dir={tmp_path / 'mine'}")
+    assert [each.folder for each in trials] == [tmp_path / "mine" / f"seed={seed}" for seed in (1, 2)]
 
 
 def test_a_name_that_varies_makes_several_folders() -> None:
-    cells = cells_of("name=a,b", "seed=1,2")
-    assert [each.folder.parent.name for each in cells] == ["a", "a", "b", "b"]
+    trials = trials_of("name=a,b", "seed=1,2")
+    assert [each.folder.parent.name for each in trials] == ["a", "a", "b", "b"]
 
 
 def test_each_float_network_is_begun_before_any_is_wanted_again() -> None:
-    order = running_order(cells_of("experiment=float_vs_int8"))
+    order = running_order(trials_of("experiment=float_vs_int8"))
     assert Counter(each.label for each in order) == Counter(
-        each.label for each in cells_of("experiment=float_vs_int8")
+        each.label for each in trials_of("experiment=float_vs_int8")
     )
-    sizes = [each.cell.shape.hidden_size for each in order]
+    sizes = [each.plan.shape.hidden_size for each in order]
     assert sizes == [64, 48, 32, 24, 16] * 6
-    trains = [each.cell.settings.quantization.start == "epoch" for each in order]
+    trains = [each.plan.config.quantization.start == "epoch" for each in order]
     assert trains == sorted(trains, reverse=True)
 
 
-def write(folder: Path, cells: list[SweepCell], *arguments: str) -> None:
-    write_manifest(folder, list(arguments), cells)
+def write(folder: Path, trials: list[Trial], *arguments: str) -> None:
+    write_manifest(folder, list(arguments), trials)
 
 
 def read(folder: Path) -> dict[str, dict[str, object]]:
@@ -88,48 +91,48 @@ def read(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def test_the_manifest_freezes_what_the_sweep_consists_of(tmp_path: Path) -> None:
-    cells = cells_of("seed=1,2", "name=grid", "memory_budget=kb8", "model.hidden_size=4,200")
-    write(tmp_path, cells, "-m", "seed=1,2")
+    trials = trials_of("seed=1,2", "name=grid", "memory_budget=kb8", "model.hidden_size=4,200")
+    write(tmp_path, trials, "-m", "seed=1,2")
     manifest = read(tmp_path)
     (command,) = manifest["commands"]
     assert command["arguments"] == ["-m", "seed=1,2"]
-    assert command["cells"] == [each.run_name for each in cells] == list(manifest["cells"])
+    assert command["trials"] == [each.run_name for each in trials] == list(manifest["trials"])
     assert command["code_digest"]
-    assert [each["fits"] for each in manifest["cells"].values()] == [True, False] * 2
-    assert len({each["config_hash"] for each in manifest["cells"].values()}) == 4
-    first = next(iter(manifest["cells"].values()))
+    assert [each["fits"] for each in manifest["trials"].values()] == [True, False] * 2
+    assert len({each["config_hash"] for each in manifest["trials"].values()}) == 4
+    first = next(iter(manifest["trials"].values()))
     own = ["seed=1", "name=grid", "memory_budget=kb8", "model.hidden_size=4"]
     assert first["overrides"] == ["output_root=nowhere", *own]
 
 
 def test_a_command_given_twice_is_written_once_and_another_one_is_added(tmp_path: Path) -> None:
-    write(tmp_path, cells_of("seed=1,2"), "a")
-    write(tmp_path, cells_of("seed=1,2"), "a")
-    write(tmp_path, cells_of("seed=2,3"), "b")
+    write(tmp_path, trials_of("seed=1,2"), "a")
+    write(tmp_path, trials_of("seed=1,2"), "a")
+    write(tmp_path, trials_of("seed=2,3"), "b")
     manifest = read(tmp_path)
     assert [each["arguments"] for each in manifest["commands"]] == [["a"], ["b"]]
-    assert list(manifest["cells"]) == ["seed=1", "seed=2", "seed=3"]
+    assert list(manifest["trials"]) == ["seed=1", "seed=2", "seed=3"]
 
 
 @pytest.mark.parametrize(
-    "content", ['{"mine": 1}', "[]", '{"schema_version": 9, "commands": [], "cells": {}}']
+    "content", ['{"mine": 1}', "[]", '{"schema_version": 9, "commands": [], "trials": {}}']
 )
 def test_a_foreign_or_newer_manifest_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(UserError, match=r"sweep\.json is (not a sweep of|of schema version 9)"):
-        write(tmp_path, cells_of("seed=1,2"), "a")
+        write(tmp_path, trials_of("seed=1,2"), "a")
     assert (tmp_path / "sweep.json").read_text() == content
 
 
 def test_a_damaged_manifest_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"comm')
-    write(tmp_path, cells_of("seed=1,2"), "a")
+    write(tmp_path, trials_of("seed=1,2"), "a")
     assert (tmp_path / "sweep.json.damaged").read_text() == '{"comm'
-    assert len(read(tmp_path)["cells"]) == 2
+    assert len(read(tmp_path)["trials"]) == 2
 
 
 def test_what_a_killed_sweep_left_beside_its_manifest_goes(tmp_path: Path) -> None:
     (tmp_path / "sweep.json.0123.tmp").write_text("{")
-    write(tmp_path, cells_of("seed=1,2"), "a")
+    write(tmp_path, trials_of("seed=1,2"), "a")
     with FileLock(tmp_path / "sweep.json.lock", timeout=0):  # and it is not locked any more
         assert [path.name for path in tmp_path.glob("*.tmp")] == []

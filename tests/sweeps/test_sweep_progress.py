@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.runs.lock import claimed
+from fsdd_lightning.runs.lock import locked
 from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import SweepCell, plan_sweep
+from fsdd_lightning.sweeps.plan import Trial, plan_sweep
 from fsdd_lightning.sweeps.progress import SweepProgress, _clock
 from fsdd_lightning.sweeps.steps import conclude
 
@@ -21,17 +21,17 @@ VIEW = {"accuracy": 0.5}
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> list[SweepCell]:
+def trials(tmp_path: Path) -> list[Trial]:
     composed = check_command(["-m", "seed=1,2,3,4,5,6", "name=grid", f"output_root={tmp_path}"])
-    planned = plan_sweep(composed.cells, composed.folder)
+    planned = plan_sweep(composed.trials, composed.folder)
     for each in planned:
         each.folder.mkdir(parents=True)
     return planned
 
 
-def end(each: SweepCell, status: str, error: str | None = None) -> None:
+def end(each: Trial, status: str, error: str | None = None) -> None:
     """What a job, wherever it runs, leaves behind."""
-    record = new_record(each.cell, list(each.overrides))
+    record = new_record(each.plan, list(each.overrides))
     record.status, record.error = status, error
     record.views, record.timings_s = {"float": VIEW, "integer": {"accuracy": 0.25}}, {"total": 3.0}
     write_record(record, each.folder)
@@ -46,15 +46,15 @@ def printed(out: Console) -> str:
     return out.file.getvalue()
 
 
-def test_every_cell_that_ends_is_one_line_with_what_is_going_on(cells: list[SweepCell]) -> None:
+def test_every_cell_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
     out = console()
-    progress = SweepProgress(cells, out)
-    end(cells[0], "interrupted", "still running, or killed")
+    progress = SweepProgress(trials, out)
+    end(trials[0], "interrupted", "still running, or killed")
     progress._look()
     assert printed(out) == ""
-    end(cells[1], "done")
-    end(cells[2], "refused", "too large")
-    end(cells[3], "failed", "no luck")
+    end(trials[1], "done")
+    end(trials[2], "over_budget", "too large")
+    end(trials[3], "failed", "no luck")
     progress._look()
     first, second, third = printed(out).splitlines()
     assert first.startswith(
@@ -67,62 +67,62 @@ def test_every_cell_that_ends_is_one_line_with_what_is_going_on(cells: list[Swee
     assert len(printed(out).splitlines()) == 3
 
 
-def test_records_of_before_do_not_count(cells: list[SweepCell]) -> None:
-    for each in cells:
+def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
+    for each in trials:
         end(each, "failed", "long ago")
-    progress = SweepProgress(cells, console())
+    progress = SweepProgress(trials, console())
     progress._look()
-    assert progress.outcomes == {}
-    end(cells[0], "done")
+    assert progress.ends == {}
+    end(trials[0], "done")
     progress._look()
-    assert list(progress.outcomes) == ["seed=1"]
+    assert list(progress.ends) == ["seed=1"]
 
 
-def test_half_a_record_is_not_yet_one(cells: list[SweepCell]) -> None:
-    progress = SweepProgress(cells, console())
-    (cells[0].folder / "run.json").write_text('{"schema')
+def test_half_a_record_is_not_yet_one(trials: list[Trial]) -> None:
+    progress = SweepProgress(trials, console())
+    (trials[0].folder / "run.json").write_text('{"schema')
     progress._look()
-    assert progress.outcomes == {}
+    assert progress.ends == {}
 
 
-def test_in_the_end_every_cell_has_an_outcome(cells: list[SweepCell]) -> None:
+def test_in_the_end_every_cell_has_an_outcome(trials: list[Trial]) -> None:
     out = console()
-    with SweepProgress(cells, out) as progress:
-        end(cells[0], "done")
-        end(cells[1], "interrupted", "still running, or killed")
-    with claimed(cells[2].folder):
-        outcomes = progress.end({"seed=4": "no space"})
-    assert outcomes["seed=1"][0] == "done"  # though nobody looked before the end
-    assert outcomes["seed=2"] == ("failed", "its process was killed")
-    assert outcomes["seed=3"][0] == "elsewhere"
-    assert outcomes["seed=4"] == ("failed", "no space")
-    assert [outcomes[f"seed={seed}"][0] for seed in (5, 6)] == ["not run"] * 2
+    with SweepProgress(trials, out) as progress:
+        end(trials[0], "done")
+        end(trials[1], "interrupted", "still running, or killed")
+    with locked(trials[2].folder):
+        ends = progress.end({"seed=4": "no space"})
+    assert ends["seed=1"][0] == "done"  # though nobody looked before the end
+    assert ends["seed=2"] == ("failed", "its process was killed")
+    assert ends["seed=3"][0] == "elsewhere"
+    assert ends["seed=4"] == ("failed", "no space")
+    assert [ends[f"seed={seed}"][0] for seed in (5, 6)] == ["not run"] * 2
     with pytest.raises(
-        RunFailedError, match=r"^2 of 6 cells failed, the first with: its process was killed$"
+        RunFailedError, match=r"^2 of 6 trials failed, the first with: its process was killed$"
     ):
-        conclude(cells, outcomes, out)
+        conclude(trials, ends, out)
     text = printed(out)
-    assert "6 cells: 1 done, 2 failed, 1 elsewhere, 2 not run\n" in text
+    assert "6 trials: 1 done, 2 failed, 1 elsewhere, 2 not run\n" in text
     assert "failed: seed=4: no space\n" in text and "elsewhere: seed=3: another process runs it\n" in text
 
 
-def test_where_the_launcher_gives_up_what_never_began_did_not_fail(cells: list[SweepCell]) -> None:
-    with SweepProgress(cells, console()) as progress:
-        end(cells[0], "interrupted", "still running, or killed")
-        for each in cells[2:]:
+def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[Trial]) -> None:
+    with SweepProgress(trials, console()) as progress:
+        end(trials[0], "interrupted", "still running, or killed")
+        for each in trials[2:]:
             end(each, "done")
-    outcomes = progress.end({}, "a worker was killed")
-    assert outcomes["seed=1"] == ("failed", "a worker was killed")
-    assert outcomes["seed=2"][0] == "not run"
+    ends = progress.end({}, "a worker was killed")
+    assert ends["seed=1"] == ("failed", "a worker was killed")
+    assert ends["seed=2"][0] == "not run"
     with pytest.raises(RunFailedError, match=r"^the sweep ended early: a worker was killed$"):
-        conclude(cells[1:], outcomes, console(), "a worker was killed")
+        conclude(trials[1:], ends, console(), "a worker was killed")
 
 
-def test_a_terminal_sees_what_runs_between_two_lines(cells: list[SweepCell]) -> None:
+def test_a_terminal_sees_what_runs_between_two_lines(trials: list[Trial]) -> None:
     out = Console(file=io.StringIO(), width=120, force_terminal=True)
-    with SweepProgress(cells, out) as progress:
+    with SweepProgress(trials, out) as progress:
         assert progress._status is not None
-        end(cells[0], "done")
+        end(trials[0], "done")
         progress._look()
         progress._status.update(progress._tail())
     assert "0 running, 1 done" in printed(out)

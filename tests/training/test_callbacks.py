@@ -63,7 +63,7 @@ class Decreed(DigitClassifier):
 def run(
     tiny_overrides: list[str],
     tmp_path: Path,
-    run_cell: Callable[[Sequence[str], Path], RunRecord],
+    run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
     monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
@@ -73,8 +73,8 @@ def run(
     def run(losses: Sequence[float], start_epoch: int, *changes: str) -> RunRecord:
         monkeypatch.setattr(Decreed, "losses", losses)
         words = [f"quantization.epochs={len(losses)}", f"quantization.start_epoch={start_epoch}", *changes]
-        fixed = ["quantization=int8_qat", "trainer.epochs=1", f"output_root={tmp_path / 'output'}"]
-        return run_cell([*tiny_overrides, *fixed, *words], tmp_path)
+        fixed = ["quantization=int8_qat", "trainer.max_epochs=1", f"output_root={tmp_path / 'output'}"]
+        return run_trial([*tiny_overrides, *fixed, *words], tmp_path)
 
     return run
 
@@ -132,10 +132,10 @@ def test_patience_begins_with_the_switch(
 
 
 def test_a_float_epoch_that_really_is_better_is_not_kept(
-    tiny_overrides: list[str], tmp_path: Path, run_cell: Callable[[Sequence[str], Path], RunRecord]
+    tiny_overrides: list[str], tmp_path: Path, run_trial: Callable[[Sequence[str], Path], RunRecord]
 ) -> None:
     mode = ["quantization=ternary_qat", "quantization.epochs=3", "quantization.start_epoch=1"]
-    record = run_cell([*tiny_overrides, *mode, f"output_root={tmp_path / 'output'}"], tmp_path)
+    record = run_trial([*tiny_overrides, *mode, f"output_root={tmp_path / 'output'}"], tmp_path)
     (file,) = tmp_path.glob("events.out.tfevents.*")
     points = EventAccumulator(str(file), {"scalars": 0}).Reload().Scalars("val/loss")
     losses = [point.value for point in points][-3:]

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
-from fsdd_lightning.config.load import content_hash, settings_from_mapping
+from fsdd_lightning.config.load import config_from_mapping, content_hash
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.errors import RunFailedError, UserError
@@ -22,31 +22,31 @@ from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.folder import open_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import fit as fitting
 from fsdd_lightning.training.module import DigitClassifier
 
 Weights = dict[str, torch.Tensor]
-RunCell = Callable[[Sequence[str], Path], RunRecord]
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 
 class Laboratory:
     """Runs tiny experiments, each in a folder of its own and with a store of float networks of its own."""
 
-    def __init__(self, overrides: Sequence[str], folder: Path, run_cell: RunCell) -> None:
-        self.overrides, self.folder, self.run_cell, self.runs = list(overrides), folder, run_cell, 0
+    def __init__(self, overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> None:
+        self.overrides, self.folder, self.run_trial, self.runs = list(overrides), folder, run_trial, 0
 
     def run(self, *changes: str) -> tuple[RunRecord, Path]:
         self.runs += 1
         folder = self.folder / str(self.runs)
         folder.mkdir()
         words = [f"output_root={folder}-output", *self.overrides, *changes]
-        return self.run_cell(words, folder), folder
+        return self.run_trial(words, folder), folder
 
 
 @pytest.fixture
-def laboratory(tiny_overrides: list[str], tmp_path: Path, run_cell: RunCell) -> Laboratory:
-    return Laboratory(tiny_overrides, tmp_path, run_cell)
+def laboratory(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> Laboratory:
+    return Laboratory(tiny_overrides, tmp_path, run_trial)
 
 
 def weights(folder: Path) -> Weights:
@@ -135,8 +135,8 @@ def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -
 def test_the_recorded_config_makes_the_same_run_again(
     content: dict[str, Any], finished_overrides: list[str]
 ) -> None:
-    ((overrides, settings),) = compose_cells(finished_overrides, multirun=False)
-    assert settings_from_mapping(content["config"]) == settings
+    ((overrides, config),) = compose_trials(finished_overrides, multirun=False)
+    assert config_from_mapping(content["config"]) == config
     assert content["overrides"] == overrides
     assert content["config_hash"] == content_hash(content["config"])
 
@@ -194,7 +194,7 @@ def test_the_test_set_meets_the_best_epochs_weights_not_the_lasts(
         return original(trainer, module, *arguments, **options)
 
     monkeypatch.setattr(pl.Trainer, "test", watched)
-    record, folder = laboratory.run("trainer.epochs=4")
+    record, folder = laboratory.run("trainer.max_epochs=4")
     best, last = rising.seen[1], rising.seen[3]
     assert len(rising.seen) == 4
     assert not equal(best, last)
@@ -209,8 +209,8 @@ def test_the_test_set_meets_the_best_epochs_weights_not_the_lasts(
 
 def correct_with(folder: Path, part: str, state: Weights) -> int:
     """Right answers of the network with these weights on a part of the run's data."""
-    settings = settings_from_mapping(read_record(folder).config)
-    data = prepare_data(settings.data, settings.split, settings.features)
+    config = config_from_mapping(read_record(folder).config)
+    data = prepare_data(config.data, config.split, config.features)
     network = load_checkpoint(folder / "network.pt").network
     network.load_state_dict(state)
     positions = getattr(data.split, part)
@@ -222,7 +222,7 @@ def test_the_last_epoch_is_kept_where_it_is_asked_for(
     laboratory: Laboratory, rising: type[RisingLoss]
 ) -> None:
     """Whatever its validation loss; that of the record is its own."""
-    record, folder = laboratory.run("trainer.epochs=4", "trainer.keep=last_epoch")
+    record, folder = laboratory.run("trainer.max_epochs=4", "trainer.checkpoint=last")
     assert record.training["float"]["best_epoch"] == 3
     assert record.training["float"]["val_loss"] == pytest.approx(0.7)
     assert equal(weights(folder), rising.seen[3])
@@ -230,8 +230,10 @@ def test_the_last_epoch_is_kept_where_it_is_asked_for(
 
 def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
     """Other weights, the same feature statistics, and the same clips to be tested on."""
-    plain, plain_folder = laboratory.run("trainer.epochs=2")
-    copied, copied_folder = laboratory.run("trainer.epochs=2", "perturbation=voices", "perturbation.copies=1")
+    plain, plain_folder = laboratory.run("trainer.max_epochs=2")
+    copied, copied_folder = laboratory.run(
+        "trainer.max_epochs=2", "waveform_augmentation=voices", "waveform_augmentation.copies=1"
+    )
     assert not equal(weights(plain_folder), weights(copied_folder))
     means = [load_checkpoint(folder / "network.pt").mean for folder in (plain_folder, copied_folder)]
     assert np.array_equal(*means)
@@ -252,7 +254,7 @@ def correct_as_integers(folder: Path) -> int:
 def test_early_stopping_ends_the_training_and_keeps_the_best_epoch(
     laboratory: Laboratory, rising: type[RisingLoss]
 ) -> None:
-    record, folder = laboratory.run("trainer.epochs=4", "callbacks.early_stopping_patience=1")
+    record, folder = laboratory.run("trainer.max_epochs=4", "callbacks.early_stopping_patience=1")
     assert (record.training["float"]["epochs"], record.training["float"]["best_epoch"]) == (3, 1)
     assert equal(weights(folder), rising.seen[1])
 
@@ -280,9 +282,9 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
             return super()._shared_step(batch, stage)
 
     monkeypatch.setattr(fitting, "DigitClassifier", Watching)
-    _, folder = laboratory.run("trainer.epochs=2", "augmentation=none")
-    settings = settings_from_mapping(read_record(folder).config)
-    data = prepare_data(settings.data, settings.split, settings.features)
+    _, folder = laboratory.run("trainer.max_epochs=2", "feature_augmentation=none")
+    config = config_from_mapping(read_record(folder).config)
+    data = prepare_data(config.data, config.split, config.features)
 
     def clips(features: Any) -> list[bytes]:
         return sorted(np.asarray(each).tobytes() for each in features)
@@ -293,7 +295,7 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
 
     for stage in seen:
         seen[stage].clear()
-    laboratory.run("trainer.epochs=2", "augmentation=light")
+    laboratory.run("trainer.max_epochs=2", "feature_augmentation=light")
     assert not set(clips(torch.cat(seen["train"]))) & set(clips(data.features))
     assert clips(torch.cat(seen["val"])) == clips(np.repeat(data.features[data.split.val], 2, axis=0))
     assert clips(torch.cat(seen["test"])) == clips(data.features[data.split.test])
@@ -344,7 +346,7 @@ def test_the_training_seed_changes_the_network_and_not_the_split(
     monkeypatch.setattr(fitting, "DigitDataModule", Watching)
     monkeypatch.setattr(fitting, "DigitClassifier", Initial)
     for seeds in (("seed=1", "split.seed=42"), ("seed=2", "split.seed=42"), ("seed=1", "split.seed=43")):
-        laboratory.run("trainer.epochs=1", *seeds)
+        laboratory.run("trainer.max_epochs=1", *seeds)
     splits, initial = splits[::2], initial[::2]  # the others are those of the test
     assert splits[0] == splits[1] != splits[2]
     assert equal(initial[0], initial[2]) and not equal(initial[0], initial[1])
@@ -369,7 +371,7 @@ def test_weights_order_and_augmentation_start_from_the_training_seed(
 
     monkeypatch.setattr(fitting, "DigitDataModule", Watching)
     monkeypatch.setattr(fitting, "DigitClassifier", Initial)
-    _, folder = laboratory.run("trainer.epochs=1", f"seed={seed}")
+    _, folder = laboratory.run("trainer.max_epochs=1", f"seed={seed}")
     shape = load_checkpoint(folder / "network.pt").network.shape
     torch.manual_seed(seed)
     assert equal(initial[0], LSTMClassifier(shape).state_dict())
@@ -377,7 +379,7 @@ def test_weights_order_and_augmentation_start_from_the_training_seed(
 
 
 def test_the_largest_seed_works(laboratory: Laboratory) -> None:
-    record, _ = laboratory.run(f"seed={2**32 - 1}", f"split.seed={2**32 - 1}", "trainer.epochs=1")
+    record, _ = laboratory.run(f"seed={2**32 - 1}", f"split.seed={2**32 - 1}", "trainer.max_epochs=1")
     assert record.status == "done"
 
 
@@ -387,8 +389,13 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *("trainer.gradient_clip=0.001", "trainer.weight_decay=5", "trainer.label_smoothing=0.5"),
-        *("trainer.learning_rate=0.01", "trainer.batch_size=20", "model.dropout=0.5", "augmentation=strong"),
+        *("trainer.gradient_clip_val=0.001", "trainer.weight_decay=5", "trainer.label_smoothing=0.5"),
+        *(
+            "trainer.learning_rate=0.01",
+            "trainer.batch_size=20",
+            "model.dropout=0.5",
+            "feature_augmentation=strong",
+        ),
         "trainer.weight_averaging=0",
     ],
 )
@@ -400,9 +407,9 @@ def test_a_setting_of_training_changes_the_network(
 
 
 def test_torch_has_as_many_threads_as_the_settings_say(laboratory: Laboratory) -> None:
-    laboratory.run("trainer.epochs=1", "trainer.threads=2")
+    laboratory.run("trainer.max_epochs=1", "torch_threads=2")
     assert torch.get_num_threads() == 2
-    laboratory.run("trainer.epochs=1")
+    laboratory.run("trainer.max_epochs=1")
     assert torch.get_num_threads() == 1
 
 
@@ -411,14 +418,14 @@ def test_torch_has_as_many_threads_as_the_settings_say(laboratory: Laboratory) -
 
 def test_a_single_step_is_a_training(laboratory: Laboratory) -> None:
     record, _ = laboratory.run(
-        "trainer.epochs=1", "trainer.batch_size=100000", "model.layers=1", "model.dropout=0.5"
+        "trainer.max_epochs=1", "trainer.batch_size=100000", "model.layers=1", "model.dropout=0.5"
     )
     assert record.status == "done"
 
 
 def test_a_training_that_diverges_fails_in_one_line(laboratory: Laboratory) -> None:
     with pytest.raises(RunFailedError, match=r"diverged.*lower trainer\.learning_rate"):
-        laboratory.run("trainer.learning_rate=1e38", "trainer.gradient_clip=1e38")
+        laboratory.run("trainer.learning_rate=1e38", "trainer.gradient_clip_val=1e38")
     record = read_record(laboratory.folder / "1")
     assert (record.status, record.views) == ("failed", {})
     assert "diverged" in str(record.error)
@@ -462,7 +469,7 @@ def test_a_relative_data_root_is_recorded_absolutely(
 ) -> None:
     (tmp_path / "voices").symlink_to(record.dataset["folder"])
     monkeypatch.chdir(tmp_path)
-    rooted, _ = laboratory.run("data=fsdd", "data.root=voices", "trainer.epochs=1")
+    rooted, _ = laboratory.run("data=fsdd", "data.root=voices", "trainer.max_epochs=1")
     assert rooted.dataset["folder"] == str(Path(record.dataset["folder"]).resolve())
     assert (rooted.dataset["source"], rooted.dataset["digest"]) == ("fsdd", record.dataset["digest"])
 
@@ -473,7 +480,7 @@ def test_nothing_is_written_into_the_current_folder(
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    laboratory.run("trainer.epochs=1")
+    laboratory.run("trainer.max_epochs=1")
     assert list(here.iterdir()) == []
 
 
@@ -481,15 +488,15 @@ def test_nothing_is_written_into_the_current_folder(
 
 
 @pytest.mark.fsdd
-def test_two_epochs_on_the_real_recordings(fsdd_root: Path, tmp_path: Path, run_cell: RunCell) -> None:
+def test_two_epochs_on_the_real_recordings(fsdd_root: Path, tmp_path: Path, run_trial: RunTrial) -> None:
     tiny = [
         f"data.root={fsdd_root}",
         f"data.cache_dir={tmp_path / 'cache'}",
-        "trainer.epochs=2",
+        "trainer.max_epochs=2",
         "trainer.batch_size=16",
         "callbacks=quiet",
     ]
-    record, _ = Laboratory(tiny, tmp_path, run_cell).run()
+    record, _ = Laboratory(tiny, tmp_path, run_trial).run()
     assert record.split == {"name": "random", "train": 2160, "val": 240, "test": 600}
     assert record.dataset["recordings"] == 3000
     assert record.dataset["digest"] == "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959"

@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 import torch
 
-from fsdd_lightning.config.load import setting_keys
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import float_networks
 from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
 
-LEAVES = [key for key in setting_keys() if not any(other.startswith(f"{key}.") for other in setting_keys())]
-DECIDING_GROUPS = ("split", "features", "augmentation", "perturbation", "model", "trainer")
+LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
+DECIDING_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentation", "model", "trainer")
 
 
 def decides(key: str) -> bool:
@@ -40,14 +40,14 @@ def of_recordings(digest: str = "ab" * 32) -> PreparedData:
 
 
 @pytest.fixture(scope="module")
-def settings() -> Settings:
-    ((_, composed),) = compose_cells([], multirun=False)
-    return plan_cell(composed).settings
+def config() -> Config:
+    ((_, composed),) = compose_trials([], multirun=False)
+    return plan_run(composed).config
 
 
-def changed(settings: Settings, key: str) -> Settings:
+def changed(config: Config, key: str) -> Config:
     """Past all checks: the key only has to notice."""
-    copied = copy.deepcopy(settings)
+    copied = copy.deepcopy(config)
     *groups, name = key.split(".")
     node: Any = copied
     for group in groups:
@@ -58,27 +58,25 @@ def changed(settings: Settings, key: str) -> Settings:
 
 
 @pytest.mark.parametrize("key", [key for key in LEAVES if decides(key)])
-def test_the_key_changes_with_all_that_decides_the_weights(settings: Settings, key: str) -> None:
-    assert float_key(changed(settings, key), of_recordings()) != float_key(settings, of_recordings())
+def test_the_key_changes_with_all_that_decides_the_weights(config: Config, key: str) -> None:
+    assert float_key(changed(config, key), of_recordings()) != float_key(config, of_recordings())
 
 
 @pytest.mark.parametrize("key", [key for key in LEAVES if not decides(key)])
-def test_the_key_ignores_presentation_budget_and_quantization(settings: Settings, key: str) -> None:
-    assert float_key(changed(settings, key), of_recordings()) == float_key(settings, of_recordings())
+def test_the_key_ignores_presentation_budget_and_quantization(config: Config, key: str) -> None:
+    assert float_key(changed(config, key), of_recordings()) == float_key(config, of_recordings())
 
 
-def test_the_key_changes_with_the_recordings(settings: Settings) -> None:
-    assert float_key(settings, of_recordings("cd" * 32)) != float_key(settings, of_recordings())
+def test_the_key_changes_with_the_recordings(config: Config) -> None:
+    assert float_key(config, of_recordings("cd" * 32)) != float_key(config, of_recordings())
 
 
 @pytest.mark.parametrize("package", ["fsdd_lightning", "torch", "pytorch-lightning"])
-def test_the_key_changes_with_the_code(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, package: str
-) -> None:
-    before = float_key(settings, of_recordings())
+def test_the_key_changes_with_the_code(config: Config, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    before = float_key(config, of_recordings())
     versions = float_networks.package_versions()
     monkeypatch.setattr(float_networks, "package_versions", lambda: {**versions, package: "99"})
-    assert float_key(settings, of_recordings()) != before
+    assert float_key(config, of_recordings()) != before
 
 
 class Training:
@@ -106,12 +104,12 @@ def bias(network: FloatNetwork) -> list[float]:
     return values
 
 
-def test_modes_and_budgets_share_one_training(settings: Settings, training: Training, tmp_path: Path) -> None:
-    first = float_network(settings, of_recordings(), tmp_path, training)
+def test_modes_and_budgets_share_one_training(config: Config, training: Training, tmp_path: Path) -> None:
+    first = float_network(config, of_recordings(), tmp_path, training)
     assert (first.reused, training.calls) == (False, 1)
     for words in (["quantization=int4_qat"], ["memory_budget=kb36"], ["quantization=float32", "name=b"]):
-        ((_, other),) = compose_cells(words, multirun=False)
-        again = float_network(plan_cell(other).settings, of_recordings(), tmp_path, training)
+        ((_, other),) = compose_trials(words, multirun=False)
+        again = float_network(plan_run(other).config, of_recordings(), tmp_path, training)
         assert (again.reused, again.key, again.origin) == (True, first.key, first.origin)
         assert bias(again) == bias(first)
     assert training.calls == 1
@@ -121,14 +119,14 @@ def test_a_size_solved_from_a_budget_shares_with_the_same_size_given(
     training: Training, tmp_path: Path
 ) -> None:
     for words in (["model=fit", "memory_budget=kb36", "quantization=float32"], ["model.hidden_size=24"]):
-        ((_, settings),) = compose_cells(words, multirun=False)
-        float_network(plan_cell(settings).settings, of_recordings(), tmp_path, training)
+        ((_, config),) = compose_trials(words, multirun=False)
+        float_network(plan_run(config).config, of_recordings(), tmp_path, training)
     assert training.calls == 1
 
 
-def test_another_seed_is_another_training(settings: Settings, training: Training, tmp_path: Path) -> None:
-    first = float_network(settings, of_recordings(), tmp_path, training)
-    other = float_network(changed(settings, "seed"), of_recordings(), tmp_path, training)
+def test_another_seed_is_another_training(config: Config, training: Training, tmp_path: Path) -> None:
+    first = float_network(config, of_recordings(), tmp_path, training)
+    other = float_network(changed(config, "seed"), of_recordings(), tmp_path, training)
     assert (other.reused, training.calls) == (False, 2)
     assert bias(other) != bias(first)
 
@@ -152,12 +150,12 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_network_is_trained_anew_and_then_kept(
-    settings: Settings, training: Training, tmp_path: Path, damage: str
+    config: Config, training: Training, tmp_path: Path, damage: str
 ) -> None:
-    first = float_network(settings, of_recordings(), tmp_path, training)
+    first = float_network(config, of_recordings(), tmp_path, training)
     DAMAGES[damage](tmp_path / first.key)
-    second = float_network(settings, of_recordings(), tmp_path, training)
-    third = float_network(settings, of_recordings(), tmp_path, training)
+    second = float_network(config, of_recordings(), tmp_path, training)
+    third = float_network(config, of_recordings(), tmp_path, training)
     assert (second.reused, third.reused, training.calls) == (False, True, 2)
     assert bias(second) == bias(third) != bias(first)
     assert json.loads((tmp_path / first.key / "origin.json").read_text()) == third.origin
@@ -165,17 +163,17 @@ def test_a_damaged_network_is_trained_anew_and_then_kept(
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_training_that_ends_early_is_not_kept(
-    settings: Settings, training: Training, tmp_path: Path, error: type[BaseException]
+    config: Config, training: Training, tmp_path: Path, error: type[BaseException]
 ) -> None:
     def ended() -> Any:
         raise error
 
     with pytest.raises(error):
-        float_network(settings, of_recordings(), tmp_path, ended)
-    assert not float_network(settings, of_recordings(), tmp_path, training).reused  # and it is not locked
+        float_network(config, of_recordings(), tmp_path, ended)
+    assert not float_network(config, of_recordings(), tmp_path, training).reused  # and it is not locked
 
 
-def in_parallel(settings: Settings, store: Path, number: int, gate: Any, answers: Any) -> None:
+def in_parallel(config: Config, store: Path, number: int, gate: Any, answers: Any) -> None:
     training = Training()
 
     def slowly() -> tuple[Checkpoint, dict[str, Any]]:
@@ -184,16 +182,16 @@ def in_parallel(settings: Settings, store: Path, number: int, gate: Any, answers
         return training()
 
     gate.wait()
-    network = float_network(settings, of_recordings(), store, slowly)
+    network = float_network(config, of_recordings(), store, slowly)
     answers.put((network.reused, bias(network)))
 
 
-def test_parallel_processes_train_once(settings: Settings, tmp_path: Path) -> None:
+def test_parallel_processes_train_once(config: Config, tmp_path: Path) -> None:
     processes = 4
     context = multiprocessing.get_context("fork")
     gate, answers = context.Barrier(processes), context.Queue()
     jobs = [
-        context.Process(target=in_parallel, args=(settings, tmp_path, number, gate, answers))
+        context.Process(target=in_parallel, args=(config, tmp_path, number, gate, answers))
         for number in range(processes)
     ]
     for job in jobs:

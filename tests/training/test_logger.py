@@ -11,18 +11,18 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from fsdd_lightning.config.load import setting_keys
+from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
 from fsdd_lightning.runs.folder import open_run, recorded_data
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import (
     DashboardLogger,
     WeightHistograms,
     log_mistakes,
-    log_outcome,
+    log_trial_end,
 )
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
@@ -130,10 +130,10 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
 
 def test_the_hparams_row_holds_every_setting_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
     row = hyperparameters(dashboard)
-    groups = {key.rpartition(".")[0] for key in setting_keys()}
-    assert set(row) == {"status"} | set(setting_keys()) - groups
+    groups = {key.rpartition(".")[0] for key in config_keys()}
+    assert set(row) == {"status"} | set(config_keys()) - groups
     assert row["status"] == "done"
-    assert (row["model.hidden_size"], row["seed"], row["augmentation.name"]) == (8, 1, "light")
+    assert (row["model.hidden_size"], row["seed"], row["feature_augmentation.name"]) == (8, 1, "light")
     assert row["trainer.learning_rate"] == record.config["trainer"]["learning_rate"]
     assert (row["features.f_max_hz"], row["features.peak_normalize"]) == ("None", True)
 
@@ -159,11 +159,11 @@ def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: P
         "model=large",
         "quantization=float32",
     ]
-    ((_, settings),) = compose_cells([*changes, "callbacks.early_stopping_patience=3"], multirun=False)
+    ((_, config),) = compose_trials([*changes, "callbacks.early_stopping_patience=3"], multirun=False)
     logger = DashboardLogger(tmp_path)
-    record = new_record(plan_cell(settings), [])
+    record = new_record(plan_run(config), [])
     record.views = {"float": {"accuracy": 0.75}}
-    log_outcome(logger, record)
+    log_trial_end(logger, record)
     logger.close()
     accumulator = events(tmp_path)
     other = hyperparameters(accumulator)

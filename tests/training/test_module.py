@@ -11,21 +11,20 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from fsdd_lightning.config.schema import TrainerSettings
+from fsdd_lightning.config.schema import TrainerConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.training.module import DigitClassifier
 
-SETTINGS = TrainerSettings(
-    epochs=2,
+CONFIG = TrainerConfig(
+    max_epochs=2,
     batch_size=4,
-    learning_rate=0.5,  # not of this stage: that is given beside the settings
+    learning_rate=0.5,  # not of this stage: that is given beside this config
     weight_decay=0.1,
     label_smoothing=0.1,
-    gradient_clip=1.0,
+    gradient_clip_val=1.0,
     weight_averaging=0.0,
-    keep="best_epoch",
-    threads=1,
+    checkpoint="best",
 )
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5], [0.3, 0.2, 0.1], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2, 0, 2])  # predictions: 0, 1, 0, 2
@@ -81,7 +80,7 @@ def smoothed(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> fl
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_validation_and_test_report_the_smoothed_loss_and_hand_counted_scores(parts: int) -> None:
-    module = DigitClassifier(Fixed(), SETTINGS, PEAK)
+    module = DigitClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench()
     # class 0: both right, F1 1; class 1: never spoken, once heard, F1 0; class 2: one of two, F1 2/3
     expected = {"loss": smoothed(LOGITS, LABELS, 0.1), "accuracy": 3 / 4, "macro_f1": (1 + 0 + 2 / 3) / 3}
@@ -92,7 +91,7 @@ def test_validation_and_test_report_the_smoothed_loss_and_hand_counted_scores(pa
 
 
 def test_metrics_do_not_leak_from_one_evaluation_into_the_next() -> None:
-    module, trainer = DigitClassifier(Fixed(), SETTINGS, PEAK), Bench()
+    module, trainer = DigitClassifier(Fixed(), CONFIG, PEAK), Bench()
     first = trainer.validate(module, batches(), verbose=False)
     with torch.no_grad():
         module.network.bias += torch.tensor([0.0, 50.0, 0.0])
@@ -103,7 +102,7 @@ def test_metrics_do_not_leak_from_one_evaluation_into_the_next() -> None:
 
 
 def test_training_minimises_the_smoothed_loss_and_reports_it() -> None:
-    module = DigitClassifier(Fixed(), SETTINGS, PEAK)
+    module = DigitClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())
     assert trainer.callback_metrics["train/loss"].item() == pytest.approx(smoothed(LOGITS, LABELS, 0.1))
@@ -113,7 +112,7 @@ def test_training_minimises_the_smoothed_loss_and_reports_it() -> None:
 
 
 def test_the_learning_rate_is_one_cycle_over_all_steps() -> None:
-    module = DigitClassifier(Fixed(), SETTINGS, PEAK)
+    module = DigitClassifier(Fixed(), CONFIG, PEAK)
     rates: list[float] = []
 
     class Watch(pl.Callback):
@@ -131,13 +130,13 @@ def test_the_learning_rate_is_one_cycle_over_all_steps() -> None:
 
 
 def test_one_single_step_is_a_schedule_too() -> None:
-    module = DigitClassifier(Fixed(), SETTINGS, PEAK)
+    module = DigitClassifier(Fixed(), CONFIG, PEAK)
     Bench(max_epochs=1).fit(module, batches(), batches())
     assert all(math.isfinite(each) for each in module.network.bias.tolist())
 
 
 def test_the_optimizer_is_adamw_with_the_settings_weight_decay() -> None:
-    module = DigitClassifier(Fixed(), SETTINGS, PEAK)
+    module = DigitClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())
     (optimizer,) = trainer.optimizers

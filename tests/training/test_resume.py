@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.load import register_resolvers
-from fsdd_lightning.config.schema import Settings
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.preparation import PreparedData
@@ -21,7 +21,7 @@ from fsdd_lightning.data.splits import Split
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.callbacks import QuantizationSchedule
 from fsdd_lightning.training.module import DigitClassifier
 
@@ -43,18 +43,23 @@ def random_data() -> PreparedData:
     )
 
 
-def settings() -> Settings:
+def config() -> Config:
     register_resolvers()
-    overrides = ["trainer.batch_size=16", "model.dropout=0.3", "quantization=int4_qat", "augmentation=strong"]
-    ((_, composed),) = compose_cells(overrides, multirun=False)
+    overrides = [
+        "trainer.batch_size=16",
+        "model.dropout=0.3",
+        "quantization=int4_qat",
+        "feature_augmentation=strong",
+    ]
+    ((_, composed),) = compose_trials(overrides, multirun=False)
     return composed
 
 
-def parts(chosen: Settings, code: str | None, start: int, folder: Path, epochs: int):
+def parts(chosen: Config, code: str | None, start: int, folder: Path, epochs: int):
     torch.manual_seed(3)
     network = LSTMClassifier(NetworkShape(CHANNELS, 6, 2, 10), chosen.model.dropout)
     module = DigitClassifier(network, chosen.trainer, chosen.trainer.learning_rate)
-    datamodule = DigitDataModule(random_data(), chosen.augmentation, chosen.trainer.batch_size, 5)
+    datamodule = DigitDataModule(random_data(), chosen.feature_augmentation, chosen.trainer.batch_size, 5)
     callbacks: list[pl.Callback] = [ModelCheckpoint(folder, "last", enable_version_counter=False)]
     if code is not None:
         callbacks.append(QuantizationSchedule(weight_code(code), start))
@@ -84,7 +89,7 @@ class StopAfter(pl.Callback):
 def test_resumed_training_ends_where_an_uninterrupted_one_does(
     code: str | None, start: int, tmp_path: Path
 ) -> None:
-    chosen = settings()
+    chosen = config()
     trainer, whole, datamodule = parts(chosen, code, start, tmp_path / "whole", EPOCHS)
     trainer.fit(whole, datamodule)
 
@@ -103,7 +108,7 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(
 
 
 def test_a_checkpoint_knows_its_mode(tmp_path: Path) -> None:
-    trainer, module, datamodule = parts(settings(), "pot", 1, tmp_path, 2)
+    trainer, module, datamodule = parts(config(), "pot", 1, tmp_path, 2)
     trainer.fit(module, datamodule)
     content = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert content["weight_code"] == "pot"

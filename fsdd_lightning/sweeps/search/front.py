@@ -22,7 +22,7 @@ FILE_NAME = "pareto_front"  # .csv, .md, .png
 
 @dataclass(frozen=True)
 class Point:
-    """A trained cell: the values chosen for it by setting, what it reached, the name of its folder."""
+    """A trained trial: the values chosen for it by setting, what it reached, the name of its folder."""
 
     choice: dict[str, str]
     objective: Objective
@@ -40,7 +40,7 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 
 
 def write_front(points: Sequence[Point], folder: Path) -> list[Path]:
-    """Write the front as CSV, Markdown and PNG; the figure shows all other trained cells, too."""
+    """Write the front as CSV, Markdown and PNG; the figure shows all other trained trials, too."""
     rows = _rows(pareto_front(points))
     texts = {".csv": _csv(rows), ".md": _markdown(rows)}
     paths = []

@@ -1,4 +1,4 @@
-"""What a search is told of a cell: two numbers of its record. The test clips are not among them."""
+"""What a search is told of a trial: two numbers of its record. The test clips are not among them."""
 
 from __future__ import annotations
 

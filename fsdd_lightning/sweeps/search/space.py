@@ -40,22 +40,22 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """`fixed` overrides are the same in every cell."""
+    """`fixed` overrides are the same in every trial."""
 
     fixed: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
 
     def overrides(self, values: Sequence[str]) -> list[str]:
-        """The overrides of one cell; what differs comes first, so that it can be read in the name of its folder."""
+        """The overrides of one trial; what differs comes first, so that it can be read in the name of its folder."""
         chosen = [f"{each.key}={value}" for each, value in zip(self.dimensions, values, strict=True)]
         return [*chosen, *self.fixed]
 
     def points(self) -> Iterator[Values]:
-        """Every cell that can be chosen."""
+        """Every trial that can be chosen."""
         return itertools.product(*(each.values for each in self.dimensions))
 
     def probes(self) -> Iterator[Values]:
-        """A few cells in which every name and every extreme occurs."""
+        """A few trials in which every name and every extreme occurs."""
         first = tuple(each.values[0] for each in self.dimensions)
         yield first
         for place, dimension in enumerate(self.dimensions):

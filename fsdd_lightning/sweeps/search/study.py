@@ -1,14 +1,14 @@
-"""Optuna's part: which cell next. Optuna is imported in this file alone.
+"""Optuna's part: which trial next. Optuna is imported in this file alone.
 
 Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed
-and the number of cells proposed so far. A search that was killed is therefore resumed by replaying it: the same
+and the number of trials proposed so far. A search that was killed is therefore resumed by replaying it: the same
 proposals come again, and those that have a finished record are told from it, in milliseconds, until the first that has
 none. The records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after
-which a cell has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
+which a trial has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
 for its own tools (`optuna-dashboard search.journal`).
 
 Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
-it can't prune: a cell that returns no number ends its search.
+it can't prune: a trial that returns no number ends its search.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RANDOM_TRIALS = 10  # before the sampler has seen enough to choose by
 
 
 class ParetoStudy:
-    """Proposes cells of a space, never one twice."""
+    """Proposes trials of a space, never one twice."""
 
     def __init__(self, space: Space, seed: int, folder: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -45,7 +45,7 @@ class ParetoStudy:
         self._trials: dict[Values, Trial] = {}
 
     def propose(self) -> Values | None:
-        """The next cell; None when all have been proposed."""
+        """The next trial; None when all have been proposed."""
         number = len(self._trials)
         self._study.sampler = _sampler(self._seed, number)
         trial, values = self._ask()
@@ -61,15 +61,15 @@ class ParetoStudy:
         return values
 
     def tell(self, values: Values, result: Objective) -> None:
-        """A cell was trained, or found done."""
+        """A trial was trained, or found done."""
         self._study.tell(self._trials[values], [result.accuracy, result.flash_bytes])
 
     def prune(self, values: Values) -> None:
-        """A cell does not fit its budget."""
+        """A trial does not fit its budget."""
         self._study.tell(self._trials[values], state=TrialState.PRUNED)
 
     def fail(self, values: Values) -> None:
-        """A cell went wrong."""
+        """A trial went wrong."""
         self._study.tell(self._trials[values], state=TrialState.FAIL)
 
     def _ask(self) -> tuple[Trial, Values]:
@@ -88,7 +88,7 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
             seed=random.Random(f"{seed} {number}").getrandbits(32),
             n_startup_trials=_RANDOM_TRIALS,
             multivariate=True,
-            constant_liar=True,  # of cells that are chosen together, each knows that the others are under way
+            constant_liar=True,  # of trials that are chosen together, each knows that the others are under way
         )
 
 

@@ -1,4 +1,4 @@
-"""What a search is told of a cell."""
+"""What a search is told of a trial."""
 
 from __future__ import annotations
 

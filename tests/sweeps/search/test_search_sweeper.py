@@ -1,4 +1,4 @@
-"""A search as its user meets it: refused cells cost nothing, a killed one goes on, the front is right."""
+"""A search as its user meets it: refused trials cost nothing, a killed one goes on, the front is right."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from optuna.trial import TrialState
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PATIENCE_S = 300
-# Eight cells: four that fit, four that don't.
+# Eight trials: four that fit, four that don't.
 SEARCH = [
-    "search=accuracy_vs_bytes",
+    "hparams_search=accuracy_vs_bytes",
     "model.hidden_size=4,8,100,200",
     "model.layers=1",
     "quantization=int8_ptq,pot_qat",
     "quantization.epochs=1",
-    "trainer.epochs=2",
+    "trainer.max_epochs=2",
     "memory_budget=kb8",
 ]
 
@@ -92,7 +92,7 @@ def written_front(folder: Path) -> list[dict[str, str]]:
 def whole(
     tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A search that nothing disturbed. Look, don't touch."""
+    """A search that nothing corrupted. Look, don't touch."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, search(folder, [*tiny_overrides, *SEARCH])
 
@@ -104,15 +104,15 @@ def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None
     folder, process = whole
     assert process.returncode == 0, process.stderr
     statuses = [each["status"] for each in records(folder).values()]
-    assert sorted(statuses) == ["done"] * 4 + ["refused"] * 4
-    assert "search: 8 cells to choose from, 40 to train, 1 at once" in process.stdout
-    assert "8 cells: 4 done, 4 refused" in process.stdout
+    assert sorted(statuses) == ["done"] * 4 + ["over_budget"] * 4
+    assert "search: 8 trials to choose from, 40 to train, 1 at once" in process.stdout
+    assert "8 trials: 4 done, 4 refused" in process.stdout
 
 
 def test_refused_cells_are_pruned_without_training(whole: Whole) -> None:
     folder, _ = whole
-    refused = [name for name, each in records(folder).items() if each["status"] == "refused"]
-    assert not [name for name in refused if (sweep_folder(folder) / name / "network.pt").exists()]
+    over_budget = [name for name, each in records(folder).items() if each["status"] == "over_budget"]
+    assert not [name for name in over_budget if (sweep_folder(folder) / name / "network.pt").exists()]
     storage = JournalStorage(JournalFileBackend(str(sweep_folder(folder) / "search.journal")))
     trials = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage).trials
     pruned = [each.params["model.hidden_size"] for each in trials if each.state is TrialState.PRUNED]
@@ -201,17 +201,17 @@ def test_with_joblib_cells_are_chosen_and_trained_two_at_a_time(
 
 def test_a_failed_cell_is_told_and_does_not_end_the_search(tiny_overrides: list[str], tmp_path: Path) -> None:
     words = [
-        "search=accuracy_vs_bytes",
+        "hparams_search=accuracy_vs_bytes",
         "split=random,unseen_speaker",
         "split.held_out=nobody",
-        "trainer.epochs=1",
+        "trainer.max_epochs=1",
     ]
     rest = ["model.hidden_size=4", "model.layers=1", "quantization=int8_ptq"]
     process = search(tmp_path, [*tiny_overrides, *words, *rest])
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
     assert line.startswith(
-        "error: 1 of 2 cells failed, the first with: split.held_out=nobody: no such speaker"
+        "error: 1 of 2 trials failed, the first with: split.held_out=nobody: no such speaker"
     )
     assert sorted(each["status"] for each in records(tmp_path).values()) == ["done", "failed"]
     assert len(written_front(tmp_path)) == 1
@@ -219,7 +219,7 @@ def test_a_failed_cell_is_told_and_does_not_end_the_search(tiny_overrides: list[
 
 def test_the_first_failure_ends_a_search_that_is_told_so(tiny_overrides: list[str], tmp_path: Path) -> None:
     words = [
-        "search=accuracy_vs_bytes",
+        "hparams_search=accuracy_vs_bytes",
         "split=unseen_speaker",
         "split.held_out=nobody,noone",
         "fail_fast=true",
@@ -242,7 +242,7 @@ def test_the_first_failure_ends_a_search_that_is_told_so(tiny_overrides: list[st
 def test_what_cannot_be_searched_is_said_before_anything_is_trained(
     words: list[str], told: str, tiny_overrides: list[str], tmp_path: Path
 ) -> None:
-    process = search(tmp_path, [*tiny_overrides, "search=accuracy_vs_bytes", *words])
+    process = search(tmp_path, [*tiny_overrides, "hparams_search=accuracy_vs_bytes", *words])
     assert process.returncode == 2, process.stderr
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: ") and told in line

@@ -1,4 +1,4 @@
-"""Which cell next: never one twice, and the same again when a search is replayed."""
+"""Which trial next: never one twice, and the same again when a search is replayed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_feat
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import open_engine
 from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
-from fsdd_lightning.evaluation.predict import Recognizer, find_wavs
+from fsdd_lightning.evaluation.predict import Predictor, find_wavs
 from fsdd_lightning.runs.folder import Run, open_run, recorded_data
 
 
@@ -23,12 +23,12 @@ def run(finished_run: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def recognizer(run: Run) -> Recognizer:
+def predictor(run: Run) -> Predictor:
     with open_engine(run, None) as engine:
-        return Recognizer(run, engine)
+        return Predictor(run, engine)
 
 
-def test_a_file_is_recognised_as_its_clip_was_in_the_test(run: Run, recognizer: Recognizer) -> None:
+def test_a_file_is_recognised_as_its_clip_was_in_the_test(run: Run, predictor: Predictor) -> None:
     data = recorded_data(run, None)
     positions = data.split.test[:10]
     assert run.integer_model is not None
@@ -37,15 +37,15 @@ def test_a_file_is_recognised_as_its_clip_was_in_the_test(run: Run, recognizer: 
     shares /= shares.sum(axis=1, keepdims=True)
     for position, expected in zip(positions, shares, strict=True):
         path = data.recordings.recordings[position].path
-        answer = recognizer.recognize(path)
+        answer = predictor.predict(path)
         assert (answer.file, answer.digit, answer.error) == (str(path), str(expected.argmax()), None)
         assert answer.probability == pytest.approx(expected.max(), abs=1e-6)
 
 
-def test_a_file_needs_no_name_of_the_datasets(run: Run, recognizer: Recognizer, tmp_path: Path) -> None:
+def test_a_file_needs_no_name_of_the_datasets(run: Run, predictor: Predictor, tmp_path: Path) -> None:
     path = recorded_data(run, None).recordings.recordings[0].path
     shutil.copy(path, tmp_path / "what is this.wav")
-    assert recognizer.recognize(tmp_path / "what is this.wav").digit == recognizer.recognize(path).digit
+    assert predictor.predict(tmp_path / "what is this.wav").digit == predictor.predict(path).digit
 
 
 def bad_files(folder: Path) -> dict[Path, str]:
@@ -79,9 +79,9 @@ def bad_files(folder: Path) -> dict[Path, str]:
     }
 
 
-def test_each_bad_file_has_its_reason_and_none_is_fatal(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_each_bad_file_has_its_reason_and_none_is_fatal(predictor: Predictor, tmp_path: Path) -> None:
     for path, reason in bad_files(tmp_path).items():
-        answer = recognizer.recognize(path)
+        answer = predictor.predict(path)
         assert (answer.file, answer.digit, answer.probability) == (str(path), None, None)
         assert reason.lower() in str(answer.error).lower()
         assert answer.as_dict().keys() == {"file", "error"}
@@ -89,23 +89,23 @@ def test_each_bad_file_has_its_reason_and_none_is_fatal(recognizer: Recognizer, 
 
 @pytest.mark.parametrize("samples", [160, 161, 200, 399, 401, 8_000, 80_000])
 def test_any_length_from_the_shortest_to_far_beyond_max_frames(
-    recognizer: Recognizer, tmp_path: Path, samples: int
+    predictor: Predictor, tmp_path: Path, samples: int
 ) -> None:
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(samples) / 5), 8000)
-    answer = recognizer.recognize(tmp_path / "a.wav")
+    answer = predictor.predict(tmp_path / "a.wav")
     assert answer.error is None and answer.digit in tuple("0123456789")
     assert 0.1 <= float(answer.probability or 0) <= 1.0
 
 
 def test_stereo_at_another_rate_is_heard_like_the_original(
-    run: Run, recognizer: Recognizer, tmp_path: Path
+    run: Run, predictor: Predictor, tmp_path: Path
 ) -> None:
     path = recorded_data(run, None).recordings.recordings[0].path
     samples, rate = soundfile.read(path)
     soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples], axis=1), rate)
-    assert recognizer.recognize(tmp_path / "stereo.wav").probability == recognizer.recognize(path).probability
+    assert predictor.predict(tmp_path / "stereo.wav").probability == predictor.predict(path).probability
     soundfile.write(tmp_path / "slow.wav", samples, 2 * rate)
-    assert recognizer.recognize(tmp_path / "slow.wav").error is None
+    assert predictor.predict(tmp_path / "slow.wav").error is None
 
 
 def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, list[float]]:
@@ -125,10 +125,10 @@ def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, li
 
 
 def test_each_word_of_a_long_recording_is_recognised_in_its_place(
-    run: Run, recognizer: Recognizer, tmp_path: Path
+    run: Run, predictor: Predictor, tmp_path: Path
 ) -> None:
     path, middles_s = concatenated(run, tmp_path, [0, 50, 100, 25])
-    words = recognizer.recognize_words(path)
+    words = predictor.predict_words(path)
     assert len(words) == 4
     samples, _ = soundfile.read(path)
     for word, middle_s in zip(words, middles_s, strict=True):
@@ -136,22 +136,22 @@ def test_each_word_of_a_long_recording_is_recognised_in_its_place(
         assert word.start_s < middle_s < word.end_s
         part = samples[round(8000 * word.start_s) : round(8000 * word.end_s)]
         soundfile.write(tmp_path / "part.wav", part, 8000)
-        alone = recognizer.recognize(tmp_path / "part.wav")
+        alone = predictor.predict(tmp_path / "part.wav")
         assert (word.digit, word.logits) == (alone.digit, alone.logits)
 
 
 def test_a_long_recording_taken_for_one_digit_is_remarked_upon(
-    run: Run, recognizer: Recognizer, tmp_path: Path
+    run: Run, predictor: Predictor, tmp_path: Path
 ) -> None:
     path, _ = concatenated(run, tmp_path, [0, 50])
-    assert "--segment" in str(recognizer.recognize(path).note)
+    assert "--segment" in str(predictor.predict(path).note)
     single = recorded_data(run, None).recordings.recordings[0].path
-    assert recognizer.recognize(single).note is None
+    assert predictor.predict(single).note is None
 
 
-def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, recognizer: Recognizer) -> None:
+def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, predictor: Predictor) -> None:
     path = recorded_data(run, None).recordings.recordings[3].path
-    moments, whole = recognizer.follow(path), recognizer.recognize(path)
+    moments, whole = predictor.predict_stream(path), predictor.predict(path)
     assert [moment.frame for moment in moments] == list(range(len(moments)))
     assert (moments[-1].digit, moments[-1].logits) == (whole.digit, whole.logits)
     heard_s = [float(moment.heard_s or 0) for moment in moments]
@@ -160,22 +160,22 @@ def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, recogn
     assert len({moment.logits for moment in moments}) > 1
 
 
-def test_a_moment_knows_nothing_of_what_follows(run: Run, recognizer: Recognizer, tmp_path: Path) -> None:
+def test_a_moment_knows_nothing_of_what_follows(run: Run, predictor: Predictor, tmp_path: Path) -> None:
     """The peak and the dynamic range are the clip's, so the end stays; what is cut is a middle frame's future."""
     assert run.integer_model is not None
     data = recorded_data(run, None)
     frames = data.features[3, : data.lengths[3]]
-    moments = recognizer.follow(data.recordings.recordings[3].path)
+    moments = predictor.predict_stream(data.recordings.recordings[3].path)
     for count in (1, 2, len(frames)):
         alone = network_logits(run.integer_model, quantize_features(frames[None, :count]), np.array([count]))
         assert moments[count - 1].logits == tuple(alone[0].tolist())
 
 
-def test_words_and_moments_of_a_bad_file_are_one_reason(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_words_and_moments_of_a_bad_file_are_one_reason(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("seven")
     for answers in (
-        recognizer.recognize_words(tmp_path / "text.wav"),
-        recognizer.follow(tmp_path / "text.wav"),
+        predictor.predict_words(tmp_path / "text.wav"),
+        predictor.predict_stream(tmp_path / "text.wav"),
     ):
         (answer,) = answers
         assert "not a WAV" in str(answer.error)

@@ -15,7 +15,7 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.export import CompilerMissing, HostEngine, compile_host
+from fsdd_lightning.export import CompilerMissing, HostNetwork, compile_host
 from fsdd_lightning.export.compiler import compile_c, find_compiler
 from fsdd_lightning.runs.folder import open_run, recorded_data
 
@@ -37,7 +37,7 @@ def models() -> dict[str, IntegerModel]:
 
 
 def assert_equals_numpy(
-    engine: HostEngine, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
+    engine: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
 ) -> None:
     np.testing.assert_array_equal(engine.logits(features, lengths), network_logits(model, features, lengths))
     for clip in features:
@@ -81,7 +81,7 @@ def test_a_network_trained_on_the_real_recordings_on_all_of_them(
     words = [
         f"data.root={fsdd_root}",
         f"data.cache_dir={tmp_path / 'cache'}",
-        "trainer.epochs=1",
+        "trainer.max_epochs=1",
         "callbacks=quiet",
     ]
     folder = tmp_path / "run"
@@ -90,7 +90,7 @@ def test_a_network_trained_on_the_real_recordings_on_all_of_them(
     assert_all_clips_are_equal(folder)
 
 
-def compiled(model: IntegerModel) -> HostEngine:
+def compiled(model: IntegerModel) -> HostNetwork:
     try:
         return compile_host(directed_models.deployment_of(model))
     except CompilerMissing as missing:
@@ -98,7 +98,7 @@ def compiled(model: IntegerModel) -> HostEngine:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[HostEngine]:
+def engine() -> Iterator[HostNetwork]:
     with compiled(models()["int8"]) as engine:
         yield engine
 
@@ -115,13 +115,13 @@ def engine() -> Iterator[HostEngine]:
     ],
 )
 def test_wrong_clips_are_refused(
-    engine: HostEngine, features: np.ndarray, lengths: list[int], message: str
+    engine: HostNetwork, features: np.ndarray, lengths: list[int], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         engine.logits(features, np.array(lengths))
 
 
-def test_arrays_in_any_memory_order_are_read_right(engine: HostEngine) -> None:
+def test_arrays_in_any_memory_order_are_read_right(engine: HostNetwork) -> None:
     features = example_models.clips(5, 4, 6)
     lengths = np.array([6, 2, 4, 1])
     turned = np.asfortranarray(features)
@@ -131,12 +131,12 @@ def test_arrays_in_any_memory_order_are_read_right(engine: HostEngine) -> None:
     )
 
 
-def test_no_clips_give_no_logits(engine: HostEngine) -> None:
+def test_no_clips_give_no_logits(engine: HostNetwork) -> None:
     assert engine.logits(np.zeros((0, 3, 5), np.int8), np.zeros(0, int)).shape == (0, 3)
     assert engine.trace(np.zeros((0, 5), np.int8))[0].shape == (0, 2, 4)
 
 
-def test_two_engines_do_not_share_a_model(engine: HostEngine) -> None:
+def test_two_engines_do_not_share_a_model(engine: HostNetwork) -> None:
     features, lengths = example_models.clips(6, 3, 5), np.array([5, 5, 5])
     before = engine.logits(features, lengths)
     with compiled(models()["int4"]) as other:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from fsdd_lightning.config.schema import AugmentationSettings
-from fsdd_lightning.data.augmentation import Augmentation
+from fsdd_lightning.config.schema import FeatureAugmentationConfig
+from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 
-NOTHING = AugmentationSettings("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
+NOTHING = FeatureAugmentationConfig("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 INGREDIENTS = {
     "noise": replace(NOTHING, noise_std=0.3),
     "gain": replace(NOTHING, gain_std=0.2),
@@ -20,7 +20,7 @@ INGREDIENTS = {
     "time_mask": replace(NOTHING, time_masks=2, time_mask_frames=4),
     "frequency_mask": replace(NOTHING, frequency_masks=2, frequency_mask_channels=3),
 }
-EVERYTHING = AugmentationSettings("everything", 0.2, 0.1, 0.1, 3, 2, 4, 1, 3)
+EVERYTHING = FeatureAugmentationConfig("everything", 0.2, 0.1, 0.1, 3, 2, 4, 1, 3)
 CLIPS, FRAMES, CHANNELS = 2000, 20, 7
 
 
@@ -42,12 +42,12 @@ def inside(lengths: Tensor) -> Tensor:
     return torch.arange(FRAMES) < lengths[:, None]
 
 
-def augmented(settings: AugmentationSettings, seed: int = 0, shortest: int = 1) -> tuple[Tensor, Tensor]:
-    return Augmentation(settings)(*batch(shortest=shortest), seeded(seed))
+def augmented(config: FeatureAugmentationConfig, seed: int = 0, shortest: int = 1) -> tuple[Tensor, Tensor]:
+    return FeatureAugmentation(config)(*batch(shortest=shortest), seeded(seed))
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "config",
     [
         NOTHING,
         replace(NOTHING, time_masks=2),
@@ -56,50 +56,52 @@ def augmented(settings: AugmentationSettings, seed: int = 0, shortest: int = 1) 
         replace(NOTHING, frequency_mask_channels=1),
     ],
 )
-def test_nothing_to_do_returns_the_same_tensors_and_draws_nothing(settings: AugmentationSettings) -> None:
+def test_nothing_to_do_returns_the_same_tensors_and_draws_nothing(config: FeatureAugmentationConfig) -> None:
     features, lengths = batch()
     generator = seeded()
     before = generator.get_state()
-    out_features, out_lengths = Augmentation(settings)(features, lengths, generator)
+    out_features, out_lengths = FeatureAugmentation(config)(features, lengths, generator)
     assert out_features is features and out_lengths is lengths
     assert torch.equal(generator.get_state(), before)
-    assert Augmentation(settings).is_identity
+    assert FeatureAugmentation(config).is_identity
 
 
-@pytest.mark.parametrize("settings", [*INGREDIENTS.values(), EVERYTHING], ids=[*INGREDIENTS, "everything"])
+@pytest.mark.parametrize("config", [*INGREDIENTS.values(), EVERYTHING], ids=[*INGREDIENTS, "everything"])
 class TestEveryIngredient:
-    def test_shapes_types_padding_and_lengths(self, settings: AugmentationSettings) -> None:
-        features, lengths = augmented(settings)
+    def test_shapes_types_padding_and_lengths(self, config: FeatureAugmentationConfig) -> None:
+        features, lengths = augmented(config)
         assert features.shape == (CLIPS, FRAMES, CHANNELS) and features.dtype == torch.float32
         assert lengths.shape == (CLIPS,) and lengths.dtype == torch.int64
         assert lengths.min() >= 1 and lengths.max() <= FRAMES
         assert (features[~inside(lengths)] == 0).all()
         assert torch.isfinite(features).all()
 
-    def test_never_in_place(self, settings: AugmentationSettings) -> None:
+    def test_never_in_place(self, config: FeatureAugmentationConfig) -> None:
         features, lengths = batch()
         kept_features, kept_lengths = features.clone(), lengths.clone()
-        changed, _ = Augmentation(settings)(features, lengths, seeded())
+        changed, _ = FeatureAugmentation(config)(features, lengths, seeded())
         assert torch.equal(features, kept_features) and torch.equal(lengths, kept_lengths)
         assert not torch.equal(changed, features)
 
-    def test_follows_the_generator_alone(self, settings: AugmentationSettings) -> None:
+    def test_follows_the_generator_alone(self, config: FeatureAugmentationConfig) -> None:
         torch.manual_seed(1)
-        first, second = augmented(settings), augmented(settings)
+        first, second = augmented(config), augmented(config)
         torch.manual_seed(2)
-        third = augmented(settings)
+        third = augmented(config)
         assert torch.equal(first[0], second[0]) and torch.equal(first[0], third[0])
         assert torch.equal(first[1], third[1])
-        assert not torch.equal(first[0], augmented(settings, seed=1)[0])
+        assert not torch.equal(first[0], augmented(config, seed=1)[0])
 
-    def test_draws_anew_at_each_call(self, settings: AugmentationSettings) -> None:
+    def test_draws_anew_at_each_call(self, config: FeatureAugmentationConfig) -> None:
         generator = seeded()
-        augmentation = Augmentation(settings)
-        assert not torch.equal(augmentation(*batch(), generator)[0], augmentation(*batch(), generator)[0])
+        feature_augmentation = FeatureAugmentation(config)
+        assert not torch.equal(
+            feature_augmentation(*batch(), generator)[0], feature_augmentation(*batch(), generator)[0]
+        )
 
-    def test_a_batch_of_one(self, settings: AugmentationSettings) -> None:
+    def test_a_batch_of_one(self, config: FeatureAugmentationConfig) -> None:
         features, lengths = batch()
-        out, out_lengths = Augmentation(settings)(features[:1], lengths[:1], seeded())
+        out, out_lengths = FeatureAugmentation(config)(features[:1], lengths[:1], seeded())
         assert out.shape == (1, FRAMES, CHANNELS) and 1 <= int(out_lengths) <= FRAMES
 
 
@@ -216,7 +218,7 @@ def test_masked_values_stay_zero_under_noise_and_offset() -> None:
 def test_offsets_leave_deltas_alone() -> None:
     """A microphone adds the same to every frame, so differences of frames don't change."""
     features, lengths = batch()
-    offset = Augmentation(replace(NOTHING, offset_std=0.5), static_channels=4)
+    offset = FeatureAugmentation(replace(NOTHING, offset_std=0.5), static_channels=4)
     changed, _ = offset(features, lengths, seeded())
     assert torch.equal(changed[:, :, 4:], features[:, :, 4:])
     assert not torch.isclose(changed[:, 0, :4], features[:, 0, :4]).all(dim=1).any()

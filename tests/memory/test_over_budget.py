@@ -8,7 +8,7 @@ import pytest
 
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget
-from fsdd_lightning.memory.refusal import refusal
+from fsdd_lightning.memory.over_budget import over_budget_reason
 from fsdd_lightning.memory.shape import NetworkShape
 
 KB36 = MemoryBudget("kb36", 36_864, "network")
@@ -19,7 +19,7 @@ def bill_of(hidden_size: int, code_name: str | None) -> MemoryBill:
 
 
 def test_names_network_bytes_budget_and_the_largest_size() -> None:
-    assert refusal(bill_of(128, None), KB36) == (
+    assert over_budget_reason(bill_of(128, None), KB36) == (
         "the float32 network of 2x128 units needs 826,408 bytes of flash,"
         " memory_budget=kb36 allows 36,864; the largest hidden size that fits is 24"
     )
@@ -27,7 +27,7 @@ def test_names_network_bytes_budget_and_the_largest_size() -> None:
 
 def test_names_the_layer_where_each_counts_alone() -> None:
     budget = MemoryBudget("kb36_per_layer", 36_864, "layer")
-    assert refusal(bill_of(128, "int8"), budget) == (
+    assert over_budget_reason(bill_of(128, "int8"), budget) == (
         "the int8 network of 2x128 units needs 135,169 bytes of flash in its lstm layer 2 alone,"
         " memory_budget=kb36_per_layer allows 36,864; the largest hidden size that fits is 65"
     )
@@ -36,14 +36,14 @@ def test_names_the_layer_where_each_counts_alone() -> None:
 @pytest.mark.parametrize("shape", [NetworkShape(90, 200, 1, 10), NetworkShape(13, 200, 3, 500)])
 @pytest.mark.parametrize("code_name", [None, "int8", "ternary"])
 def test_follows_its_advice(shape: NetworkShape, code_name: str | None) -> None:
-    line = refusal(memory_bill(shape, code_name, frames=36), KB36)
+    line = over_budget_reason(memory_bill(shape, code_name, frames=36), KB36)
     advised = int(line.rpartition(" ")[2])
     assert KB36.fits(memory_bill(replace(shape, hidden_size=advised), code_name, frames=36))
     assert not KB36.fits(memory_bill(replace(shape, hidden_size=advised + 1), code_name, frames=36))
 
 
 def test_says_when_nothing_fits() -> None:
-    line = refusal(bill_of(24, "int4"), MemoryBudget("nothing", 100, "network"))
+    line = over_budget_reason(bill_of(24, "int4"), MemoryBudget("nothing", 100, "network"))
     assert line.startswith("the int4 network of 2x24 units needs 7,014 bytes of flash, memory_budget=nothing")
     remedy = "choose a larger budget, fewer layers or smaller weights"
     assert line.endswith(f" allows 100; not even a hidden size of 1 fits: {remedy}")
@@ -52,4 +52,4 @@ def test_says_when_nothing_fits() -> None:
 @pytest.mark.parametrize("budget", [KB36, MemoryBudget("unlimited", None, "network")])
 def test_what_fits_is_not_refused(budget: MemoryBudget) -> None:
     with pytest.raises(ValueError, match="fits the memory budget"):
-        refusal(bill_of(24, None), budget)
+        over_budget_reason(bill_of(24, None), budget)

@@ -1,7 +1,7 @@
 """Training-time changes to a batch of standardised features: (B, T, C) float32, zero beyond each clip's end.
 
 Every function returns new tensors, draws from the given generator alone and works on the whole batch at once.
-The functions may leave anything beyond a clip's length; `Augmentation` clears it at the end.
+The functions may leave anything beyond a clip's length; `FeatureAugmentation` clears it at the end.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from fsdd_lightning.config.schema import AugmentationSettings
+from fsdd_lightning.config.schema import FeatureAugmentationConfig
 
 
-class Augmentation:
-    """All the changes that `settings` asks for: shift, gain, offset, noise, then masks (masked is 0)."""
+class FeatureAugmentation:
+    """All the changes that `config` asks for: shift, gain, offset, noise, then masks (masked is 0)."""
 
-    def __init__(self, settings: AugmentationSettings, static_channels: int | None = None) -> None:
+    def __init__(self, config: FeatureAugmentationConfig, static_channels: int | None = None) -> None:
         """`static_channels`: how many come before the deltas, which no offset changes; None: all channels."""
-        self.settings = settings
+        self.config = config
         self.static_channels = static_channels
-        self._masks_time = settings.time_masks > 0 and settings.time_mask_frames > 0
-        self._masks_frequency = settings.frequency_masks > 0 and settings.frequency_mask_channels > 0
+        self._masks_time = config.time_masks > 0 and config.time_mask_frames > 0
+        self._masks_frequency = config.frequency_masks > 0 and config.frequency_mask_channels > 0
 
     @property
     def is_identity(self) -> bool:
-        wanted = self.settings
+        wanted = self.config
         amounts = (wanted.noise_std, wanted.gain_std, wanted.offset_std, wanted.time_shift_frames)
         return not (any(amounts) or self._masks_time or self._masks_frequency)
 
@@ -32,7 +32,7 @@ class Augmentation:
         """Changed (features, lengths), same shapes and types; the very same tensors if nothing is to do."""
         if self.is_identity:
             return features, lengths
-        wanted = self.settings
+        wanted = self.config
         if wanted.time_shift_frames:
             features, lengths = shift_time(features, lengths, wanted.time_shift_frames, generator)
         if wanted.gain_std:
@@ -111,12 +111,12 @@ def clear_padding(features: Tensor, lengths: Tensor) -> Tensor:
     return features.masked_fill(beyond[:, :, None], 0.0)
 
 
-def _runs(widest: Tensor, size: Tensor, cells: int, generator: Generator) -> Tensor:
-    """(B, cells) bool: M runs of uniform width 0..widest (B, M) within the first `size` (B, 1) cells."""
+def _runs(widest: Tensor, size: Tensor, trials: int, generator: Generator) -> Tensor:
+    """(B, trials) bool: M runs of uniform width 0..widest (B, M) within the first `size` (B, 1) trials."""
     width = _uniform_integer(widest, generator)
     start = _uniform_integer(size - width, generator)
-    cell = torch.arange(cells, device=widest.device)[:, None, None]
-    return ((cell >= start) & (cell < start + width)).any(dim=2).T
+    plan = torch.arange(trials, device=widest.device)[:, None, None]
+    return ((plan >= start) & (plan < start + width)).any(dim=2).T
 
 
 def _uniform_integer(most: Tensor, generator: Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 A copy is resampled (which moves pitch, formants and tempo together), equalised, sometimes given an echo, and
 mixed with coloured noise. Its tempo alone is changed by the distance of its frames, see `copy_features`. All
-copies are drawn from `settings.seed`, the copy's number and the clip's position: nothing depends on which
+copies are drawn from `config.seed`, the copy's number and the clip's position: nothing depends on which
 clips are trained on, so one set of copies serves every split.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from fsdd_lightning.config.schema import FeatureSettings, PerturbationSettings
+from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.recordings import RecordingSet
@@ -35,8 +35,8 @@ _GOLDEN_RATIO = 0.6180339887498949
 _DB_60 = np.log(1e3)  # nepers
 
 
-def perturbed_features(
-    recordings: RecordingSet, features: FeatureSettings, wanted: PerturbationSettings, cache_dir: Path
+def augmented_features(
+    recordings: RecordingSet, features: FeatureConfig, wanted: WaveformAugmentationConfig, cache_dir: Path
 ) -> tuple[Mfcc, ...]:
     """The features of every copy of all recordings, in their order; computed once, then read from `cache_dir`."""
     return tuple(
@@ -47,8 +47,8 @@ def perturbed_features(
 def copy_features(
     copy: int,
     recordings: RecordingSet,
-    features: FeatureSettings,
-    wanted: PerturbationSettings,
+    features: FeatureConfig,
+    wanted: WaveformAugmentationConfig,
     cache_dir: Path,
 ) -> Mfcc:
     """The features of one copy, whose frames are `tempo` times as far apart as those of the recordings."""
@@ -57,7 +57,7 @@ def copy_features(
     spaced = dataclasses.replace(features, hop_length=min(max(hop, 1), window))
 
     def waveforms() -> list[np.ndarray]:
-        return perturbed_waveforms(copy, recordings.waveforms, wanted, recordings.sample_rate_hz)
+        return augmented_waveforms(copy, recordings.waveforms, wanted, recordings.sample_rate_hz)
 
     return cached_mfcc(_copy_digest(recordings.digest, copy, wanted), waveforms, spaced, cache_dir)
 
@@ -67,18 +67,20 @@ def tempo_exponent(copy: int, most: float) -> float:
     return most * (2.0 * (copy * _GOLDEN_RATIO % 1.0) - 1.0)
 
 
-def perturbed_waveforms(
-    copy: int, waveforms: Sequence[np.ndarray], wanted: PerturbationSettings, sample_rate_hz: int
+def augmented_waveforms(
+    copy: int, waveforms: Sequence[np.ndarray], wanted: WaveformAugmentationConfig, sample_rate_hz: int
 ) -> list[np.ndarray]:
     """Copy number `copy` of each waveform, at the same sample rate; lengths differ."""
     return [
-        perturb(waveform, wanted, sample_rate_hz, np.random.default_rng([wanted.seed, copy, position]))
+        augment_waveform(
+            waveform, wanted, sample_rate_hz, np.random.default_rng([wanted.seed, copy, position])
+        )
         for position, waveform in enumerate(waveforms)
     ]
 
 
-def perturb(
-    waveform: np.ndarray, wanted: PerturbationSettings, sample_rate_hz: int, generator: Generator
+def augment_waveform(
+    waveform: np.ndarray, wanted: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
 ) -> np.ndarray:
     """One copy. Its level means nothing: the features are made of normalised peaks."""
     changed = change_speed(waveform, float(np.exp(generator.uniform(-wanted.speed, wanted.speed))))
@@ -141,7 +143,7 @@ def _root_mean_square(waveform: np.ndarray) -> float:
     return float(np.sqrt((np.asarray(waveform, np.float64) ** 2).mean()))
 
 
-def _copy_digest(dataset_digest: str, copy: int, wanted: PerturbationSettings) -> str:
+def _copy_digest(dataset_digest: str, copy: int, wanted: WaveformAugmentationConfig) -> str:
     """Stands for the copy's waveforms. The settings' name, the number of copies and their share are not in it."""
     kept = {
         key: value

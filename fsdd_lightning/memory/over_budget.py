@@ -7,7 +7,7 @@ from fsdd_lightning.memory.budget import MemoryBudget
 from fsdd_lightning.memory.solver import largest_hidden_size
 
 
-def refusal(bill: MemoryBill, budget: MemoryBudget) -> str:
+def over_budget_reason(bill: MemoryBill, budget: MemoryBudget) -> str:
     """One line: what is needed, what is allowed, and the largest hidden size that fits.
 
     Raises:

@@ -24,7 +24,7 @@ OPTIMIZE = ("-O3", "-fPIC", "-fvisibility=hidden")
 THIS_PROCESSOR = ("-march=native",)  # AVX2 where there is any; the library never leaves this machine
 
 
-class HostEngine:
+class HostNetwork:
     """A compiled network. Close it, or use it in a `with` statement: its files are in a temporary folder."""
 
     def __init__(
@@ -60,7 +60,7 @@ class HostEngine:
         self._library = None
         self._folder.cleanup()
 
-    def __enter__(self) -> HostEngine:
+    def __enter__(self) -> HostNetwork:
         return self
 
     def __exit__(
@@ -94,7 +94,7 @@ def _load(library: Path) -> ctypes.CDLL:
     return functions
 
 
-def compile_host(deployment: Deployment) -> HostEngine:
+def compile_host(deployment: Deployment) -> HostNetwork:
     """Export with the layout for hosts, compile, load.
 
     Raises:
@@ -104,7 +104,7 @@ def compile_host(deployment: Deployment) -> HostEngine:
     find_compiler()
     folder = tempfile.TemporaryDirectory(prefix="fsdd_host_", ignore_cleanup_errors=True)
     try:
-        return HostEngine(deployment, _build_library(deployment, Path(folder.name)), folder)
+        return HostNetwork(deployment, _build_library(deployment, Path(folder.name)), folder)
     except BaseException:
         folder.cleanup()
         raise

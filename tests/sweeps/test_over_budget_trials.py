@@ -1,4 +1,4 @@
-"""A cell that does not fit its memory budget is refused, with its bill, before torch or data are touched."""
+"""A trial that does not fit its memory budget is refused, with its bill, before torch or data are touched."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_refused_run_is_recorded_with_its_bill(
     (file,) = folder.glob("multirun/single/*/run.json")
     record = read_record(file.parent)
     bill = float32_bill(NetworkShape(13, 25, 2, 10), record.config["features"]["max_frames"])
-    assert record.status == "refused"
+    assert record.status == "over_budget"
     assert f"error: refused: {record.error}\n" == process.stderr
     assert (record.views, record.training, record.dataset) == ({}, {}, {})
     assert (record.memory["fits"], record.memory["budget_bytes"]) == (False, 36_864)
@@ -88,21 +88,28 @@ def test_a_refused_run_is_recorded_with_its_bill(
 
 def test_other_cells_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str], tmp_path: Path) -> None:
     sizes = [each for each in tiny_overrides if not each.startswith("model.hidden_size")]
-    words = ["-m", *sizes, "name=grid", "trainer.epochs=1", "memory_budget=kb8", "model.hidden_size=200,4,90"]
+    words = [
+        "-m",
+        *sizes,
+        "name=grid",
+        "trainer.max_epochs=1",
+        "memory_budget=kb8",
+        "model.hidden_size=200,4,90",
+    ]
     process = run(tmp_path, "train", *words)
     assert (process.returncode, process.stderr) == (0, "")
     records = [read_record(file.parent) for file in tmp_path.glob("multirun/grid/*/run.json")]
     ends = {record.memory["hidden_size"]: record.status for record in records}
-    assert ends == {200: "refused", 4: "done", 90: "refused"}
-    refused = [record for record in records if record.status == "refused"]
-    for record in refused:
+    assert ends == {200: "over_budget", 4: "done", 90: "over_budget"}
+    over_budget = [record for record in records if record.status == "over_budget"]
+    for record in over_budget:
         size = record.memory["hidden_size"]
         assert f" refused model.hidden_size={size}: {record.error} (" in process.stdout
         assert record.memory["fits"] is False and record.memory["lines"]
     planned = run(tmp_path, "plan", *words)
     *printed, heavy = planned.stdout.splitlines()
     assert (planned.returncode, planned.stderr, heavy) == (0, "", "HEAVY []")
-    assert printed[-1] == "3 cells: 2 refused, 1 done"
+    assert printed[-1] == "3 trials: 2 refused, 1 done"
 
 
 @pytest.mark.parametrize(

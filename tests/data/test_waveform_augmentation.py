@@ -8,28 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsdd_lightning.config.schema import FeatureSettings, PerturbationSettings
+from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.data.perturbation import (
+from fsdd_lightning.data.recordings import RecordingSet
+from fsdd_lightning.data.waveform_augmentation import (
     add_echo,
     add_noise,
+    augment_waveform,
+    augmented_features,
+    augmented_waveforms,
     change_speed,
     colored_noise,
     copy_features,
     equalize,
-    perturb,
-    perturbed_features,
-    perturbed_waveforms,
     room_response,
     tempo_exponent,
 )
-from fsdd_lightning.data.recordings import RecordingSet
 
 RATE_HZ = 8000
-FEATURES = FeatureSettings(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None, False)
-NOTHING = PerturbationSettings("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
-EVERYTHING = PerturbationSettings("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0))
+FEATURES = FeatureConfig(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None, False)
+NOTHING = WaveformAugmentationConfig("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
+EVERYTHING = WaveformAugmentationConfig("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0))
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -100,29 +100,29 @@ def test_a_room_keeps_the_direct_sound_and_dies_away() -> None:
 
 def test_nothing_wanted_changes_nothing() -> None:
     waveform = tone(440.0)
-    np.testing.assert_allclose(perturb(waveform, NOTHING, RATE_HZ, generator()), waveform, atol=1e-6)
+    np.testing.assert_allclose(augment_waveform(waveform, NOTHING, RATE_HZ, generator()), waveform, atol=1e-6)
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(500, np.float32), np.ones(1, np.float32)])
 def test_silence_and_a_single_sample_stay_finite(waveform: np.ndarray) -> None:
     for seed in range(20):
-        changed = perturb(waveform, replace(EVERYTHING, room_share=1.0), RATE_HZ, generator(seed))
+        changed = augment_waveform(waveform, replace(EVERYTHING, room_share=1.0), RATE_HZ, generator(seed))
         assert changed.dtype == np.float32 and len(changed) and np.isfinite(changed).all()
 
 
 def test_copies_differ_and_come_out_the_same_again(recordings: RecordingSet) -> None:
     first, again, other = (
-        perturbed_waveforms(copy, recordings.waveforms, EVERYTHING, RATE_HZ) for copy in (0, 0, 1)
+        augmented_waveforms(copy, recordings.waveforms, EVERYTHING, RATE_HZ) for copy in (0, 0, 1)
     )
     assert all(map(np.array_equal, first, again))
     assert not any(map(np.array_equal, first, other))
-    reseeded = perturbed_waveforms(0, recordings.waveforms, replace(EVERYTHING, seed=8), RATE_HZ)
+    reseeded = augmented_waveforms(0, recordings.waveforms, replace(EVERYTHING, seed=8), RATE_HZ)
     assert not any(map(np.array_equal, first, reseeded))
 
 
 def test_a_clips_copy_does_not_depend_on_what_stands_behind_it(recordings: RecordingSet) -> None:
-    alone = perturbed_waveforms(0, recordings.waveforms[:1], EVERYTHING, RATE_HZ)
-    assert np.array_equal(alone[0], perturbed_waveforms(0, recordings.waveforms, EVERYTHING, RATE_HZ)[0])
+    alone = augmented_waveforms(0, recordings.waveforms[:1], EVERYTHING, RATE_HZ)
+    assert np.array_equal(alone[0], augmented_waveforms(0, recordings.waveforms, EVERYTHING, RATE_HZ)[0])
 
 
 def test_tempo_is_spread_over_its_range() -> None:
@@ -143,16 +143,16 @@ def test_tempo_moves_frames_apart(recordings: RecordingSet, tmp_path: Path) -> N
 
 def test_the_hop_never_exceeds_the_window(recordings: RecordingSet, tmp_path: Path) -> None:
     touching = replace(FEATURES, hop_length=200)
-    features = perturbed_features(recordings, touching, replace(EVERYTHING, tempo=0.7), tmp_path)
+    features = augmented_features(recordings, touching, replace(EVERYTHING, tempo=0.7), tmp_path)
     assert len(features) == 3
 
 
 def test_features_are_those_of_the_copies(recordings: RecordingSet, tmp_path: Path) -> None:
     still = replace(EVERYTHING, tempo=0.0)
-    features = perturbed_features(recordings, FEATURES, still, tmp_path)
+    features = augmented_features(recordings, FEATURES, still, tmp_path)
     assert len(features) == 3
     for copy, made in enumerate(features):
-        expected = MfccExtractor(FEATURES)(perturbed_waveforms(copy, recordings.waveforms, still, RATE_HZ))
+        expected = MfccExtractor(FEATURES)(augmented_waveforms(copy, recordings.waveforms, still, RATE_HZ))
         np.testing.assert_array_equal(made.values, expected.values)
 
 
@@ -163,9 +163,9 @@ def test_copies_are_made_once(
     made: list[int] = []
     extractor = feature_cache.MfccExtractor
 
-    def counting(settings: FeatureSettings) -> MfccExtractor:
+    def counting(config: FeatureConfig) -> MfccExtractor:
         made.append(1)
-        return extractor(settings)
+        return extractor(config)
 
     monkeypatch.setattr(feature_cache, "MfccExtractor", counting)
     for wanted, computed in (
@@ -175,5 +175,5 @@ def test_copies_are_made_once(
         (replace(EVERYTHING, room_share=0.6), 3),
     ):
         made.clear()
-        perturbed_features(recordings, FEATURES, wanted, tmp_path)
+        augmented_features(recordings, FEATURES, wanted, tmp_path)
         assert len(made) == computed
