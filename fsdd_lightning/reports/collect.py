@@ -21,7 +21,7 @@ _KILLED = "killed: it could not say so itself"
 
 
 @dataclass(frozen=True)
-class CollectedRun:
+class RunFolder:
     """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it.
 
     status: the record's, but `running` while a process is at work, `not started` for a planned trial without a record,
@@ -42,13 +42,13 @@ class CollectedRun:
         return " ".join(short.split())
 
 
-def collect_runs(folders: Sequence[Path]) -> list[CollectedRun]:
+def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
     """All runs in these run and sweep folders, each once.
 
     Raises:
         UserError: a folder that does not exist, or that holds nothing like a run.
     """
-    found: dict[Path, CollectedRun] = {}
+    found: dict[Path, RunFolder] = {}
     for folder in folders:
         runs = [_read(*each) for each in _run_folders(_existing(folder))]
         if not runs:
@@ -121,7 +121,7 @@ def _exists(path: Path) -> bool:
         return True
 
 
-def _read(folder: Path, planned: bool) -> CollectedRun:
+def _read(folder: Path, planned: bool) -> RunFolder:
     record, status, problem = None, UNREADABLE, None
     try:
         record = read_record(folder)
@@ -132,7 +132,7 @@ def _read(folder: Path, planned: bool) -> CollectedRun:
         problem = f"planned in {MANIFEST}" if status == NOT_STARTED else str(error)
     except UserError as error:
         problem = str(error)
-    return CollectedRun(folder, folder.parent.name, record, status, problem)
+    return RunFolder(folder, folder.parent.name, record, status, problem)
 
 
 def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fsdd_lightning.reports.document import Document
-from fsdd_lightning.reports.pictures import Picture
-from fsdd_lightning.reports.style import LOOKS
+from fsdd_lightning.reports.style import LOOKS, Picture
 
 TEMPLATE = "report.html.jinja"
 

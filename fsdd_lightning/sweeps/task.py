@@ -17,6 +17,7 @@ from fsdd_lightning.console.summary import print_over_budget
 from fsdd_lightning.console.terminal import configure_console, quiet_console
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import archive_record, locked, remove_results
+from fsdd_lightning.runs.metrics import validation_accuracy
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.runs.state import Environment, run_state
@@ -89,10 +90,7 @@ def record_over_budget(plan: RunPlan, record: RunRecord, folder: Path) -> None:
 
 
 def _objective(record: RunRecord | None) -> float | None:
-    if record is None or record.status != "done":
-        return None
-    accuracies = record.training["val_accuracy"]
-    return float(accuracies.get("integer", accuracies["float"]))
+    return validation_accuracy(record) if record is not None and record.status == "done" else None
 
 
 @contextmanager

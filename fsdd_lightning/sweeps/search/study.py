@@ -1,11 +1,11 @@
-"""Optuna's part: which trial next. Optuna is imported in this file alone.
+"""The part of Optuna: which trial next. Optuna is imported in this file alone.
 
-Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed
-and the number of trials proposed so far. A search that was killed is therefore resumed by replaying it: the same
-proposals come again, and those that have a finished record are told from it, in milliseconds, until the first that has
-none. The records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after
-which a trial has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
-for its own tools (`optuna-dashboard search.journal`).
+Every proposal depends on nothing but the seed and the results before it: the sampler starts anew from the seed and the
+number of trials proposed so far. A search that was killed is therefore resumed by replaying it: the same proposals come
+again, and those that have a finished record are answered from it, in milliseconds, until the first that has none. The
+records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after which a
+trial has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them for its
+own tools (`optuna-dashboard search.journal`).
 
 Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
 it can't prune: a trial that returns no number ends its search.
@@ -49,9 +49,9 @@ class ParetoStudy:
         number = len(self._trials)
         self._study.sampler = _sampler(self._seed, number)
         trial, values = self._ask()
-        if values in self._trials:  # the sampler's favourite is known: try one that is not
+        if values in self._trials:  # the sampler's favorite is known: try one that is not
             self._study.tell(trial, state=TrialState.FAIL)
-            left = [each for each in self._space.points() if each not in self._trials]
+            left = [point for point in self._space.points() if point not in self._trials]
             if not left:
                 return None
             chosen = random.Random(f"{self._seed} {number}").choice(left)
@@ -73,12 +73,12 @@ class ParetoStudy:
         self._study.tell(self._trials[values], state=TrialState.FAIL)
 
     def _ask(self) -> tuple[Trial, Values]:
-        trial = self._study.ask({each.key: _distribution(each) for each in self._space.dimensions})
-        return trial, tuple(str(trial.params[each.key]) for each in self._space.dimensions)
+        trial = self._study.ask({axis.key: _distribution(axis) for axis in self._space.dimensions})
+        return trial, tuple(str(trial.params[axis.key]) for axis in self._space.dimensions)
 
     def _params(self, values: Values) -> dict[str, str | int]:
         pairs = zip(self._space.dimensions, values, strict=True)
-        return {each.key: value if each.grid is None else int(value) for each, value in pairs}
+        return {axis.key: value if axis.grid is None else int(value) for axis, value in pairs}
 
 
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
@@ -88,7 +88,7 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
             seed=random.Random(f"{seed} {number}").getrandbits(32),
             n_startup_trials=_RANDOM_TRIALS,
             multivariate=True,
-            constant_liar=True,  # of trials that are chosen together, each knows that the others are under way
+            constant_liar=True,  # trials that are chosen together count one another as under way
         )
 
 

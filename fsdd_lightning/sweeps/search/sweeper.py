@@ -79,7 +79,7 @@ class ParetoSweeper(ResumingSweeper):
                 self._run(batch)
                 for values, each in batch.items():
                     error = self._errors.get(each.label, self._launcher_error)
-                    result = self._progress.tell(each, self._choice(values), error)
+                    result = self._progress.note_end(each, self._choice(values), error)
                     if result is None:
                         study.fail(values)
                     else:

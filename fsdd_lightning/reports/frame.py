@@ -1,0 +1,233 @@
+"""Runs as one tidy frame: a validated row a run. Tables, figures and results.csv are all made of it.
+
+trials = frame(collect_runs([Path("multirun/grid")]))
+trials[trials.state == "done"].groupby(["mode", "hidden_size"])["accuracy"].mean()
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.reports.collect import RunFolder
+from fsdd_lightning.reports.columns import column_order, flat_record, is_deciding, natural
+from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
+from fsdd_lightning.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The columns that a reader looks for first, then all fields of the record under their dotted names.
+LEADING = {
+    "sweep": "name of the folder that the run's folder is in",
+    "run": "name of the run's folder",
+    "state": "done, over_budget, failed, interrupted, running, not started, unreadable, or incomplete: "
+    "done, but without usable numbers",
+    "reason": "one line on why there is no result; empty for a finished run",
+    "mode": "name of the quantization mode",
+    "layers": "of the LSTM",
+    "hidden_size": "units of a layer",
+    "budget": "name of the memory budget",
+    "training_seed": "seed of the run",
+    "deployed_backend": "the backend whose accuracy the run stands for, see runs/metrics.py",
+    "accuracy": "its share of the test clips, 0 to 1",
+    "drop": "float accuracy minus that accuracy; missing for a float network",
+}
+# Not in results.csv, because they follow from the other columns or hold for this machine alone.
+DERIVED = {
+    "folder": "path of the run's folder; missing in a frame that was read from results.csv",
+    "speaker": "the speaker that was held out of training; missing where speakers were not split",
+    "configuration": "equal for runs that differ in nothing but seed, speaker and budget",
+}
+_DTYPES = {"layers": "Int64", "hidden_size": "Int64", "accuracy": "float64", "drop": "float64"}
+_TEXTS = {"sweep", "run", "state", "reason", "mode", "budget", "deployed_backend", "dataset.digest"}
+_NUMBER = re.compile(
+    r"-?\d{1,18}(?P<float>(\.\d+)?(e[+-]\d+)?)"
+)  # as Python writes it; no hexadecimal digest
+_FOLDERS = re.compile(r"(?<![\w:/.~])~?/(?:[^/\s\"',]+/)+")  # of an absolute path, not of a URL
+
+# Strict: the flat columns, which are not validated again, are of the same types.
+_Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
+_Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
+
+
+@dataclass(frozen=True)
+class _View:
+    """What a report needs of one backend's score."""
+
+    accuracy: _Share
+    correct: _Count
+    total: Annotated[_Count, Field(ge=1)]
+    macro_f1: _Share | None = None
+    confusion: list[list[_Count]] | None = None
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What a report needs of the memory bill."""
+
+    flash_bytes: _Count
+    ram_bytes: _Count
+    macs_per_clip: _Count
+    parameters: _Count
+    hidden_size: _Count
+    layers: _Count
+    budget: str = "unlimited"
+    budget_bytes: _Count | None = None
+
+
+_MEMORY, _VIEWS = TypeAdapter(_Memory), TypeAdapter(dict[str, _View])
+
+
+class _UnusableError(Exception):
+    """One line on what a record lacks."""
+
+
+def frame(runs: Iterable[RunFolder]) -> pd.DataFrame:
+    """One row a run, sorted by sweep and config, whenever and in whatever order the runs ran.
+
+    Columns: LEADING, all fields of the records (`config.model.dropout`, `views.integer.correct`, ...), DERIVED. Missing
+    values are None, in columns of numbers NaN or NA.
+    """
+    return _table(sorted(map(_row, runs), key=_position))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """The frame that a results.csv was written from, without the run folders.
+
+    Raises:
+        UserError: another file.
+    """
+    import pandas as pd
+
+    texts = pd.read_csv(path, dtype=object, keep_default_na=False)
+    lacking = [name for name in LEADING if name not in texts]
+    if lacking:
+        raise UserError(f"{path} is no results.csv of this program: it lacks the column {lacking[0]}")
+    rows = texts.to_dict("records")
+    return _table([{str(name): _value(str(name), row[name]) for name in row} for row in rows])
+
+
+def _value(column: str, text: str) -> Any:
+    if column in _TEXTS or not text:
+        return text or None
+    if text in ("True", "False"):
+        return text == "True"
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    return float(text) if number["float"] else int(text)
+
+
+def csv_bytes(trials: pd.DataFrame, portable: bool = False) -> bytes:
+    """results.csv: numbers as Python writes them, so that they are read back exactly; what is missing is empty.
+
+    `portable` cuts absolute paths to their last part, for reports that are published.
+    """
+    table = trials.drop(columns=list(DERIVED))
+    table = table.map(_without_folders) if portable else table
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _without_folders(value: Any) -> Any:
+    return _FOLDERS.sub("", value) if isinstance(value, str) else value
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [row | {name: _derived(row)[name] for name in ("speaker", "configuration")} for row in rows]
+    fields = {name for row in rows for name in row} - {*LEADING, *DERIVED}
+    columns = [*LEADING, *column_order(fields), *DERIVED]
+    table = pd.DataFrame(
+        rows, columns=columns, dtype=object
+    )  # object: a missing value makes no float of an int
+    return table.where(table.notna(), None).astype(_DTYPES).copy()  # without the fragments of a conversion
+
+
+def _derived(row: dict[str, Any]) -> dict[str, str | None]:
+    held_out = "config.split.held_out"
+    is_unseen = row.get("config.split.name") == "unseen_speaker" and row.get(held_out) is not None
+    config = {name: value for name, value in row.items() if is_deciding(name) and value is not None}
+    deciding = sorted(
+        (name, repr(value)) for name, value in config.items() if not (is_unseen and name == held_out)
+    )
+    return {
+        "speaker": str(row[held_out]) if is_unseen else None,
+        "configuration": hashlib.sha256(repr(deciding).encode()).hexdigest()[:16],
+    }
+
+
+def _row(run: RunFolder) -> dict[str, Any]:
+    row = {"sweep": run.sweep, "run": run.folder.name, "state": run.status, "reason": run.reason}
+    if run.record is not None:
+        row |= flat_record(run.record)
+        try:
+            row |= _trial(run.record)
+            row |= _result(run.record)
+        except _UnusableError as error:
+            if run.status == "done":
+                row |= {"state": "incomplete", "reason": str(error)}
+    return {_encodable(name): _encodable(value) for name, value in row.items()} | {"folder": run.folder}
+
+
+def _encodable(value: Any) -> Any:
+    """JSON and names of files may hold half of a surrogate pair."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _trial(record: RunRecord) -> dict[str, Any]:
+    """Where in its sweep a run belongs."""
+    quantization = record.config.get("quantization")
+    mode = quantization.get("name") if isinstance(quantization, dict) else None
+    if not isinstance(mode, str):
+        raise _UnusableError("the record lacks config.quantization.name")
+    try:
+        memory = _MEMORY.validate_python(record.memory)
+    except ValidationError as error:
+        raise _lack("memory", error) from error
+    row: dict[str, Any] = {"mode": mode, "layers": memory.layers, "hidden_size": memory.hidden_size}
+    return row | {"budget": memory.budget, "training_seed": record.seed}
+
+
+def _result(record: RunRecord) -> dict[str, Any]:
+    """What a run reached."""
+    try:
+        views = _VIEWS.validate_python(record.views)
+    except ValidationError as error:
+        raise _lack("views", error) from error
+    accuracies = {name: view.accuracy for name, view in views.items()}
+    backend = deployed_backend(accuracies)
+    if backend is None:
+        raise _UnusableError("the record is that of a finished run, but lacks views")
+    if not isinstance(record.dataset.get("digest"), str):
+        raise _UnusableError("the record lacks dataset.digest")
+    for name, view in views.items():
+        if abs(view.accuracy - view.correct / view.total) > 1e-9:
+            raise _UnusableError(f"the record's views.{name}.accuracy is not correct/total")
+    drop = accuracy_drop(accuracies)
+    return {"deployed_backend": backend, "accuracy": accuracies[backend], "drop": drop}
+
+
+def _lack(block: str, error: ValidationError) -> _UnusableError:
+    problem = error.errors()[0]
+    place = ".".join([block, *(str(part) for part in problem["loc"])])
+    return _UnusableError(f"the record has no usable {place}: {problem['msg']}")
+
+
+def _position(row: dict[str, Any]) -> tuple[Any, ...]:
+    name = (natural(row["run"]), str(row["folder"]))
+    if row.get("mode") is None:
+        return (natural(row["sweep"]), 1, *name)
+    derived = _derived(row)
+    size = (row["layers"], row["hidden_size"], row.get("memory.budget_bytes") or 10**13, row["budget"])
+    split = natural(f"{row.get('config.split.name')} {derived['speaker']}")
+    place = (split, natural(row["mode"]), *size, derived["configuration"], row["training_seed"])
+    return (natural(row["sweep"]), 0, *place, *name)
