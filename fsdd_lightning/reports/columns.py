@@ -89,7 +89,7 @@ def differing(table: pd.DataFrame) -> list[str]:
     Of a group of settings that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
     """
     texts = table.map(repr)  # 1, 1.0 and True differ
-    changed = [name for name in texts if texts[name].nunique() > 1]
+    changed = [str(name) for name in texts if texts[name].nunique() > 1]
     return sorted((name for name in changed if not _follows(name, changed, texts)), key=natural)
 
 

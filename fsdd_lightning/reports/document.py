@@ -101,7 +101,7 @@ def _facts(section: Section) -> tuple[str, ...]:
         f"{first.get('dataset.recordings', '?')} recordings, digest {section.digest[:12]}",
         f"split: {', '.join(split)}",
     )
-    if section.over_speakers:
+    if section.several_speakers:
         return *facts, "each speaker in turn is held out as the test set"
     sizes = {part: first.get(f"split.{part}") for part in ("train", "val", "test")}
     return *facts, "clips: " + ", ".join(f"{size} {part}" for part, size in sizes.items() if size is not None)
@@ -113,7 +113,7 @@ def _problems(trials: pd.DataFrame) -> list[Problems]:
         alike = trials[trials["state"] == state]
         if heading and len(alike):
             reasons = tuple(
-                (reason, tuple(zip(runs["run"], runs["folder"], strict=True)))
+                (str(reason), tuple(zip(runs["run"], runs["folder"], strict=True)))
                 for reason, runs in alike.fillna({"reason": ""}).groupby("reason", sort=False)
             )
             found.append(Problems(f"{heading} ({len(alike)})", reasons))

@@ -54,7 +54,7 @@ def pictures_of(section: Section) -> list[Picture]:
 def bars(section: Section) -> str:
     """What points and bars are, in words; see `intervals`."""
     points = section.points
-    if section.over_speakers:
+    if section.several_speakers:
         covers = "95 % interval (Student t over speakers)" if (points["kind"] == "t").any() else "none"
         return f"mean over held-out speakers; bars: {covers}"
     low, high = points["seeds"].min(), points["seeds"].max()
@@ -190,9 +190,10 @@ def _label_front(
 def _draw_budgets(axes: Axes, look: Look, budgets: Sequence[int]) -> None:
     for budget in budgets:
         axes.axvline(budget / _BYTES, color=look.theme.text, linewidth=0.9, linestyle=":", alpha=0.8)
-        at, style = (budget / _BYTES, 0.02), {"fontsize": 8, "rotation": 90, "va": "bottom"}
+        style: dict[str, Any] = {"fontsize": 8, "rotation": 90, "va": "bottom"}
         across: Any = axes.get_xaxis_transform()
-        axes.annotate(f"{budget / _BYTES:g} KB", at, (3, 0), across, "offset points", **style)
+        text, place = f"{budget / _BYTES:g} KB", (budget / _BYTES, 0.02)
+        axes.annotate(text, place, (3, 0), across, "offset points", **style)
 
 
 def _byte_axis(axes: Axes, values: Sequence[int]) -> None:

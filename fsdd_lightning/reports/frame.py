@@ -7,6 +7,7 @@ trials[trials.state == "done"].groupby(["mode", "hidden_size"])["accuracy"].mean
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,11 +41,14 @@ LEADING = {
     "accuracy": "its share of the test clips, 0 to 1",
     "drop": "float accuracy minus that accuracy; missing for a float network",
 }
+_OF_THE_DEPLOYED = ("correct", "total", "macro_f1", "confusion")
 # Not in results.csv, because they follow from the other columns or hold for this machine alone.
 DERIVED = {
     "folder": "path of the run's folder; missing in a frame that was read from results.csv",
     "speaker": "the speaker that was held out of training; missing where speakers were not split",
     "configuration": "equal for runs that differ in nothing but seed, speaker and budget",
+    "place": "equal for runs that may be compared: dataset, digest and split as JSON",
+    **dict.fromkeys(_OF_THE_DEPLOYED, "of the deployed backend"),
 }
 _DTYPES = {"layers": "Int64", "hidden_size": "Int64", "accuracy": "float64", "drop": "float64"}
 _TEXTS = {"sweep", "run", "state", "reason", "mode", "budget", "deployed_backend", "dataset.digest"}
@@ -60,38 +64,65 @@ _Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 
 @dataclass(frozen=True)
 class _View:
-    """What a report needs of one backend's score."""
-
     accuracy: _Share
     correct: _Count
     total: Annotated[_Count, Field(ge=1)]
     macro_f1: _Share | None = None
     confusion: list[list[_Count]] | None = None
 
+    def __post_init__(self) -> None:
+        if abs(self.accuracy - self.correct / self.total) > 1e-9:
+            raise ValueError("accuracy is not correct/total")
+
 
 @dataclass(frozen=True)
 class _Memory:
-    """What a report needs of the memory bill."""
-
     flash_bytes: _Count
     ram_bytes: _Count
     macs_per_clip: _Count
-    parameters: _Count
     hidden_size: _Count
     layers: _Count
     budget: str = "unlimited"
     budget_bytes: _Count | None = None
 
 
-_MEMORY, _VIEWS = TypeAdapter(_Memory), TypeAdapter(dict[str, _View])
+@dataclass(frozen=True)
+class _Named:
+    name: str
 
 
-class _UnusableError(Exception):
-    """One line on what a record lacks."""
+@dataclass(frozen=True)
+class _Config:
+    quantization: _Named
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What a report needs of any record."""
+
+    config: _Config
+    memory: _Memory
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """What it needs of that of a finished run, too."""
+
+    views: dict[str, _View]
+    dataset: _Dataset
+
+
+_PLANNED, _FINISHED = TypeAdapter(_Planned), TypeAdapter(_Finished)
 
 
 def frame(runs: Iterable[RunFolder]) -> pd.DataFrame:
-    """One row a run, sorted by sweep and config, whenever and in whatever order the runs ran.
+    """One row a run, sorted by sweep and config, whatever the order of `runs`.
 
     Columns: LEADING, all fields of the records (`config.model.dropout`, `views.integer.correct`, ...), DERIVED. Missing
     values are None, in columns of numbers NaN or NA.
@@ -112,7 +143,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     if lacking:
         raise UserError(f"{path} is no results.csv of this program: it lacks the column {lacking[0]}")
     rows = texts.to_dict("records")
-    return _table([{str(name): _value(str(name), row[name]) for name in row} for row in rows])
+    return _table([_derived({str(name): _value(str(name), row[name]) for name in row}) for row in rows])
 
 
 def _value(column: str, text: str) -> Any:
@@ -143,7 +174,6 @@ def _without_folders(value: Any) -> Any:
 def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [row | {name: _derived(row)[name] for name in ("speaker", "configuration")} for row in rows]
     fields = {name for row in rows for name in row} - {*LEADING, *DERIVED}
     columns = [*LEADING, *column_order(fields), *DERIVED]
     table = pd.DataFrame(
@@ -152,30 +182,47 @@ def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return table.where(table.notna(), None).astype(_DTYPES).copy()  # without the fragments of a conversion
 
 
-def _derived(row: dict[str, Any]) -> dict[str, str | None]:
-    held_out = "config.split.held_out"
-    is_unseen = row.get("config.split.name") == "unseen_speaker" and row.get(held_out) is not None
-    config = {name: value for name, value in row.items() if is_deciding(name) and value is not None}
-    deciding = sorted(
-        (name, repr(value)) for name, value in config.items() if not (is_unseen and name == held_out)
-    )
-    return {
-        "speaker": str(row[held_out]) if is_unseen else None,
-        "configuration": hashlib.sha256(repr(deciding).encode()).hexdigest()[:16],
-    }
-
-
 def _row(run: RunFolder) -> dict[str, Any]:
-    row = {"sweep": run.sweep, "run": run.folder.name, "state": run.status, "reason": run.reason}
+    row: dict[str, Any] = {
+        "sweep": run.sweep,
+        "run": run.folder.name,
+        "state": run.status,
+        "reason": run.reason,
+    }
     if run.record is not None:
         row |= flat_record(run.record)
         try:
-            row |= _trial(run.record)
+            row |= _plan(run.record)
             row |= _result(run.record)
-        except _UnusableError as error:
-            if run.status == "done":
-                row |= {"state": "incomplete", "reason": str(error)}
-    return {_encodable(name): _encodable(value) for name, value in row.items()} | {"folder": run.folder}
+        except ValueError as error:
+            row |= {"state": "incomplete", "reason": _line(error)} if run.status == "done" else {}
+    row = {_encodable(name): _encodable(value) for name, value in row.items()}
+    return _derived(row) | {"folder": run.folder}
+
+
+def _plan(record: RunRecord) -> dict[str, Any]:
+    """Where in its sweep a run belongs."""
+    plan = _PLANNED.validate_python(vars(record))
+    memory = plan.memory
+    row = {"mode": plan.config.quantization.name, "layers": memory.layers, "hidden_size": memory.hidden_size}
+    return row | {"budget": memory.budget, "training_seed": plan.seed}
+
+
+def _result(record: RunRecord) -> dict[str, Any]:
+    """What a run reached."""
+    views = _FINISHED.validate_python(vars(record)).views
+    accuracies = {name: view.accuracy for name, view in views.items()}
+    backend = deployed_backend(accuracies)
+    if backend is None:
+        raise ValueError("the record is that of a finished run, but lacks views")
+    return {"deployed_backend": backend, "accuracy": accuracies[backend], "drop": accuracy_drop(accuracies)}
+
+
+def _line(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors()[0]
+    return f"the record has no usable {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def _encodable(value: Any) -> Any:
@@ -183,51 +230,29 @@ def _encodable(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _trial(record: RunRecord) -> dict[str, Any]:
-    """Where in its sweep a run belongs."""
-    quantization = record.config.get("quantization")
-    mode = quantization.get("name") if isinstance(quantization, dict) else None
-    if not isinstance(mode, str):
-        raise _UnusableError("the record lacks config.quantization.name")
-    try:
-        memory = _MEMORY.validate_python(record.memory)
-    except ValidationError as error:
-        raise _lack("memory", error) from error
-    row: dict[str, Any] = {"mode": mode, "layers": memory.layers, "hidden_size": memory.hidden_size}
-    return row | {"budget": memory.budget, "training_seed": record.seed}
-
-
-def _result(record: RunRecord) -> dict[str, Any]:
-    """What a run reached."""
-    try:
-        views = _VIEWS.validate_python(record.views)
-    except ValidationError as error:
-        raise _lack("views", error) from error
-    accuracies = {name: view.accuracy for name, view in views.items()}
-    backend = deployed_backend(accuracies)
-    if backend is None:
-        raise _UnusableError("the record is that of a finished run, but lacks views")
-    if not isinstance(record.dataset.get("digest"), str):
-        raise _UnusableError("the record lacks dataset.digest")
-    for name, view in views.items():
-        if abs(view.accuracy - view.correct / view.total) > 1e-9:
-            raise _UnusableError(f"the record's views.{name}.accuracy is not correct/total")
-    drop = accuracy_drop(accuracies)
-    return {"deployed_backend": backend, "accuracy": accuracies[backend], "drop": drop}
-
-
-def _lack(block: str, error: ValidationError) -> _UnusableError:
-    problem = error.errors()[0]
-    place = ".".join([block, *(str(part) for part in problem["loc"])])
-    return _UnusableError(f"the record has no usable {place}: {problem['msg']}")
+def _derived(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its columns of DERIVED."""
+    split = {name: value for name, value in row.items() if name.startswith("config.split.")}
+    config = {name: value for name, value in row.items() if is_deciding(name) and value is not None}
+    speaker = None
+    if split.get("config.split.name") == "unseen_speaker" and split.get("config.split.held_out") is not None:
+        speaker = str(split.pop("config.split.held_out"))  # a dimension within what may be compared
+        config.pop("config.split.held_out")
+    dataset = str(row.get("dataset.name") or row.get("config.data.name")), row.get("dataset.digest")
+    return {
+        **row,
+        "speaker": speaker,
+        "configuration": hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16],
+        "place": json.dumps([*dataset, split], sort_keys=True, default=str),
+        **{name: row.get(f"views.{row.get('deployed_backend')}.{name}") for name in _OF_THE_DEPLOYED},
+    }
 
 
 def _position(row: dict[str, Any]) -> tuple[Any, ...]:
     name = (natural(row["run"]), str(row["folder"]))
     if row.get("mode") is None:
         return (natural(row["sweep"]), 1, *name)
-    derived = _derived(row)
     size = (row["layers"], row["hidden_size"], row.get("memory.budget_bytes") or 10**13, row["budget"])
-    split = natural(f"{row.get('config.split.name')} {derived['speaker']}")
-    place = (split, natural(row["mode"]), *size, derived["configuration"], row["training_seed"])
+    split = natural(f"{row.get('config.split.name')} {row['speaker']}")
+    place = (split, natural(row["mode"]), *size, row["configuration"], row["training_seed"])
     return (natural(row["sweep"]), 0, *place, *name)

@@ -7,12 +7,13 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fsdd_lightning.reports.columns import natural
 from fsdd_lightning.reports.sections import Section
 from fsdd_lightning.reports.style import Look, empty_figure, printable, titled_figure
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -77,36 +78,24 @@ def _shade(axes: Axes, look: Look, percents: np.ndarray, blanks: np.ndarray, lab
     image = axes.imshow(percents, cmap=look.theme.colormap, aspect="auto")
     room_in = (look.width_in - 0.072 * label_length - 0.3) / percents.shape[1]
     size = min(8.5, 72 * room_in / 3.4)  # five characters, 0.62 em wide, and some air
-    for (i, j), value in _enumerated(percents):
-        if math.isnan(value):
-            text, color, shrink = blanks[i, j], look.theme.text, 0.85
-        else:
-            text, color, shrink = (
-                f"{value:.2f}" if size > 5.5 else f"{value:.0f}",
-                _readable_on(image, value),
-                1.0,
-            )
+    for (i, j), value in np.ndenumerate(percents):
+        text, color, shrink = str(blanks[i, j]), look.theme.text, 0.85
+        if not math.isnan(value):
+            text = f"{value:.2f}" if size > 5.5 else f"{value:.0f}"
+            color, shrink = _readable_on(image, value), 1.0
         axes.text(j, i, text, ha="center", va="center", fontsize=max(size, 5.5) * shrink, color=color)
-
-
-def _enumerated(table: np.ndarray) -> list[tuple[tuple[int, int], float]]:
-    return [((i, j), float(value)) for i, row in enumerate(table) for j, value in enumerate(row)]
 
 
 def _readable_on(image: AxesImage, value: float) -> str:
     """Black or white, whichever can be read on the color that `image` gives a value."""
-    red, green, blue, _ = image.cmap(float(image.norm(value)))
+    red, green, blue, _ = image.to_rgba(np.array(value))
     return "#101010" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
 
 
 def best_on_voices(section: Section) -> pd.Series[Any]:
     """The row of `section.speakers` with the highest mean over all speakers; of those that were run for the most."""
-    ranks = [(len(voices), mean) for voices, mean in zip(*_of(section, "voices", "accuracy"), strict=True)]
+    ranks = list(zip(section.speakers["voices"].map(len), section.speakers["accuracy"], strict=True))
     return section.speakers.iloc[ranks.index(max(ranks))]
-
-
-def _of(section: Section, *names: str) -> list[list[Any]]:
-    return [list(section.speakers[name]) for name in names]
 
 
 def confusion_counts(section: Section) -> dict[str, np.ndarray]:
@@ -114,8 +103,6 @@ def confusion_counts(section: Section) -> dict[str, np.ndarray]:
 
     Speakers for whom a matrix is missing or is not square are left out.
     """
-    import numpy as np
-
     best, trials, counts = best_on_voices(section), section.trials, {}
     own = trials[
         (trials[["configuration", "deployed_backend"]] == best[["configuration", "deployed_backend"]]).all(
@@ -151,9 +138,12 @@ def speaker_confusions(section: Section, look: Look) -> Figure:
 def _confusion(axes: Axes, look: Look, matrix: np.ndarray) -> None:
     shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)
     image = axes.imshow(shares, cmap=look.theme.colormap, vmin=0, vmax=1)
-    for (i, j), share in _enumerated(shares):
+    for (i, j), share in np.ndenumerate(shares):
         if matrix[i, j]:
-            style = {"fontsize": 6 if look.narrow else 6.5, "color": _readable_on(image, share)}
+            style: dict[str, Any] = {
+                "fontsize": 6 if look.narrow else 6.5,
+                "color": _readable_on(image, share),
+            }
             axes.text(j, i, str(matrix[i, j]), ha="center", va="center", **style)
     axes.set_xticks(range(len(matrix)))
     axes.set_yticks(range(len(matrix)))

@@ -91,7 +91,7 @@ def _summary_row(row: Any) -> dict[str, Field]:
 
 def speaker_table(section: Section) -> Table:
     """One row a configuration, one column a held-out speaker."""
-    names = list(section.voices)
+    names = [str(name) for name in section.voices]
     rows = [
         _speaker_row(label, row, names)
         for label, row in zip(speaker_labels(section), section.speakers.itertuples(), strict=True)
@@ -118,7 +118,7 @@ def _speaker_row(label: str, row: Any, names: Sequence[str]) -> dict[str, Field]
 def changed_columns(trials: pd.DataFrame) -> list[str]:
     """Settings, versions of packages and of the code in which the readable runs differ, but for names and places."""
     blocks = ("config.", "versions.", "git.")
-    shown = [name for name in trials if name.startswith(blocks) and not name.startswith(_HIDDEN)]
+    shown = [name for name in map(str, trials) if name.startswith(blocks) and not name.startswith(_HIDDEN)]
     readable = trials["status"].notna() if "status" in trials else [False] * len(trials)
     return differing(trials.loc[readable, shown])
 
@@ -141,7 +141,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
 
 
 def _trial_row(
-    number: int, row: dict[str, Any], changed: Mapping[str, str], several_sweeps: bool
+    number: int, row: dict[Any, Any], changed: Mapping[str, str], several_sweeps: bool
 ) -> Iterator[tuple[str, Field]]:
     folder = row["folder"]
     yield "run", Field(f"{number}", number, folder if folder and folder.is_dir() else None)
