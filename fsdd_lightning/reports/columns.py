@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.config.load import PRESENTATION
@@ -88,14 +88,14 @@ def differing(table: pd.DataFrame) -> list[str]:
 
     Of a group of settings that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
     """
-    texts = table.map(repr)  # 1, 1.0 and True differ
-    changed = [str(name) for name in texts if texts[name].nunique() > 1]
-    return sorted((name for name in changed if not _follows(name, changed, texts)), key=natural)
+    texts = {str(name): list(map(repr, table[name])) for name in table}  # 1, 1.0 and True differ
+    changed = {name: column for name, column in texts.items() if len(set(column)) > 1}
+    return sorted((name for name in changed if not _follows(name, changed)), key=natural)
 
 
-def _follows(column: str, changed: list[str], texts: pd.DataFrame) -> bool:
+def _follows(column: str, changed: Mapping[str, Sequence[str]]) -> bool:
     """Whether the name of the column's group, which changes too, determines its value."""
     chosen = column.rpartition(".")[0] + ".name"
     if column == chosen or chosen not in changed:
         return False
-    return len(texts[[chosen, column]].drop_duplicates()) == texts[chosen].nunique()
+    return len(set(zip(changed[chosen], changed[column], strict=True))) == len(set(changed[chosen]))

@@ -21,13 +21,13 @@ from fsdd_lightning.reports.tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# States by how soon a reader should see them; runs of all but the first are listed under these headings.
+# In the order in which a reader should see them; runs of all states but the first are listed under these headings.
 _HEADINGS = {
     "done": "",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
     "running": "Still running",
     "not started": "Not started yet",
-    "interrupted": "Interrupted",
-    "failed": "Failed",
     "incomplete": "Finished, but without usable numbers",
     "unreadable": "Could not be read",
     "over_budget": "Over the memory budget",

@@ -131,7 +131,7 @@ def frame(runs: Iterable[RunFolder]) -> pd.DataFrame:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """The frame that a results.csv was written from, without the run folders.
+    """The frame that a results.csv was written from, without the run folders; an empty text is a missing value.
 
     Raises:
         UserError: another file.

@@ -137,7 +137,7 @@ def _variants(trials: pd.DataFrame) -> pd.DataFrame:
     shown = {name: _short(name) for name in sorted(names, key=natural)}
     variants = [
         ", ".join(f"{short}={row[name]}" for name, short in shown.items())
-        for row in trials.to_dict("records")
+        for row in trials[list(shown)].to_dict("records")
     ]
     series = [
         f"{mode}, {variant}" if variant else mode

@@ -97,11 +97,17 @@ def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
         **{name: int(first[name]) for name in ("layers", "hidden_size")},
         **_with_drop(accuracy_estimate(counts), alike["drop"].dropna()),
         "seeds": len(alike),
-        "float": alike["views.float.accuracy"].mean() if "views.float.accuracy" in alike else None,
-        "macro_f1": alike["macro_f1"].mean(),
+        "float": _mean(alike.get("views.float.accuracy")),
+        "macro_f1": _mean(alike["macro_f1"]),
         **{name: first[f"memory.{name}"] for name in ("flash_bytes", "ram_bytes", "macs_per_clip")},
         "budget": first["budgets"],
     }
+
+
+def _mean(values: pd.Series[Any] | None) -> float | None:
+    """Of those that are there. Not pandas' mean, which rounds: equal values may have another mean."""
+    found = [] if values is None else list(values.dropna())
+    return statistics.fmean(found) if found else None
 
 
 def _with_drop(accuracy: Estimate, drops: Iterable[float]) -> dict[str, Any]:
@@ -140,7 +146,7 @@ def _over_speakers(alike: pd.DataFrame, everyone: Sequence[str]) -> dict[str, An
         **dict(alike.iloc[0]),
         "speaker": None,
         **_with_drop(mean_estimate(list(voices.values()), low=0.0), drops),
-        **alike[["float", "macro_f1"]].mean(),
+        **{name: _mean(alike[name]) for name in ("float", "macro_f1")},
         "seeds": alike["seeds"].max(),
         "fewest_seeds": alike["seeds"].min(),
         "worst": voices[worst],
