@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.reports.collect import RunFolder
@@ -75,50 +75,29 @@ class _View:
             raise ValueError("accuracy is not correct/total")
 
 
-@dataclass(frozen=True)
-class _Memory:
-    flash_bytes: _Count
-    ram_bytes: _Count
-    macs_per_clip: _Count
-    hidden_size: _Count
-    layers: _Count
-    budget: str = "unlimited"
-    budget_bytes: _Count | None = None
+def _memory(name: str, **default: Any) -> Any:
+    return Field(validation_alias=AliasPath("memory", name), **default)
 
 
-@dataclass(frozen=True)
-class _Named:
-    name: str
+class _Plan(BaseModel):
+    """What a report needs of any record; those of LEADING are columns."""
+
+    mode: str = Field(validation_alias=AliasPath("config", "quantization", "name"))
+    training_seed: int = Field(validation_alias="seed")
+    layers: _Count = _memory("layers")
+    hidden_size: _Count = _memory("hidden_size")
+    budget: str = _memory("budget", default="unlimited")
+    budget_bytes: _Count | None = _memory("budget_bytes", default=None)
+    flash_bytes: _Count = _memory("flash_bytes")
+    ram_bytes: _Count = _memory("ram_bytes")
+    macs_per_clip: _Count = _memory("macs_per_clip")
 
 
-@dataclass(frozen=True)
-class _Config:
-    quantization: _Named
-
-
-@dataclass(frozen=True)
-class _Dataset:
-    digest: str
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """What a report needs of any record."""
-
-    config: _Config
-    memory: _Memory
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Finished:
+class _Result(BaseModel):
     """What it needs of that of a finished run, too."""
 
     views: dict[str, _View]
-    dataset: _Dataset
-
-
-_PLANNED, _FINISHED = TypeAdapter(_Planned), TypeAdapter(_Finished)
+    digest: str = Field(validation_alias=AliasPath("dataset", "digest"))
 
 
 def frame(runs: Iterable[RunFolder]) -> pd.DataFrame:
@@ -192,7 +171,7 @@ def _row(run: RunFolder) -> dict[str, Any]:
     if run.record is not None:
         row |= flat_record(run.record)
         try:
-            row |= _plan(run.record)
+            row |= _Plan.model_validate(vars(run.record)).model_dump(include=set(LEADING))
             row |= _result(run.record)
         except ValueError as error:
             row |= {"state": "incomplete", "reason": _line(error)} if run.status == "done" else {}
@@ -200,17 +179,9 @@ def _row(run: RunFolder) -> dict[str, Any]:
     return _derived(row) | {"folder": run.folder}
 
 
-def _plan(record: RunRecord) -> dict[str, Any]:
-    """Where in its sweep a run belongs."""
-    plan = _PLANNED.validate_python(vars(record))
-    memory = plan.memory
-    row = {"mode": plan.config.quantization.name, "layers": memory.layers, "hidden_size": memory.hidden_size}
-    return row | {"budget": memory.budget, "training_seed": plan.seed}
-
-
 def _result(record: RunRecord) -> dict[str, Any]:
     """What a run reached."""
-    views = _FINISHED.validate_python(vars(record)).views
+    views = _Result.model_validate(vars(record)).views
     accuracies = {name: view.accuracy for name, view in views.items()}
     backend = deployed_backend(accuracies)
     if backend is None:

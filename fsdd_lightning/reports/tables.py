@@ -28,17 +28,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """`numeric` names the columns that are aligned right."""
+    """`numeric` names the columns that hold numbers alone, which are aligned right."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Field, ...], ...]
     numeric: frozenset[str]
-
-
-_NUMBERS = frozenset({
-    "network", "accuracy %", "std", "95 % interval", "seeds", "float %", "drop", "macro-F1 %", "flash bytes",
-    "RAM bytes", "MACs/clip", "worst %", "spread", "mean %", "integer %", "C %",
-})  # fmt: skip
 
 
 def percent(share: Any, sign: str = "") -> Field:
@@ -97,7 +91,7 @@ def speaker_table(section: Section) -> Table:
         for label, row in zip(speaker_labels(section), section.speakers.itertuples(), strict=True)
     ]
     is_whole = not any(section.speakers["missing"])
-    return _table([name for name in rows[0] if not (is_whole and name == "missing")], rows, names)
+    return _table([name for name in rows[0] if not (is_whole and name == "missing")], rows)
 
 
 def _speaker_row(label: str, row: Any, names: Sequence[str]) -> dict[str, Field]:
@@ -151,13 +145,12 @@ def _trial_row(
     for name, short in changed.items():
         yield short, _value(row[name])
     yield "accuracy %", percent(row["accuracy"])
-    usable = not _is_missing(row["accuracy"])
+    is_usable = not _is_missing(row["accuracy"])
     for backend, title in (("float", "float %"), ("integer", "integer %"), ("c", "C %")):
-        yield title, percent(row.get(f"views.{backend}.accuracy") if usable else None)
+        yield title, percent(row.get(f"views.{backend}.accuracy") if is_usable else None)
     yield "drop", percent(row["drop"], "+")
-    for name in ("flash", "ram"):
-        title = "flash bytes" if name == "flash" else "RAM bytes"
-        yield title, count(row.get(f"memory.{name}_bytes") if row["mode"] else None)
+    for memory, title in (("flash", "flash bytes"), ("ram", "RAM bytes")):
+        yield title, count(row.get(f"memory.{memory}_bytes") if row["mode"] else None)
 
 
 def _value(value: Any) -> Field:
@@ -166,12 +159,11 @@ def _value(value: Any) -> Field:
     return Field(str(value), float(value))
 
 
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Field]], numeric: Sequence[str] = ()) -> Table:
-    """Columns that hold numbers alone are aligned right, too."""
-    numbers = set()
+def _table(columns: Sequence[str], rows: Sequence[dict[str, Field]]) -> Table:
+    numeric = set()
     for name in columns:
         fields = [row[name] for row in rows if row[name].text]
         if fields and all(field.sort is not None for field in fields):
-            numbers.add(name)
-    table = tuple(tuple(row[name] for name in columns) for row in rows)
-    return Table(tuple(columns), table, frozenset(numbers | {*numeric} | _NUMBERS))
+            numeric.add(name)
+    content = tuple(tuple(row[name] for name in columns) for row in rows)
+    return Table(tuple(columns), content, frozenset(numeric))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import TypeVar
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import BACKENDS, RunRecord
@@ -25,9 +25,9 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-def deployed_backend(views: Mapping[str, Any]) -> str | None:
+def deployed_backend(backends: Container[str]) -> str | None:
     """The name of the backend that a run stands for; None where it has none."""
-    return next((name for name in DEPLOYED_BACKENDS if name in views), None)
+    return next((name for name in DEPLOYED_BACKENDS if name in backends), None)
 
 
 def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:

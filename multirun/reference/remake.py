@@ -102,7 +102,7 @@ def remake_robustness() -> None:
 
 
 def run_of(sweep: str, split: str, seed: int) -> Path:
-    """The folder of a run, by what its record says."""
+    """The folder of a run, found by its record."""
     for path in (ROOT / "multirun" / sweep).glob("*/run.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         if (record["split"].get("name"), record["seed"]) == (split, seed):
@@ -171,10 +171,10 @@ def robustness_table() -> list[str]:
     """A row a corruption, its levels from mild to hard."""
     found = pd.read_csv(REFERENCE / "robustness" / "robustness.csv")
     rows = ["| corruption | levels | integer accuracy % |", "|---|---|---|"]
-    for name, each in found[found["corruption"] != "none"].groupby("corruption", sort=False):
-        levels = " / ".join(f"{level:g}" for level in each["level"])
-        accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in each["accuracy"])
-        rows.append(f"| {name} | {levels} {each['unit'].iloc[0]} | {accuracies} |")
+    for name, alike in found[found["corruption"] != "none"].groupby("corruption", sort=False):
+        levels = " / ".join(f"{level:g}" for level in alike["level"])
+        accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in alike["accuracy"])
+        rows.append(f"| {name} | {levels} {alike['unit'].iloc[0]} | {accuracies} |")
     return rows
 
 
