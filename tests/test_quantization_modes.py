@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from fsdd_lightning import evaluate
-from fsdd_lightning.arithmetic.archive import load_archive
+from fsdd_lightning.runs.archive import load_archive
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
