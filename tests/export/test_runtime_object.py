@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsdd_lightning.runs.archive import load_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.export import host
 from fsdd_lightning.export.host import compile_host
+from fsdd_lightning.runs.archive import load_archive
 
 
 @pytest.fixture(scope="module")

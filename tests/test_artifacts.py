@@ -1,0 +1,371 @@
+"""Files are whole or not at all, shared by processes, and refused in one line; and every kind of file is written so."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import math
+import multiprocessing
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from example_deployment import deployment_of
+from filelock import FileLock
+
+from fsdd_lightning import artifacts
+from fsdd_lightning.artifacts import (
+    ArtifactError,
+    DamagedError,
+    ForeignError,
+    Kind,
+    MissingError,
+    arrays_digest,
+    cached,
+    exclusive,
+    replace_file,
+    sealed,
+    set_aside,
+    unsealed,
+    user_cache_folder,
+    write_json,
+)
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record, write_record
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE, planned_names, write_manifest
+
+LETTER = Kind("a letter", 3, "write it again")
+
+
+def no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# writing
+
+
+def save_network(folder: Path) -> None:
+    network, ones = LSTMClassifier(NetworkShape(13, 2, 1, 10)), np.ones(13, np.float32)
+    save_checkpoint(
+        Checkpoint(network, network, None, ones, ones, tuple("0123456789")), folder / NETWORK_FILE
+    )
+
+
+def save_record(folder: Path) -> None:
+    write_record(RunRecord(name="trial", overrides=[], config={}, config_hash="ab", seed=2), folder)
+
+
+KINDS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
+    NETWORK_FILE: (save_network, lambda folder: load_checkpoint(folder / NETWORK_FILE)),
+    INTEGER_MODEL: (
+        lambda folder: save_archive(folder / INTEGER_MODEL, deployment_of()),
+        lambda folder: load_archive(folder / INTEGER_MODEL),
+    ),
+    RUN_FILE: (save_record, read_record),
+    SWEEP_FILE: (lambda folder: write_manifest(folder, ["a"], []), planned_names),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_file_is_replaced_or_left_as_it_was(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, read = KINDS[name]
+    (tmp_path / "plain").touch()
+    write(tmp_path)
+    write(tmp_path)
+    before = (tmp_path / name).read_bytes()
+    read(tmp_path)
+    assert [file for file in names_in(tmp_path) if not file.endswith(".lock")] == sorted([name, "plain"])
+    modes = {stat.S_IMODE((tmp_path / file).stat().st_mode) for file in (name, "plain")}
+    assert len(modes) == 1, "others may read it as any new file"
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path)
+    assert (tmp_path / name).read_bytes() == before
+    assert [file for file in names_in(tmp_path) if not file.endswith(".lock")] == sorted([name, "plain"])
+
+
+def test_a_move_that_fails_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_file(tmp_path / "a", b"old")
+    monkeypatch.setattr(Path, "replace", no_space)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(tmp_path / "a", b"new")
+    assert (names_in(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"old")
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    contents = {bytes([value]) * 400_000 for value in (1, 2)}
+    stop = threading.Event()
+
+    def keep_writing() -> None:
+        while not stop.is_set():
+            for content in contents:
+                replace_file(tmp_path / "a", content)
+
+    replace_file(tmp_path / "a", next(iter(contents)))
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        for _ in range(30):
+            assert (tmp_path / "a").read_bytes() in contents
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_nan_and_infinity_become_null(tmp_path: Path) -> None:
+    write_json(tmp_path / "a", {"x": math.nan, "y": [1.5, -math.inf, (math.inf,)], "z": "Zürich"})
+    assert json.loads((tmp_path / "a").read_text()) == {"x": None, "y": [1.5, None, [None]], "z": "Zürich"}
+
+
+def test_damaged_files_are_numbered(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / "[a].json").write_text(str(number))
+        assert set_aside(tmp_path / "[a].json") == tmp_path / f"[a].json.damaged-{number}"
+    assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["1", "2"]
+
+
+# reading
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    for version in (1, 3):
+        write_json(tmp_path / "a", {"version": version, "text": "東京"})
+        assert LETTER.read_json(tmp_path / "a") == {"version": version, "text": "東京"}
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (None, MissingError, "is missing; write it again"),
+        (b"", DamagedError, r"can't be read \(Expecting value.*\); write it again"),
+        (b'{"version": 3', DamagedError, "can't be read"),
+        (b"\xff\xfe", DamagedError, r"can't be read \('utf-8' codec"),
+        (b"[" * 100_000, DamagedError, "can't be read"),
+        (b"[]", ForeignError, "is not a letter of fsdd_lightning: move it away"),
+        (b"{}", ForeignError, "is not a letter"),
+        (b'{"version": "3"}', ForeignError, "is not a letter"),
+        (b'{"version": true}', ForeignError, "is not a letter"),
+        (b'{"version": 0}', ForeignError, "is not a letter"),
+        (b'{"version": 3, "format": "x"}', ForeignError, "is not a letter"),
+        (b'{"version": 4}', ForeignError, "is of version 4; this program knows 3: update it"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, content: bytes | None, error: type[ArtifactError], message: str
+) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=message) as caught:
+        LETTER.read_json(path)
+    assert type(caught.value) is error and isinstance(caught.value, UserError)
+    assert str(caught.value).startswith(f"{path} ") and "\n" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"can't be read \(Is a directory\); mend its perm") as caught:
+        LETTER.read_json(tmp_path)
+    assert not isinstance(caught.value, DamagedError | MissingError)
+
+
+def test_whatever_a_parser_raises_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+
+    def parse(content: bytes) -> None:
+        raise RuntimeError("one\n  two")
+
+    with pytest.raises(DamagedError, match=r"can't be read \(one two\)"):
+        LETTER.read(tmp_path / "a", parse)
+
+
+# checksums
+
+
+def test_the_digest_of_arrays_notices_all_that_makes_them() -> None:
+    values = np.arange(6, dtype=np.int16)
+    others: list[tuple[str, dict[str, Any]]] = [
+        ("header", {"a": values}),
+        ("other", {"a": values}),
+        ("header", {"b": values}),
+        ("header", {"a": values[::-1]}),
+        ("header", {"a": values.reshape(2, 3)}),
+        ("header", {"a": values.view(np.uint16)}),
+        ("header", {"a": values, "b": values}),
+    ]
+    assert len({arrays_digest(*other) for other in others}) == len(others)
+    assert arrays_digest("h", {"a": values, "b": -values}) == arrays_digest("h", {"b": -values, "a": values})
+
+
+def test_a_changed_bit_breaks_the_seal() -> None:
+    whole = sealed(b"content")
+    assert unsealed(whole) == b"content"
+    for at in range(len(whole)):
+        with pytest.raises(ValueError, match="checksum"):
+            unsealed(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="checksum"):
+            unsealed(whole[:at])
+
+
+# locks
+
+
+def test_the_lock_keeps_others_out_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
+    (tmp_path / "a.0123.tmp").write_bytes(b"half")
+    (tmp_path / "ab.0123.tmp").write_bytes(b"another file's")
+    with exclusive(tmp_path / "a") as waited_s:
+        assert waited_s < 0.2
+        assert names_in(tmp_path) == ["a.lock", "ab.0123.tmp"]
+        with pytest.raises(OSError), exclusive(tmp_path / "a", timeout_s=0.1):
+            pass
+    with exclusive(tmp_path / "a", timeout_s=0.0):
+        pass
+
+
+def test_waiting_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    held = FileLock(tmp_path / "a.lock", thread_local=False)
+    held.acquire()
+    threading.Timer(0.3, held.release).start()
+    with exclusive(tmp_path / "a") as waited_s:
+        assert 0.2 < waited_s < 60
+    assert f"waiting for {tmp_path / 'a'}, which another process makes" in caplog.text
+
+
+# caches
+
+
+class Counted:
+    """A value that is dear to make."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        return b"value"
+
+
+def from_cache(path: Path, make: Callable[[], bytes]) -> bytes:
+    return cached(path, load=unsealed, make=make, dump=sealed)
+
+
+def test_a_value_is_made_once(tmp_path: Path) -> None:
+    make = Counted()
+    assert [from_cache(tmp_path / "new" / "a", make) for _ in range(3)] == [b"value"] * 3
+    assert make.calls == 1
+
+
+def test_a_damaged_value_is_made_again_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make = Counted()
+    (tmp_path / "a").write_bytes(b"digits")
+    assert [from_cache(tmp_path / "a", make) for _ in range(2)] == [b"value"] * 2
+    assert make.calls == 1
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "damaged and will be rebuilt (its checksum is wrong)" in caplog.text
+
+
+def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert from_cache(tmp_path / "file" / "a", Counted()) == b"value"
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert f"a is computed but not kept: cannot write to {tmp_path / 'file'}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EROFS, "Read-only file system"), NotImplementedError("no locks here")], ids=repr
+)
+def test_a_folder_that_gives_no_lock_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A cache that was filled before it became read-only is still used."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    make = Counted()
+    from_cache(tmp_path / "full", make)
+    monkeypatch.setattr(artifacts.FileLock, "acquire", refuse)
+    assert from_cache(tmp_path / "full", make) == b"value"
+    assert make.calls == 1
+    assert from_cache(tmp_path / "empty", make) == b"value"
+    assert make.calls == 2
+    assert str(error) in caplog.text
+    assert not (tmp_path / "empty").exists()
+
+
+def test_a_full_disk_stops_nobody_and_leaves_nothing_half_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", no_space)
+    assert from_cache(tmp_path / "a", Counted()) == b"value"
+    assert "No space left on device" in caplog.text
+    assert names_in(tmp_path) in ([], ["a.lock"])
+
+
+def test_a_lock_that_is_never_released_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "CACHE_PATIENCE_S", 0.1)
+    with FileLock(tmp_path / "a.lock"):
+        assert from_cache(tmp_path / "a", Counted()) == b"value"
+    assert "computed but not kept" in caplog.text
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_error_while_making_it_is_passed_on_and_releases_the_lock(tmp_path: Path) -> None:
+    def unreadable() -> bytes:
+        raise OSError("the drive is gone")
+
+    with pytest.raises(OSError, match="the drive is gone"):
+        from_cache(tmp_path / "a", unreadable)
+    make = Counted()
+    assert [from_cache(tmp_path / "a", make) for _ in range(2)] == [b"value"] * 2
+    assert make.calls == 1
+
+
+def _job(path: Path, barrier: Any, results: Any) -> None:
+    make = Counted()
+
+    def slow() -> bytes:
+        time.sleep(0.5)  # so that without a lock the other one would begin too
+        return make()
+
+    barrier.wait(timeout=120)
+    results.put((from_cache(path, slow), make.calls))
+
+
+def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(2), context.Queue()
+    jobs = [context.Process(target=_job, args=(tmp_path / "a", barrier, results)) for _ in range(2)]
+    for job in jobs:
+        job.start()
+    assert sorted(results.get(timeout=120) for _ in jobs) == [(b"value", 0), (b"value", 1)]
+    for job in jobs:
+        job.join(timeout=60)
+    assert [job.exitcode for job in jobs] == [0, 0]
+
+
+def test_the_cache_folder_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert user_cache_folder() == tmp_path / "fsdd_lightning"
