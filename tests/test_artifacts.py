@@ -239,13 +239,22 @@ def test_the_lock_keeps_others_out_and_what_a_killed_process_left_goes(tmp_path:
         pass
 
 
+def _hold(path: Path, held: Any) -> None:
+    with exclusive(path):
+        held.set()
+        time.sleep(0.5)
+
+
 def test_waiting_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    held = FileLock(tmp_path / "a.lock", thread_local=False)
-    held.acquire()
-    threading.Timer(0.3, held.release).start()
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "a", held))
+    other.start()
+    assert held.wait(timeout=60)
     with exclusive(tmp_path / "a") as waited_s:
-        assert 0.2 < waited_s < 60
+        assert 0.1 < waited_s < 60
+    other.join()
     assert f"waiting for {tmp_path / 'a'}, which another process makes" in caplog.text
 
 
