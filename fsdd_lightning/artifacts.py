@@ -79,23 +79,16 @@ class Kind:
             raise ForeignError(f"{path} {error}") from error
         except (
             Exception
-        ) as error:  # damaged zips and pickles raise nearly anything: KeyError, IndexError, zlib.error
-            raise DamagedError(f"{path} can't be read ({_one_line(error)}); {self.remedy}") from error
-
-    def read_json(self, path: Path) -> dict[str, Any]:
-        """The content of a JSON file of this kind; raises what `read` raises."""
-        return self.read(path, self.parse_json)
+        ) as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedError(f"{path} can't be read ({reason}); {self.remedy}") from error
 
     def parse_json(self, content: bytes) -> dict[str, Any]:
         """For `read`: JSON in UTF-8, checked."""
         return self.check(json.loads(content.decode()))
 
     def check(self, content: Any) -> dict[str, Any]:
-        """For `read`: the decoded content as it is.
-
-        Raises:
-            ForeignError: it is of another format, has no version, or a newer one.
-        """
+        """For `read`: the decoded content as it is; ForeignError for another format, no version or a newer one."""
         ours = isinstance(content, dict) and content.get("format") == self.format
         version = content.get(self.version_key) if ours else None
         if type(version) is not int or version < 1:
@@ -108,10 +101,6 @@ class Kind:
     def foreign(self) -> ForeignError:
         """What `parse` raises for content of something else."""
         return ForeignError(f"is not {self.name} of fsdd_lightning: move it away")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def replace_file(path: Path, content: bytes) -> None:

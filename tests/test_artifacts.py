@@ -48,12 +48,18 @@ from fsdd_lightning.sweeps.manifest import SWEEP_FILE, planned_names, write_mani
 LETTER = Kind("a letter", 3, "write it again")
 
 
-def no_space(*_: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+NO_SPACE = raising(OSError(errno.ENOSPC, "No space left on device"))
 
 
 def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 # writing
@@ -91,22 +97,15 @@ def test_every_kind_of_file_is_replaced_or_left_as_it_was(
     write(tmp_path)
     before = (tmp_path / name).read_bytes()
     read(tmp_path)
-    assert [file for file in names_in(tmp_path) if not file.endswith(".lock")] == sorted([name, "plain"])
+    assert names_in(tmp_path) == sorted([name, "plain"])
     modes = {stat.S_IMODE((tmp_path / file).stat().st_mode) for file in (name, "plain")}
     assert len(modes) == 1, "others may read it as any new file"
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
-        write(tmp_path)
-    assert (tmp_path / name).read_bytes() == before
-    assert [file for file in names_in(tmp_path) if not file.endswith(".lock")] == sorted([name, "plain"])
-
-
-def test_a_move_that_fails_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace_file(tmp_path / "a", b"old")
-    monkeypatch.setattr(Path, "replace", no_space)
-    with pytest.raises(OSError, match="No space"):
-        replace_file(tmp_path / "a", b"new")
-    assert (names_in(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"old")
+    for owner, step in ((Path, "replace"), (os, "fsync")):
+        monkeypatch.setattr(owner, step, NO_SPACE)
+        with pytest.raises(OSError, match="No space"):
+            write(tmp_path)
+        assert (tmp_path / name).read_bytes() == before
+        assert names_in(tmp_path) == sorted([name, "plain"])
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -144,10 +143,14 @@ def test_damaged_files_are_numbered(tmp_path: Path) -> None:
 # reading
 
 
+def read_letter(path: Path) -> dict[str, Any]:
+    return LETTER.read(path, LETTER.parse_json)
+
+
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     for version in (1, 3):
         write_json(tmp_path / "a", {"version": version, "text": "東京"})
-        assert LETTER.read_json(tmp_path / "a") == {"version": version, "text": "東京"}
+        assert read_letter(tmp_path / "a") == {"version": version, "text": "東京"}
 
 
 @pytest.mark.parametrize(
@@ -175,14 +178,14 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(error, match=message) as caught:
-        LETTER.read_json(path)
+        read_letter(path)
     assert type(caught.value) is error and isinstance(caught.value, UserError)
     assert str(caught.value).startswith(f"{path} ") and "\n" not in str(caught.value)
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"can't be read \(Is a directory\); mend its perm") as caught:
-        LETTER.read_json(tmp_path)
+        read_letter(tmp_path)
     assert not isinstance(caught.value, DamagedError | MissingError)
 
 
@@ -232,7 +235,7 @@ def test_the_lock_keeps_others_out_and_what_a_killed_process_left_goes(tmp_path:
     (tmp_path / "ab.0123.tmp").write_bytes(b"another file's")
     with exclusive(tmp_path / "a") as waited_s:
         assert waited_s < 0.2
-        assert names_in(tmp_path) == ["a.lock", "ab.0123.tmp"]
+        assert names_in(tmp_path) == ["ab.0123.tmp"]
         with pytest.raises(OSError), exclusive(tmp_path / "a", timeout_s=0.1):
             pass
     with exclusive(tmp_path / "a", timeout_s=0.0):
@@ -293,52 +296,57 @@ def test_a_damaged_value_is_made_again_with_one_warning(
     assert "damaged and will be rebuilt (its checksum is wrong)" in caplog.text
 
 
-def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert from_cache(tmp_path / "file" / "a", Counted()) == b"value"
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"a is computed but not kept: cannot write to {tmp_path / 'file'}" in caplog.text
+def in_the_way(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.write_text("in the way")
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(errno.EROFS, "Read-only file system"), NotImplementedError("no locks here")], ids=repr
-)
-def test_a_folder_that_gives_no_lock_stops_nobody(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    """A cache that was filled before it became read-only is still used."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise error
-
-    make = Counted()
-    from_cache(tmp_path / "full", make)
-    monkeypatch.setattr(artifacts.FileLock, "acquire", refuse)
-    assert from_cache(tmp_path / "full", make) == b"value"
-    assert make.calls == 1
-    assert from_cache(tmp_path / "empty", make) == b"value"
-    assert make.calls == 2
-    assert str(error) in caplog.text
-    assert not (tmp_path / "empty").exists()
+def read_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts.FileLock, "acquire", raising(OSError(errno.EROFS, "Read-only file system")))
 
 
-def test_a_full_disk_stops_nobody_and_leaves_nothing_half_written(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "fsync", no_space)
-    assert from_cache(tmp_path / "a", Counted()) == b"value"
-    assert "No space left on device" in caplog.text
-    assert names_in(tmp_path) in ([], ["a.lock"])
+def lockless(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts.FileLock, "acquire", raising(NotImplementedError("no locks")))
 
 
-def test_a_lock_that_is_never_released_stops_nobody(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", NO_SPACE)
+
+
+def locked_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir()
     monkeypatch.setattr(artifacts, "CACHE_PATIENCE_S", 0.1)
-    with FileLock(tmp_path / "a.lock"):
-        assert from_cache(tmp_path / "a", Counted()) == b"value"
-    assert "computed but not kept" in caplog.text
-    assert not (tmp_path / "a").exists()
+    held = FileLock(f"{path}.lock")
+    held.acquire()
+    monkeypatch.setattr(artifacts, "held", held, raising=False)  # a lock that nobody refers to is released
+
+
+OBSTACLES = {
+    in_the_way: "exists",
+    read_only: "Read-only file system",
+    lockless: "no locks",
+    full: "No space left on device",
+    locked_for_ever: "lock",
+}
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_nothing_about_the_folder_stops_anybody(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacle: Callable[[Path, pytest.MonkeyPatch], None],
+) -> None:
+    """And what was kept before is still used."""
+    make, path = Counted(), tmp_path / "new" / "a"
+    from_cache(tmp_path / "filled before", make)
+    obstacle(path, monkeypatch)
+    assert [from_cache(file, make) for file in (tmp_path / "filled before", path)] == [b"value"] * 2
+    assert make.calls == 2
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert f"a is computed but not kept: cannot write to {path.parent}" in caplog.text
+    assert OBSTACLES[obstacle] in caplog.text
+    assert not path.exists() and not list(tmp_path.glob("**/*.tmp"))
 
 
 def test_an_error_while_making_it_is_passed_on_and_releases_the_lock(tmp_path: Path) -> None:

@@ -126,16 +126,6 @@ def assert_rebuilt(path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture)
     assert recordings.calls == 1
 
 
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_file_is_rebuilt(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, part: float
-) -> None:
-    path = filled(tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(part * len(whole))])
-    assert_rebuilt(path, expected, caplog)
-
-
 def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expected: Mfcc) -> None:
     """Bytes of the zip's dates may flip unseen, bytes of the content not."""
     path = filled(tmp_path)
@@ -194,11 +184,3 @@ def test_a_pickle_in_the_file_is_not_opened(
 class Exploding:
     def __reduce__(self) -> tuple[Any, ...]:
         return pytest.fail, ("a pickle of the cache file was executed",)
-
-
-def test_a_folder_that_cannot_be_made_does_not_stop_the_run(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path / "file" / "cache"), expected)
-    assert f"is computed but not kept: cannot write to {tmp_path / 'file' / 'cache'}" in caplog.text

@@ -123,24 +123,13 @@ def test_a_folder_without_a_record_is_no_run_folder(tmp_path: Path) -> None:
             read_record(folder)
 
 
-def test_a_newer_schema_is_refused_with_both_numbers(record: RunRecord, tmp_path: Path) -> None:
+def test_a_newer_schema_and_a_foreign_file_are_refused(record: RunRecord, tmp_path: Path) -> None:
     write_record(record, tmp_path)
     rewrite(tmp_path, schema_version=2)
     with pytest.raises(UserError, match=r"schema version 2; this program knows 1: update"):
         read_record(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "\xff\xfe", "digits", "[" * 100_000], ids=lambda text: text[:9])
-def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / RUN_FILE).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"run\.json can't be read"):
-        read_record(tmp_path)
-
-
-@pytest.mark.parametrize("value", [[], None, 1, "run", {}, {"schema_version": "1"}, {"schema_version": True}])
-def test_foreign_json_is_refused(tmp_path: Path, value: Any) -> None:
-    (tmp_path / RUN_FILE).write_text(json.dumps(value))
-    with pytest.raises(UserError, match="not a run record of fsdd_lightning"):
+    (tmp_path / RUN_FILE).write_text("[]")
+    with pytest.raises(UserError, match=r"run\.json is not a run record of fsdd_lightning"):
         read_record(tmp_path)
 
 
