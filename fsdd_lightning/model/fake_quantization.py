@@ -43,8 +43,9 @@ def quantize(network: nn.Module, code: str = "int8") -> QuantizedView:
 class QuantizedView(nn.Module):
     """Looks at a network's parameters and owns none: it has no state dict of its own.
 
-    `network`: see `quantize`. The network is referred to, not registered, so that the state dict is the same in every mode. Whoever owns
-    the network optimises and saves it. The view's own `train()` and `eval()` decide how the view computes.
+    `network`: see `quantize`. It is referred to, not registered, so that the state dict is the same in every mode.
+    Whoever owns the network optimizes and saves it. The view's own `train()` and `eval()` decide how the view
+    computes.
     """
 
     def __init__(self, network: nn.Module, code: WeightCode) -> None:

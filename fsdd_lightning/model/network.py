@@ -62,7 +62,8 @@ def classifier_parts(network: nn.Module) -> ClassifierParts:
         raise ValueError(f"an nn.LSTM with {names} has no integer arithmetic here: use a plain one")
     if output.in_features != lstm.hidden_size or output.bias is None:
         raise ValueError(
-            f"the nn.Linear must have a bias and read the {lstm.hidden_size} hidden units, not {output.in_features} values"
+            f"the nn.Linear must have a bias and read the {lstm.hidden_size} hidden units, "
+            f"not {output.in_features} values"
         )
     dropouts = [module for module in network.modules() if isinstance(module, nn.Dropout)]
     return ClassifierParts(lstm, output, dropouts[-1] if dropouts else nn.Dropout(0.0))
