@@ -1,7 +1,7 @@
 """The float network as ONNX, for runtimes on hosts: raw MFCCs and lengths in, logits out.
 
-The graph standardizes its input itself: mean and std belong to the network, so a caller cannot forget them. The LSTM operator gets
-the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
+The graph standardizes its input itself: mean and std belong to the network, so a caller cannot forget them. The LSTM
+operator gets the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
 """
 
 from __future__ import annotations
