@@ -36,7 +36,19 @@ RENAMED_KEYS = {
 }
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
-_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no config key is called so
+# What pydantic's types of errors allow; the other messages begin with "Input should be ".
+_BOUNDS = {
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "at least {min_length} character long",
+}
+_TYPE_NAMES = (
+    "int",
+    "constrained-int",
+    "literal['fit']",
+)  # pydantic's, of model.hidden_size; none is a config key
 
 
 def config_directory() -> Path:
@@ -149,9 +161,10 @@ def _explain_all(problems: Sequence[Any]) -> list[str]:
     answers: dict[str, str] = {}
     for problem in problems:
         key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
-        before, answer = answers.get(key), _explain(problem, key)
-        other_type = problem["msg"].lower().removeprefix("input should be ")
-        answers[key] = answer if before is None else before.replace(", not ", f" or {other_type}, not ", 1)
+        if key in answers:
+            answers[key] = answers[key].replace(", not ", f" or {_allowed(problem)}, not ", 1)
+        else:
+            answers[key] = _explain(problem, key)
     return list(answers.values())
 
 
@@ -160,9 +173,15 @@ def _explain(problem: Any, key: str) -> str:
         return unknown_key(key)
     if problem["type"] == "missing":
         return f"{key} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+    if problem["type"] == "value_error":  # a check of a group, whose message names its keys
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{key}: {message}" if key else message
+    return f"{key} must be {_allowed(problem)}, not {problem['input']!r}"
+
+
+def _allowed(problem: Any) -> str:
+    bound = _BOUNDS.get(problem["type"])
+    return bound.format(**problem["ctx"]) if bound else problem["msg"].removeprefix("Input should be ")
 
 
 def unknown_key(key: str) -> str:

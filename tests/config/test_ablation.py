@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ FSDD_SPEAKERS = "george,jackson,lucas,nicolas,theo,yweweler"
 OPTIONS = sorted(path.stem for path in (config_directory() / "ablation").glob("*.yaml"))
 
 
+@functools.cache
 def composed(*words: str) -> Config:
     ((_, config),) = compose_trials(words, multirun=False)
     return config

@@ -92,7 +92,7 @@ def test_a_run_name_is_one_safe_folder_name(overrides: list[str]) -> None:
 
 
 @given(trials, trials)
-def test_different_cells_have_different_folders(one: list[str], other: list[str]) -> None:
+def test_different_trials_have_different_folders(one: list[str], other: list[str]) -> None:
     assert (run_name(one) == run_name(other)) == (one == other)
 
 
@@ -110,7 +110,7 @@ def test_different_cells_have_different_folders(one: list[str], other: list[str]
         ([f"data.root={'ü' * 200}"], [f"data.root={'ö' * 200}"]),
     ],
 )
-def test_cells_that_sanitise_alike_stay_apart(one: list[str], other: list[str]) -> None:
+def test_trials_with_equal_safe_characters_have_different_folders(one: list[str], other: list[str]) -> None:
     assert run_name(one) != run_name(other)
 
 
@@ -147,7 +147,7 @@ def test_a_key_like_no_other_is_answered_with_what_its_group_holds() -> None:
 
 @given(st.text(max_size=40))
 def test_every_unknown_key_gets_an_answer(key: str) -> None:
-    assert unknown_key(key).startswith("unknown config key ")
+    assert unknown_key(key).startswith("unknown config key ") or key in RENAMED_KEYS
 
 
 def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
