@@ -1,7 +1,7 @@
-"""What can be configured: one frozen dataclass per group of conf/, each refusing impossible values by itself.
+"""What can be configured: one frozen dataclass per group of conf/, which refuses impossible values by itself.
 
 Defaults live in conf/, not here: a value is written in one place. The types hold the bounds of single values, the
-`__post_init__` methods check values against each other. `config/load.py` explains what failed in one line a key.
+`__post_init__` methods check values against each other. `config/load.py` explains a failure in one line per key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, config=STRICT)
 class SyntheticConfig:
-    """The synthetic corpus: `speakers` voices say each digit `takes` times."""
+    """The synthetic corpus: `speakers` voices speak every digit `takes` times."""
 
     speakers: Annotated[int, Field(ge=2)]
     takes: Annotated[int, Field(ge=6)]  # takes 0-4 are the official test set
@@ -40,7 +40,7 @@ class SyntheticConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Which recordings, and what to do with bad ones. `root`: None means look for them (see data/locate.py)."""
+    """Which recordings to use, and what to do with bad files. `root` None: search for them (see data/locate.py)."""
 
     name: str
     source: Literal["fsdd", "synthetic"]
@@ -61,7 +61,7 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class SplitConfig:
-    """How recordings are divided. `seed` is the data seed; it never depends on the training seed."""
+    """How recordings are divided. `seed` is the data seed, which never depends on the training seed."""
 
     name: Literal["random", "official", "unseen_speaker"]
     seed: Seed
@@ -93,7 +93,7 @@ class FeatureConfig:
     max_frames: Count
     peak_normalize: bool
     band_pass_hz: tuple[float, float] | None
-    deltas: bool  # each coefficient's change since the frame before, as further channels
+    deltas: bool  # every coefficient's change since the previous frame, as further channels
 
     @property
     def channels(self) -> int:
@@ -139,15 +139,15 @@ class FeatureAugmentationConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class WaveformAugmentationConfig:
-    """Copies of each waveform in other voices, rooms and channels, for training only."""
+    """Copies of every waveform in other voices, rooms and channels, for training only."""
 
     name: str
-    copies: CountOrZero  # of each training clip; 0: none, and the other keys have no effect
+    copies: CountOrZero  # per training clip; 0: none, and the other keys have no effect
     clean_share: Share  # of all training clips that are taken unchanged
     seed: Seed  # of the copies: they are the same for every training seed, and made once
     speed: LogFactor  # resampled by exp(-speed..speed): pitch, formants and tempo
     tempo: LogFactor  # frames moved closer or apart by exp(-tempo..tempo): tempo alone
-    equalizer_db: NotNegative  # standard deviation of the gain at each of a few frequencies
+    equalizer_db: NotNegative  # standard deviation of the gain at a few frequencies
     room_share: Share  # of copies with an echo
     snr_db: tuple[float, float] | None  # of added noise, from..to; None: no noise
 
@@ -211,10 +211,10 @@ class QuantizationConfig:
     def __post_init__(self) -> None:
         never = self.start == "never"
         _require(
-            never == (self.weight_code is None), "weight_code and start belong together: null with never only"
+            never == (self.weight_code is None), "weight_code must be null if start=never, and only then"
         )
         _require(
-            never or self.baseline is None, "a baseline takes the place of a weight_code: set that to null"
+            never or self.baseline is None, "a baseline replaces the weight_code: set weight_code to null"
         )
         if self.start == "epoch":
             _require(self.epochs >= 1, f"epochs must be at least 1 with start=epoch, not {self.epochs}")
@@ -235,7 +235,7 @@ class CallbacksConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class LoggerConfig:
-    """What goes to TensorBoard beside the scalars."""
+    """What is written to TensorBoard besides the scalars."""
 
     histogram_every_epochs: CountOrZero  # weight histograms; 0: never
     misclassified_clips: CountOrZero  # how many wrongly recognized test clips to store as audio
@@ -249,7 +249,7 @@ class Config:
     seed: Seed  # the training seed: initial weights, batch order, augmentation, dropout
     output_root: Annotated[str, Field(min_length=1)]
     torch_threads: Count
-    fail_fast: bool  # a sweep begins no further trial after one has failed
+    fail_fast: bool  # a sweep starts no further trial after one has failed
     data: DataConfig
     split: SplitConfig
     features: FeatureConfig
@@ -265,5 +265,5 @@ class Config:
     def __post_init__(self) -> None:
         _require(
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
-            f"name must be fit for a folder, not {self.name!r}",
+            f"name must be usable as a folder name, not {self.name!r}",
         )

@@ -1,7 +1,7 @@
 """Audio effects: what may happen to a recording between mouth and network.
 
 Pure functions on waveforms, (samples,) float32 or float64 in [-1, 1]; all randomness comes from the given generator.
-Nothing clips unless its name says so: a louder waveform may exceed 1, as before a converter with headroom.
+Only `gain` and `clipping` clip: other results may exceed 1, as before a converter with headroom.
 `waveform_augmentation` composes some of them into training copies, `evaluation/robustness.py` tests with the others.
 """
 

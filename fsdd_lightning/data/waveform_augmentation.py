@@ -30,7 +30,7 @@ from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.recordings import RecordingSet
 
-# Part of the cache key: raise it with every change that changes a value.
+# Part of the cache key: increment it with every change that changes a value.
 COPIES_VERSION = 1
 
 _EQUALIZER_BANDS = 6
@@ -73,7 +73,7 @@ def tempo_exponent(copy: int, most: float) -> float:
 def augmented_waveforms(
     copy: int, waveforms: Sequence[np.ndarray], config: WaveformAugmentationConfig, sample_rate_hz: int
 ) -> list[np.ndarray]:
-    """Copy number `copy` of each waveform, at the same sample rate; lengths differ."""
+    """Copy number `copy` of each waveform, at the same sample rate; the lengths may differ."""
     return [
         augment_waveform(
             waveform, config, sample_rate_hz, np.random.default_rng([config.seed, copy, position])

@@ -1,4 +1,4 @@
-"""torch.ao's int8 networks: really quantised, really evaluated, calibrated on nothing but what they are given."""
+"""torch.ao's int8 networks: really quantized, really evaluated, calibrated on nothing but what they are given."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def make_clips(count: int, frames: int = 6, seed: int = 0) -> Clips:
 
 
 def error_of_range(network: LSTMClassifier, baseline: Baseline, clips: Clips) -> Tensor:
-    """|quantised - float| of each logit, in parts of the range of the float logits."""
+    """|quantized - float| of each logit, in parts of the range of the float logits."""
     with torch.no_grad():
         wanted = network(*clips)
     return (baseline.network(*clips) - wanted).abs() / (wanted.max() - wanted.min())
@@ -102,7 +102,7 @@ def test_each_is_named_as_it_is_registered() -> None:
         assert make(make_network(), *make_clips(3)).name == name
 
 
-# ---- Really quantised
+# ---- Really quantized
 
 
 def test_dynamic_network_holds_int8_matrices(network: LSTMClassifier, calibration: Clips) -> None:
@@ -115,7 +115,7 @@ def test_dynamic_network_holds_int8_matrices(network: LSTMClassifier, calibratio
     assert not list(quantized.parameters())
 
 
-def test_static_network_holds_int8_matrices_and_quantised_cell_operations(
+def test_static_network_holds_int8_matrices_and_quantized_cell_operations(
     network: LSTMClassifier, calibration: Clips
 ) -> None:
     quantized = torch_static(network, *calibration).network
@@ -145,7 +145,7 @@ def test_weights_are_those_of_the_network(network: LSTMClassifier, calibration: 
         assert torch.equal(packed.bias(), getattr(network.lstm, f"bias_{name}_l1"))
 
 
-# ---- Evaluated as quantised
+# ---- Evaluated as quantized
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -320,7 +320,7 @@ def test_the_best_supported_engine_is_taken_and_a_fallback_is_said(
         assert not caplog.records
         assert preferred_engine(("none such", best)) == best
     assert "none such is not supported here" in caplog.text
-    with pytest.raises(RuntimeError, match="can't run quantised networks"):
+    with pytest.raises(RuntimeError, match="can't run quantized networks"):
         preferred_engine(("none such",))
 
 

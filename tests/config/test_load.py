@@ -142,7 +142,7 @@ def test_a_key_like_no_other_is_answered_with_what_its_group_holds() -> None:
         unknown_key("model.q")
         == "unknown config key 'model.q'; group 'model' holds layers, hidden_size, dropout"
     )
-    assert "the configuration holds name, seed" in unknown_key("qqqqq")
+    assert "the config holds name, seed" in unknown_key("qqqqq")
 
 
 @given(st.text(max_size=40))
@@ -161,7 +161,7 @@ def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", ["???", "${nowhere}", "${nowhere.at.all}", "${no_resolver:1}"])
 def test_a_value_that_cannot_be_resolved_is_the_users_error(mapping: dict[str, Any], value: str) -> None:
     config = OmegaConf.create({**mapping, "seed": value})
-    with pytest.raises(UserError, match=r"^configuration: .+"):
+    with pytest.raises(UserError, match=r"^config: .+"):
         to_config(config)
 
 

@@ -209,7 +209,7 @@ def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
         ("output_root", "", "output_root must be at least 1 character long, not ''"),
         ("data.fallback", "maybe", "data.fallback must be 'none' or 'synthetic', not 'maybe'"),
         ("features.n_mfcc", 41, "features: n_mfcc 41 exceeds n_mels 40"),
-        ("name", "a/b", "name must be fit for a folder, not 'a/b'"),
+        ("name", "a/b", "name must be usable as a folder name, not 'a/b'"),
     ],
 )
 def test_the_line_states_key_what_is_allowed_and_what_was_given(

@@ -87,7 +87,9 @@ def test_a_failing_download_is_not_hidden(config: DataConfig, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("source", ["data.root", "FSDD_ROOT"])
-@pytest.mark.parametrize(("name", "problem"), [("nowhere", "is no folder"), ("empty", "holds no recordings")])
+@pytest.mark.parametrize(
+    ("name", "problem"), [("nowhere", "is not a folder"), ("empty", "holds no recordings")]
+)
 def test_a_given_place_without_recordings_is_refused_not_passed_over(
     source: str, name: str, problem: str, tmp_path: Path, config: DataConfig
 ) -> None:

@@ -1,4 +1,4 @@
-"""Mean and deviation of the training clips' valid frames, and features standardised by them."""
+"""Mean and deviation of the training clips' valid frames, and features standardized by them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_sums_are_float64() -> None:
     assert statistics.std[0] == np.float32(exact.std())
 
 
-def test_standardised_training_frames_have_mean_0_and_deviation_1_and_padding_stays_0(mfcc: Mfcc) -> None:
+def test_standardized_training_frames_have_mean_0_and_deviation_1_and_padding_stays_0(mfcc: Mfcc) -> None:
     standardized = FeatureStatistics.from_clips(mfcc, range(5)).standardize(mfcc)
     valid = np.arange(6) < mfcc.lengths[:, None]
     assert standardized.dtype == np.float32

@@ -186,7 +186,7 @@ def mfcc(clip: np.ndarray, mel: np.ndarray) -> np.ndarray:
 
 
 def nearest_centroid_accuracy(vectors: np.ndarray) -> float:
-    """Of `vectors` (1200, n), standardised; five-fold, so that all clips count."""
+    """Of `vectors` (1200, n), standardized; five-fold, so that all clips count."""
     correct = []
     for fold in range(5):
         tested = fold == TAKE % 5
@@ -229,7 +229,7 @@ def test_a_small_lstm_learns_it(frames: list[np.ndarray]) -> None:
 
 
 def padded(frames: list[np.ndarray], in_test: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Standardised with the training part's mean and std: (B, 36, 13), lengths (B,)."""
+    """Standardized with the training part's mean and std: (B, 36, 13), lengths (B,)."""
     training = np.concatenate([clip for clip, tested in zip(frames, in_test, strict=True) if not tested])
     mean, std = training.mean(axis=0), training.std(axis=0)
     features = np.zeros((len(frames), 36, 13), dtype=np.float32)

@@ -158,7 +158,7 @@ def test_training_in_float32_is_near_the_integers(code: str) -> None:
         assert difference.max() <= 4 and (difference > 0).double().mean() < 0.01
 
 
-def test_training_quantises_features_as_the_integers_do() -> None:
+def test_training_quantizes_features_as_the_integers_do() -> None:
     features, _ = random_clips()
     features[3] = (
         torch.nextafter(torch.tensor(0.5), torch.tensor(0.0)) / 16
