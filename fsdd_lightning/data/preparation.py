@@ -23,7 +23,8 @@ from fsdd_lightning.errors import RunFailedError
 class Copies:
     """Augmented copies of all clips, in the order of the recordings.
 
-    An epoch draws every training clip or one of its copies."""
+    An epoch draws every training clip or one of its copies.
+    """
 
     mfccs: tuple[Mfcc, ...]  # at least one; as extracted, not standardized
     clean_share: float  # probability that the clip itself is drawn

@@ -91,7 +91,7 @@ def normalized(waveform: np.ndarray) -> np.ndarray:
     ],
     ids=str,
 )
-def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
+def test_values_are_librosas_for_every_config(changes: dict[str, Any]) -> None:
     config = features(**changes)
     extractor = MfccExtractor(config)
     for samples in (1, 160, 399, 400, 401, 2000, 7999):
@@ -109,7 +109,7 @@ def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
 
 
-def test_reference_is_librosas_one_call_where_that_can_say_it() -> None:
+def test_the_reference_equals_a_single_call_of_librosa() -> None:
     waveform = normalized(speech_like(5000, seed=3))
     one_call = librosa.feature.mfcc(
         y=waveform, sr=8000, n_mfcc=13, n_mels=40, n_fft=400, hop_length=160, win_length=240
@@ -136,7 +136,7 @@ def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any
         assert difference < TOLERANCE, paths[index].name
 
 
-def test_batch_equals_single_clips_bit_for_bit_whatever_their_neighbors(
+def test_a_batch_equals_single_clips_bit_for_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(mfcc_module, "_CLIPS_PER_BLOCK", 4)
@@ -172,7 +172,7 @@ def test_dynamic_range_is_relative_to_the_whole_clip_not_to_the_frames_kept() ->
     np.testing.assert_allclose(MfccExtractor(config).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
 
 
-def test_deltas_are_the_change_since_the_frame_before() -> None:
+def test_deltas_are_the_change_since_the_previous_frame() -> None:
     """Two clips in one batch: the second's first frame has no past, least of all the first clip's end."""
     waveforms = [np.random.default_rng(i).standard_normal(2000 + i).astype(np.float32) for i in range(2)]
     plain = MfccExtractor(features(max_frames=10))(waveforms)
@@ -224,7 +224,7 @@ def test_input_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(0), np.zeros((100, 2))], ids=["empty", "stereo"])
-def test_what_is_no_waveform_is_refused(waveform: np.ndarray) -> None:
+def test_an_array_of_another_shape_is_refused(waveform: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"must have the shape \(samples,\)"):
         MfccExtractor(features())([waveform])
 

@@ -91,7 +91,7 @@ def test_steady_noise_is_one_segment() -> None:
 @pytest.mark.parametrize("samples", [1, 2, 79, 80, 81, 160])
 def test_the_shortest_sounds_are_cut_within_their_bounds(samples: int) -> None:
     sound = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    assert all(0 <= each.start < each.end <= samples for each in find_words(sound, RATE))
+    assert all(0 <= word.start < word.end <= samples for word in find_words(sound, RATE))
 
 
 def test_segments_never_overlap() -> None:

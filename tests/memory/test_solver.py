@@ -89,7 +89,7 @@ def test_one_unit_fits_to_the_byte_or_none_does(code_name: str | None, scope: Sc
     assert solve(code_name, MemoryBudget("too tight", needed - 1, scope)) is None
 
 
-@pytest.mark.parametrize("error", [UserError, ValueError])  # commands expect the one, settings the other
+@pytest.mark.parametrize("error", [UserError, ValueError])  # commands expect one, the config the other
 def test_without_limit_nothing_can_be_solved(error: type[Exception]) -> None:
     message = "hidden_size=fit needs a budget, but memory_budget=unlimited has no limit"
     with pytest.raises(error, match=message):

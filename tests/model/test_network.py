@@ -1,4 +1,4 @@
-"""The float network: read at the last valid frame, equal when streamed, as large as the memory bill says."""
+"""The float network: read at the last valid frame, equal when streamed, as large as the memory bill states."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def test_frame_by_frame_is_the_whole_clip(layers: int) -> None:
 def test_the_parameters_are_those_that_the_memory_bill_counts(
     layers: int, hidden_size: int, features: int
 ) -> None:
-    counted = sum(each.numel() for each in network(layers, hidden_size, features=features).parameters())
+    counted = sum(p.numel() for p in network(layers, hidden_size, features=features).parameters())
     assert counted == NetworkShape(features, hidden_size, layers, 10).parameters
 
 
 @pytest.mark.parametrize(("hidden_size", "parameters"), [(24, 8_794), (128, 206_602)])
 def test_the_notebooks_numbers(hidden_size: int, parameters: int) -> None:
-    assert sum(each.numel() for each in network(2, hidden_size).parameters()) == parameters
+    assert sum(p.numel() for p in network(2, hidden_size).parameters()) == parameters
 
 
 def test_dropout_acts_in_training_only_and_before_the_output_too() -> None:

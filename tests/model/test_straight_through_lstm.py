@@ -140,7 +140,7 @@ def test_clips_that_end_early_change_nothing() -> None:
 
 
 def saturating_layer(signs: tuple[int, int]) -> list[Tensor]:
-    """While the input is 1, each of two cells grows by nearly 1 a step to its end; at -1 it is forgotten.
+    """While the input is 1, both cells grow by nearly 1 per step to their limit; at -1 they are forgotten.
 
     Only then has a cell a slope again, and gradients travel back to its end, which must stop them.
     """
