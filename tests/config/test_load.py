@@ -1,4 +1,4 @@
-"""The identity of an experiment: what its hash covers, what its folder is called, which keys exist."""
+"""The identity of an experiment: which keys its hash covers, the name of its folder, unknown keys."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_the_presentation_keys_of_these_tests_exist() -> None:
 
 
 @pytest.mark.parametrize("key", sorted(set(LEAVES) - PRESENTATION))
-def test_the_hash_changes_with_a_key_that_bears_meaning(mapping: dict[str, Any], key: str) -> None:
+def test_the_hash_changes_with_a_key_that_influences_results(mapping: dict[str, Any], key: str) -> None:
     assert content_hash(changed(mapping, key)) != content_hash(mapping)
 
 
 @pytest.mark.parametrize("key", sorted(PRESENTATION))
-def test_the_hash_does_not_change_with_presentation(mapping: dict[str, Any], key: str) -> None:
+def test_the_hash_does_not_change_with_a_presentation_key(mapping: dict[str, Any], key: str) -> None:
     assert content_hash(changed(mapping, key)) == content_hash(mapping)
 
 
@@ -137,7 +137,7 @@ def test_the_nearest_key_is_suggested(key: str, nearest: str) -> None:
     assert unknown_key(key) == f"unknown config key {key!r}; did you mean {nearest!r}?"
 
 
-def test_a_key_like_no_other_is_answered_with_what_its_group_holds() -> None:
+def test_a_key_unlike_all_others_is_answered_with_the_keys_of_its_group() -> None:
     assert (
         unknown_key("model.q")
         == "unknown config key 'model.q'; group 'model' holds layers, hidden_size, dropout"

@@ -221,7 +221,7 @@ def test_the_line_states_key_what_is_allowed_and_what_was_given(
 
 
 @pytest.mark.parametrize("key", list(config_keys()))
-def test_every_key_is_required_for_its_default_lives_in_conf(mapping: dict[str, Any], key: str) -> None:
+def test_every_key_is_required_since_defaults_are_in_conf(mapping: dict[str, Any], key: str) -> None:
     def without(node: dict[str, Any], parts: list[str]) -> dict[str, Any]:
         kept = {name: value for name, value in node.items() if parts != [name]}
         return {**kept, parts[0]: without(node[parts[0]], parts[1:])} if len(parts) > 1 else kept
@@ -230,7 +230,7 @@ def test_every_key_is_required_for_its_default_lives_in_conf(mapping: dict[str, 
         config_from_mapping(without(mapping, key.split(".")))
 
 
-def test_a_root_for_the_synthetic_corpus_would_be_ignored_and_is_refused(mapping: dict[str, Any]) -> None:
+def test_a_root_for_the_synthetic_corpus_is_refused(mapping: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"data: root .* source=synthetic"):
         config_from_mapping(changed(changed(mapping, "data.source", "synthetic"), "data.root", "voices"))
 

@@ -100,7 +100,7 @@ def test_only_one_spelling_of_a_name_parses(text: str) -> None:
         ("7_jackson_3.wav.wav", "not a number"),
     ],
 )
-def test_a_wrong_name_is_refused_with_its_reason(name: str, reason: str) -> None:
+def test_a_wrong_name_is_refused_with_a_reason(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_name(name)
 
