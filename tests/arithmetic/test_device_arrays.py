@@ -55,7 +55,7 @@ def test_bytes_of_the_int8_network_of_the_task() -> None:
         ("feature_mean", np.array([1, 1, np.inf, 1, 1], np.float32), "finite"),
         ("labels", ("a", "b"), "3 classes need as many labels"),
         ("labels", ("a", "b", 3), "labels"),
-        ("feature_settings", {"top_db": float("nan")}, "JSON"),
+        ("feature_config", {"top_db": float("nan")}, "JSON"),
     ],
 )
 def test_a_deployment_of_inconsistent_parts_is_refused(field: str, value: Any, message: str) -> None:
