@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
-from fsdd_lightning.runs.record import FILE_NAME, STATUSES, NoRecordError, RunRecord, read_record
+from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
-from fsdd_lightning.sweeps.manifest import FILE_NAME as MANIFEST
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE as MANIFEST
 
 UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
@@ -56,7 +56,7 @@ def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
         runs = [_read(path, planned) for path, planned in _run_folders(folder.resolve())]
         if not runs:
             raise UserError(
-                f"{folder} holds no runs: name a run folder (with {FILE_NAME}) or a sweep's folder"
+                f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder"
             )
         found |= {run.folder: run for run in runs}
     return list(found.values())
@@ -67,11 +67,11 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
 
     With every folder whether it is known to be planned, so that the lack of a record means no harm.
     """
-    if _exists(folder / FILE_NAME):
+    if _exists(folder / RUN_FILE):
         yield folder, False
         return
     inside, planned = _subfolders(folder), _planned(folder)
-    if planned or any(_exists(path / FILE_NAME) for path in inside):
+    if planned or any(_exists(path / RUN_FILE) for path in inside):
         trials = {*inside, *(folder / name for name in planned)}
         yield from ((path, path.name in planned) for path in sorted(trials))
         return
@@ -101,12 +101,12 @@ def _subfolders(folder: Path) -> list[Path]:
     return [
         path
         for path in inside
-        if _exists(path / FILE_NAME) or not any(_exists(path / name) for name in REPORT_FILES)
+        if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
     ]
 
 
 def _holds_runs(folder: Path) -> bool:
-    return bool(_planned(folder)) or next(folder.glob(f"*/**/{FILE_NAME}"), None) is not None
+    return bool(_planned(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
 
 
 def _is_begun(folder: Path) -> bool:
@@ -136,7 +136,7 @@ def _read(folder: Path, planned: bool) -> RunFolder:
 
 def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:
     if record.status not in STATUSES:
-        return UNREADABLE, f"{FILE_NAME} has an unknown status: {record.status}"
+        return UNREADABLE, f"{RUN_FILE} has an unknown status: {record.status}"
     if record.status != "interrupted" or record.error != NOT_ENDED:
         return record.status, None
     return (RUNNING, "a process is at work on it") if is_locked(folder) else (record.status, _KILLED)
