@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NETWORK = ["configuration", "deployed_backend"]
+_NAMES = (*NETWORK, "mode", "variant", "series", "speaker")
+_SIZES = ("flash_bytes", "ram_bytes", "macs_per_clip")
+_NEEDED = [
+    *(*_NAMES, "layers", "hidden_size", "training_seed", "correct", "total", "drop", "macro_f1", "budgets"),
+    *("views.float.accuracy", *(f"memory.{name}" for name in _SIZES)),
+]
 _FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1"), float)
 _FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
 
@@ -76,7 +82,8 @@ def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = [_over_seeds(alike) for _, alike in trials.groupby([*NETWORK, "speaker"], dropna=False)]
+    needed = trials.reindex(columns=_NEEDED)  # of hundreds of columns, which would be copied for every group
+    rows = [_over_seeds(alike) for _, alike in needed.groupby([*NETWORK, "speaker"], dropna=False)]
     rows.sort(key=_order)
     return pd.DataFrame(rows).astype(_FLOATS)
 
@@ -93,20 +100,20 @@ def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
         (int(correct), int(total)) for correct, total in zip(alike["correct"], alike["total"], strict=True)
     ]
     return {
-        **{name: first[name] for name in (*NETWORK, "mode", "variant", "series", "speaker")},
+        **{name: first[name] for name in _NAMES},
         **{name: int(first[name]) for name in ("layers", "hidden_size")},
         **_with_drop(accuracy_estimate(counts), alike["drop"].dropna()),
         "seeds": len(alike),
-        "float": _mean(alike.get("views.float.accuracy")),
+        "float": _mean(alike["views.float.accuracy"]),
         "macro_f1": _mean(alike["macro_f1"]),
-        **{name: first[f"memory.{name}"] for name in ("flash_bytes", "ram_bytes", "macs_per_clip")},
+        **{name: first[f"memory.{name}"] for name in _SIZES},
         "budget": first["budgets"],
     }
 
 
-def _mean(values: pd.Series[Any] | None) -> float | None:
+def _mean(values: pd.Series[Any]) -> float | None:
     """Of those that are there. Not pandas' mean, which rounds: equal values may have another mean."""
-    found = [] if values is None else list(values.dropna())
+    found = list(values.dropna())
     return statistics.fmean(found) if found else None
 
 
