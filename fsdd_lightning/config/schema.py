@@ -267,3 +267,8 @@ class Config:
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
             f"name must be usable as a folder name, not {self.name!r}",
         )
+
+
+# pydantic annotates `self` with a type that exists for type checkers alone; documentation tools evaluate annotations.
+for _class in [each for each in list(vars().values()) if hasattr(each, "__pydantic_fields__")]:
+    _class.__init__.__annotations__.clear()
