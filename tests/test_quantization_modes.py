@@ -35,7 +35,7 @@ from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import experiment as training
@@ -80,7 +80,7 @@ class Grid:
         )
 
     def open(self, mode: str) -> Run:
-        return open_run(self.folders[mode])
+        return read_run(self.folders[mode])
 
     def test_clips(self, mode: str) -> Clips:
         data = recorded_data(self.open(mode), None)
@@ -151,9 +151,9 @@ def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path,
     shutil.copy(grid.folders[mode] / "integer_model.npz", folder)
     if described(mode).weight_code != "int8":
         with pytest.raises(UserError, match=r"integer_model\.npz is the integer model of another run"):
-            open_run(folder)
+            read_run(folder)
         return
-    run = open_run(folder)
+    run = read_run(folder)
     with pytest.raises(RunFailedError, match="differ on"):
         evaluate_views(views_of(run.checkpoint, run.integer_model), grid.test_clips(mode))
 

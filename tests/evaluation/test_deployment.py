@@ -16,7 +16,7 @@ from fsdd_lightning.evaluation import deployment as deploying
 from fsdd_lightning.evaluation.deployment import compiled, export_notes, export_run, kept_golden_clips
 from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
 from fsdd_lightning.export import CompilerMissing, HostNetwork
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
@@ -24,7 +24,7 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import open_engine
 from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture(scope="module")

@@ -27,12 +27,12 @@ from fsdd_lightning.evaluation.robustness import (
 )
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture(scope="module")

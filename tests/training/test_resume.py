@@ -1,114 +1,116 @@
-"""A training that is resumed from a Lightning checkpoint ends with the weights of one that was never interrupted."""
+"""A run that is killed in mid-training goes on in the same folder, and ends with the bits of one that never was."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.load import register_resolvers
-from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.datamodule import DigitDataModule
-from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.data.recordings import RecordingSet
-from fsdd_lightning.data.splits import Split
-from fsdd_lightning.data.standardization import FeatureStatistics
-from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.sweeps.compose import compose_trials
-from fsdd_lightning.training.callbacks import QuantizationSchedule
+from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch
 
-CLIPS, FRAMES, CHANNELS = 60, 9, 5
-EPOCHS, INTERRUPTED_AFTER = 4, 2
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
+Curves = dict[str, list[tuple[int, float]]]
+
+EPOCHS = ["trainer.max_epochs=4", "quantization.epochs=4", "model.dropout=0.3", "feature_augmentation=strong"]
 
 
-def random_data() -> PreparedData:
-    rng = np.random.default_rng(7)
-    features = rng.standard_normal((CLIPS, FRAMES, CHANNELS)).astype(np.float32)
-    lengths = rng.integers(3, FRAMES + 1, CLIPS)
-    positions = np.arange(CLIPS)
-    split = Split("random", positions[:40], positions[40:50], positions[50:])
-    statistics = FeatureStatistics(np.zeros(CHANNELS, np.float32), np.ones(CHANNELS, np.float32))
-    nothing = RecordingSet("none", Path(), (), (), 8000, "", (), ())
-    labels = rng.integers(0, 10, CLIPS)
-    return PreparedData(
-        nothing, Mfcc(features, lengths, 0), split, statistics, features, labels, "synthetic", ()
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Laboratory:
+    """Runs one command line, to its end or to a kill, in a folder and with a store of float networks of its own."""
+
+    def __init__(
+        self, words: Sequence[str], folder: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.words, self.folder, self.run_trial, self.monkeypatch = words, folder, run_trial, monkeypatch
+
+    def run(self, name: str, *changes: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(99)  # what the process drew before must not matter
+        self.run_trial([*self.words, *changes, f"output_root={self.folder / name}-output"], folder)
+        return folder
+
+    def kill(self, name: str, stage: str, epoch: int, when: str, *changes: str) -> Path:
+        """Kill it in this epoch (from 0) of a stage: "step" in its first step, "end" when its checkpoint is written."""
+        step, save = DigitClassifier.training_step, LastEpoch.on_train_epoch_end
+
+        def reached(trainer: pl.Trainer) -> bool:
+            return trainer.current_epoch == epoch and trainer.logger.stage == stage  # type: ignore[union-attr]
+
+        def killed_step(module: DigitClassifier, *arguments: object) -> object:
+            if when == "step" and reached(module.trainer):
+                raise Killed
+            return step(module, *arguments)  # type: ignore[arg-type]
+
+        def killed_save(last: LastEpoch, trainer: pl.Trainer, module: DigitClassifier) -> None:
+            save(last, trainer, module)
+            if when == "end" and reached(trainer):
+                raise Killed
+
+        with self.monkeypatch.context() as patch:
+            patch.setattr(DigitClassifier, "training_step", killed_step)
+            patch.setattr(LastEpoch, "on_train_epoch_end", killed_save)
+            with pytest.raises(Killed):
+                self.run(name, *changes)
+        return self.folder / name
+
+
+@pytest.fixture
+def laboratory(
+    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
+) -> Laboratory:
+    return Laboratory([*tiny_overrides, *EPOCHS], tmp_path, run_trial, monkeypatch)
+
+
+def assert_alike(folder: Path, whole: Path) -> None:
+    for name in ("network.pt", "integer_model.npz"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    one, other = read_record(folder), read_record(whole)
+    assert (one.views, one.status) == (other.views, "done")
+    assert one.training.get("quantized") == other.training.get("quantized")
+    described = {"epochs", "best_epoch", "val_loss"}
+    assert all(one.training["float"][key] == other.training["float"][key] for key in described)
+    assert curves(folder) == curves(whole)
+    assert not list((folder / CHECKPOINTS).glob("last_*")) and not list(
+        (folder / CHECKPOINTS).glob("curves_*")
     )
 
 
-def config() -> Config:
-    register_resolvers()
-    overrides = [
-        "trainer.batch_size=16",
-        "model.dropout=0.3",
-        "quantization=int4_qat",
-        "feature_augmentation=strong",
-    ]
-    ((_, composed),) = compose_trials(overrides, multirun=False)
-    return composed
-
-
-def parts(chosen: Config, code: str | None, start: int, folder: Path, epochs: int):
-    torch.manual_seed(3)
-    network = LSTMClassifier(NetworkShape(CHANNELS, 6, 2, 10), chosen.model.dropout)
-    module = DigitClassifier(network, chosen.trainer, chosen.trainer.learning_rate)
-    datamodule = DigitDataModule(random_data(), chosen.feature_augmentation, chosen.trainer.batch_size, 5)
-    callbacks: list[pl.Callback] = [ModelCheckpoint(folder, "last", enable_version_counter=False)]
-    if code is not None:
-        callbacks.append(QuantizationSchedule(weight_code(code), start))
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        callbacks=callbacks,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-    return trainer, module, datamodule
-
-
-class StopAfter(pl.Callback):
-    """End a training early, as a kill at the end of an epoch would; the learning rate still plans for all epochs."""
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch + 1 == INTERRUPTED_AFTER:
-            trainer.should_stop = True
+def curves(folder: Path) -> Curves:
+    """All curves by tag, as step and value; and the steps of all histograms."""
+    (file,) = folder.glob("events.out.tfevents.*")
+    accumulator = EventAccumulator(str(file), {"scalars": 0, "histograms": 0}).Reload()
+    scalars = {
+        tag: [(point.step, point.value) for point in accumulator.Scalars(tag)]
+        for tag in accumulator.Tags()["scalars"]
+    }
+    return scalars | {
+        tag: [(event.step, event.histogram_value.sum) for event in accumulator.Histograms(tag)]
+        for tag in accumulator.Tags()["histograms"]
+    }
 
 
 @pytest.mark.parametrize(
-    ("code", "start"), [(None, 0), ("int8", 0), ("int8", 3), ("int4", 1), ("pot", 0), ("int8_pot_scale", 0)]
+    ("stage", "epoch", "when"),
+    [("float", 2, "step"), ("float", 3, "end"), ("quantized", 0, "step"), ("quantized", 2, "end")],
 )
-def test_resumed_training_ends_where_an_uninterrupted_one_does(
-    code: str | None, start: int, tmp_path: Path
+@pytest.mark.parametrize("mode", ["int8_qat", "int4_qat"])
+def test_a_killed_run_goes_on_to_the_same_bits(
+    laboratory: Laboratory, mode: str, stage: str, epoch: int, when: str
 ) -> None:
-    chosen = config()
-    trainer, whole, datamodule = parts(chosen, code, start, tmp_path / "whole", EPOCHS)
-    trainer.fit(whole, datamodule)
-
-    trainer, first, datamodule = parts(chosen, code, start, tmp_path / "halves", EPOCHS)
-    trainer.callbacks.append(StopAfter())
-    trainer.fit(first, datamodule)
-    assert trainer.current_epoch == INTERRUPTED_AFTER
-
-    trainer, second, datamodule = parts(chosen, code, start, tmp_path / "halves", EPOCHS)
-    torch.manual_seed(99)  # what the process drew before must not matter
-    trainer.fit(second, datamodule, ckpt_path=str(tmp_path / "halves" / "last.ckpt"), weights_only=True)
-    assert trainer.current_epoch == EPOCHS
-    for name, weights in whole.network.state_dict().items():
-        assert torch.equal(weights, second.network.state_dict()[name]), name
-    assert (second.quantized_view is None) == (whole.quantized_view is None)
-
-
-def test_a_checkpoint_knows_its_mode(tmp_path: Path) -> None:
-    trainer, module, datamodule = parts(config(), "pot", 1, tmp_path, 2)
-    trainer.fit(module, datamodule)
-    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert content["weight_code"] == "pot"
+    chosen = (f"quantization={mode}", "quantization.start_epoch=1")
+    whole = laboratory.run("whole", *chosen)
+    assert [step for step, _ in curves(whole)["train/loss"]] == list(range(8))
+    folder = laboratory.kill("killed", stage, epoch, when, *chosen)
+    assert read_record(folder).status == "interrupted"
+    laboratory.run("killed", *chosen)
+    assert_alike(folder, whole)
