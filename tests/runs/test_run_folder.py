@@ -13,8 +13,8 @@ import torch
 
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.deployment import compiled
-from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
+from fsdd_lightning.evaluation.backends import open_backends
+from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
@@ -38,12 +38,11 @@ def recorded(folder: Path, key: str) -> Any:
 def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
     run = read_run(run_folder)
     data = recorded_data(run, None)
-    with compiled(run.deployment) as c:
-        views = views_of(run.checkpoint, run.integer_model, host=c.engine)
-        evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    scores = {name: each.as_record() for name, each in evaluation.scores.items()}
+    with open_backends(run.checkpoint, run.deployment) as backends:
+        evaluated = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+    scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     assert json.loads(json.dumps(scores)) == run.record.views
-    assert evaluation.agreement() == run.record.agreement
+    assert evaluated.agreement() == run.record.agreement
 
 
 def test_the_network_brings_the_statistics_of_its_training_clips(run_folder: Path) -> None:
@@ -169,11 +168,12 @@ def test_opening_and_evaluating_change_nothing_in_the_folder(run_folder: Path) -
     before = contents()
     run = read_run(run_folder)
     data = recorded_data(run, None)
-    evaluate_views(views_of(run.checkpoint, run.integer_model), clips_at(data, data.split.test))
+    with open_backends(run.checkpoint, run.deployment) as backends:
+        evaluate_backends(backends.by_name, clips_at(data, data.split.test))
     assert contents() == before
 
 
-def test_settings_of_a_run_are_checked_like_any_others(run_folder: Path) -> None:
+def test_the_config_of_a_run_is_checked_like_any_others(run_folder: Path) -> None:
     config = recorded(run_folder, "config")
     rewrite(run_folder, config={**config, "model": {**config["model"], "hidden_size": 0}})
     with pytest.raises(UserError, match="hidden_size must be at least 1"):

@@ -13,14 +13,14 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
+from fsdd_lightning.evaluation.backends import integer_backend
 from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
+from fsdd_lightning.training.callbacks import WeightHistograms
 from fsdd_lightning.training.logger import (
     DashboardLogger,
-    WeightHistograms,
     log_mistakes,
     log_trial_end,
 )
@@ -106,7 +106,7 @@ def mistakes(run_folder: Path) -> list[str]:
     data = recorded_data(run, None)
     test = data.split.test
     assert run.integer_model is not None
-    heard = integer_logits(run.integer_model, clips_at(data, test)).argmax(axis=1)
+    heard = integer_backend(run.integer_model).logits(data.features[test], data.lengths[test]).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
         f"misclassified/{each.name} said {each.digit} heard {digit}"
