@@ -34,7 +34,14 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
-from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, last_checkpoint, redraw_curves, run_key
+from fsdd_lightning.training.resume import (
+    CHECKPOINTS,
+    LastEpoch,
+    announce,
+    last_checkpoint,
+    redraw_curves,
+    run_key,
+)
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
 # By `trainer.checkpoint`; None: every epoch replaces the one before.
@@ -125,7 +132,7 @@ def _fit(
 def _take_up(checkpoint: Path, context: RunContext) -> None:
     content = torch.load(checkpoint, weights_only=True)
     redraw_curves(context, content["epoch"] + 1, content["metrics"])
-    context.note(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
+    announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
 
 
 def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,14 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
+from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.runs.lock import remove_results
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.float_networks import float_key
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.tensorboard import event_files, training_events
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
 _CURVES = (
@@ -89,10 +93,16 @@ def discard_foreign_checkpoints(context: RunContext) -> None:
     found = list((context.folder / CHECKPOINTS).glob("last_*.ckpt"))
     if found and any(_key_of(path) != run_key(context) for path in found):
         shutil.rmtree(context.folder / CHECKPOINTS)
-        context.note(
+        announce(
             "training starts anew: the checkpoint of the interrupted run is damaged, or of another config, code, "
             "packages, data or folder"
         )
+
+
+def announce(text: str) -> None:
+    """Print and log it. The record of a run that was interrupted is that of any other, so it is not among its notes."""
+    print_note(text)
+    logger.info(text)
 
 
 def _key_of(path: Path) -> str | None:
@@ -105,15 +115,15 @@ def _key_of(path: Path) -> str | None:
 
 def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, float] | None = None) -> None:
     """Draw what the interrupted run had drawn in `epochs` epochs of this stage; `last_metrics`: of the last epoch."""
-    logger = context.logger
+    dashboard = context.logger
     events = training_events(sorted((context.folder / CHECKPOINTS).glob(f"{_CURVES}_*")))
-    steps = range(logger.first_epoch, logger.first_epoch + epochs)
+    steps = range(dashboard.first_epoch, dashboard.first_epoch + epochs)
     for (step, _), event in events.items():
         if step in steps:
-            logger.experiment.file_writer.add_event(event, step, event.wall_time)
+            dashboard.experiment.file_writer.add_event(event, step, event.wall_time)
     for name, value in (last_metrics or {}).items():
         if (steps[-1], name) not in events:
-            logger.log_metrics({name: value, "epoch": epochs - 1})
+            dashboard.log_metrics({name: value, "epoch": epochs - 1})
 
 
 def remove_resume_files(folder: Path) -> None:
