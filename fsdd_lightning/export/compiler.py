@@ -20,12 +20,16 @@ class CompilerMissing(RunFailedError):  # noqa: N818 - a state of the machine th
 
 
 def find_compiler() -> list[str]:
-    """The words that start a C compiler: $CC, else the first of cc, gcc, clang."""
-    wanted = shlex.split(os.environ.get("CC", ""))
-    for command in [wanted] if wanted else [[name] for name in CANDIDATES]:
+    """The command of a C compiler: $CC, else the first of cc, gcc, clang."""
+    from_environment = shlex.split(os.environ.get("CC", ""))
+    for command in [from_environment] if from_environment else [[name] for name in CANDIDATES]:
         if shutil.which(command[0]):
             return command
-    looked_for = f"$CC is {shlex.join(wanted)}" if wanted else f"looked for {', '.join(CANDIDATES)}"
+    looked_for = (
+        f"$CC is {shlex.join(from_environment)}"
+        if from_environment
+        else f"looked for {', '.join(CANDIDATES)}"
+    )
     raise CompilerMissing(f"there is no C compiler ({looked_for}); install one, or set CC to its command")
 
 

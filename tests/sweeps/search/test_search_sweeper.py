@@ -106,7 +106,7 @@ def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None
     statuses = [each["status"] for each in records(folder).values()]
     assert sorted(statuses) == ["done"] * 4 + ["over_budget"] * 4
     assert "search: 8 trials to choose from, 40 to train, 1 at once" in process.stdout
-    assert "8 trials: 4 done, 4 refused" in process.stdout
+    assert "8 trials: 4 done, 4 over_budget" in process.stdout
 
 
 def test_refused_cells_are_pruned_without_training(whole: Whole) -> None:
