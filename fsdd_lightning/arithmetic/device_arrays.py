@@ -29,7 +29,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         config = json.loads(json.dumps(dict(self.feature_config), allow_nan=False))
-        object.__setattr__(self, "feature_settings", config)
+        object.__setattr__(self, "feature_config", config)
         for name, array in (("mean", self.feature_mean), ("std", self.feature_std)):
             if array.dtype != np.float32 or array.shape != (self.model.input_size,):
                 raise ValueError(f"the feature {name} must be float32 ({self.model.input_size},)")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.download import download_fsdd
 from fsdd_lightning.data.recordings import NAMING, find_wav_folder
@@ -64,11 +65,7 @@ def cached_dataset_folder(config: DataConfig) -> Path:
 
 def cache_folder(config: DataConfig) -> Path:
     """Where downloads, synthetic corpora and features are kept: data.cache_dir or the user's cache folder."""
-    if config.cache_dir:
-        return Path(config.cache_dir).expanduser()
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("fsdd_lightning", appauthor=False))
+    return Path(config.cache_dir).expanduser() if config.cache_dir else user_cache_folder()
 
 
 def _given(folder_name: str, source: str) -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.archive import load_archive, save_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.quantize import convert
@@ -19,10 +18,9 @@ from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.evaluate import Clips
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
-from fsdd_lightning.model import checkpoint as checkpoints
-from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
+from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
-from fsdd_lightning.runs.folder import INTEGER_MODEL
+from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord
 
@@ -32,7 +30,7 @@ MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another o
 
 def deploy(checkpoint: Checkpoint, features: FeatureConfig, folder: Path) -> Deployment | None:
     """Write the network, and its integer model where the mode has one, to a run folder; returns what is read back."""
-    save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
+    save_checkpoint(checkpoint, folder / NETWORK_FILE)
     if checkpoint.weight_code is None:
         return None
     model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
