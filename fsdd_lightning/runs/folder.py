@@ -72,7 +72,7 @@ def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
 
 
 def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
-    """Whether both are of one run, as far as can be told without a clip."""
+    """Whether both are of one run, as far as it shows without a clip."""
     model, shape = deployment.model, checkpoint.network.shape
     found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     return (
@@ -83,7 +83,7 @@ def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
 
 
 def _check_complete(record: RunRecord, folder: Path) -> None:
-    """What is read of a finished run's record is there; its config is checked as a whole elsewhere."""
+    """What is read of a finished record is there; its config is checked elsewhere, as a whole."""
     dataset = {"name", "source", "digest", "folder"} - record.dataset.keys()
     halves = [name for name, score in record.views.items() if not {"correct", "total"} <= score.keys()]
     missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in halves]

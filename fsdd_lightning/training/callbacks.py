@@ -12,7 +12,7 @@ from fsdd_lightning.training.module import DigitClassifier
 
 
 class QuantizationSchedule(pl.Callback):
-    """Switches the view at the start of epoch `start_epoch`; the search for the best epoch starts then.
+    """Switches to the quantized view at the start of epoch `start_epoch`; the search for the best epoch starts then.
 
     A float epoch that scores better than any quantized one must not be taken for the best, nor use up the patience of
     early stopping: it is not what is deployed.

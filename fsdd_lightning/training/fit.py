@@ -98,7 +98,7 @@ def use_threads(config: Config) -> None:
 
 
 def seed_everything(config: Config) -> None:
-    """Fix all that is random, at the start of each stage: a stage never depends on whether another one ran before.
+    """Seed all generators at the start of a stage, so that it does not depend on whether another one ran before.
 
     One thread gives the same sums on any number of cores.
     """
@@ -192,7 +192,7 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
 
 @contextmanager
 def _honest_interrupts() -> Iterator[None]:
-    """Lightning answers Ctrl-C by muting SIGINT and exiting with 1; make a KeyboardInterrupt of that again."""
+    """Lightning answers Ctrl-C by ignoring SIGINT and exiting with 1; turn that into a KeyboardInterrupt again."""
     try:
         yield
     except SystemExit as error:

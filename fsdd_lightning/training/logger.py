@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard beside its curves."""
+"""The event file of a run, and what it holds beside curves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, t
 class DashboardLogger(TensorBoardLogger):
     """One event file a run, straight in the run folder, so that TensorBoard names runs by their folders.
 
-    Lightning finalizes a logger after each of fit and test, which would close the file and begin another.
+    Lightning finalizes a logger after fit and after test, which would close the file and begin another.
     """
 
     def __init__(self, run_folder: Path) -> None:
@@ -40,7 +40,7 @@ class DashboardLogger(TensorBoardLogger):
         """No `hparams.yaml`: run.json holds the config."""
 
     def close(self) -> None:
-        """The run is over; one that never logged anything gets no event file by that."""
+        """The run is over. A run that logged nothing gets no event file."""
         if self._experiment is not None:
             self._experiment.close()
 

@@ -112,7 +112,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def column_kinds() -> list[tuple[str, type]]:
-    """Names of all settings with the kind of their column, bool, float or str."""
+    """Names of all config values with the kind of their column, bool, float or str."""
     groups = {key.rpartition(".")[0] for key in config_keys()}
     return [(key, _kind(key)) for key in config_keys() if key not in groups]
 
