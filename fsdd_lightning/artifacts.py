@@ -1,6 +1,6 @@
 """The files that the package writes and reads again: whole or not at all, under a lock, and refused in one clear line.
 
-A module that keeps a kind of file says what is in it; how it is written, checked, shared and refused is decided here.
+A module that keeps a kind of file defines its content. How it is written, checked, shared and refused is decided here.
 """
 
 from __future__ import annotations

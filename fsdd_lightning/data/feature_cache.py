@@ -1,4 +1,4 @@
-"""MFCC of a whole dataset, computed once per (dataset, feature settings, extractor version).
+"""MFCC of a whole dataset, computed once per (dataset, feature config, extractor version).
 
 A cache file holds its own key and a checksum, is moved into place whole, and is believed only if both are
 right: a damaged, truncated or renamed file costs a new computation, never a wrong result. No pickle is

@@ -34,7 +34,7 @@ def find_compiler() -> list[str]:
 
 
 def compiler_identity(flags: Sequence[str]) -> str:
-    """What tells compilers apart whose object files may differ: path, version, and the macros that these flags define.
+    """Differs between compilers whose object files may differ: path, version, and the macros that these flags define.
 
     Among the macros are the instruction sets behind -march=native: a home folder may be shared by several machines.
     """

@@ -55,7 +55,7 @@ def test_bytes_of_the_int8_network_of_the_task() -> None:
         ("feature_config", {"top_db": float("nan")}, "JSON"),
     ],
 )
-def test_deployment_refuses_wrong_parts(field: str, value: Any, message: str) -> None:
+def test_a_deployment_of_inconsistent_parts_is_refused(field: str, value: Any, message: str) -> None:
     parts = dict(vars(deployment_of()))
     parts[field] = value
     with pytest.raises(ValueError, match=message):

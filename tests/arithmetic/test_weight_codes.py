@@ -59,7 +59,7 @@ def test_a_code_is_frozen() -> None:
 
 
 def test_a_new_code_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converted, run, stored, billed: nothing else needs to know it."""
+    """Converted, run, stored, billed: no other change is needed."""
     monkeypatch.setattr(weight_codes, "WEIGHT_CODES", dict(weight_codes.WEIGHT_CODES))
 
     @weight_codes.register
