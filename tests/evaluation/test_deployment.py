@@ -105,9 +105,9 @@ def test_a_single_wrong_logit_of_the_c_fails_the_run(
     compile_host = opening.compile_host
 
     def compile_flawed(deployment: Any) -> HostNetwork:
-        engine = compile_host(deployment)
-        engine.__class__ = Flipped
-        return engine
+        host = compile_host(deployment)
+        host.__class__ = Flipped
+        return host
 
     monkeypatch.setattr(opening, "compile_host", compile_flawed)
     with pytest.raises(RunFailedError, match="the c backend and the integer model differ on 1 of"):

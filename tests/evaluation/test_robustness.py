@@ -63,7 +63,7 @@ class Listening:
 
 
 def corruption(name: str) -> Corruption:
-    return next(each for each in CORRUPTIONS if each.name == name)
+    return next(found for found in CORRUPTIONS if found.name == name)
 
 
 def test_the_table_has_every_corruption_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
