@@ -200,7 +200,7 @@ def test_a_wrong_command_line_is_refused_before_anything_is_loaded_or_written(tm
     )
     process = run(tmp_path, "-c", program)
     assert process.returncode == 2
-    assert only_line(process.stderr) == "error: model: hidden_size must be at least 1, or fit, not 0"
+    assert only_line(process.stderr) == "error: model.hidden_size must be at least 1 or 'fit', not 0"
     assert process.stdout == "HEAVY []\n"
     assert not (tmp_path / "multirun").exists()
 

@@ -185,7 +185,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise _AttemptError(f"hostile archive: {error}") from error
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        # tarfile lists on further lines how each kind of compression failed.
+        # tarfile lists on further lines how every kind of compression failed.
         reason = (str(error).splitlines() or ["ends early"])[0].rstrip(":")
         raise _AttemptError(f"damaged archive: {reason}", transient=True) from error
     except OSError as error:

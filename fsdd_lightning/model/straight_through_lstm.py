@@ -219,7 +219,7 @@ def _passing_hidden(o: Tensor, tanh_cell: Tensor) -> Tensor:
 
 @cache
 def _tables(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """sigmoid, tanh, tanh in steps of c for every int16, (65536,) each; and the position of 0 in them.
+    """sigmoid, tanh, tanh in steps of c for every int16, all (65536,); and the position of 0 in them.
 
     The position is a tensor because a Python number would be converted on every call, which costs as much as the sum.
     """
