@@ -40,10 +40,10 @@ def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.evaluation.deployment import MODEL_NAME
-    from fsdd_lightning.runs.folder import open_run
+    from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
-    run = open_run(arguments.run)
+    run = read_run(arguments.run)
     folder = arguments.output if arguments.output is not None else run.folder / EXPORT
     try:
         FORMATS[arguments.format](run, folder, MODEL_NAME if arguments.name is None else arguments.name)

@@ -27,7 +27,7 @@ _PACKAGES = (
 # both lists. The configuration has a hash of its own.
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
-    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py",
+    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",
 })  # fmt: skip
 _NOT_CODE = {"__pycache__", "conf", "sweeps", "reports"}
 _CODE_SUFFIXES = {".py", ".c", ".h", ".j2", ".json"}  # the C file is made from templates

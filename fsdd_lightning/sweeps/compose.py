@@ -1,4 +1,4 @@
-"""Hydra's side of a command line: every trial of a sweep is composed and checked before the first one runs."""
+"""Hydra's part of a command line: every trial of a sweep is composed and checked before the first one runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ComposedSweep:
 
 
 def check_command(arguments: Sequence[str], whole_search: bool = False) -> ComposedSweep:
-    """Refuse a command line of which any trial has an unknown key, a wrong type or an impossible value.
+    """Reject a command line of which any trial has an unknown key, a wrong type or an impossible value.
 
     A trial that does not fit its memory budget is not wrong: it is recorded as such when its turn comes. A question,
     such as --help, is a sweep without trials; a single run one of one trial; a search one of all that it
@@ -66,7 +66,7 @@ def is_sweep(arguments: Sequence[str]) -> bool:
 def _sweep_folder_and_trials(
     overrides: Sequence[str], config_dir: str | None
 ) -> tuple[Path | None, int | None]:
-    """No folder where it is the usual one, which depends on a trial's own settings; no trials without a search."""
+    """No folder where it is the usual one, which depends on a trial's own config; no trials without a search."""
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         hydra_config = _hydra_config(overrides, config_dir)
     unresolved = OmegaConf.to_container(hydra_config.sweep, resolve=False)
@@ -118,7 +118,7 @@ def _hydra_config(overrides: Sequence[str], config_dir: str | None) -> DictConfi
 
 
 class _Composer:
-    """Composes as Hydra does, but each choice of groups only once: composing takes 100 ms, a changed value 5 ms."""
+    """Composes as Hydra does, but every choice of groups only once: composing takes 100 ms, a changed value 5 ms."""
 
     def __init__(self, config_dir: str | None) -> None:
         folders = (
@@ -156,7 +156,7 @@ def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
 
 @contextmanager
 def hydra_errors() -> Iterator[None]:
-    """Say Hydra's complaints about a command line in one line each."""
+    """Turn Hydra's errors about a command line into one line."""
     try:
         yield
     except OverrideParseException as error:
@@ -181,8 +181,8 @@ def _one_line(message: str) -> str:
 def _unknown_option(option: str, message: str) -> str:
     listed = message.partition("Available options in")[2].partition("Config search path")[0].splitlines()[1:]
     names = [line.strip() for line in listed if line.strip()]
-    group, _, wanted = option.rpartition("/")
-    close = difflib.get_close_matches(wanted, names, n=1)
+    group, _, name = option.rpartition("/")
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {group}={close[0]}?" if close else ""
     choices = f" (there are: {', '.join(names)})" if names else ""
-    return f"no option {wanted!r} in group {group!r}{choices}{hint}"
+    return f"no option {name!r} in group {group!r}{choices}{hint}"

@@ -1,4 +1,4 @@
-"""What Hydra calls for each trial, in whichever process its launcher chose."""
+"""What Hydra calls for every trial, in whichever process its launcher chose."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STOP_FILE = "FSDD_SWEEP_STOP_FILE"  # in hydra.job.env_set: of a sweep that ends
 
 
 def run_trial(config: DictConfig) -> float | None:
-    """Run one trial; the answer is what a search maximises: its validation accuracy, None where it was refused.
+    """Run one trial; returns what a search maximizes: its validation accuracy, None where it is over budget.
 
     In a sweep, a trial that is settled already is left alone, and answers with what it reached.
 
@@ -95,7 +95,7 @@ def _objective(record: RunRecord | None) -> float | None:
 
 @contextmanager
 def _stopping_all(stop_file: str | None) -> Iterator[bool]:
-    """Tells whether another trial of this sweep has failed; leaves word for the others if this one does."""
+    """Yields whether another trial of this sweep has failed; leaves a file for the others if this one does."""
     path = None if stop_file is None else Path(stop_file)
     try:
         yield path is not None and path.exists()

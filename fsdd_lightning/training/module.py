@@ -24,7 +24,7 @@ class DigitClassifier(pl.LightningModule):
     def __init__(self, network: LSTMClassifier, config: TrainerConfig, peak_learning_rate: float) -> None:
         super().__init__()
         self.network = network
-        self.quantized_view: QuantizedView | None = None  # set by callbacks/quantization_schedule.py
+        self.quantized_view: QuantizedView | None = None  # set by callbacks.QuantizationSchedule
         self.config = config
         self.peak_learning_rate = peak_learning_rate
         classes = network.shape.classes
@@ -49,7 +49,7 @@ class DigitClassifier(pl.LightningModule):
     def _shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         logits = self(batch.features, batch.lengths)
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=self.config.label_smoothing)
-        # Only kept here; summed up once an epoch. Logging each step costs as much as a fifth of the step itself.
+        # Only kept here; summed up once an epoch. Logging every step costs a fifth of the step itself.
         self._seen[stage].append((loss.detach(), logits.detach(), batch.labels))
         return loss, logits
 
@@ -90,7 +90,7 @@ class DigitClassifier(pl.LightningModule):
         self._log_epoch("test", self.test_metrics)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint knows its mode, and the random numbers that dropout would draw next."""
+        """Keep the mode, and the state of the random numbers that dropout draws."""
         checkpoint["weight_code"] = None if self.quantized_view is None else self.quantized_view.code.name
         checkpoint["random_state"] = torch.get_rng_state()
 
@@ -101,7 +101,7 @@ class DigitClassifier(pl.LightningModule):
         torch.set_rng_state(checkpoint["random_state"])
 
     def configure_optimizers(self) -> Any:
-        """AdamW under a one-cycle schedule that is stepped with each batch."""
+        """AdamW under a one-cycle schedule that is stepped with every batch."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=self.peak_learning_rate,

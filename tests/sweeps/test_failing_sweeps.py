@@ -18,14 +18,14 @@ def fail_in(mode: str) -> None:
     """A defect that only one quantization mode meets."""
     from fsdd_lightning.training import experiment as training
 
-    evaluate = training._evaluate
+    test = training.test
 
-    def failing(record, config, *rest):  # type: ignore[no-untyped-def]
-        if config.quantization.name == mode:
+    def failing(checkpoint, context):  # type: ignore[no-untyped-def]
+        if context.config.quantization.name == mode:
             raise ZeroDivisionError("deep inside\nmore")
-        return evaluate(record, config, *rest)
+        return test(checkpoint, context)
 
-    training._evaluate = failing
+    training.test = failing
 
 
 def statuses(folder: Path) -> list[str]:

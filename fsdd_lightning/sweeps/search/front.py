@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.evaluation.figures import save_figure
+from fsdd_lightning.evaluation.confusion import save_figure
 from fsdd_lightning.runs.metrics import pareto_front, percent
 from fsdd_lightning.sweeps.search.objective import Objective
 
