@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
-from fsdd_lightning.sweeps.manifest import SWEEP_FILE as MANIFEST
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE, planned_names
 
 UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
@@ -70,7 +69,7 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
     if _exists(folder / RUN_FILE):
         yield folder, False
         return
-    inside, planned = _subfolders(folder), _planned(folder)
+    inside, planned = _subfolders(folder), planned_names(folder)
     if planned or any(_exists(path / RUN_FILE) for path in inside):
         trials = {*inside, *(folder / name for name in planned)}
         yield from ((path, path.name in planned) for path in sorted(trials))
@@ -80,16 +79,6 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
         yield from _run_folders(path, depth + 1)
     if not sweeps:
         yield from ((path, False) for path in inside if _is_begun(path))
-
-
-def _planned(folder: Path) -> set[str]:
-    """Names of the trials that the sweep in `folder` consists of; none where its sweep.json can't be used."""
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        names = set(content["trials"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return set()
-    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -106,7 +95,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _holds_runs(folder: Path) -> bool:
-    return bool(_planned(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
+    return bool(planned_names(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
 
 
 def _is_begun(folder: Path) -> bool:
@@ -128,7 +117,7 @@ def _read(folder: Path, planned: bool) -> RunFolder:
         status, problem = _status(record, folder)
     except NoRecordError as error:
         status = NOT_STARTED if planned and not _is_begun(folder) else UNREADABLE
-        problem = f"planned in {MANIFEST}" if status == NOT_STARTED else str(error)
+        problem = f"planned in {SWEEP_FILE}" if status == NOT_STARTED else str(error)
     except UserError as error:
         problem = str(error)
     return RunFolder(folder, folder.parent.name, record, status, problem)

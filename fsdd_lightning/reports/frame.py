@@ -11,13 +11,14 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.reports.collect import RunFolder
+from fsdd_lightning.reports.collect import RunFolder, collect_runs
 from fsdd_lightning.reports.columns import column_order, flat_record, is_deciding, natural
 from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
 from fsdd_lightning.runs.record import RunRecord
@@ -100,12 +101,14 @@ class _Result(BaseModel):
     digest: str = Field(validation_alias=AliasPath("dataset", "digest"))
 
 
-def frame(runs: Iterable[RunFolder]) -> pd.DataFrame:
-    """One row a run, sorted by sweep and config, whatever the order of `runs`.
+def frame(runs: Iterable[RunFolder] | str | PathLike[str]) -> pd.DataFrame:
+    """One row a run, sorted by sweep and config, whatever the order of `runs`, or of the runs in a folder.
 
     Columns: LEADING, all fields of the records (`config.model.dropout`, `views.integer.correct`, ...), DERIVED. Missing
     values are None, in columns of numbers NaN or NA.
     """
+    if isinstance(runs, str | PathLike):
+        runs = collect_runs([Path(runs)])
     return _table(sorted(map(_row, runs), key=_position))
 
 

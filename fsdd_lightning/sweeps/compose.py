@@ -19,7 +19,13 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from fsdd_lightning.config.load import CONFIG_NAME, config_directory, to_config, unknown_key
+from fsdd_lightning.config.load import (
+    CONFIG_NAME,
+    config_directory,
+    register_resolvers,
+    to_config,
+    unknown_key,
+)
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
@@ -73,6 +79,18 @@ def _sweep_folder_and_trials(
     assert isinstance(unresolved, dict)
     ours = unresolved["dir"] == OUR_SWEEP_FOLDER
     return None if ours else Path(hydra_config.sweep.dir).resolve(), hydra_config.sweeper.get("trials")
+
+
+def compose_config(*overrides: str, config_dir: str | None = None) -> Config:
+    """The config of one run, as `fsdd-train OVERRIDES` composes it, with the hidden size solved where it is `fit`.
+
+    Raises:
+        UserError: an unknown key, a wrong type or an impossible value.
+    """
+    register_resolvers()
+    with hydra_errors():
+        ((_, config),) = compose_trials(overrides, multirun=False, config_dir=config_dir)
+    return plan_run(config).config
 
 
 def compose_trials(

@@ -12,10 +12,11 @@ from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import TrainerConfig
+from fsdd_lightning.config.schema import Config, TrainerConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.plan import plan_run
 
 
 class DigitClassifier(pl.LightningModule):
@@ -39,6 +40,12 @@ class DigitClassifier(pl.LightningModule):
         self.test_metrics = metrics.clone(prefix="test/")
         self.test_confusion = ConfusionMatrix(task="multiclass", num_classes=classes)
         self._seen: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
+
+    @classmethod
+    def from_config(cls, config: Config) -> DigitClassifier:
+        """A new float network of the config's size; the current random state decides its weights."""
+        network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
+        return cls(network, config.trainer, config.trainer.learning_rate)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, classes) of the network as it is seen now: in float, or through the integer arithmetic."""
