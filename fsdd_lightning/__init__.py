@@ -37,7 +37,8 @@ torch.Size([2, 10])
 
 >>> config = fl.compose_config(*overrides)
 >>> module, data = fl.DigitClassifier.from_config(config), fl.DigitDataModule.from_config(config)
->>> trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+>>> quiet = {"enable_progress_bar": False, "enable_model_summary": False}
+>>> trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, **quiet)
 >>> trainer.fit(module, data)
 >>> fl.quantize(module.network, "int8").integer_model().classes
 10
