@@ -77,9 +77,7 @@ class Kind:
             return parse(content)
         except ForeignError as error:
             raise ForeignError(f"{path} {error}") from error
-        except (
-            Exception
-        ) as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
+        except Exception as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DamagedError(f"{path} can't be read ({reason}); {self.remedy}") from error
 

@@ -20,9 +20,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-export", description=__doc__)
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
@@ -30,9 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to (default: RUN/export)")
-    parser.add_argument(
-        "--name", help="prefix of all C names, or the name of the ONNX file (default: digits)"
-    )
+    parser.add_argument("--name", help="prefix of all C names, or the name of the ONNX file (default: digits)")
     return parser
 
 

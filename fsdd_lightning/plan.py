@@ -63,9 +63,7 @@ def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> N
             console.print(f"{trial.state.name}: {trial.label}: {trial.state.reason}", soft_wrap=True)
     states = [state for _, state in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    console.print(
-        f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items())
-    )
+    console.print(f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     if len(trials) == 1 and not trials[0][0].fits:
         console.print(trials[0][0].over_budget_reason, soft_wrap=True)
 

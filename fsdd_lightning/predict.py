@@ -21,9 +21,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument("wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them")
     add_backend_option(parser, "the one that is deployed: integer where the run has it")
     way = parser.add_mutually_exclusive_group()

@@ -39,9 +39,7 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         code = 1
     except Exception as error:
         logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see runs/record.py
-        code = _complain(
-            first_line(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}", 1
-        )
+        code = _complain(first_line(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}", 1)
     sys.exit(code)
 
 
@@ -82,7 +80,5 @@ def add_backend_option(parser: argparse.ArgumentParser, default: str) -> None:
         "quantizes it; integer: numpy and integers; c: the exported C, compiled here; integer and c give the same "
         f"logits (default: {default})"
     )
-    parser.add_argument(
-        "--backend", action=_BackendChoice, metavar="{float,quantized,integer,c}", help=meaning
-    )
+    parser.add_argument("--backend", action=_BackendChoice, metavar="{float,quantized,integer,c}", help=meaning)
     parser.add_argument("--engine", action=_BackendChoice, help=argparse.SUPPRESS)

@@ -16,9 +16,7 @@ from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord
 
 if TYPE_CHECKING:
-    from fsdd_lightning.data.preparation import (
-        PreparedData,
-    )  # scikit-learn: a trial over budget does not wait for it
+    from fsdd_lightning.data.preparation import PreparedData  # scikit-learn: a trial over budget does not wait for it
 
 
 def print_data(data: PreparedData, plan: RunPlan) -> None:
@@ -34,14 +32,10 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
         f"(digest {recordings.digest[:12]})",
         soft_wrap=True,
     )
-    console.print(
-        f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
-    )
+    console.print(f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test")
     if data.copies is not None:
         copies, share = len(data.copies.mfccs), data.copies.clean_share
-        console.print(
-            f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
-        )
+        console.print(f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time")
     console.print(bill_table(plan.bill))
     config = plan.config
     console.print(
@@ -80,8 +74,7 @@ def print_result(record: RunRecord, folder: Path) -> None:
             console.print(_describe(stage, record.training[stage]))
     times = record.timings_s
     console.print(
-        f"{times['total']:.0f} s in all: "
-        + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
+        f"{times['total']:.0f} s in all: " + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
     )
     shown = short_path(folder)
     console.print(f"everything is in {shown}", soft_wrap=True)
@@ -91,9 +84,7 @@ def print_result(record: RunRecord, folder: Path) -> None:
 
 
 def _print_export(exported: Path) -> None:
-    console.print(
-        f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True
-    )
+    console.print(f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True)
     console.print(f"  make -C {shlex.quote(str(exported))}", soft_wrap=True)
 
 

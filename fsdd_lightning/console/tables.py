@@ -118,9 +118,7 @@ def _tested_on(plan: RunPlan) -> str:
     return split.held_out if split.name == "unseen_speaker" and split.held_out else split.name
 
 
-def plain_table(
-    title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()
-) -> Table:
+def plain_table(title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
     """Narrow, so that 80 columns do; numbers stand right and are never cut."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in words:

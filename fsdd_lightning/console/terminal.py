@@ -30,9 +30,7 @@ def configure_console() -> None:
     threading.excepthook = _log_thread_error
     # Batches are gathered in memory by one index operation: workers would only copy them between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings(
-        "ignore", message=".*number of training batches.*smaller than the logging interval.*"
-    )
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
 
 
 def _log_thread_error(error: threading.ExceptHookArgs) -> None:

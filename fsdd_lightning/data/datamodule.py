@@ -43,9 +43,7 @@ class TrainingClips(ClipDataset):
         train = data.split.train
         features = [data.statistics.standardize(copy)[train] for copy in self.copies]
         self.features = torch.cat([self.features, *map(torch.from_numpy, features)])
-        self.lengths = torch.cat(
-            [self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)]
-        )
+        self.lengths = torch.cat([self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)])
         self.labels = self.labels.repeat(1 + len(self.copies))
 
 

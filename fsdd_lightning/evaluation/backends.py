@@ -205,7 +205,5 @@ def baseline_of(name: str | None, checkpoint: Checkpoint, data: PreparedData) ->
         raise UserError(f"quantization.baseline: there is no {name!r}; there are {', '.join(BASELINES)}")
     train = data.split.train
     return BASELINES[name](
-        checkpoint.float_network,
-        torch.from_numpy(data.features[train]),
-        torch.from_numpy(data.lengths[train]),
+        checkpoint.float_network, torch.from_numpy(data.features[train]), torch.from_numpy(data.lengths[train])
     )

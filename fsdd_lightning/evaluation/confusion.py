@@ -22,14 +22,7 @@ def confusion_figure(score: dict[str, Any], title: str) -> Figure:
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                axes.text(
-                    j,
-                    i,
-                    str(count),
-                    ha="center",
-                    va="center",
-                    color="white" if shares[i][j] > 0.5 else "black",
-                )
+                axes.text(j, i, str(count), ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("recognized digit")

@@ -34,9 +34,7 @@ def deploy(checkpoint: Checkpoint, features: FeatureConfig, folder: Path) -> Dep
     if checkpoint.weight_code is None:
         return None
     model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
-    deployment = Deployment(
-        model, checkpoint.mean, checkpoint.std, dataclasses.asdict(features), checkpoint.labels
-    )
+    deployment = Deployment(model, checkpoint.mean, checkpoint.std, dataclasses.asdict(features), checkpoint.labels)
     save_archive(folder / INTEGER_MODEL, deployment)
     return load_archive(folder / INTEGER_MODEL)
 
@@ -68,11 +66,7 @@ def kept_golden_clips(deployment: Deployment, folder: Path) -> GoldenVectors | N
 
 
 def export_run(
-    deployment: Deployment,
-    golden: GoldenVectors | None,
-    record: RunRecord,
-    folder: Path,
-    name: str = MODEL_NAME,
+    deployment: Deployment, golden: GoldenVectors | None, record: RunRecord, folder: Path, name: str = MODEL_NAME
 ) -> ExportedModel:
     """Write the C files of a run to `folder`: a function of the run folder's content and the name alone."""
     return export_c(deployment, folder, name=name, golden=golden, notes=export_notes(record))
@@ -92,7 +86,5 @@ def export_notes(record: RunRecord) -> dict[str, str]:
         of = f"{percent(score['accuracy'])} % of {score['total']} test clips"
         notes[meaning] = f"{of}, 95 % interval {low} - {high}"
     same = "all test clips give the same logits as in training"
-    notes["this C, compiled"] = (
-        same if "c" in scores else "not tested where it was made: there was no C compiler"
-    )
+    notes["this C, compiled"] = same if "c" in scores else "not tested where it was made: there was no C compiler"
     return notes | {"made by": f"fsdd_lightning {record.versions['fsdd_lightning']}"}

@@ -66,9 +66,7 @@ def evaluate_backends(backends: Mapping[str, Backend], clips: Clips) -> BackendS
     if "integer" in logits:
         for name in {"quantized", "c"} & logits.keys():
             _require_equal(name, logits[name], logits["integer"])
-    scores = {
-        name: score(np.argmax(values, axis=1), clips.labels, CLASSES) for name, values in logits.items()
-    }
+    scores = {name: score(np.argmax(values, axis=1), clips.labels, CLASSES) for name, values in logits.items()}
     return BackendScores(logits, scores)
 
 

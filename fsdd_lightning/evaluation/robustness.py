@@ -69,30 +69,16 @@ CLEAN = Corruption("none", "", (0,), lambda wave, _, scene: wave)
 _SNR_DB, _SILENCE_MS = (20, 10, 5, 0), (50, 100, 200, 300)
 CORRUPTIONS = (
     Corruption("white noise", "dB SNR", _SNR_DB, lambda wave, db, s: sound.white_noise(wave, db, s.rng)),
-    Corruption(
-        "babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)
-    ),
+    Corruption("babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)),
     Corruption("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
+    Corruption("clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)),
+    Corruption("silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))),
+    Corruption("silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))),
     Corruption(
-        "clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
+        "background before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng)
     ),
     Corruption(
-        "silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))
-    ),
-    Corruption(
-        "silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))
-    ),
-    Corruption(
-        "background before",
-        "ms",
-        _SILENCE_MS,
-        lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng),
-    ),
-    Corruption(
-        "background after",
-        "ms",
-        _SILENCE_MS,
-        lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
+        "background after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng)
     ),
     Corruption(
         "speed",
@@ -126,9 +112,7 @@ def robustness(
     return tuple(rows)
 
 
-def _corrupted(
-    corruption: Corruption, level: float, data: PreparedData, positions: np.ndarray
-) -> Iterator[np.ndarray]:
+def _corrupted(corruption: Corruption, level: float, data: PreparedData, positions: np.ndarray) -> Iterator[np.ndarray]:
     """Every clip's chance depends on the corruption, the level and the clip, and not on what else is computed."""
     name = zlib.crc32(f"{corruption.name} {level:g} {corruption.unit}".encode())
     recordings = data.recordings

@@ -24,10 +24,7 @@ class OpenRun(Run):
     """What a run folder holds, and what can be done with it."""
 
     def predict(
-        self,
-        sound: str | PathLike[str] | np.ndarray,
-        sample_rate_hz: int | None = None,
-        backend: str | None = None,
+        self, sound: str | PathLike[str] | np.ndarray, sample_rate_hz: int | None = None, backend: str | None = None
     ) -> Prediction:
         """The digit that is spoken in a WAV file or an array; where the sound is unusable, the answer has an `error`.
 
@@ -46,9 +43,7 @@ class OpenRun(Run):
                 return predictor.predict_array(sound, sample_rate_hz)
             return predictor.predict(Path(sound))
 
-    def evaluate(
-        self, backend: str | None = None, data_root: str | PathLike[str] | None = None
-    ) -> BackendScores:
+    def evaluate(self, backend: str | None = None, data_root: str | PathLike[str] | None = None) -> BackendScores:
         """Logits and scores of the test clips, of one backend or of all that the run has.
 
         data_root: where the recordings are now; None: where they were, or where such data are looked for.

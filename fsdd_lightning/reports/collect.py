@@ -54,9 +54,7 @@ def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
             raise UserError(f"{folder} {wrong}: name a run folder or a sweep's folder")
         runs = [_read(path, planned) for path, planned in _run_folders(folder.resolve())]
         if not runs:
-            raise UserError(
-                f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder"
-            )
+            raise UserError(f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder")
         found |= {run.folder: run for run in runs}
     return list(found.values())
 
@@ -88,9 +86,7 @@ def _subfolders(folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"{folder} can't be listed ({error.strerror})") from error
     return [
-        path
-        for path in inside
-        if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
+        path for path in inside if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
     ]
 
 

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 from fsdd_lightning.reports.figures import pictures_of
 from fsdd_lightning.reports.sections import Section, sections
 from fsdd_lightning.reports.style import Picture
-from fsdd_lightning.reports.tables import (
-    Table,
-    changed_columns,
-    short_name,
-    speaker_table,
-    summary_table,
-    trials_table,
-)
+from fsdd_lightning.reports.tables import Table, changed_columns, short_name, speaker_table, summary_table, trials_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,9 +66,7 @@ def build_document(trials: pd.DataFrame, title: str | None = None) -> Document:
     return Document(
         title=title or ", ".join(trials["sweep"].unique()),
         counts=tuple((state, int(counts[state])) for state in _HEADINGS if state in counts),
-        parts=tuple(
-            _part(section, f"{number}_" if len(found) > 1 else "") for number, section in enumerate(found, 1)
-        ),
+        parts=tuple(_part(section, f"{number}_" if len(found) > 1 else "") for number, section in enumerate(found, 1)),
         problems=tuple(_problems(trials)),
         changed=tuple(map(short_name, changed_columns(trials))),
         trials=trials_table(trials),

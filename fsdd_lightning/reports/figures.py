@@ -7,13 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.reports.columns import natural
-from fsdd_lightning.reports.maps import (
-    accuracy_map,
-    best_on_voices,
-    confusion_counts,
-    speaker_confusions,
-    speaker_map,
-)
+from fsdd_lightning.reports.maps import accuracy_map, best_on_voices, confusion_counts, speaker_confusions, speaker_map
 from fsdd_lightning.reports.sections import Section
 from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, printable, titled_figure
 from fsdd_lightning.runs.metrics import pareto_front
@@ -35,9 +29,7 @@ def pictures_of(section: Section) -> list[Picture]:
         found += [
             Picture("accuracy_vs_bytes", "Accuracy against flash bytes", by_bytes),
             Picture("accuracy_vs_size", "Accuracy against hidden size", by_size),
-            Picture(
-                "accuracy_map", "Accuracy by hidden size and mode", partial(accuracy_map, section, below)
-            ),
+            Picture("accuracy_map", "Accuracy by hidden size and mode", partial(accuracy_map, section, below)),
         ]
     if points["drop"].notna().any():
         found.append(Picture("drop_vs_size", "Drop from float to integer", partial(drop_by_size, points)))
@@ -134,9 +126,7 @@ def accuracy_by_bytes(section: Section, look: Look) -> Figure:
     """Accuracy against bytes of flash, with the Pareto front and the budgets that were set."""
     points = section.points
     styles = _series(points, look)
-    figure, axes = titled_figure(
-        look, 3.7, "Accuracy against flash bytes", bars(section), [*styles, "Pareto front"]
-    )
+    figure, axes = titled_figure(look, 3.7, "Accuracy against flash bytes", bars(section), [*styles, "Pareto front"])
     places = list(zip(points["flash_bytes"] / _BYTES, 100 * points["accuracy"], strict=True))
     sizes = [f"{row.layers}×{row.hidden_size}" for row in points.itertuples()]
     front = pareto_front(list(zip(places, sizes, strict=True)), lambda point: (point[0][1], point[0][0]))
@@ -171,18 +161,12 @@ def _label_front(
     for place, text in front.items():
         x, y = to_share.transform(place)
         for left, low, align in ((x - width, y, "right"), (x, y - height, "left")):
-            covers = any(
-                left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks
-            )
+            covers = any(left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks)
             touches = any(abs(left - u) < width and abs(low - v) < height for u, v in taken)
             if not (covers or touches or left < 0 or left + width > 1):
                 taken.append((left, low))
                 side = 1 if align == "left" else -1
-                style: dict[str, Any] = {
-                    "ha": align,
-                    "va": "top" if align == "left" else "bottom",
-                    "fontsize": 8,
-                }
+                style: dict[str, Any] = {"ha": align, "va": "top" if align == "left" else "bottom", "fontsize": 8}
                 axes.annotate(text, place, (6 * side, -4 * side), textcoords="offset points", **style)
                 break
 

@@ -53,9 +53,7 @@ DERIVED = {
 }
 _DTYPES = {"layers": "Int64", "hidden_size": "Int64", "accuracy": "float64", "drop": "float64"}
 _TEXTS = {"sweep", "run", "state", "reason", "mode", "budget", "deployed_backend", "dataset.digest"}
-_NUMBER = re.compile(
-    r"-?\d{1,18}(?P<float>(\.\d+)?(e[+-]\d+)?)"
-)  # as Python writes it; no hexadecimal digest
+_NUMBER = re.compile(r"-?\d{1,18}(?P<float>(\.\d+)?(e[+-]\d+)?)")  # as Python writes it; no hexadecimal digest
 _FOLDERS = re.compile(r"(?<![\w:/.~])~?/(?:[^/\s\"',]+/)+")  # of an absolute path, not of a URL
 
 # Strict: the flat columns, which are not validated again, are of the same types.
@@ -158,19 +156,12 @@ def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
     fields = {name for row in rows for name in row} - {*LEADING, *DERIVED}
     columns = [*LEADING, *column_order(fields), *DERIVED]
-    table = pd.DataFrame(
-        rows, columns=columns, dtype=object
-    )  # object: a missing value makes no float of an int
+    table = pd.DataFrame(rows, columns=columns, dtype=object)  # object: a missing value makes no float of an int
     return table.where(table.notna(), None).astype(_DTYPES).copy()  # without the fragments of a conversion
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "sweep": run.sweep,
-        "run": run.folder.name,
-        "state": run.status,
-        "reason": run.reason,
-    }
+    row: dict[str, Any] = {"sweep": run.sweep, "run": run.folder.name, "state": run.status, "reason": run.reason}
     if run.record is not None:
         row |= flat_record(run.record)
         try:

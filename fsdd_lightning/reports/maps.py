@@ -52,13 +52,7 @@ def _shaded(look: Look, texts: tuple[str, str, str], shares: pd.DataFrame, blank
     turned = max(len(str(name)) for name in shares) * len(columns) > (28 if look.narrow else 80)
     height_in = 0.6 + sum(0.2 + 0.16 * len(row) for row in lines) + 0.5 * turned
     figure, axes = titled_figure(look, height_in, texts[0], texts[1])
-    _shade(
-        axes,
-        look,
-        100 * shares.to_numpy(float),
-        blanks.to_numpy(),
-        max(len(line) for row in lines for line in row),
-    )
+    _shade(axes, look, 100 * shares.to_numpy(float), blanks.to_numpy(), max(len(line) for row in lines for line in row))
     axes.set_yticks(range(len(rows)), rows)
     axes.set_xticks(range(len(columns)), columns)
     axes.tick_params(axis="x", rotation=60 if turned else 0)
@@ -105,9 +99,7 @@ def confusion_counts(section: Section) -> dict[str, np.ndarray]:
     """
     best, trials, counts = best_on_voices(section), section.trials, {}
     own = trials[
-        (trials[["configuration", "deployed_backend"]] == best[["configuration", "deployed_backend"]]).all(
-            axis=1
-        )
+        (trials[["configuration", "deployed_backend"]] == best[["configuration", "deployed_backend"]]).all(axis=1)
     ]
     for speaker in best["voices"]:
         found = [json.loads(text or "[]") for text in own.loc[own["speaker"] == speaker, "confusion"]]
@@ -140,10 +132,7 @@ def _confusion(axes: Axes, look: Look, matrix: np.ndarray) -> None:
     image = axes.imshow(shares, cmap=look.theme.colormap, vmin=0, vmax=1)
     for (i, j), share in np.ndenumerate(shares):
         if matrix[i, j]:
-            style: dict[str, Any] = {
-                "fontsize": 6 if look.narrow else 6.5,
-                "color": _readable_on(image, share),
-            }
+            style: dict[str, Any] = {"fontsize": 6 if look.narrow else 6.5, "color": _readable_on(image, share)}
             axes.text(j, i, str(matrix[i, j]), ha="center", va="center", **style)
     axes.set_xticks(range(len(matrix)))
     axes.set_yticks(range(len(matrix)))

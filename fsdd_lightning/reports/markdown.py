@@ -32,8 +32,7 @@ def _part(part: Part) -> list[str]:
 
 def _problems(problems: Problems) -> list[str]:
     lines = [
-        f"* {escaped(reason)}: " + ", ".join(escaped(name) for name, _ in runs)
-        for reason, runs in problems.reasons
+        f"* {escaped(reason)}: " + ", ".join(escaped(name) for name, _ in runs) for reason, runs in problems.reasons
     ]
     return [f"## {escaped(problems.heading)}", "\n".join(lines)]
 

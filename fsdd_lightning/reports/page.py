@@ -25,9 +25,7 @@ def page(document: Document, output: Path, links: bool = True) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template(TEMPLATE)
-    return template.render(
-        report=document, link=lambda folder: link(folder, output), links=links, sources=sources
-    )
+    return template.render(report=document, link=lambda folder: link(folder, output), links=links, sources=sources)
 
 
 def link(folder: Path, output: Path) -> str:

@@ -60,10 +60,7 @@ def sections(trials: pd.DataFrame) -> tuple[Section, ...]:
     done = trials[trials["state"] == "done"]
     unfinished = trials[~trials["state"].isin(["done", "incomplete"]) & trials["mode"].notna()]
     houses = unfinished["place"].map(lambda place: _house(place, list(done["place"].unique())))
-    found = [
-        _section(trials, alike, unfinished[houses == place])
-        for place, alike in done.groupby("place", sort=False)
-    ]
+    found = [_section(trials, alike, unfinished[houses == place]) for place, alike in done.groupby("place", sort=False)]
     return tuple(sorted(found, key=_order))
 
 
@@ -139,10 +136,7 @@ def _variants(trials: pd.DataFrame) -> pd.DataFrame:
         ", ".join(f"{short}={row[name]}" for name, short in shown.items())
         for row in trials[list(shown)].to_dict("records")
     ]
-    series = [
-        f"{mode}, {variant}" if variant else mode
-        for mode, variant in zip(trials["mode"], variants, strict=True)
-    ]
+    series = [f"{mode}, {variant}" if variant else mode for mode, variant in zip(trials["mode"], variants, strict=True)]
     return trials[[]].assign(variant=variants, series=series)
 
 

@@ -96,9 +96,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
     alike = alike.sort_values("training_seed")
     first = alike.iloc[0]
-    counts = [
-        (int(correct), int(total)) for correct, total in zip(alike["correct"], alike["total"], strict=True)
-    ]
+    counts = [(int(correct), int(total)) for correct, total in zip(alike["correct"], alike["total"], strict=True)]
     return {
         **{name: first[name] for name in _NAMES},
         **{name: int(first[name]) for name in ("layers", "hidden_size")},

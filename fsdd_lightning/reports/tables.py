@@ -128,8 +128,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
     changed = {name: short_name(name) for name in changed_columns(trials)}
     several = trials["sweep"].nunique() > 1
     rows = [
-        dict(_trial_row(number, row, changed, several))
-        for number, row in enumerate(trials.to_dict("records"), start=1)
+        dict(_trial_row(number, row, changed, several)) for number, row in enumerate(trials.to_dict("records"), start=1)
     ]
     return _table(list(rows[0]), rows)
 

@@ -56,9 +56,7 @@ def read_run(folder: Path) -> Run:
     config = config_from_mapping(record.config)
     checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
-        raise UserError(
-            f"{folder} holds the network of another run: its inputs are not the channels of its features"
-        )
+        raise UserError(f"{folder} holds the network of another run: its inputs are not the channels of its features")
     return Run(folder, record, config, checkpoint, _deployment(folder, checkpoint))
 
 
@@ -90,9 +88,7 @@ def _check_complete(record: RunRecord, folder: Path) -> None:
     if not record.views:
         missing.append("views")
     if missing:
-        raise UserError(
-            f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again"
-        )
+        raise UserError(f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again")
 
 
 def describe_data(record: RunRecord, data: PreparedData) -> None:

@@ -14,10 +14,7 @@ Point = TypeVar("Point")
 # PyTorch's own quantized network, else the float network.
 DEPLOYED_BACKENDS = ("integer", "c", "quantized", "float")
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
-FINAL_METRICS = (
-    *(f"accuracy/{backend}" for backend in (*BACKENDS, "drop")),
-    *(f"memory/{name}" for name in SIZES),
-)
+FINAL_METRICS = (*(f"accuracy/{backend}" for backend in (*BACKENDS, "drop")), *(f"memory/{name}" for name in SIZES))
 
 
 def percent(value: float) -> str:

@@ -81,9 +81,7 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
         yield f"code changed: {record.code_digest or 'unknown'} -> {environment.code}"
     if record.status == "over_budget":  # it depends on neither data nor packages
         return
-    versions = {
-        name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON
-    }
+    versions = {name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON}
     recorded = {name: version for name, version in record.versions.items() if name in versions}
     if recorded != versions:
         yield f"packages changed: {_describe(recorded, versions)}"

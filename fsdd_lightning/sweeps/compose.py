@@ -19,13 +19,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from fsdd_lightning.config.load import (
-    CONFIG_NAME,
-    config_directory,
-    register_resolvers,
-    to_config,
-    unknown_key,
-)
+from fsdd_lightning.config.load import CONFIG_NAME, config_directory, register_resolvers, to_config, unknown_key
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
@@ -69,9 +63,7 @@ def is_sweep(arguments: Sequence[str]) -> bool:
     return bool(get_args_parser().parse_args(list(arguments)).multirun)
 
 
-def _sweep_folder_and_trials(
-    overrides: Sequence[str], config_dir: str | None
-) -> tuple[Path | None, int | None]:
+def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:
     """No folder where it is the usual one, which depends on a trial's own config; no trials without a search."""
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
         hydra_config = _hydra_config(overrides, config_dir)
@@ -94,10 +86,7 @@ def compose_config(*overrides: str, config_dir: str | None = None) -> Config:
 
 
 def compose_trials(
-    overrides: Sequence[str],
-    multirun: bool,
-    config_dir: str | None = None,
-    whole_search: bool = False,
+    overrides: Sequence[str], multirun: bool, config_dir: str | None = None, whole_search: bool = False
 ) -> Iterator[tuple[list[str], Config]]:
     """The overrides and the config of every trial that a command line stands for, in the order of the sweep.
 
@@ -139,9 +128,7 @@ class _Composer:
     """Composes as Hydra does, but every choice of groups only once: composing takes 100 ms, a changed value 5 ms."""
 
     def __init__(self, config_dir: str | None) -> None:
-        folders = (
-            [config_directory()] if config_dir is None else [config_directory(), Path(config_dir).resolve()]
-        )
+        folders = [config_directory()] if config_dir is None else [config_directory(), Path(config_dir).resolve()]
         self._groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
         self._search = [] if config_dir is None else [f"hydra.searchpath=[file://{folders[1]}]"]
         self._composed: dict[tuple[str, ...], DictConfig] = {}

@@ -31,9 +31,7 @@ class Trial:
         return self.folder.name
 
 
-def plan_sweep(
-    trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Path | None = None
-) -> list[Trial]:
+def plan_sweep(trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Path | None = None) -> list[Trial]:
     """Look at every trial's folder: in `sweep_folder`, or else output_root/name of its own config."""
     environment, trials = Environment(), _distinct(trials)
     shared = set.intersection(*(set(overrides) for overrides, _ in trials)) if trials else set()
@@ -77,6 +75,4 @@ def _float_effort(plan: RunPlan) -> int:
 
 def _float_group(plan: RunPlan) -> str:
     """Equal for trials that will share a float network, as far as it is known without data; see float_key."""
-    return json.dumps(
-        float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True
-    )
+    return json.dumps(float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True)

@@ -87,9 +87,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         ran = counts["done"] + counts["failed"]
         to_come = sum(trial.plan.fits for trial in self._waiting.values())
         left = f", about {_clock(elapsed_s / ran * to_come)} left" if ran and to_come else ""
-        states = [f"{running} running"] + [
-            f"{counts[name]} {name}" for name in ("done", "over_budget", "failed")
-        ]
+        states = [f"{running} running"] + [f"{counts[name]} {name}" for name in ("done", "over_budget", "failed")]
         return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
 
     def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, TrialEnd]:

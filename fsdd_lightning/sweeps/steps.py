@@ -83,10 +83,7 @@ def conclude(
         if status not in ("done", "over_budget", "skipped"):
             out.print(f"{status}: {label}: {line}", soft_wrap=True)
     for folder in dict.fromkeys(trial.folder.parent for trial in trials):
-        out.print(
-            f"everything is in {short_path(folder)}; tensorboard --logdir {short_path(folder)}",
-            soft_wrap=True,
-        )
+        out.print(f"everything is in {short_path(folder)}; tensorboard --logdir {short_path(folder)}", soft_wrap=True)
     failures = [line for status, line in ends.values() if status == "failed"]
     if failures:
         raise RunFailedError(f"{len(failures)} of {len(trials)} trials failed, the first with: {failures[0]}")

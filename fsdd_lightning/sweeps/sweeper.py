@@ -23,13 +23,7 @@ from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
 from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
-from fsdd_lightning.sweeps.steps import (
-    announce,
-    conclude,
-    prepare_run_folders,
-    prepare_sweep_folders,
-    say_how_to_go_on,
-)
+from fsdd_lightning.sweeps.steps import announce, conclude, prepare_run_folders, prepare_sweep_folders, say_how_to_go_on
 from fsdd_lightning.sweeps.task import STOP_FILE
 
 logger = logging.getLogger(__name__)
@@ -120,10 +114,7 @@ class ResumingSweeper(Sweeper):
 
 def _job(trial: Trial, stop_file: Path | None) -> list[str]:
     """The trial's overrides, and where it runs: a job in another process can't resolve our names of folders."""
-    where = [
-        f"hydra.sweep.dir={_quoted(str(trial.folder.parent))}",
-        f"hydra.sweep.subdir={_quoted(trial.run_name)}",
-    ]
+    where = [f"hydra.sweep.dir={_quoted(str(trial.folder.parent))}", f"hydra.sweep.subdir={_quoted(trial.run_name)}"]
     stop = [] if stop_file is None else [f"++hydra.job.env_set.{STOP_FILE}={_quoted(str(stop_file))}"]
     return [*trial.overrides, *where, *stop]
 

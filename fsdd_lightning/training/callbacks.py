@@ -38,16 +38,8 @@ class QuantizationSchedule(pl.Callback):
 
 def forget_best_checkpoint(checkpoint: ModelCheckpoint) -> None:
     """Back to where it was before the first epoch; the next one overwrites the file."""
-    fresh = ModelCheckpoint(
-        monitor=checkpoint.monitor, mode=checkpoint.mode, save_top_k=checkpoint.save_top_k
-    )
-    for name in (
-        "best_k_models",
-        "kth_best_model_path",
-        "best_model_score",
-        "best_model_path",
-        "current_score",
-    ):
+    fresh = ModelCheckpoint(monitor=checkpoint.monitor, mode=checkpoint.mode, save_top_k=checkpoint.save_top_k)
+    for name in ("best_k_models", "kth_best_model_path", "best_model_score", "best_model_path", "current_score"):
         setattr(checkpoint, name, getattr(fresh, name))
     checkpoint.kth_value = fresh.kth_value
 

@@ -22,27 +22,10 @@ from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.training.context import RunContext
-from fsdd_lightning.training.fit import (
-    fit_float,
-    fit_quantized,
-    log_test_metrics,
-    seed_everything,
-    use_threads,
-)
+from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
-from fsdd_lightning.training.logger import (
-    DashboardLogger,
-    log_bill,
-    log_confusions,
-    log_mistakes,
-    log_trial_end,
-)
-from fsdd_lightning.training.resume import (
-    clear_folder,
-    discard_foreign_checkpoints,
-    redraw_curves,
-    remove_resume_files,
-)
+from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
+from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
 
 
@@ -85,15 +68,11 @@ def fit(context: RunContext) -> FloatNetwork:
         seed_everything(context.config)
         result = fit_float(LSTMClassifier(context.plan.shape, context.config.model.dropout), context)
         statistics = context.data.statistics
-        checkpoint = Checkpoint(
-            result.network, result.network, None, statistics.mean, statistics.std, CLASSES
-        )
+        checkpoint = Checkpoint(result.network, result.network, None, statistics.mean, statistics.std, CLASSES)
         return checkpoint, {"run": str(context.folder), **result.as_record()}
 
     shared = float_network(context.config, context.data, context.store, train)
-    if shared.reused and shared.origin["run"] == str(
-        context.folder
-    ):  # it was killed after its float training
+    if shared.reused and shared.origin["run"] == str(context.folder):  # it was killed after its float training
         redraw_curves(context, shared.origin["epochs"])
     context.record.training = {"float": {"key": shared.key, "reused": shared.reused, **shared.origin}}
     return shared
@@ -146,8 +125,6 @@ def write(scores: BackendScores, context: RunContext) -> None:
     assert deployed is not None
     log_confusions(logger, pictures)
     log_bill(logger, context.plan.bill)
-    log_mistakes(
-        logger, context.data, scores.predictions(deployed), context.config.logger.misclassified_clips
-    )
+    log_mistakes(logger, context.data, scores.predictions(deployed), context.config.logger.misclassified_clips)
     log_trial_end(logger, record)
     remove_resume_files(context.folder)

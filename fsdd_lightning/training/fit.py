@@ -34,14 +34,7 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
-from fsdd_lightning.training.resume import (
-    CHECKPOINTS,
-    LastEpoch,
-    announce,
-    last_checkpoint,
-    redraw_curves,
-    run_key,
-)
+from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
 # By `trainer.checkpoint`; None: every epoch replaces the one before.
@@ -85,9 +78,7 @@ def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     module = DigitClassifier(checkpoint.network, trainer, trainer.learning_rate)
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
-    tester = pl.Trainer(
-        accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False
-    )
+    tester = pl.Trainer(accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False)
     with _honest_interrupts():
         tester.test(module, _datamodule(context), verbose=False)
 
@@ -108,9 +99,7 @@ def seed_everything(config: Config) -> None:
     torch.manual_seed(config.seed)
 
 
-def _fit(
-    module: DigitClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]
-) -> FitResult:
+def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> FitResult:
     stage, averaging = context.logger.stage, _weight_averaging(context, epochs)
     best = ModelCheckpoint(
         context.folder / CHECKPOINTS,
@@ -141,9 +130,7 @@ def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, sta
     val_loss = content["metrics"][BEST_MONITOR] if content else math.nan
     if not math.isfinite(val_loss):
         group = "trainer" if stage == "float" else "quantization"
-        raise RunFailedError(
-            f"the {stage} training diverged (no finite validation loss): lower {group}.learning_rate"
-        )
+        raise RunFailedError(f"the {stage} training diverged (no finite validation loss): lower {group}.learning_rate")
     module.load_state_dict(content["state_dict"])
     return FitResult(module.network.eval(), epochs, content["epoch"], val_loss)
 

@@ -34,10 +34,7 @@ class FloatNetwork:
 
 
 def float_network(
-    config: Config,
-    data: PreparedData,
-    store: Path,
-    train: Callable[[], tuple[Checkpoint, dict[str, Any]]],
+    config: Config, data: PreparedData, store: Path, train: Callable[[], tuple[Checkpoint, dict[str, Any]]]
 ) -> FloatNetwork:
     """The network of this config on these data from `store`, or else from `train`, which is then kept.
 

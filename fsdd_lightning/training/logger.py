@@ -70,10 +70,7 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
 
 def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
     """The memory bill, as a table in the TEXT tab."""
-    rows = [
-        f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |"
-        for line in bill.lines
-    ]
+    rows = [f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |" for line in bill.lines]
     total = f"| **total** | | | flash / ram | **{bill.flash_bytes:,} / {bill.ram_bytes:,}** |"
     head = ["| part | detail | values | memory | bytes |", "|---|---|--:|---|--:|"]
     logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))

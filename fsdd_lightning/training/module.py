@@ -116,8 +116,6 @@ class DigitClassifier(pl.LightningModule):
             foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.peak_learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
+            optimizer, max_lr=self.peak_learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

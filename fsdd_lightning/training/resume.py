@@ -29,9 +29,7 @@ from fsdd_lightning.training.tensorboard import event_files, training_events
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
-_CURVES = (
-    "curves"  # prefix of event files of the interrupted run, under a name that TensorBoard does not read
-)
+_CURVES = "curves"  # prefix of event files of the interrupted run, under a name that TensorBoard does not read
 
 
 class LastEpoch(Checkpoint):

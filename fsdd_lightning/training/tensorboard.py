@@ -141,8 +141,7 @@ def _columns() -> Summary:
     columns = [(STATUS_COLUMN, str), *column_kinds()]
     experiment = api_pb2.Experiment(
         hparam_infos=[
-            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS)
-            for name, kind in columns
+            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS) for name, kind in columns
         ],
         metric_infos=[summary_v2.Metric(name).as_proto() for name in FINAL_METRICS],
     )

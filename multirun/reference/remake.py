@@ -49,9 +49,7 @@ MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_q
 
 def main() -> None:
     """Run, report, tabulate."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweep", nargs="*", choices=[*SWEEPS, []], help="default: all of them")
     parser.add_argument("--tables", action="store_true", help="run nothing")
     arguments = parser.parse_args()

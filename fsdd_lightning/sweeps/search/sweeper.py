@@ -23,12 +23,7 @@ from fsdd_lightning.sweeps.launchers.extras import require
 from fsdd_lightning.sweeps.plan import Trial, running_order
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.search.space import Values, search_space
-from fsdd_lightning.sweeps.steps import (
-    conclude,
-    prepare_run_folders,
-    prepare_sweep_folders,
-    say_how_to_go_on,
-)
+from fsdd_lightning.sweeps.steps import conclude, prepare_run_folders, prepare_sweep_folders, say_how_to_go_on
 from fsdd_lightning.sweeps.sweeper import ResumingSweeper
 from fsdd_lightning.sweeps.task import record_over_budget
 
