@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from rich.console import Console
 
 
-def width() -> int | None:
-    """A file or a pipe has none: numbers must not be cut to fit the 80 columns that rich then assumes."""
-    return None if sys.stdout.isatty() else 120
+def new_console() -> Console:
+    """A console on stdout. No markup: a folder or a speaker named [b] or :smile: must be printed as it is."""
+    # A file or a pipe has no width; rich assumes 80 columns then, and would cut numbers to fit them.
+    width = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-# No markup: a folder or a speaker named [b] or :smile: must be printed as it is.
-console = Console(highlight=False, markup=False, emoji=False, width=width())
+console = new_console()
 
 
 def configure_console() -> None:

@@ -58,6 +58,11 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     schema_version: int = KIND.version
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its end is not recorded yet: the run goes on, or was killed."""
+        return self.status == "interrupted" and self.error == RUNNING
+
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the seconds spent inside to `timings_s[stage]`."""

@@ -25,7 +25,7 @@ def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Tria
     "started", "code_digest", "trials": names}], "trials": {name: {"overrides", "config_hash", "fits"}}}.
 
     Raises:
-        UserError: the file there is a foreign one or of a newer version; it is left as it is.
+        UserError: there is a foreign file, or one of a newer version, which stays as it is.
     """
     path = folder / SWEEP_FILE
     with exclusive(path):
@@ -63,7 +63,7 @@ def planned_names(folder: Path) -> set[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return KIND.read(path, _parse)
-    except DamagedError:  # written in one step, so not by us; it can be made again
+    except DamagedError:  # not by us, as we write it in one step; it can be made again
         set_aside(path)
     except MissingError:
         pass

@@ -39,13 +39,13 @@ def plan_sweep(trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Pa
     for overrides, plan in trials:
         above = sweep_folder or Path(plan.config.output_root).resolve() / plan.config.name
         folder = above / run_name(overrides)
-        label = ",".join(trial for trial in overrides if trial not in shared) or folder.name
+        label = ",".join(override for override in overrides if override not in shared) or folder.name
         planned.append(Trial(tuple(overrides), plan, folder, label, run_state(plan, folder, environment)))
     return planned
 
 
 def _distinct(trials: Iterable[tuple[Sequence[str], RunPlan]]) -> list[tuple[Sequence[str], RunPlan]]:
-    """Each once: seed=1,1 is one trial."""
+    """Without repetitions: seed=1,1 is one trial."""
     return list({tuple(overrides): (overrides, plan) for overrides, plan in trials}.values())
 
 

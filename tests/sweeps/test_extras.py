@@ -9,8 +9,8 @@ import pytest
 
 from fsdd_lightning import train
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.sweeps.launchers import extras
-from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
+from fsdd_lightning.sweeps import launchers
+from fsdd_lightning.sweeps.launchers import launcher_errors
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,15 @@ from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 )
 def test_without_m_what_is_about_sweeps_is_refused(choice: str) -> None:
     with pytest.raises(UserError, match=f"^{choice} is about sweeps: add -m$"):
-        extras.check_alone(["seed=1", choice])
-    extras.check_alone(["seed=1", "search=null"])
+        launchers.check_alone(["seed=1", choice])
+    launchers.check_alone(["seed=1", "search=null"])
 
 
 @pytest.mark.parametrize("arguments", [["hparams_search=accuracy_vs_bytes"], ["hydra/launcher=joblib"]])
 def test_the_command_refuses_it(
     arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: object())  # installed or not
+    monkeypatch.setattr(launchers, "find_spec", lambda name: object())  # installed or not
     monkeypatch.setattr(sys, "argv", ["fsdd-train", *arguments])
     with pytest.raises(SystemExit) as end:
         train.main()
@@ -35,19 +35,19 @@ def test_the_command_refuses_it(
 
 
 def test_a_launcher_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(launchers, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^hydra/launcher=ray needs an extra .* 'fsdd_lightning\[ray\]'$"):
-        extras.check_launcher(["-m", "hydra/launcher=ray"])
-    extras.check_launcher(["-m", "hydra/launcher=basic", "hydra.launcher.n_jobs=2"])
+        launchers.check_launcher(["-m", "hydra/launcher=ray"])
+    launchers.check_launcher(["-m", "hydra/launcher=basic", "hydra.launcher.n_jobs=2"])
 
 
 def test_no_hydra_plugins_at_all_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_spec(name: str) -> None:
         raise ModuleNotFoundError("hydra_plugins")
 
-    monkeypatch.setattr(extras, "find_spec", find_spec)
+    monkeypatch.setattr(launchers, "find_spec", find_spec)
     with pytest.raises(UserError, match="needs an extra"):
-        extras.check_launcher(["hydra/launcher=joblib"])
+        launchers.check_launcher(["hydra/launcher=joblib"])
 
 
 def test_what_the_user_can_mend_is_a_user_error_and_all_else_goes_on() -> None:

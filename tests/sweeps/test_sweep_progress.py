@@ -15,7 +15,7 @@ from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep
 from fsdd_lightning.sweeps.progress import SweepProgress, _clock
-from fsdd_lightning.sweeps.steps import conclude
+from fsdd_lightning.sweeps.status import TrialEnd, conclude
 
 VIEW = {"accuracy": 0.5}
 
@@ -94,11 +94,11 @@ def test_in_the_end_every_cell_has_an_outcome(trials: list[Trial]) -> None:
         end(trials[1], "interrupted", "still running, or killed")
     with locked(trials[2].folder):
         ends = progress.end({"seed=4": "no space"})
-    assert ends["seed=1"][0] == "done"  # though nobody looked before the end
-    assert ends["seed=2"] == ("failed", "its process was killed")
-    assert ends["seed=3"][0] == "elsewhere"
-    assert ends["seed=4"] == ("failed", "no space")
-    assert [ends[f"seed={seed}"][0] for seed in (5, 6)] == ["not run"] * 2
+    assert ends["seed=1"].status == "done"  # though nobody looked before the end
+    assert ends["seed=2"] == TrialEnd("failed", "its process was killed")
+    assert ends["seed=3"].status == "elsewhere"
+    assert ends["seed=4"] == TrialEnd("failed", "no space")
+    assert [ends[f"seed={seed}"].status for seed in (5, 6)] == ["not run"] * 2
     with pytest.raises(
         RunFailedError, match=r"^2 of 6 trials failed, the first with: its process was killed$"
     ):
@@ -114,8 +114,8 @@ def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[
         for each in trials[2:]:
             end(each, "done")
     ends = progress.end({}, "a worker was killed")
-    assert ends["seed=1"] == ("failed", "a worker was killed")
-    assert ends["seed=2"][0] == "not run"
+    assert ends["seed=1"] == TrialEnd("failed", "a worker was killed")
+    assert ends["seed=2"].status == "not run"
     with pytest.raises(RunFailedError, match=r"^the sweep ended early: a worker was killed$"):
         conclude(trials[1:], ends, console(), "a worker was killed")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from fsdd_lightning.sweeps.launchers.job import Job
+from fsdd_lightning.sweeps.launchers import Job
 
 
 def answer(config: object) -> str:

@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra [slurm] is not installed")
 
-from fsdd_lightning.sweeps.launchers.local_queue import LimitedLocalLauncher
+from fsdd_lightning.sweeps.launchers import LimitedLocalLauncher
 
 
 @pytest.mark.parametrize(

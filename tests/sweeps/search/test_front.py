@@ -8,8 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fsdd_lightning.sweeps.search.front import Point, front_of, front_table, write_front
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective, Point, front_of, front_table, write_front
 
 
 def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:

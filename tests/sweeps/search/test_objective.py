@@ -8,7 +8,7 @@ import pytest
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.sweeps.search.objective import Objective, objective
+from fsdd_lightning.sweeps.search.front import Objective, objective
 from fsdd_lightning.sweeps.task import _objective
 
 

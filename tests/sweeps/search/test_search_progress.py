@@ -13,8 +13,9 @@ from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.runs.state import RunState
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.sweeps.plan import Trial
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.progress import SearchProgress
+from fsdd_lightning.sweeps.status import TrialEnd
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_trained_trial_is_a_point(progress: SearchProgress, tmp_path: Path) ->
     assert progress.note_end(each, {"a": "1"}, "the launcher gave up later") == Objective(
         0.75, each.plan.bill.flash_bytes
     )
-    assert progress.ends == {"label": ("done", "")}
+    assert progress.ends == {"label": TrialEnd("done", f"validation 75.00 %, {each.plan.bill.flash_bytes:,} bytes")}
     assert "[1/3] done        label: validation 75.00 %" in printed(progress)
     assert progress.missing == 2
 
@@ -60,7 +61,7 @@ def test_a_failed_trial_is_explained_by_its_record(progress: SearchProgress, tmp
     each = plan(tmp_path, RunState("to run"))
     record_end(each, "failed")
     assert progress.note_end(each, {}, None) is None
-    assert progress.ends == {"label": ("failed", "no such speaker")}
+    assert progress.ends == {"label": TrialEnd("failed", "no such speaker")}
 
 
 def test_without_a_record_it_is_explained_by_the_launcher(progress: SearchProgress, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_without_a_record_it_is_explained_by_the_launcher(progress: SearchProgre
         progress.note_end(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder")
         is None
     )
-    assert progress.ends == {"label": ("failed", "its machine has to share the folder")}
+    assert progress.ends == {"label": TrialEnd("failed", "its machine has to share the folder")}
 
 
 def test_an_outdated_record_that_was_not_replaced_is_none(progress: SearchProgress, tmp_path: Path) -> None:

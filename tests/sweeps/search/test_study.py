@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.space import Space, Values, search_space
 from fsdd_lightning.sweeps.search.study import JOURNAL, ParetoStudy
 
@@ -34,9 +34,9 @@ def proposals(study: ParetoStudy, count: int) -> list[Values]:
         if int(values[0]) > 48:
             study.prune(values)
         elif int(values[0]) == 12:
-            study.fail(values)
+            study.report(values, None)
         else:
-            study.tell(values, reached(values))
+            study.report(values, reached(values))
     return found
 
 
