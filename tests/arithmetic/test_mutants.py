@@ -53,6 +53,7 @@ def is_caught(mutant: mutation.Mutant) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", mutation.MODULES)
 def test_every_mutant_is_caught(module: str) -> None:
     tried = [mutant for mutant in mutants_of(module) if not is_equivalent(mutant)]

@@ -22,7 +22,7 @@ from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
 
@@ -46,7 +46,7 @@ class EpochClock(pl.Callback):
 @pytest.fixture(scope="module")
 def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
     register_resolvers()
-    ((_, config),) = compose_cells(
+    ((_, config),) = compose_trials(
         [f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False
     )
     return config, prepare_data(config.data, config.split, config.features)

@@ -113,6 +113,7 @@ def survivors(builder: MutantBuilder) -> Iterator[c_mutation.Mutant]:
             yield mutant
 
 
+@pytest.mark.slow
 def test_every_mutant_is_caught(builder: MutantBuilder) -> None:
     surviving = list(survivors(builder))
     target = builder.target

@@ -8,6 +8,7 @@ import boards
 import pytest
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 PROGRAMS = Path(__file__).parent / "programs"
 
 

@@ -14,6 +14,7 @@ from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 SHAPES = {"2x24 on 13": (13, 24, 2), "3x5 on 3": (3, 5, 3), "1x1 on 1": (1, 1, 1)}
 CONSTANT_KINDS = set("rR")
 WORD = 4

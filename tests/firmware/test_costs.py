@@ -13,6 +13,7 @@ import costs
 import pytest
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 SLACK = 1.02
 MOST_INSTRUCTIONS = {24: 700_000, 48: 2_100_000}  # int8, -O3
 MOST_CODE_BYTES = 1_228  # 1.2 KB, int8, -Os

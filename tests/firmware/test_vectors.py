@@ -13,6 +13,7 @@ from vectors import VectorProgram, status_of, vector_program
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 ODD_SHAPES = (
     (1, 1),
     (2, 1),

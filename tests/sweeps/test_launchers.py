@@ -12,18 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from installed_extras import needs
+from sweep_processes import REPOSITORY, run_sweep
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
-PATIENCE_S = 100
+PATIENCE_S = 300
 # One float network is trained; one trial finds out late that it can't work; two do not fit.
-CELLS = [
+TRIALS = [
     "model.hidden_size=4,400",
     "memory_budget=kb8",
     "split=random,unseen_speaker",
@@ -83,9 +83,8 @@ def networks(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def sequential(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sequential") / "work"
-    train(folder, *tiny_overrides, *CELLS)
+def sequential(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    folder = once("sequential", lambda folder: run_sweep([*tiny_overrides, *TRIALS], folder))
     assert {name: each["status"] for name, each in records(folder).items()} == ENDS
     return folder
 
@@ -99,17 +98,19 @@ def assert_same(folder: Path, process: subprocess.CompletedProcess[str], sequent
     assert line.startswith("error: ") and "no such speaker" in line
 
 
+@pytest.mark.slow
 @needs_joblib
 def test_joblib(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
     process = train(
-        tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+        tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
     )
     assert_same(tmp_path / "work", process, sequential)
 
 
+@pytest.mark.slow
 @needs_submitit
 def test_submitit_on_this_machine(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=submitit_local")
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=submitit_local")
     assert_same(tmp_path / "work", process, sequential)
 
 
@@ -127,12 +128,13 @@ def slurm(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @needs_submitit
 def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slurm: Path) -> None:
     process = train(
         tmp_path / "work",
         *tiny_overrides,
-        *CELLS,
+        *TRIALS,
         "hydra/launcher=submitit_slurm",
         "hydra.launcher.partition=small",
         "hydra.launcher.array_parallelism=3",
@@ -156,7 +158,7 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
 
 
 @needs_submitit
-def test_without_slurm_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_without_slurm_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
     process = train(
         tmp_path / "work",
         *tiny_overrides,
@@ -202,14 +204,15 @@ def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
     pytest.fail(f"no Ray cluster came up: {log.read_text()}")
 
 
+@pytest.mark.slow
 @needs_ray
 def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
     assert_same(tmp_path / "work", process, sequential)
 
 
 @needs_ray
-def test_without_a_ray_cluster_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_without_a_ray_cluster_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
     if (
         subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode
         == 0
@@ -231,7 +234,7 @@ importlib.util.find_spec = lambda name, package=None: None if name == {name!r} e
 
 
 @pytest.mark.parametrize(
-    ("package", "choice", "told"),
+    ("package", "choice", "extra"),
     [
         ("hydra_plugins.hydra_joblib_launcher", "hydra/launcher=joblib", "fsdd_lightning[parallel]"),
         ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_local", "fsdd_lightning[slurm]"),
@@ -240,13 +243,13 @@ importlib.util.find_spec = lambda name, package=None: None if name == {name!r} e
         ("optuna", "hparams_search=accuracy_vs_bytes", "fsdd_lightning[search]"),
     ],
 )
-def test_a_missing_extra_is_told_in_one_line(
-    package: str, choice: str, told: str, tiny_overrides: list[str], tmp_path: Path
+def test_a_missing_extra_is_named_in_one_line(
+    package: str, choice: str, extra: str, tiny_overrides: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(MISSING.format(name=package))
     python_path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
     process = train(tmp_path / "work", *tiny_overrides, choice, PYTHONPATH=python_path)
     assert process.returncode == 2
     last = process.stderr.splitlines()[-1]
-    assert last.startswith("error: ") and last.endswith(f"pip install '{told}'")
+    assert last.startswith("error: ") and last.endswith(f"pip install '{extra}'")
     assert not (tmp_path / "work" / "multirun").exists()
