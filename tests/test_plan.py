@@ -15,7 +15,7 @@ from fsdd_lightning.config.load import run_name
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.plan import plan_run
-from fsdd_lightning.runs.record import new_record, write_record
+from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
 
 Plan = Callable[..., tuple[int, str, str]]
@@ -52,7 +52,7 @@ def plan_of(
 
 def table(printed: str) -> list[list[str]]:
     """Rows of the table of trials."""
-    lines = [line.split() for line in printed.partition("\nCells")[2].splitlines()]
+    lines = [line.split() for line in printed.partition("\nTrials")[2].splitlines()]
     return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "trials:"]
 
 
@@ -69,8 +69,8 @@ def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
         numbers = [int(each.replace(",", "")) for each in row[3:7]]
         assert numbers == [expected.flash_bytes, expected.ram_bytes, expected.macs_per_clip, 1]
     states = [" ".join(row[7:]) for row in rows]
-    assert states == ["to run"] * 4 + ["refused: does not fit", "to run"]
-    assert out.splitlines()[-1] == "6 trials: 5 to run, 1 refused"
+    assert states == ["to run"] * 4 + ["over_budget: does not fit", "to run"]
+    assert out.splitlines()[-1] == "6 trials: 5 to run, 1 over_budget"
 
 
 def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,10 @@ def test_what_is_done_is_not_to_run(plan_of: Plan, fixed: list[str], tmp_path: P
     finished(tmp_path / "output", ["seed=2", *fixed])
     finished(tmp_path / "output", ["seed=3", *fixed], status="failed")
     finished(tmp_path / "output", ["seed=4", *fixed], status="interrupted")
-    finished(tmp_path / "output", ["seed=5", *fixed], config_hash="that of another configuration")
+    changed = finished(tmp_path / "output", ["seed=5", *fixed])
+    record = read_record(changed)
+    record.config["model"]["dropout"] = 0.125
+    write_record(record, changed)
     (finished(tmp_path / "output", ["seed=6", *fixed]) / "run.json").write_text("{")
     _, out, _ = plan_of("-m", "seed=1,2,3,4,5,6", *fixed)
     assert states(out) == ["to run", "done", "to run", "to run", "to run", "to run"]
@@ -139,7 +142,7 @@ def test_a_single_cell_comes_with_its_bill(plan_of: Plan) -> None:
 def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
     code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
     assert code == 0
-    assert states(out) == ["refused: does not fit"]
+    assert states(out) == ["over_budget: does not fit"]
     assert out.splitlines()[-1].endswith("the largest hidden size that fits is 24")
 
 
@@ -150,7 +153,7 @@ def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
             ["model.hidden_sise=3"],
             "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
         ),
-        (["-m", "seed=1,2", "trainr.max_epochs=3"], "unknown config key 'trainr.epochs'"),
+        (["-m", "seed=1,2", "trainr.max_epochs=3"], "unknown config key 'trainr.max_epochs'"),
         (["quantization=int9"], "no option 'int9' in group 'quantization'"),
         (["model=fit"], "hidden_size=fit needs a budget"),
         (["quantization.weight_code=int3"], "there is no 'int3'"),

@@ -56,9 +56,9 @@ def test_a_group_is_listed_with_its_options(group: str) -> None:
     )
     assert line is not None, f"the README's table of groups lacks {group}"
     options = {path.stem for path in (config_directory() / group).glob("*.yaml")}
-    trials = line.split("|")
-    if trials[2].strip():
-        assert set(re.findall(r"`([^`]+)`", trials[2])) == options
+    columns = line.split("|")
+    if columns[2].strip():
+        assert set(re.findall(r"`([^`]+)`", columns[2])) == options
 
 
 def test_links_within_the_repository_lead_somewhere() -> None:

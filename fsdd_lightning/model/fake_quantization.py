@@ -19,29 +19,46 @@ from fsdd_lightning.arithmetic.quantize import (
     quantize_layer,
     quantize_output,
 )
-from fsdd_lightning.arithmetic.weight_codes import WeightCode
+from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
 from fsdd_lightning.model.integer_lstm import LstmTrace, network_trace, output_logits
-from fsdd_lightning.model.network import LSTMClassifier, last_valid
+from fsdd_lightning.model.network import classifier_parts, last_valid
 from fsdd_lightning.model.row_scale_search import with_fast_search
 from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_weights
+
+
+def quantize(network: nn.Module, code: str = "int8") -> QuantizedView:
+    """A classifier seen through the integer arithmetic, in evaluation: its logits are those of the exported C.
+
+    `network` is any module with one `nn.LSTM`, whose last valid hidden state one `nn.Linear` classifies; `code` is
+    one of int8, int8_pot_scale, int4, pot, ternary. The module is referred to and not changed.
+
+    Raises:
+        ValueError: another kind of network, an unknown code, or weights that are not finite.
+    """
+    view = QuantizedView(network, weight_code(code)).eval()
+    view.integer_model()
+    return view
 
 
 class QuantizedView(nn.Module):
     """Looks at a network's parameters and owns none: it has no state dict of its own.
 
-    The network is referred to, not registered, so that the state dict is the same in every mode. Whoever owns
-    the network optimises and saves it. The view's own `train()` and `eval()` decide how the view computes.
+    `network`: see `quantize`. It is referred to, not registered, so that the state dict is the same in every mode.
+    Whoever owns the network optimizes and saves it. The view's own `train()` and `eval()` decide how the view
+    computes.
     """
 
-    def __init__(self, network: LSTMClassifier, code: WeightCode) -> None:
+    def __init__(self, network: nn.Module, code: WeightCode) -> None:
         super().__init__()
         self._network = (network,)  # nn.Module does not look into tuples
+        self._parts = classifier_parts(network)
         self.code = code
         self._search = with_fast_search(code)
         self._converted: tuple[list[Tensor], IntegerModel] | None = None
 
     @property
-    def network(self) -> LSTMClassifier:
+    def network(self) -> nn.Module:
+        """The module that owns the parameters."""
         return self._network[0]
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -56,7 +73,7 @@ class QuantizedView(nn.Module):
         return self.integer_logits(features, lengths).to(torch.float64) * step
 
     def _training_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
-        lstm = self.network.lstm
+        lstm = self._parts.lstm
         order = lengths.argsort(descending=True)
         lengths, running = lengths[order], _running(lengths)
         inputs_q7 = _features_q7(features[order, : len(running)]).permute(1, 2, 0).contiguous()  # (T, F, B)
@@ -67,10 +84,10 @@ class QuantizedView(nn.Module):
             weights = step_weights(layer, features.dtype)
             inputs_q7 = StraightThroughLayer.apply(inputs_q7, weights, running, *parameters)  # type: ignore[no-untyped-call]
         last = inputs_q7[lengths - 1, :, torch.arange(len(lengths))] * 2.0**-HIDDEN_BITS
-        return self._output_logits(F.dropout(last[order.argsort()], self.network.dropout.p))
+        return self._output_logits(F.dropout(last[order.argsort()], self._parts.dropout.p))
 
     def _output_logits(self, hidden: Tensor) -> Tensor:
-        weight, bias = self.network.output.weight, self.network.output.bias
+        weight, bias = self._parts.output.weight, self._parts.output.bias
         output = quantize_output(weight.detach().numpy(), bias.detach().numpy(), self._search)
         quantized_weight = torch.from_numpy(output.weights * output.scale)
         quantized_bias = torch.from_numpy(output.bias * (output.scale * 2.0**-HIDDEN_BITS))
@@ -121,8 +138,9 @@ def _float_layer(parameters: Sequence[Tensor]) -> FloatLayer:
     return FloatLayer(*(parameter.detach().numpy() for parameter in parameters))
 
 
-def arrays_of(network: LSTMClassifier) -> FloatModel:
+def arrays_of(network: nn.Module) -> FloatModel:
     """The network's parameters for `arithmetic.quantize`; they share memory with it."""
-    lstm = {name: weight.detach().numpy() for name, weight in network.lstm.named_parameters()}
-    output = {name: weight.detach().numpy() for name, weight in network.output.named_parameters()}
+    parts = classifier_parts(network)
+    lstm = {name: weight.detach().numpy() for name, weight in parts.lstm.named_parameters()}
+    output = {name: weight.detach().numpy() for name, weight in parts.output.named_parameters()}
     return float_model(lstm, output)

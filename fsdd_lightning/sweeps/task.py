@@ -57,7 +57,7 @@ def _run(plan: RunPlan, record: RunRecord, folder: Path, is_sweep: bool) -> floa
         record_over_budget(plan, record, folder)
         if not is_sweep:
             print_over_budget(plan)
-            raise UserError(f"refused: {plan.over_budget_reason}")
+            raise UserError(f"over budget: {plan.over_budget_reason}")
         return None
     configure_console()
     from fsdd_lightning.training.experiment import run_experiment

@@ -152,7 +152,7 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
-def over_budget(server: Server, digest: str, destination: Path, reason: str) -> str:
+def refused(server: Server, digest: str, destination: Path, reason: str) -> str:
     """The message of a failing download, which must name the URL and the way out and leave nothing behind."""
     with pytest.raises(RunFailedError, match=reason) as caught:
         download_fsdd(server.url, digest, destination, NOW)
@@ -249,13 +249,13 @@ def test_lasting_trouble_ends_in_one_line(
     answer: Answer, reason: str, requests: int, server: Server, digest: str, destination: Path
 ) -> None:
     server.answers = [answer]
-    over_budget(server, digest, destination, reason)
+    refused(server, digest, destination, reason)
     assert server.requests == requests
 
 
 def test_a_refused_connection_ends_in_one_line(server: Server, digest: str, destination: Path) -> None:
     server.close()
-    over_budget(server, digest, destination, "3 attempts, the last: Connection refused")
+    refused(server, digest, destination, "3 attempts, the last: Connection refused")
 
 
 def test_a_silent_server_is_given_up(server: Server, digest: str, destination: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_cache_folder_that_cannot_be_written_is_said(server: Server, digest: s
 
 def test_a_wrong_digest_is_refused(server: Server, digest: str, destination: Path) -> None:
     server.answers = [content(ARCHIVE)]
-    message = over_budget(server, "f" * 64, destination, "holds other recordings")
+    message = refused(server, "f" * 64, destination, "holds other recordings")
     assert digest in message and "f" * 64 in message
     assert server.requests == 1
 
@@ -310,7 +310,7 @@ def test_every_change_of_the_recordings_is_noticed(
     else:
         members[f"{TOP}/recordings/1_ann_9.wav"] = wav_bytes(1234)
     server.answers = [content(tar_gz(members))]
-    over_budget(server, digest, destination, "holds other recordings")
+    refused(server, digest, destination, "holds other recordings")
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_another_layout_is_refused(
     members: dict[str, bytes], server: Server, destination: Path, digest: str
 ) -> None:
     server.answers = [content(tar_gz(members))]
-    over_budget(server, digest, destination, "has no recordings in its one top folder")
+    refused(server, digest, destination, "has no recordings in its one top folder")
 
 
 @pytest.mark.parametrize("name", ["../evil.wav", "/tmp/fsdd-evil.wav", f"{TOP}/recordings/../../../evil.wav"])
@@ -334,7 +334,7 @@ def test_a_member_that_leaves_the_folder_is_refused(
     name: str, server: Server, digest: str, destination: Path, tmp_path: Path
 ) -> None:
     server.answers = [content(tar_gz({**MEMBERS, name: b"evil"}))]
-    over_budget(server, digest, destination, "would leave the folder")
+    refused(server, digest, destination, "would leave the folder")
     assert not list(tmp_path.rglob("*evil*"))
     assert not Path("/tmp/fsdd-evil.wav").exists()
     assert server.requests == 1
@@ -344,7 +344,7 @@ def test_a_link_is_refused(server: Server, digest: str, destination: Path) -> No
     link = tarfile.TarInfo(f"{TOP}/link")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     server.answers = [content(tar_gz(MEMBERS, link))]
-    over_budget(server, digest, destination, "is a link or device")
+    refused(server, digest, destination, "is a link or device")
 
 
 # several processes, and killed ones

@@ -29,7 +29,7 @@ def test_a_run_over_budget_ends_with_exit_code_2_and_one_line(single: tuple[Path
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
     assert line == (
-        "error: refused: the float32 network of 2x25 units needs 37,840 bytes of flash, memory_budget=kb36 "
+        "error: over budget: the float32 network of 2x25 units needs 37,840 bytes of flash, memory_budget=kb36 "
         "allows 36,864; the largest hidden size that fits is 24"
     )
 
@@ -49,7 +49,7 @@ def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process
     record = read_record(file.parent)
     bill = float32_bill(NetworkShape(13, 25, 2, 10), record.config["features"]["max_frames"])
     assert record.status == "over_budget"
-    assert f"error: refused: {record.error}\n" == process.stderr
+    assert f"error: over budget: {record.error}\n" == process.stderr
     assert (record.views, record.training, record.dataset) == ({}, {}, {})
     assert (record.memory["fits"], record.memory["budget_bytes"]) == (False, 36_864)
     assert record.memory["flash_bytes"] == bill.flash_bytes == 37_840
@@ -75,12 +75,12 @@ def test_other_trials_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str
     over_budget = [record for record in records if record.status == "over_budget"]
     for record in over_budget:
         size = record.memory["hidden_size"]
-        assert f" refused model.hidden_size={size}: {record.error} (" in process.stdout
+        assert f" over_budget model.hidden_size={size}: {record.error} (" in process.stdout
         assert record.memory["fits"] is False and record.memory["lines"]
     planned = run_fresh(tmp_path, "plan", *words)
     *printed, heavy = planned.stdout.splitlines()
     assert (planned.returncode, planned.stderr, heavy) == (0, "", "HEAVY []")
-    assert printed[-1] == "3 trials: 2 refused, 1 done"
+    assert printed[-1] == "3 trials: 2 over_budget, 1 done"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
     words = [each.replace("=4,3", "=4,3,200") for each in copy_of_sweep.words]
     code, out, _ = run_sweep(words, copy_of_sweep.folder)
     assert code == 0
-    assert "4 to skip" in out and "2 refused" in out.splitlines()[-2]
+    assert "4 to skip" in out and "2 over_budget" in out.splitlines()[-2]
     manifest = json.loads((copy_of_sweep.trials / "sweep.json").read_text())
     assert [len(each["trials"]) for each in manifest["commands"]] == [4, 6]
     assert len(manifest["trials"]) == 6

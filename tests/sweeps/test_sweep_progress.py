@@ -60,8 +60,10 @@ def test_every_cell_that_ends_is_one_line_with_what_is_going_on(trials: list[Tri
     assert first.startswith(
         "[1/6] done    seed=2: float 50.00 %, integer 25.00 % in 3.0 s (1 running, 1 done"
     )
-    assert second.startswith("[2/6] refused seed=3: too large (1 running, 1 done, 1 refused, 0 failed; ")
-    assert third.startswith("[3/6] failed  seed=4: no luck (1 running, 1 done, 1 refused, 1 failed; ")
+    assert second.startswith(
+        "[2/6] over_budget seed=3: too large (1 running, 1 done, 1 over_budget, 0 failed; "
+    )
+    assert third.startswith("[3/6] failed  seed=4: no luck (1 running, 1 done, 1 over_budget, 1 failed; ")
     assert re.search(r"; 0:\d\d, about \d:\d\d left\)$", third)
     progress._look()
     assert len(printed(out).splitlines()) == 3

@@ -14,7 +14,7 @@ _LAUNCHERS = {
     "submitit_slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
     "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
 }
-_ABOUT_SWEEPS = ("search", "hydra/launcher", "hydra/sweeper")
+_ABOUT_SWEEPS = ("hparams_search", "hydra/launcher", "hydra/sweeper")
 
 
 def check_launcher(overrides: Sequence[str]) -> None:

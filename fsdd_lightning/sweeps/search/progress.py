@@ -70,9 +70,9 @@ class SearchProgress:
     def _print(self, status: str, each: Trial, line: str) -> None:
         counts = Counter(name for name, _ in self.ends.values())
         spent_s = time.monotonic() - self.started
-        tail = f"{counts['over_budget']} refused, {counts['failed']} failed, {spent_s:.0f} s"
+        tail = f"{counts['over_budget']} over_budget, {counts['failed']} failed, {spent_s:.0f} s"
         number = len(self.points) + counts["failed"]
-        text = f"[{number}/{self.trials}] {status:<7} {each.label}: {line} ({tail})"
+        text = f"[{number}/{self.to_train}] {status:<7} {each.label}: {line} ({tail})"
         self.out.print(text, soft_wrap=True)
 
 

@@ -84,4 +84,4 @@ def test_refused_cells_are_not_counted(progress: SearchProgress, tmp_path: Path)
     progress.trials.append(each)
     progress.note_over_budget(each)
     assert progress.missing == 3
-    assert "[0/3] refused label: " in printed(progress)
+    assert "[0/3] over_budget label: " in printed(progress)

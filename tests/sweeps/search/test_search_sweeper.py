@@ -98,7 +98,7 @@ def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None
     statuses = [each["status"] for each in records(folder).values()]
     assert sorted(statuses) == ["done"] * 4 + ["over_budget"] * 4
     assert "search: 8 trials to choose from, 40 to train, 1 at once" in process.out
-    assert "8 trials: 4 done, 4 refused" in process.out
+    assert "8 trials: 4 done, 4 over_budget" in process.out
 
 
 def test_trials_over_budget_are_pruned_without_training(whole: Whole) -> None:
