@@ -7,11 +7,13 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from commands import Call, call_here
 from filelock import FileLock
 
 if TYPE_CHECKING:
@@ -55,8 +57,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """-n auto: every core that this process may use."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """-n auto: every core that this process may use; none beside it for a single test, for -s and to measure speed."""
+    if (
+        config.option.benchmark_only
+        or config.option.capture == "no"
+        or any("::" in arg for arg in config.args)
+    ):
+        return 0
     return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
 
 
@@ -68,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """All workers and commands of a session share a cache folder of its own."""
     if not hasattr(config, "workerinput"):
         config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="fsdd-tests-")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{config.stash[CACHE]}/torchinductor"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -170,3 +179,9 @@ def finished_overrides(tiny_overrides: list[str], once: Once) -> list[str]:
 def finished_run(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
     return once("finished", lambda folder: run_trial(finished_overrides, folder))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """`call(fsdd_lightning.predict, *arguments)` runs a command in this process: exit code, stdout, stderr."""
+    return partial(call_here, monkeypatch, capsys)

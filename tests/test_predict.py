@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from commands import Call, Ended
 
 from fsdd_lightning import predict
 from fsdd_lightning.evaluation.backends import ENGINES
@@ -23,20 +22,11 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 class Prediction:
     """Calls fsdd-predict in this process."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
+    def __init__(self, call: Call) -> None:
+        self.call = call
 
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Exit code, stdout, stderr."""
-        handler = signal.getsignal(signal.SIGTERM)
-        self.monkeypatch.setattr(sys, "argv", ["fsdd-predict", *map(str, arguments)])
-        self.capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as caught:
-                predict.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(caught.value.code or 0), *self.capsys.readouterr()
+    def __call__(self, *arguments: object) -> Ended:
+        return self.call(predict, *arguments)
 
     def json(self, *arguments: object) -> Any:
         code, out, _ = self(*arguments, "--json")
@@ -45,8 +35,8 @@ class Prediction:
 
 
 @pytest.fixture
-def fsdd_predict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Prediction:
-    return Prediction(monkeypatch, capsys)
+def fsdd_predict(call: Call) -> Prediction:
+    return Prediction(call)
 
 
 @pytest.fixture(scope="module")

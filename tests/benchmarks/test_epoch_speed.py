@@ -21,7 +21,7 @@ from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.plan import plan_cell
+from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
@@ -53,7 +53,7 @@ def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
 
 
 def network_of(config: Config) -> LSTMClassifier:
-    return LSTMClassifier(plan_cell(config).shape, config.model.dropout)
+    return LSTMClassifier(plan_run(config).shape, config.model.dropout)
 
 
 def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:

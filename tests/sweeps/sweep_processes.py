@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import PATIENCE_S
 from sketches import sketch_confusions
 
 from fsdd_lightning.console import terminal
 
-PATIENCE_S = 240
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["fsdd_lightning.training.experiment", "fsdd_lightning.sweeps.sweeper", "matplotlib.image", "optuna"]  # what is not installed is passed over
+    [
+        "fsdd_lightning.training.experiment",
+        "fsdd_lightning.sweeps.sweeper",
+        "matplotlib.image",
+        "optuna",
+    ]  # what is not installed is passed over
 )
-REPOSITORY = Path(__file__).resolve().parents[2]
-# A forked process shares what is imported with its server: to see what a command imports takes one of its own.
-HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "soundfile", "requests"}
 
 
 @dataclass(frozen=True)
@@ -88,26 +89,3 @@ def end_of(child: BaseProcess, folder: Path) -> tuple[int, str, str]:
         raise AssertionError(f"the sweep did not end: {(folder / 'out.txt').read_text()}")
     assert child.exitcode is not None
     return child.exitcode, (folder / "out.txt").read_text(), (folder / "err.txt").read_text()
-
-
-def run_fresh(
-    folder: Path, module: str, *words: str, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """A command in a fresh process and a home of its own; its last line of output names its heavy imports."""
-    program = (
-        f"import sys; sys.argv = ['fsdd-{module}', *{words!r}]\n"
-        f"from fsdd_lightning.{module} import main\n"
-        f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
-    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    own = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": python_path}
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env={**kept, **own, **more},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )

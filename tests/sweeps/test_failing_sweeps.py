@@ -46,7 +46,7 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
-def test_fail_fast_begins_no_further_cell(finished_sweep: Finished, tmp_path: Path) -> None:
+def test_fail_fast_begins_no_further_trial(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep([*finished_sweep.words, "fail_fast=true"], tmp_path, fail_in, "int4_qat")
     assert code == 1
     assert err.startswith("error: 1 of 4 trials failed")
@@ -95,6 +95,7 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [60, 400])
 def test_a_full_disk_is_one_line_and_costs_only_what_did_not_fit(
     finished_sweep: Finished, tmp_path: Path, mount: Mount, kilobytes: int
@@ -119,6 +120,7 @@ def views(sweep: Path) -> list[str]:
     return sorted(json.dumps([row["config_hash"], row["views"], row["files"]]) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_one_line(finished_sweep: Finished, tmp_path: Path, mount: Mount) -> None:
     place = mount("size=100m")
     shutil.copytree(finished_sweep.folder / "multirun", place / "multirun")
@@ -132,6 +134,7 @@ def test_a_read_only_folder_is_one_line(finished_sweep: Finished, tmp_path: Path
     assert results_table(place / "multirun" / "grid") == before
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_needs_no_writing(finished_sweep: Finished, tmp_path: Path, mount: Mount) -> None:
     place = mount("size=100m")
     code, _, err = run_sweep([*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here")

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import PATIENCE_S, REPOSITORY, Process, environment, run
 from installed_extras import needs
-from sweep_processes import REPOSITORY, run_sweep
+from sweep_processes import run_sweep
 
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
-PATIENCE_S = 300
 # One float network is trained; one trial finds out late that it can't work; two do not fit.
 TRIALS = [
     "model.hidden_size=4,400",
@@ -44,23 +44,9 @@ needs_submitit = needs("hydra-submitit-launcher", "slurm")
 needs_ray = needs("hydra-ray-launcher", "ray")
 
 
-def environment(**more: str) -> dict[str, str]:
-    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
-    return {**kept, "PYTHONPATH": python_path, "COLUMNS": "200", **more}
-
-
-def train(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
+def train(folder: Path, *overrides: str, **more: str) -> Process:
     folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-m", "fsdd_lightning.train", "-m", *overrides],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    return run(folder, "-m", "fsdd_lightning.train", "-m", *overrides, **more)
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -89,7 +75,7 @@ def sequential(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], 
     return folder
 
 
-def assert_same(folder: Path, process: subprocess.CompletedProcess[str], sequential: Path) -> None:
+def assert_same(folder: Path, process: Process, sequential: Path) -> None:
     assert records(folder) == records(sequential), process.stderr
     assert networks(folder) == networks(sequential)
     assert len(networks(folder)) == 1
@@ -182,7 +168,7 @@ def ray_cluster() -> Iterator[str]:
         head = subprocess.Popen(
             [Path(sys.executable).with_name("ray"), "start", *words, *quiet],
             cwd=session,
-            env=environment(),
+            env=environment(session),
             stdout=log,
             stderr=log,
         )
@@ -207,7 +193,9 @@ def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
 @pytest.mark.slow
 @needs_ray
 def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
+    process = train(
+        tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster
+    )
     assert_same(tmp_path / "work", process, sequential)
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import REPOSITORY, run, run_command
 from filelock import FileLock
 from results_table import results_table
-from sweep_processes import REPOSITORY, Finished, run_fresh, run_sweep
+from sweep_processes import Finished, run_sweep
 
 from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep
-
 
 
 def rewrite(run_folder: Path, **changes: Any) -> None:
@@ -43,7 +42,7 @@ def run_state(sweep: Finished, folder: Path) -> trial_state.RunState:
 
 def test_a_finished_sweep_is_looked_at_without_heavy_imports(copy_of_sweep: Finished) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy_of_sweep.trials.glob("*/*")}
-    process = run_fresh(copy_of_sweep.folder, "train", "-m", *copy_of_sweep.words)
+    process = run_command(copy_of_sweep.folder, "train", "-m", *copy_of_sweep.words)
     assert (process.returncode, process.stderr) == (0, "")
     first, *_, heavy = process.stdout.splitlines()
     assert (first, heavy) == ("4 trials: 0 to run, 4 to skip: they are done", "HEAVY []")
@@ -248,13 +247,11 @@ def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None
     assert code_digest() == before, "a move changes no result"
 
 
-def test_what_the_code_digest_leaves_out_is_not_part_of_a_run() -> None:
+def test_what_the_code_digest_leaves_out_is_not_part_of_a_run(tmp_path: Path) -> None:
     from fsdd_lightning.runs.provenance import _NOT_CODE, _OUTSIDE_RUNS
 
     program = "import sys, fsdd_lightning.training.experiment; print(*sys.modules)"
-    names = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.split()
+    names = run(tmp_path, "-c", program).stdout.split()
     ours = [name for name in names if name.startswith("fsdd_lightning.")]
     loaded = {name.removeprefix("fsdd_lightning.").replace(".", "/") + ".py" for name in ours}
     assert "training/experiment.py" in loaded

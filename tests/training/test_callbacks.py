@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from sketches import sketch_confusions
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fsdd_lightning.model.checkpoint import load_checkpoint
@@ -66,6 +67,7 @@ def run(
     run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
+    sketch_confusions(monkeypatch)
     monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
     monkeypatch.setattr(Decreed, "epochs", {})
     monkeypatch.setattr(Decreed, "steps", [])

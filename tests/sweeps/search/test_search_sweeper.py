@@ -8,11 +8,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import PATIENCE_S, Ended
 from installed_extras import needs
-from sweep_processes import PATIENCE_S, run_sweep, start_sweep
+from sweep_processes import run_sweep, start_sweep
 
 pytest.importorskip("optuna", reason="the extra [search] is not installed")
 
@@ -33,16 +34,8 @@ SEARCH = [
 ]
 
 
-class Search(NamedTuple):
-    """How `fsdd-train -m` ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-def search(folder: Path, overrides: list[str]) -> Search:
-    return Search(*run_sweep(overrides, folder))
+def search(folder: Path, overrides: list[str]) -> Ended:
+    return Ended(*run_sweep(overrides, folder))
 
 
 def sweep_folder(folder: Path) -> Path:
@@ -79,7 +72,7 @@ def written_front(folder: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def whole(
     tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]
-) -> tuple[Path, Search]:
+) -> tuple[Path, Ended]:
     """A search that nothing disturbed. Look, don't touch."""
 
     def run(folder: Path) -> None:
@@ -87,10 +80,10 @@ def whole(
         assert process.code == 0, process.err
 
     folder = once("whole-search", run)
-    return folder, Search(0, (folder / "out.txt").read_text(), (folder / "err.txt").read_text())
+    return folder, Ended(0, (folder / "out.txt").read_text(), (folder / "err.txt").read_text())
 
 
-Whole = tuple[Path, Search]
+Whole = tuple[Path, Ended]
 
 
 def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None:
@@ -191,7 +184,9 @@ def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(
     assert {row["run"] for row in written_front(tmp_path)} == front_by_definition(found)
 
 
-def test_a_failed_trial_is_reported_and_does_not_end_the_search(tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_a_failed_trial_is_reported_and_does_not_end_the_search(
+    tiny_overrides: list[str], tmp_path: Path
+) -> None:
     words = [
         "hparams_search=accuracy_vs_bytes",
         "split=random,unseen_speaker",
