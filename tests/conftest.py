@@ -93,7 +93,7 @@ RunTrial = Callable[[Sequence[str], Path], "RunRecord"]
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """`once(name, make)`: a folder that `make` filled, once for all workers. Look, don't touch: copy it to change it."""
+    """`once(name, make)`: a folder that `make` filled, once for all workers. Copy it to change it."""
     own = tmp_path_factory.getbasetemp()
     root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 

@@ -257,7 +257,7 @@ def rewrite(folder: Path, **changes: Any) -> None:
 def test_evaluate_makes_the_recorded_numbers_again_in_another_process(
     finished_run: Path, tmp_path: Path
 ) -> None:
-    process = run(tmp_path, "-m", "fsdd_lightning.evaluate", finished_run, "--json")
+    process = run(tmp_path, "-m", "fsdd_lightning.evaluate", str(finished_run), "--json")
     assert process.returncode == 0
     assert json.loads(process.stdout) == read_record(finished_run).views
     assert only_line(process.stderr) == f"equal to the record of {finished_run}"
@@ -283,7 +283,7 @@ def test_evaluate_refuses_changed_recordings(
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    code, out, err = call(evaluate, run_folder, "--data-root", changed)
+    code, _, err = call(evaluate, run_folder, "--data-root", changed)
     assert code == 2
     assert "are not those of the run" in only_line(err)
 
@@ -304,7 +304,7 @@ def test_evaluate_says_where_its_numbers_differ_from_the_record(
 
 def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call) -> None:
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
-    code, out, err = call(evaluate, run_folder)
+    code, _, err = call(evaluate, run_folder)
     assert code == 1
     assert "has no quantized view" in only_line(err)
 
@@ -324,7 +324,7 @@ def test_evaluate_without_a_compiler_compares_the_other_views(
 def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(run_folder: Path, call: Call) -> None:
     views = read_record(run_folder).views
     rewrite(run_folder, views={name: view for name, view in views.items() if name != "c"})
-    code, out, err = call(evaluate, run_folder, "--json")
+    code, out, _ = call(evaluate, run_folder, "--json")
     assert code == 0
     assert json.loads(out)["c"] == views["integer"]
 
@@ -369,7 +369,7 @@ def test_predict_prints_digit_probability_and_file_in_another_process(
     for name in ("7_ada_1.wav", "0_ada_0.wav"):
         shutil.copy(recordings / name, tmp_path / "mine")
     single = str(recordings / "3_ada_2.wav")
-    process = run(tmp_path, "-m", "fsdd_lightning.predict", finished_run, single, "mine")
+    process = run(tmp_path, "-m", "fsdd_lightning.predict", str(finished_run), single, "mine")
     assert (process.returncode, process.stderr) == (0, "")
     lines = [line.split(maxsplit=2) for line in process.stdout.splitlines()]
     assert [file for _, _, file in lines] == [single, "mine/0_ada_0.wav", "mine/7_ada_1.wav"]
@@ -384,16 +384,18 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
 ) -> None:
     good, text, missing = recordings / "0_ada_0.wav", tmp_path / "text.wav", tmp_path / "missing.wav"
     text.write_text("seven")
-    files = [text, good, str(missing)]
+    files = [str(text), str(good), str(missing)]
     code, out, err = call(predict, finished_run, *files)
     assert code == 2
-    assert only_line(out).endswith(good)
+    assert only_line(out).endswith(str(good))
     first, second, summary = err.splitlines()
     assert first == f"{text}: not a WAV file (no RIFF/WAVE header)"
     assert second.startswith(f"{missing}: ") and "No such file" in second
     assert summary == "error: 2 of 3 files could not be read (see above)"
 
-    answers = json.loads(call(predict, finished_run, "--json", *files).out)
+    code, out, _ = call(predict, finished_run, "--json", *files)
+    answers = json.loads(out)
+    assert code == 2
     assert [answer["file"] for answer in answers] == files
     assert [answer.keys() for answer in answers] == [
         {"file", "error"},
@@ -403,7 +405,7 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
 
 
 def test_predict_without_files_is_a_wrong_command_line(finished_run: Path, call: Call) -> None:
-    code, out, err = call(predict, finished_run)
+    code, _, err = call(predict, finished_run)
     assert code == 2
     assert "WAV" in err
 
