@@ -60,10 +60,10 @@ def test_every_trial_of_a_sweep_has_its_turn_and_its_folder(sweep: Sweep) -> Non
 def test_a_failed_trial_is_reported_in_one_line_and_in_the_exit_code(sweep: Sweep) -> None:
     _, process = sweep
     assert process.returncode == 1
-    said = "split.held_out=nobody: no such speaker; choose one of "
-    assert only_line(process.stderr).startswith(f"error: 1 of 3 trials failed, the first with: {said}")
+    reason = "split.held_out=nobody: no such speaker; choose one of "
+    assert only_line(process.stderr).startswith(f"error: 1 of 3 trials failed, the first with: {reason}")
     (listed,) = [line for line in process.stdout.splitlines() if line.startswith("failed: ")]
-    assert said in listed and "split=unseen_speaker" in listed
+    assert reason in listed and "split=unseen_speaker" in listed
 
 
 def test_the_traceback_of_a_failed_trial_is_in_its_log(sweep: Sweep) -> None:

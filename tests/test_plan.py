@@ -38,7 +38,7 @@ def table(printed: str) -> list[list[str]]:
     return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "trials:"]
 
 
-def test_a_sweep_is_a_table_of_its_cells(plan_of: Call) -> None:
+def test_a_sweep_is_a_table_of_its_trials(plan_of: Call) -> None:
     code, out, err = plan_of(*SWEEP)
     assert (code, err) == (0, "")
     rows = table("\n" + out)
@@ -114,14 +114,14 @@ def test_a_single_run_is_always_to_run(plan_of: Call, fixed: list[str], tmp_path
     assert states(out) == ["to run"]
 
 
-def test_a_single_cell_comes_with_its_bill(plan_of: Call) -> None:
+def test_a_single_trial_comes_with_its_bill(plan_of: Call) -> None:
     code, out, _ = plan_of("model=fit", "memory_budget=kb36", "quantization=int4_qat")
     assert code == 0
     assert [row[:2] for row in table(out)] == [["2x69", "int4_qat"]]
     assert "Memory bill" in out and "row multipliers" in out
 
 
-def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Call) -> None:
+def test_a_single_trial_that_does_not_fit_says_what_would(plan_of: Call) -> None:
     code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
     assert code == 0
     assert states(out) == ["over_budget: does not fit"]
@@ -160,7 +160,7 @@ def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Call) -> None:
     assert out.splitlines()[-1] == "a search: it trains 40 of those that fit, of its own choosing"
 
 
-def test_the_test_set_is_told_where_it_differs(plan_of: Call) -> None:
+def test_the_test_set_is_reported_where_it_differs(plan_of: Call) -> None:
     speakers = "split=unseen_speaker", "split.held_out=george,theo"
     _, out, _ = plan_of("-m", *speakers)
     rows = [line.split() for line in out.splitlines() if "int8_ptq" in line]

@@ -155,7 +155,7 @@ def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTEGER_MODES if mode != "int8_ptq"])
 def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path, mode: str) -> None:
-    """Modes that differ in nothing but their weights are told apart by their logits: see above."""
+    """Modes that differ in nothing but their weights differ in their logits: see above."""
     folder = Path(shutil.copytree(grid.folders["int8_ptq"], tmp_path / "run"))
     shutil.copy(grid.folders[mode] / "integer_model.npz", folder)
     if described(mode).weight_code != "int8":

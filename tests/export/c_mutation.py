@@ -1,7 +1,7 @@
 """Deliberate one-token bugs in C: every number one more and one less, every comparison and shift turned.
 
 Numbers need no compilation of their own: all are replaced at once by `(fsdd_mutant == 7 ? 16 : 15)`, and the program is
-told which of them to believe.
+given the number of the one to believe.
 """
 
 from __future__ import annotations

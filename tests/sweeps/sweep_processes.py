@@ -64,7 +64,7 @@ def _sweep(
     os.setpgid(0, 0)
     for number, name in ((1, "out.txt"), (2, "err.txt")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner may have been told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner may ignore it
     sys.argv = ["fsdd-train", "-m", *words]
     if before is not None:
         before(*arguments)

@@ -59,7 +59,7 @@ def test_all_groups_are_found() -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_of_every_group_is_a_cell_with_a_bill(option: str) -> None:
+def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None:
     needs_budget = composed(option).model.hidden_size == "fit" and option.startswith("model=")
     plan = plan_run(composed(option, *(["memory_budget=kb36"] if needs_budget else [])))
     assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
@@ -118,7 +118,7 @@ def test_a_sweep_is_expanded_in_order_the_last_override_fastest() -> None:
     ]
 
 
-def test_the_cells_of_a_sweep_come_with_their_settings() -> None:
+def test_the_trials_of_a_sweep_come_with_their_config() -> None:
     trials = list(
         compose_trials(["model=tiny,large", "split=unseen_speaker", "split.held_out=theo"], multirun=True)
     )
@@ -186,7 +186,7 @@ def test_a_bad_command_is_answered_in_one_line(arguments: list[str], answer: str
     assert answer in over_budget_reason(*arguments)
 
 
-def test_a_bad_cell_anywhere_in_a_sweep_is_refused() -> None:
+def test_a_bad_trial_anywhere_in_a_sweep_is_refused() -> None:
     assert "hidden_size" in over_budget_reason("-m", "model.hidden_size=16,24,0", "seed=1,2")
     assert "hop_length" in over_budget_reason(
         "-m", "features.hop_length=160,80", "features.win_length=400,100"

@@ -1,4 +1,4 @@
-"""The same command again: what is settled is left alone, what has changed is said and run again, nothing is lost."""
+"""The same command again: what is settled is left alone, what has changed is named and run again, nothing is lost."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_runs_are_named_by_their_folders(events: EventMultiplexer, rows: dict[st
     assert {row["state"] for row in rows.values()} == {"done", "over_budget", "failed"}
 
 
-def test_every_cell_has_its_row_with_the_settings_of_the_table(
+def test_every_trial_has_its_row_with_the_values_of_the_table(
     events: EventMultiplexer, rows: dict[str, dict[str, str]]
 ) -> None:
     for run, row in rows.items():
@@ -114,7 +114,7 @@ def test_all_rows_have_the_same_columns_of_the_same_types(events: EventMultiplex
             assert types[name] == kinds.get(str(value.WhichOneof("kind")), api_pb2.DATA_TYPE_STRING)
 
 
-def test_how_a_run_ended_is_said(events: EventMultiplexer, rows: dict[str, dict[str, str]]) -> None:
+def test_how_a_run_ended_is_reported(events: EventMultiplexer, rows: dict[str, dict[str, str]]) -> None:
     for run, row in rows.items():
         ended = plugin_data(events, run, "session_end_info").status
         assert ended == (api_pb2.STATUS_SUCCESS if row["state"] == "done" else api_pb2.STATUS_FAILURE)
@@ -155,7 +155,7 @@ def test_one_chart_holds_float_and_integer_accuracy(events: EventMultiplexer) ->
         assert {"^accuracy/drop$"} in [set(chart) for chart in charts]
 
 
-def test_a_cell_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:
+def test_a_trial_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:
     plan = tmp_path / "trial"
     shutil.copytree(sweep / "data.root=gone", plan)
     with pytest.raises(UserError):

@@ -1,4 +1,4 @@
-"""Progress is told from run.json files alone, whoever writes them."""
+"""Progress is read from run.json files alone, whoever writes them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def printed(out: Console) -> str:
     return out.file.getvalue()
 
 
-def test_every_cell_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
+def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
     out = console()
     progress = SweepProgress(trials, out)
     end(trials[0], "interrupted", "still running, or killed")
@@ -87,7 +87,7 @@ def test_half_a_record_is_not_yet_one(trials: list[Trial]) -> None:
     assert progress.ends == {}
 
 
-def test_in_the_end_every_cell_has_an_outcome(trials: list[Trial]) -> None:
+def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
     out = console()
     with SweepProgress(trials, out) as progress:
         end(trials[0], "done")

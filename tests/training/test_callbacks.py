@@ -100,7 +100,7 @@ def test_the_view_switches_at_the_start_of_its_epoch(run: Run, start_epoch: int)
         ((0.5, 0.5, 0.5), 1, 1),  # the first of equal ones
     ],
 )
-def test_the_kept_epoch_is_the_best_quantised_one(
+def test_the_kept_epoch_is_the_best_quantized_one(
     run: Run, tmp_path: Path, losses: tuple[float, ...], start_epoch: int, best: int
 ) -> None:
     tuned = run(losses, start_epoch).training["quantized"]

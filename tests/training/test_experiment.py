@@ -412,7 +412,7 @@ def test_a_setting_of_training_changes_the_network(
     assert not equal(weights(folder), weights(finished_run))
 
 
-def test_torch_has_as_many_threads_as_the_settings_say(laboratory: Laboratory) -> None:
+def test_torch_has_as_many_threads_as_the_config_asks_for(laboratory: Laboratory) -> None:
     laboratory.run("trainer.max_epochs=1", "torch_threads=2")
     assert torch.get_num_threads() == 2
     laboratory.run("trainer.max_epochs=1")

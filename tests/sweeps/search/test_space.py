@@ -60,7 +60,7 @@ def test_values_are_taken_once() -> None:
     assert dimension.values == ("1", "2")
 
 
-def test_nothing_to_choose_from_is_said() -> None:
+def test_nothing_to_choose_from_is_reported() -> None:
     with pytest.raises(UserError, match=r"something to choose from, such as model\.hidden_size=8,16,24"):
         search_space({"seed": "choice(1,2)"}, ["seed=1"])
 
