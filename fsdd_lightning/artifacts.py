@@ -1,10 +1,106 @@
-"""Files that are there whole or not at all."""
+"""The files that the package writes and reads again: whole or not at all, under a lock, and refused in one clear line.
+
+A module that keeps a kind of file says what is in it; how it is written, checked, shared and refused is decided here.
+"""
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import json
+import logging
+import math
 import os
+import time
 import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from fsdd_lightning.errors import UserError
+
+T = TypeVar("T")
+CACHE_PATIENCE_S = 300.0  # longer than any computation that is cached; after it a process computes for itself
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+logger = logging.getLogger(__name__)
+
+
+class ArtifactError(UserError):
+    """A file that can't be used; the message is one line."""
+
+
+class MissingError(ArtifactError):
+    """There is no such file."""
+
+
+class DamagedError(ArtifactError):
+    """Half a file or a garbled one: nothing can be read from it any more."""
+
+
+class ForeignError(ArtifactError):
+    """Another program's file, or a newer version's: not ours to replace."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file, as far as reading it goes: its name with an article, and how a user gets a sound one.
+
+    Content that was decoded is a dictionary. It has a version (from 1 on), and `format` where that is not None.
+    """
+
+    name: str
+    version: int  # the newest that this program knows
+    remedy: str
+    version_key: str = "version"
+    format: str | None = None
+
+    def read(self, path: Path, parse: Callable[[bytes], T]) -> T:
+        """What `parse` makes of the file; whatever it raises means damage, unless it is a ForeignError.
+
+        Raises:
+            MissingError, DamagedError, ForeignError (also for a newer version), or ArtifactError: it may not be read.
+        """
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise MissingError(f"{path} is missing; {self.remedy}") from None
+        except OSError as error:
+            raise ArtifactError(f"{path} can't be read ({error.strerror}); mend its permissions") from error
+        try:
+            return parse(content)
+        except ForeignError as error:
+            raise ForeignError(f"{path} {error}") from error
+        except (
+            Exception
+        ) as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedError(f"{path} can't be read ({reason}); {self.remedy}") from error
+
+    def parse_json(self, content: bytes) -> dict[str, Any]:
+        """For `read`: JSON in UTF-8, checked."""
+        return self.check(json.loads(content.decode()))
+
+    def check(self, content: Any) -> dict[str, Any]:
+        """For `read`: the decoded content as it is; ForeignError for another format, no version or a newer one."""
+        ours = isinstance(content, dict) and content.get("format") == self.format
+        version = content.get(self.version_key) if ours else None
+        if type(version) is not int or version < 1:
+            raise self.foreign()
+        if version > self.version:
+            words = self.version_key.replace("_", " ")
+            raise ForeignError(f"is of {words} {version}; this program knows {self.version}: update it")
+        return dict(content)
+
+    def foreign(self) -> ForeignError:
+        """What `parse` raises for content of something else."""
+        return ForeignError(f"is not {self.name} of fsdd_lightning: move it away")
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -22,3 +118,112 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace `path` in one step. JSON knows neither NaN nor infinity; they become null, so that nothing is lost."""
+    replace_file(path, (json.dumps(_finite(content), indent=2, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that another one can take its place; the new path."""
+    number = sum(1 for _ in path.parent.glob(f"{glob.escape(path.name)}.damaged-*")) + 1
+    return path.rename(path.with_name(f"{path.name}.damaged-{number}"))
+
+
+@contextmanager
+def exclusive(path: Path, timeout_s: float = -1.0) -> Iterator[float]:
+    """Hold the lock of the file `path`, which is `path`.lock; yields the seconds that it took to get it.
+
+    What killed writers left beside the file is removed.
+
+    Raises:
+        OSError: another process holds the lock for `timeout_s` seconds (filelock.Timeout), or there can't be one.
+    """
+    start, lock = time.perf_counter(), FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0.0)
+    except Timeout:
+        logger.info("waiting for %s, which another process makes", path)
+        lock.acquire(timeout=timeout_s)
+    try:
+        for abandoned in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+            with suppress(OSError):
+                abandoned.unlink()
+        yield time.perf_counter() - start
+    finally:
+        lock.release()
+
+
+def cached(path: Path, load: Callable[[bytes], T], make: Callable[[], T], dump: Callable[[T], bytes]) -> T:
+    """What `load` reads from `path`, or else what `make` returns, which is then kept there.
+
+    Parallel processes make it once: the others wait and read. Where `load` raises anything, the content is damaged or
+    another one, and is made again. A folder that can't be written stops nobody: a warning is logged.
+    """
+    found = _load_cached(path, load, logging.DEBUG)  # under the lock a damage is reported
+    if found is not None:
+        return found
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(exclusive(path, CACHE_PATIENCE_S))
+        except (OSError, NotImplementedError) as error:  # some network drives do not lock
+            _warn_not_kept(path, error)
+            return make()
+        found = _load_cached(path, load, logging.WARNING)
+        if found is None:
+            found = make()
+            try:
+                replace_file(path, dump(found))
+            except OSError as error:
+                _warn_not_kept(path, error)
+        return found
+
+
+def _load_cached(path: Path, load: Callable[[bytes], T], damage_level: int) -> T | None:
+    try:
+        return load(path.read_bytes()) if path.is_file() else None
+    except Exception as error:
+        logger.log(damage_level, "cached %s is damaged and will be rebuilt (%s)", path, error)
+        return None
+
+
+def _warn_not_kept(path: Path, error: Exception) -> None:
+    logger.warning("%s is computed but not kept: cannot write to %s (%s)", path.name, path.parent, error)
+
+
+def user_cache_folder() -> Path:
+    """Where downloads, corpora, features and compiled code are kept unless the user names a folder."""
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("fsdd_lightning", appauthor=False))
+
+
+def arrays_digest(header: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 (hex) of the header and of name, type, shape and bytes of each array."""
+    digest = hashlib.sha256(header.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def sealed(content: bytes) -> bytes:
+    """With its SHA-256 in front, for files whose own format has no checksum."""
+    return hashlib.sha256(content).digest() + content
+
+
+def unsealed(content: bytes) -> bytes:
+    """The content that was sealed; ValueError where a bit of it has changed."""
+    if content != sealed(content[_DIGEST_BYTES:]):
+        raise ValueError("its checksum is wrong")
+    return content[_DIGEST_BYTES:]

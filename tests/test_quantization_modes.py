@@ -17,7 +17,6 @@ import torch
 from sketches import sketch_confusions
 
 from fsdd_lightning import evaluate
-from fsdd_lightning.arithmetic.archive import load_archive
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
@@ -37,6 +36,7 @@ from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.archive import load_archive
 from fsdd_lightning.runs.folder import Run, open_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_trials

@@ -2,9 +2,9 @@
 interpolation.
 
 Both tables hold their function at the 256 left ends of equal intervals and, as entry 257, at the last right
-end. sigmoid covers all of int16, [-16, 16), in intervals of 2^8 steps. tanh is flat far earlier: z saturates
-to [-8, 8) first, and the intervals have 2^7 steps. Worst errors over all 65,536 inputs: see
-SIGMOID_WORST_ERROR_Q15 and its twin.
+end. sigmoid covers all of int16, [-16, 16), in intervals of 2^8 steps. tanh saturates far earlier: z saturates
+to [-8, 8) first, and the intervals have 2^7 steps. The worst errors over all 65,536 inputs are
+SIGMOID_WORST_ERROR_Q15 and TANH_WORST_ERROR_Q15.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def tanh_table() -> Int16Array:
 
 
 def interpolate(table: Int16Array, offset: Int64Array, fraction_bits: int) -> Int16Array:
-    """The chord through two neighbouring entries at `offset` >= 0 steps from the table's start, rounded half
+    """The chord through two neighboring entries at `offset` >= 0 steps from the table's start, rounded half
     up.
     """
     index = offset >> fraction_bits
@@ -85,5 +85,5 @@ def tanh_q15(z_q11: NDArray[Any]) -> Int16Array:
 
 
 def full_table(function: Callable[[NDArray[Any]], Int16Array]) -> Int16Array:
-    """(65536,) int16: `function` of every int16 input; the value at z stands at index z + 32768."""
+    """(65536,) int16: `function` of every int16 input; the value at z is at index z + 32768."""
     return function(np.arange(-(2**15), 2**15, dtype=np.int64).astype(np.int16))

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,33 +35,32 @@ EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class ArchiveError(ValueError):
-    """The file is not an intact archive of this format and version."""
+    """The content is not an intact archive of this format and version."""
 
 
-def save_archive(path: Path, deployment: Deployment) -> str:
-    """Writes the archive in one atomic step and returns its content's sha256; its folder must exist."""
+class UnknownFormatError(ArchiveError):
+    """The content is another program's, or of another version."""
+
+
+def archive_bytes(deployment: Deployment) -> bytes:
+    """The content of the archive; RangeError for a model that could overflow."""
     check_model(deployment.model)
     arrays = device_arrays(deployment)
     metadata = _metadata(deployment)
-    metadata["sha256"] = digest = _digest(metadata, arrays)
+    metadata["sha256"] = _digest(metadata, arrays)
     members = {METADATA: (json.dumps(metadata, indent=1, sort_keys=True) + "\n").encode()}
     members |= {f"{name}.npy": _npy_bytes(array) for name, array in arrays.items()}
-    _write_atomically(path, _zip_bytes(members))
-    return digest
+    return _zip_bytes(members)
 
 
-def load_archive(path: Path) -> Deployment:
-    """The deployment; ArchiveError for a missing, damaged, foreign or newer file, or ranges that could
-    overflow.
-    """
+def restore_archive(content: bytes) -> Deployment:
+    """The deployment; ArchiveError for damaged, foreign or newer content, or ranges that could overflow."""
     try:
-        return _parse(_read_members(path))
-    except ArchiveError as error:
-        raise ArchiveError(f"{path}: {error}") from None
-    except OSError as error:
-        raise ArchiveError(f"{path}: cannot be read ({error.strerror or error})") from error
+        return _parse(_read_members(content))
+    except ArchiveError:
+        raise
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, NotImplementedError) as error:
-        raise ArchiveError(f"{path}: not an intact archive ({error}); export the model again") from error
+        raise ArchiveError(f"not an intact archive: {error}") from error
 
 
 def _metadata(deployment: Deployment) -> dict[str, Any]:
@@ -109,24 +106,12 @@ def _zip_bytes(members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _read_members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
+def _read_members(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         infos = archive.infolist()
         names = [info.filename for info in infos]
         if METADATA not in names or len(set(names)) != len(names):
-            raise ArchiveError(f"is no {FORMAT}: {METADATA} is missing or doubled")
+            raise UnknownFormatError(f"is no {FORMAT}: {METADATA} is missing or doubled")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise ArchiveError("a member is compressed, which this format never does")
         return {name: archive.read(name) for name in names}  # checks each member's CRC
@@ -137,7 +122,7 @@ def _parse(members: dict[str, bytes]) -> Deployment:
     _require_known_format(metadata)
     arrays = {name.removesuffix(".npy"): _array_of(data) for name, data in members.items()}
     if _digest(metadata, arrays) != metadata["sha256"]:
-        raise ArchiveError("its checksum does not match its content; export the model again")
+        raise ArchiveError("its checksum does not match its content")
     code = weight_code(metadata["weight_code"])
     shape = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
     if array_specs(arrays) != planned_arrays(code, *shape):
@@ -151,12 +136,12 @@ def _parse(members: dict[str, bytes]) -> Deployment:
 
 def _require_known_format(metadata: Any) -> None:
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise ArchiveError(f"is no {FORMAT}")
+        raise UnknownFormatError(f"is no {FORMAT}")
     version = metadata.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
-        advice = "update fsdd_lightning" if newer else "export the model again"
-        raise ArchiveError(f"has format version {version!r}, this code reads {VERSION}: {advice}")
+        advice = "update fsdd_lightning" if newer else "run it again"
+        raise UnknownFormatError(f"has format version {version!r}, this code reads {VERSION}: {advice}")
 
 
 def _require_same_tables(arrays: Mapping[str, NDArray[Any]]) -> None:

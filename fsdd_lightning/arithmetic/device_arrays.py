@@ -19,17 +19,17 @@ from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
 
 @dataclass(frozen=True, eq=False)
 class Deployment:
-    """An integer model with all that is needed to feed it and to read its answer."""
+    """An integer model with all that is needed to prepare its input and to interpret its output."""
 
     model: IntegerModel
     feature_mean: NDArray[np.float32]  # (F,)
     feature_std: NDArray[np.float32]  # (F,)
     feature_config: Mapping[str, Any]  # of the MFCC front end; JSON values (tuples become lists)
-    labels: tuple[str, ...]  # one a class
+    labels: tuple[str, ...]  # one per class
 
     def __post_init__(self) -> None:
         config = json.loads(json.dumps(dict(self.feature_config), allow_nan=False))
-        object.__setattr__(self, "feature_settings", config)
+        object.__setattr__(self, "feature_config", config)
         for name, array in (("mean", self.feature_mean), ("std", self.feature_std)):
             if array.dtype != np.float32 or array.shape != (self.model.input_size,):
                 raise ValueError(f"the feature {name} must be float32 ({self.model.input_size},)")
@@ -101,12 +101,12 @@ def device_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
 
 
 def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
-    """Name, type, shape and bytes of each array."""
+    """Name, type, shape and bytes of every array."""
     return tuple(ArraySpec(name, array.dtype.str, array.shape) for name, array in arrays.items())
 
 
 def restore_model(arrays: Mapping[str, NDArray[Any]], code: WeightCode, logit_scale: float) -> IntegerModel:
-    """The inverse of `device_arrays`; ValueError for packed bytes that are no levels."""
+    """The inverse of `device_arrays`; raises ValueError for packed bytes that are not levels."""
     below = arrays["feature_mean"].shape[0]
     layers = []
     for k, shift in enumerate(arrays["layer_shifts"]):

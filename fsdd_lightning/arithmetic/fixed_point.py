@@ -1,5 +1,4 @@
-"""The three operations that everything integer is made of: round half up, shift right with that rounding,
-saturate.
+"""The three operations of the integer arithmetic: round half up, shift right with that rounding, saturate.
 
 A name ending in `_q7` holds integers whose step is 2^-7. Nothing wraps here: products are formed in int64.
 """
@@ -18,7 +17,7 @@ Int64Array: TypeAlias = NDArray[np.int64]
 Float64Array: TypeAlias = NDArray[np.float64]
 IntOrArray = TypeVar("IntOrArray", int, Int64Array)
 
-# Fraction bits: a tensor with n fraction bits counts in steps of 2^-n.
+# Fraction bits: a tensor with n fraction bits holds multiples of 2^-n.
 FEATURE_BITS = 4  # x, int8
 HIDDEN_BITS = 7  # h, int8, and the vector [x << 3, h], int16
 CELL_BITS = 11  # gate pre-activation z and cell c, int16
@@ -30,14 +29,13 @@ FORGET_SHIFT = ACTIVATION_BITS  # 15: f * c to c
 INPUT_SHIFT = 2 * ACTIVATION_BITS - CELL_BITS  # 19: i * g to c
 HIDDEN_SHIFT = 2 * ACTIVATION_BITS - HIDDEN_BITS  # 23: o * tanh(c) to h
 
-ROUNDING_LIMIT = 2**62  # no value of the network comes near it
+ROUNDING_LIMIT = 2**62  # far beyond every value of a network
 
 
 def round_half_up(values: NDArray[Any] | float) -> Int64Array:
-    """floor(x + 1/2) of float64 values, exact also where x + 1/2 would itself be rounded; NaN is refused.
+    """floor(x + 1/2) of float64 values, exact also where x + 1/2 would itself be rounded; NaN raises ValueError.
 
-    Values beyond +-2^62 stop there, so that a range check downstream sees a huge number and not a wrapped
-    one.
+    Values beyond +-2^62 are limited to it, so that a later range check sees a huge number and not a wrapped one.
     """
     values = np.asarray(values, dtype=np.float64)
     if np.isnan(values).any():

@@ -1,7 +1,6 @@
 """The integer LSTM. The same functions, in the same order, exist in torch (training) and in C (the device).
 
-Leading axes, written ..., are any batch shape; none is fine. A clip is read frame by frame; nothing looks
-ahead.
+Leading axes, written ..., are any batch shape, also none. A clip is read frame by frame, without look-ahead.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, 
 
 @dataclass(frozen=True, eq=False)
 class LstmState:
-    """What one layer remembers; of a whole sequence, with a time axis before the last."""
+    """The state of one layer; for a whole sequence, with a time axis before the last axis."""
 
     cell_q11: Int16Array  # (..., H) or (..., T, H)
     hidden_q7: Int8Array  # (..., H) or (..., T, H)
 
 
 def standardize_features(mfcc: NDArray[Any], mean: NDArray[Any], std: NDArray[Any]) -> NDArray[np.float32]:
-    """(m - mean) / std in float32: the last float operations before the integer world. mean, std: (F,)."""
+    """(m - mean) / std in float32: the last float operations before the integer arithmetic. mean, std: (F,)."""
     mfcc, mean, std = (np.asarray(a, dtype=np.float32) for a in (mfcc, mean, std))
     standardized: NDArray[np.float32] = (mfcc - mean) / std
     return standardized
 
 
 def quantize_features(standardized: NDArray[Any]) -> Int8Array:
-    """x, step 2^-4, any shape: rounded half up, saturated to [-8, 8); NaN is refused."""
+    """x, step 2^-4, any shape: rounded half up, saturated to [-8, 8); NaN raises ValueError."""
     return sat8(round_half_up(np.asarray(standardized, dtype=np.float64) * 2**FEATURE_BITS))
 
 
@@ -115,7 +114,7 @@ def zero_state(layer: IntegerLayer, batch_shape: tuple[int, ...] = ()) -> LstmSt
 def network_step(
     model: IntegerModel, frame_q4: Int8Array, states: tuple[LstmState, ...]
 ) -> tuple[LstmState, ...]:
-    """Streaming: one frame (..., F) through all layers. Start from `zero_state` of each layer."""
+    """Streaming: one frame (..., F) through all layers. Start from the `zero_state` of every layer."""
     below_q7 = _features_q7(model, frame_q4)
     stepped = []
     for layer, state in zip(model.layers, states, strict=True):
@@ -125,8 +124,8 @@ def network_step(
 
 
 def network_trace(model: IntegerModel, features_q4: Int8Array) -> tuple[LstmState, ...]:
-    """Every c and h of every layer, (..., T, H), for features (..., T, F). Frames after a clip's end mean
-    nothing.
+    """Every c and h of every layer, (..., T, H), for features (..., T, F). Frames after a clip's end are
+    meaningless.
     """
     below_q7 = _features_q7(model, features_q4)
     traces = []

@@ -1,4 +1,4 @@
-"""The integer network as data: what `quantize` makes, `integer_lstm` runs and `archive` stores."""
+"""The integer network as data: `quantize` creates it, `integer_lstm` runs it, `archive` stores it."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class IntegerLayer:
 
     @property
     def row_shifts(self) -> NDArray[np.intp]:
-        """(4H,): where all multipliers are powers of two, z = sat16(acc >> row_shift, rounded half up).
+        """(4H,) if all multipliers are powers of two: z = sat16(acc >> row_shift, rounded half up).
 
-        A negative entry means a shift left (a row scale above 2^-4). ValueError with any other multiplier.
+        A negative entry means a shift left (a row scale above 2^-4). Raises ValueError for any other multiplier.
         """
         mantissa, exponent = np.frexp(self.multiplier.astype(np.float64))  # mantissa 1/2: a power of two
         if (mantissa != 0.5).any():
@@ -68,7 +68,7 @@ class IntegerOutput:
 
     weights: Int8Array  # (classes, H) levels
     bias: Int32Array  # (classes,) step scale * 2^-7
-    scale: float  # one logit step is scale * 2^-7; for people who want probabilities, no engine reads it
+    scale: float  # one logit step is scale * 2^-7; for probabilities; no backend reads it
 
     def __post_init__(self) -> None:
         _freeze(self.weights, np.int8, 2, "output weights")
@@ -94,7 +94,7 @@ class IntegerModel:
             raise ValueError("all layers must have the same hidden size")
         sizes_above = [layer.input_size for layer in self.layers[1:]] + [self.output.weights.shape[1]]
         if sizes_above != [layer.hidden_size for layer in self.layers]:
-            raise ValueError("each layer must read as many inputs as the layer below has hidden units")
+            raise ValueError("a layer must have as many inputs as the layer below has hidden units")
 
     @property
     def input_size(self) -> int:

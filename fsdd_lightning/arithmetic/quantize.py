@@ -56,7 +56,7 @@ def float_model(lstm: Mapping[str, FloatArray], output: Mapping[str, FloatArray]
 
 
 def convert(model: FloatModel, code: WeightCode) -> IntegerModel:
-    """The integer network of these float weights; RangeError names what does not fit or is not finite."""
+    """The integer network of these float weights. Raises RangeError for a number that does not fit or is not finite."""
     layers = tuple(quantize_layer(layer, code, index) for index, layer in enumerate(model.layers))
     integer_model = IntegerModel(
         layers, quantize_output(model.output_weight, model.output_bias, code), code.name
@@ -80,7 +80,7 @@ def quantize_layer(layer: FloatLayer, code: WeightCode, index: int) -> IntegerLa
 
 
 def quantize_output(weight: FloatArray, bias: FloatArray, code: WeightCode) -> IntegerOutput:
-    """The output layer: one scale for the whole matrix, so that logits of different classes compare."""
+    """The output layer: one scale for the whole matrix, so that the logits of all classes are comparable."""
     weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     names = [f"output layer, class {k}" for k in range(weight.shape[0])]
     _require_finite(weight, bias, names)
@@ -92,7 +92,7 @@ def quantize_output(weight: FloatArray, bias: FloatArray, code: WeightCode) -> I
 def row_multipliers(scales: Float64Array, names: list[str]) -> tuple[Int32Array, int]:
     """round(s_row * 2^(4 + shift)) and the largest shift of at most 32 with which all of them fit int32.
 
-    An accumulator steps by s_row * 2^-7 and z by 2^-11: z = acc * s_row * 2^4.
+    The step of an accumulator is s_row * 2^-7, that of z 2^-11: z = acc * s_row * 2^4.
     """
     for shift in range(LARGEST_SHIFT, 0, -1):
         multipliers = round_half_up(np.ldexp(scales, CELL_BITS - HIDDEN_BITS + shift))

@@ -1,5 +1,4 @@
-"""The proof that nothing overflows for the weights at hand, whatever the input; refusals name layer, gate and
-row.
+"""The proof that nothing overflows with the given weights, whatever the input; errors name layer, gate and unit.
 
 Bounds are sums of absolute values, so they hold for every partial sum in every order of summation.
 """
@@ -22,7 +21,7 @@ class RangeError(ValueError):
 
 
 def row_name(layer_index: int, hidden_size: int, row: int) -> str:
-    """Such as `layer 1, gate f, unit 5`; layers count from 1, units from 0."""
+    """For instance `layer 1, gate f, unit 5`; layers count from 1, units from 0."""
     return f"layer {layer_index + 1}, gate {GATES[row // hidden_size]}, unit {row % hidden_size}"
 
 

@@ -1,9 +1,9 @@
 """Weight codes: which integers a weight may be, how a scale is chosen, and how levels lie in memory.
 
-A new code is one class here (see `Ternary`) and one file in conf/quantization. All floats are float64 inside,
-with one written order of operations, so that the same weights give the same levels everywhere.
+A new code is one class here (see `Ternary`) and one file in conf/quantization. All computation is in float64, in a
+fixed order of operations, so that the same weights give the same levels everywhere.
 
-Memory, for all codes: rows one after another, each padded with zero bits to whole bytes; within a byte the
+Memory, for all codes: rows one after another, padded with zero bits to whole bytes; within a byte the
 first column has the lowest bits.
 """
 
@@ -20,8 +20,8 @@ from fsdd_lightning.arithmetic.fixed_point import Float64Array, Int8Array, round
 
 UInt8Array = NDArray[np.uint8]
 
-# No scale is smaller: a row of zeros (or of nearly nothing) then still has room for its bias, +-2^8 in int32.
-# What this loses is a row's weights below 2^-17: a few steps of a pre-activation at the very worst.
+# No scale is smaller, so that the bias of a row of (nearly) zeros still fits int32, up to +-2^8.
+# The cost is a row's weights below 2^-17: a few steps of a pre-activation at worst.
 SMALLEST_SCALE = 2.0**-16
 
 
@@ -45,7 +45,7 @@ class WeightCode(ABC):
         return -(-columns * self.bits // 8)
 
     def row_scales(self, weights: NDArray[Any]) -> Float64Array:
-        """(rows,) float64: the value of one level step for each row of (rows, columns) float weights."""
+        """(rows,) float64: the value of one level step, for every row of (rows, columns) float weights."""
         magnitudes = np.abs(_as_finite_matrix(weights))
         widest = magnitudes.max(axis=1) / self.largest
         candidates = np.maximum(widest * np.array(self.scale_ratios)[:, None], SMALLEST_SCALE)
@@ -61,7 +61,7 @@ class WeightCode(ABC):
         return squared
 
     def nearest_levels(self, ratios: Float64Array) -> Float64Array:
-        """The level, as float64, of each ratio weight / scale, any shape: half up, saturated at +-largest."""
+        """The levels, as float64, of the ratios weight / scale, any shape: half up, saturated at +-largest."""
         return np.clip(round_half_up(ratios).astype(np.float64), -self.largest, self.largest)
 
     def quantize(self, weights: NDArray[Any], scales: Float64Array) -> Int8Array:
@@ -69,12 +69,12 @@ class WeightCode(ABC):
         return self.nearest_levels(_as_finite_matrix(weights) / scales[:, None]).astype(np.int8)
 
     def dequantize(self, levels: Int8Array, scales: Float64Array) -> Float64Array:
-        """(rows, columns) float64: what the levels stand for."""
+        """(rows, columns) float64: levels times scales."""
         weights: Float64Array = levels.astype(np.float64) * scales[:, None]
         return weights
 
     def patterns(self, levels: Int8Array) -> UInt8Array:
-        """The bit pattern of each level, in the lowest `bits` bits: two's complement."""
+        """The bit patterns of levels, in the lowest `bits` bits: two's complement."""
         return levels.view(np.uint8) & np.uint8((1 << self.bits) - 1)
 
     def pack(self, levels: Int8Array) -> UInt8Array:
@@ -89,7 +89,7 @@ class WeightCode(ABC):
         return packed
 
     def unpack(self, packed: UInt8Array, columns: int) -> Int8Array:
-        """(rows, columns) int8 levels; refuses (ValueError) patterns that `pack` never writes."""
+        """(rows, columns) int8 levels. Raises ValueError for patterns that `pack` never writes."""
         if packed.ndim != 2 or packed.shape[1] != self.row_bytes(columns):
             needed = self.row_bytes(columns)
             raise ValueError(
@@ -119,13 +119,13 @@ WEIGHT_CODES: dict[str, WeightCode] = {}
 
 
 def register(code: Code) -> Code:
-    """Class decorator: freezes the code and makes it known by its name."""
+    """Class decorator: freezes the code and registers it under its name."""
     WEIGHT_CODES[code.name] = dataclass(frozen=True)(code)()
     return code
 
 
 def weight_code(name: str) -> WeightCode:
-    """The code of this name; ValueError names those that exist."""
+    """The code of this name. Raises ValueError that lists the existing names."""
     if name not in WEIGHT_CODES:
         raise ValueError(f"unknown weight code {name!r}; there are {', '.join(sorted(WEIGHT_CODES))}")
     return WEIGHT_CODES[name]
@@ -168,7 +168,7 @@ class Int8PowerOfTwoScale(Int8):
 
 @register
 class Int4(WeightCode):
-    """-7..7, two a byte. A few clipped weights often cost less than a coarse step for all: ratios below 1."""
+    """-7..7, two per byte. A few clipped weights often cost less than a coarse step for all: ratios below 1."""
 
     name = "int4"
     bits = 4
@@ -178,7 +178,7 @@ class Int4(WeightCode):
 
 @register
 class PowerOfTwo(WeightCode):
-    """0 and +-1, +-2, ..., +-64, two a byte: bit 3 is the sign, bits 0-2 are 0 for zero, else log2|level| +
+    """0 and +-1, +-2, ..., +-64, two per byte: bit 3 is the sign, bits 0-2 are 0 for zero, else log2|level| +
     1.
 
     Nearest in value, ties to the larger magnitude. The levels repeat with every factor of two, so that ratios
@@ -206,7 +206,7 @@ class PowerOfTwo(WeightCode):
 
 @register
 class Ternary(WeightCode):
-    """-1, 0, 1, four a byte: the proof that a new code is one class."""
+    """-1, 0, 1, four per byte: shows that a new code is one class."""
 
     name = "ternary"
     bits = 2

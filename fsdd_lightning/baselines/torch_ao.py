@@ -1,8 +1,8 @@
-"""torch.ao's own int8 LSTMs, for comparison only: `quantize_dynamic`, and eager static quantisation after training.
+"""torch.ao's own int8 LSTMs, for comparison only: `quantize_dynamic`, and eager static quantization after training.
 
-Both evaluate the quantised kernels themselves, never the float network they came from. What they leave in float: the
-dynamic network everything but the matrix products; the static one its biases and the rescaling between its tensors.
-torch.ao is deprecated as a whole and warns at every step; the warnings are known and silenced here, by message.
+Both evaluate the quantized kernels themselves, never the float network they came from. Some parts stay in float: in
+the dynamic network everything but the matrix products, in the static one the biases and the rescaling between tensors.
+torch.ao is deprecated as a whole and warns at every step; the known warnings are silenced here, by message.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ tq: Any = torch.ao.quantization  # has no type hints
 
 logger = logging.getLogger(__name__)
 
-# Best first. Dynamic: fbgemm is what torch picks by itself on x86; qnnpack has no reduced range and says so on stderr.
-# Static, one 2x24 network, 600 clips: qnnpack answers as float on all of them, in 10,248 bytes; fbgemm, with 7-bit
-# activations and a scale for each weight row, on 595, in 16,472 bytes.
+# Best first. Dynamic: fbgemm is torch's default on x86; qnnpack has no reduced range and warns about it on stderr.
+# Static, one 2x24 network, 600 clips: qnnpack agrees with float on all of them, in 10,248 bytes; fbgemm, with 7-bit
+# activations and a scale per weight row, on 595, in 16,472 bytes.
 DYNAMIC_ENGINES = ("fbgemm", "x86", "qnnpack", "onednn")
 STATIC_ENGINES = ("qnnpack", "fbgemm", "x86", "onednn")
 
@@ -35,14 +35,14 @@ _KNOWN_WARNINGS = (
     r"\s*torch\.ao\.quantization is deprecated",
     r"\s*torch\.quantize_per_tensor, torch\.quantize_per_channel",  # the tensors it makes are deprecated, too
     r"\s*All inputs of this cat operator must share",  # of the final states of the layers, which are not used
-    r"\s*Please use quant_min and quant_max",  # torch.ao's own default settings don't
+    r"\s*Please use quant_min and quant_max",  # torch.ao's own defaults do not
     r"\s*Default qconfig of oneDNN backend with reduce_range of false",
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A network quantised by someone else's tool."""
+    """A network quantized by another tool."""
 
     name: str
     network: nn.Module  # in evaluation mode; called as LSTMClassifier is
@@ -56,7 +56,7 @@ BaselineMaker = Callable[[LSTMClassifier, Tensor, Tensor], Baseline]
 def torch_dynamic(
     network: LSTMClassifier, calibration_features: Tensor, calibration_lengths: Tensor
 ) -> Baseline:
-    """int8 weights, one scale per matrix; activations quantised on the fly. Needs no calibration clips."""
+    """int8 weights, one scale per matrix; activations quantized on the fly. Needs no calibration clips."""
     engine = preferred_engine(DYNAMIC_ENGINES)
     with torch_ao(engine):
         quantized = tq.quantize_dynamic(_frozen_copy(network), {nn.LSTM, nn.Linear}, dtype=torch.qint8)
@@ -69,7 +69,7 @@ def torch_static(
     """int8 weights and 8-bit activations whose ranges are those of the calibration clips' valid frames.
 
     features float32 (N, T, C), lengths int64 (N,): training clips, about 2 s for 2,160 of them.
-    Raises ValueError without a clip.
+    Raises ValueError if there is no clip.
     """
     if len(calibration_lengths) == 0:
         raise ValueError("torch_static needs at least one calibration clip")
@@ -89,10 +89,10 @@ BASELINES: dict[str, BaselineMaker] = {"torch_dynamic": torch_dynamic, "torch_st
 
 
 class DynamicClassifier(nn.Module):
-    """Runs clip by clip, each cut to its valid frames.
+    """Runs clip by clip, on the valid frames only.
 
-    Activations get the scale of the whole tensor at hand, so in a batch a clip's logits would depend on its
-    neighbours and on their padding; on a device a clip is alone.
+    Activations get one scale for the whole tensor, so in a batch a clip's logits would depend on the other clips and
+    on their padding; on a device a clip is alone.
     """
 
     def __init__(self, quantized: nn.Module, engine: str) -> None:
@@ -109,10 +109,10 @@ class DynamicClassifier(nn.Module):
 
 
 class StaticClassifier(nn.Module):
-    """LSTMClassifier between quantisation and dequantisation; the same class observed and converted.
+    """LSTMClassifier between quantization and dequantization; the same class observed and converted.
 
-    The hidden state is read out quantised, and the logits are 8-bit codes before they are dequantised: expect ties.
-    All scales are fixed and the LSTM is causal, so neither neighbours nor padding change a clip's logits.
+    The hidden state is read out quantized, and the logits are 8-bit codes before they are dequantized: expect ties.
+    All scales are fixed and the LSTM is causal, so neither other clips nor padding change a clip's logits.
     """
 
     def __init__(self, network: LSTMClassifier, engine: str) -> None:
@@ -125,7 +125,7 @@ class StaticClassifier(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features float32 (B, T, C), lengths int64 (B,) in 1..T -> logits float32 (B, classes)."""
-        if features.shape[2] != self.lstm.input_size:  # qnnpack would compute with whatever lies in memory
+        if features.shape[2] != self.lstm.input_size:  # qnnpack would read beyond the tensor
             raise ValueError(
                 f"features have {features.shape[2]} channels, the network {self.lstm.input_size}"
             )
@@ -137,9 +137,9 @@ class StaticClassifier(nn.Module):
 
 @contextmanager
 def torch_ao(engine: str) -> Iterator[None]:
-    """Inside, torch runs (and packs for) `engine`, and the known warnings of torch.ao are silent. No gradients.
+    """Inside, torch uses (and packs for) `engine`, and the known warnings of torch.ao are silent. No gradients.
 
-    The engine is a setting of the whole process: restored behind it, but other threads see it meanwhile.
+    The engine belongs to the whole process: it is restored afterwards, but other threads see it meanwhile.
     """
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = engine
@@ -153,41 +153,43 @@ def torch_ao(engine: str) -> Iterator[None]:
 
 
 def preferred_engine(preference: Sequence[str]) -> str:
-    """The first of `preference` that this build of torch supports; says so in the log where it is not the very first.
+    """The first of `preference` that this build of torch supports; logs a warning if it is not the first of all.
 
-    Raises RuntimeError where there is none.
+    Raises RuntimeError if none is supported.
     """
     supported = torch.backends.quantized.supported_engines
     chosen = next((engine for engine in preference if engine in supported), None)
     if chosen is None:
-        raise RuntimeError(f"this torch can't run quantised networks: it supports {supported or 'no engine'}")
+        raise RuntimeError(
+            f"this torch cannot run quantized networks: it supports {supported or 'no engine'}"
+        )
     if chosen != preference[0]:
-        logger.warning("torch's engine %s is not supported here; %s takes its place", preference[0], chosen)
+        logger.warning("torch's engine %s is not supported here; %s is used instead", preference[0], chosen)
     return chosen
 
 
 def without_padding(features: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """The clips in batches of equal length, shortest first, cut to it: an observer sees no padding and every frame."""
+    """Batches of clips of equal length, shortest first: an observer sees all valid frames and no padding."""
     for length in sorted(set(lengths.tolist())):
         chosen = lengths == length
         yield features[chosen, :length], lengths[chosen]
 
 
 def flash_bytes(network: nn.Module) -> int:
-    """What torch stores: int8 weights, float32 biases, and each quantised tensor's scale and zero point.
+    """The bytes that torch stores: int8 weights, float32 biases, scales and zero points of the quantized tensors.
 
     The sum over the state dict, packed parameters unpacked. torch keeps 16 bytes of scale and zero point for a weight
-    (per row with fbgemm's static weights) and 12 for an activation; the format of a file around it is not counted.
+    (per row with fbgemm's static weights) and 12 for an activation; the overhead of a file format is not counted.
     """
-    return sum(_tensor_bytes(each) for value in network.state_dict().values() for each in _tensors(value))
+    return sum(_tensor_bytes(tensor) for value in network.state_dict().values() for tensor in _tensors(value))
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, tuple | list):  # (weight, bias) of a Linear
-        for each in value:
-            yield from _tensors(each)
+        for item in value:
+            yield from _tensors(item)
     elif isinstance(
         value, torch.ScriptObject
     ):  # packed weights; __getstate__ is how torch unpacks them to save them
@@ -206,5 +208,5 @@ def _tensor_bytes(tensor: Tensor) -> int:
 
 def _frozen_copy(network: LSTMClassifier) -> LSTMClassifier:
     frozen = copy.deepcopy(network).eval().requires_grad_(False)
-    frozen.lstm.dropout = 0.0  # without effect in evaluation, but quantizable.LSTM would warn of it
+    frozen.lstm.dropout = 0.0  # without effect in evaluation, but quantizable.LSTM would warn about it
     return frozen

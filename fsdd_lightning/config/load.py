@@ -1,4 +1,4 @@
-"""From Hydra's composed configuration to `Config`, refusing what can't be before anything is loaded."""
+"""From Hydra's composed config to `Config`: impossible values are refused before anything is loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 
 CONFIG_NAME = "train"
-# What names or shows an experiment without changing its outcome.
+# Keys that name or display an experiment without changing its results.
 PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
                 "data": ("root", "cache_dir", "archive_url"),
                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
@@ -36,7 +36,19 @@ RENAMED_KEYS = {
 }
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
-_TYPE_NAMES = ("int", "literal['fit']")  # pydantic's, of model.hidden_size; no config key is called so
+# What pydantic's types of errors allow; the other messages begin with "Input should be ".
+_BOUNDS = {
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "at least {min_length} character long",
+}
+_TYPE_NAMES = (
+    "int",
+    "constrained-int",
+    "literal['fit']",
+)  # pydantic's, of model.hidden_size; none is a config key
 
 
 def config_directory() -> Path:
@@ -60,10 +72,10 @@ def _hash_of_root(root: DictConfig) -> str:
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A folder name for a trial of a sweep: its overrides, those aside that are about the sweep as a whole.
+    """A folder name for a trial of a sweep: its overrides, without those that concern the sweep as a whole.
 
-    Where characters had to be replaced or cut off, a hash of the overrides keeps different trials apart. A comma
-    within an override would read like the one between two.
+    If characters had to be replaced or cut off, a hash of the overrides keeps different trials apart. A comma within
+    an override is replaced, too: it would look like the comma between two overrides.
     """
     kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "fail_fast="))]
     safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
@@ -75,12 +87,12 @@ def run_name(overrides: Sequence[str]) -> str:
 
 
 def content_hash(config: dict[str, Any]) -> str:
-    """SHA-256 over what decides an experiment's outcome; names, folders and displays are left out."""
+    """SHA-256 over all that influences the results of an experiment; names, folders and displays are left out."""
     return hashlib.sha256(json.dumps(deciding(config), sort_keys=True).encode()).hexdigest()
 
 
 def deciding(config: dict[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that decides an experiment's outcome."""
+    """The part of a config that influences the results of an experiment."""
     kept = {}
     for key, value in config.items():
         hidden = PRESENTATION.get(key)
@@ -95,13 +107,13 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"configuration: {str(error).splitlines()[0]}") from error
+        raise UserError(f"config: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
 
 def to_config(config: DictConfig) -> Config:
-    """Check a composed configuration (without its `hydra` node).
+    """Check a composed config (without its `hydra` node).
 
     Raises:
         UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
@@ -118,7 +130,7 @@ def config_from_mapping(mapping: dict[str, Any]) -> Config:
 
 
 def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of an earlier version's run under today's keys; one of today comes back as it is."""
+    """The config of an earlier version's run under today's keys; a current config is returned unchanged."""
     current = {key: dict(value) if isinstance(value, dict) else value for key, value in mapping.items()}
     for old, new in RENAMED_KEYS.items():
         before, after = _holder(current, old), _holder(current, new)
@@ -145,13 +157,14 @@ def config_to_mapping(config: Config) -> dict[str, Any]:
 
 
 def _explain_all(problems: Sequence[Any]) -> list[str]:
-    """One text a key: where a value may be of several types, pydantic complains once for each of them."""
+    """One text per key: pydantic reports a value that may have several types once per type."""
     answers: dict[str, str] = {}
     for problem in problems:
         key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
-        before, answer = answers.get(key), _explain(problem, key)
-        other_type = problem["msg"].lower().removeprefix("input should be ")
-        answers[key] = answer if before is None else before.replace(", not ", f" or {other_type}, not ", 1)
+        if key in answers:
+            answers[key] = answers[key].replace(", not ", f" or {_allowed(problem)}, not ", 1)
+        else:
+            answers[key] = _explain(problem, key)
     return list(answers.values())
 
 
@@ -160,30 +173,36 @@ def _explain(problem: Any, key: str) -> str:
         return unknown_key(key)
     if problem["type"] == "missing":
         return f"{key} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+    if problem["type"] == "value_error":  # a check of a group, whose message names its keys
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{key}: {message}" if key else message
+    return f"{key} must be {_allowed(problem)}, not {problem['input']!r}"
+
+
+def _allowed(problem: Any) -> str:
+    bound = _BOUNDS.get(problem["type"])
+    return bound.format(**problem["ctx"]) if bound else problem["msg"].removeprefix("Input should be ")
 
 
 def unknown_key(key: str) -> str:
-    """One line on a key that does not exist, with its new name, the nearest that exists, or what its group holds."""
+    """One line on a key that does not exist, with its new name, the nearest existing key, or the keys of its group."""
     for old, new in RENAMED_KEYS.items():
         if key == old or key.startswith(f"{old}."):
             return f"{key!r} is called {new + key.removeprefix(old)!r} now"
     keys = list(config_keys())
-    alike = [each for each in keys if ("." in each) == ("." in key)]
+    alike = [other for other in keys if ("." in other) == ("." in key)]
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"
     group = key.rpartition(".")[0]
-    within = [each for each in keys if each.rpartition(".")[0] == group]
-    place = f"group {group!r}" if group and within else "the configuration"
-    choices = [each.rpartition(".")[2] for each in within] or [each for each in keys if "." not in each]
+    within = [other for other in keys if other.rpartition(".")[0] == group]
+    place = f"group {group!r}" if group and within else "the config"
+    choices = [other.rpartition(".")[2] for other in within] or [other for other in keys if "." not in other]
     return f"unknown config key {key!r}; {place} holds {', '.join(choices)}"
 
 
 def config_keys(cls: type = Config, prefix: str = "") -> Iterator[str]:
-    """All dotted names of settings: name, seed, data, data.name, ..."""
+    """All dotted names of config keys: name, seed, data, data.name, ..."""
     for name in (field.name for field in dataclasses.fields(cls)):
         yield prefix + name
         nested = _field_class(cls, name)

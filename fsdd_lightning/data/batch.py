@@ -1,4 +1,4 @@
-"""What data hands to the model: the one type that both sides know."""
+"""The type of a batch, shared by the datamodule and the training module."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """features float32 (B, T, C) standardised, zero behind a clip's end; lengths, labels int64 (B,)."""
+    """features float32 (B, T, C) standardized, zero after a clip's end; lengths, labels int64 (B,)."""
 
     features: Tensor
     lengths: Tensor

@@ -1,4 +1,4 @@
-"""The LightningDataModule: tensors in memory, whole batches by one index operation, augmentation in training only."""
+"""The LightningDataModule: tensors in memory, one index operation per batch, augmentation in training only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainingClips(ClipDataset):
 
 
 class TrainingOrder(Sampler[int]):
-    """Every clip once, in a new order each epoch, itself with probability `clean_share`, or else one of its copies."""
+    """Every clip once per epoch, shuffled: the clip itself with probability `clean_share`, else one of its copies."""
 
     def __init__(self, clips: int, copies: int, clean_share: float, generator: torch.Generator) -> None:
         self.order = RandomSampler(range(clips), generator=generator)
@@ -82,7 +82,7 @@ class DigitDataModule(pl.LightningDataModule):
         self.noise = torch.Generator().manual_seed(seed + 1)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, in a new order each epoch, and with other copies."""
+        """Training clips, with a new order and other copies in every epoch."""
         clips = TrainingClips(self.data)
         clean_share = 1.0 if self.data.copies is None else self.data.copies.clean_share
         order = TrainingOrder(clips.clips, len(clips.copies), clean_share, self.order)
@@ -97,17 +97,17 @@ class DigitDataModule(pl.LightningDataModule):
         return _evaluation_loader(ClipDataset(self.data, self.data.split.test))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Where the random numbers of order and augmentation are, so that a resumed training goes on exactly."""
+        """The state of the random numbers of order and augmentation, so that a resumed training continues exactly."""
         return {"order": self.order.get_state(), "noise": self.noise.get_state()}
 
     def load_state_dict(self, state_dict: dict[str, torch.Tensor]) -> None:
-        """Go on from there."""
+        """Restore what `state_dict` returned."""
         self.order.set_state(state_dict["order"])
         self.noise.set_state(state_dict["noise"])
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """As it is on the CPU: Lightning's own way walks through nested containers first."""
-        return batch if device.type == "cpu" else Batch(*(each.to(device) for each in batch))
+        """Unchanged on the CPU; Lightning's own implementation would search nested containers first."""
+        return batch if device.type == "cpu" else Batch(*(tensor.to(device) for tensor in batch))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment training batches."""
@@ -118,7 +118,7 @@ class DigitDataModule(pl.LightningDataModule):
 
 
 def _loader(clips: ClipDataset, batches: BatchSampler) -> DataLoader[Batch]:
-    # batch_size=None: the sampler yields lists of positions, the dataset answers with a whole batch.
+    # batch_size=None: the sampler yields lists of positions, and the dataset returns a whole batch for a list.
     return DataLoader(clips, sampler=batches, batch_size=None)
 
 

@@ -1,3 +1,3 @@
-"""What is recognised."""
+"""The classes."""
 
 CLASSES = tuple(str(digit) for digit in range(10))

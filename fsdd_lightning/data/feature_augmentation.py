@@ -1,7 +1,7 @@
-"""Training-time changes to a batch of standardised features: (B, T, C) float32, zero beyond each clip's end.
+"""Training-time changes to a batch of standardized features: (B, T, C) float32, zero beyond each clip's end.
 
 Every function returns new tensors, draws from the given generator alone and works on the whole batch at once.
-The functions may leave anything beyond a clip's length; `FeatureAugmentation` clears it at the end.
+The functions may leave any values beyond a clip's length; `FeatureAugmentation` clears them at the end.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ class FeatureAugmentation:
 
     @property
     def is_identity(self) -> bool:
-        wanted = self.config
-        amounts = (wanted.noise_std, wanted.gain_std, wanted.offset_std, wanted.time_shift_frames)
+        config = self.config
+        amounts = (config.noise_std, config.gain_std, config.offset_std, config.time_shift_frames)
         return not (any(amounts) or self._masks_time or self._masks_frequency)
 
     def __call__(self, features: Tensor, lengths: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Changed (features, lengths), same shapes and types; the very same tensors if nothing is to do."""
+        """Changed (features, lengths), same shapes and types; the same tensors if there is nothing to do."""
         if self.is_identity:
             return features, lengths
-        wanted = self.config
-        if wanted.time_shift_frames:
-            features, lengths = shift_time(features, lengths, wanted.time_shift_frames, generator)
-        if wanted.gain_std:
-            features = scale_channels(features, wanted.gain_std, generator)
-        if wanted.offset_std:
-            features = offset_channels(features, wanted.offset_std, generator, self.static_channels)
-        if wanted.noise_std:
-            features = add_noise(features, wanted.noise_std, generator)
+        config = self.config
+        if config.time_shift_frames:
+            features, lengths = shift_time(features, lengths, config.time_shift_frames, generator)
+        if config.gain_std:
+            features = scale_channels(features, config.gain_std, generator)
+        if config.offset_std:
+            features = offset_channels(features, config.offset_std, generator, self.static_channels)
+        if config.noise_std:
+            features = add_noise(features, config.noise_std, generator)
         if self._masks_time:
-            features = mask_time(features, lengths, wanted.time_masks, wanted.time_mask_frames, generator)
+            features = mask_time(features, lengths, config.time_masks, config.time_mask_frames, generator)
         if self._masks_frequency:
             features = mask_frequency(
-                features, wanted.frequency_masks, wanted.frequency_mask_channels, generator
+                features, config.frequency_masks, config.frequency_mask_channels, generator
             )
         return clear_padding(features, lengths), lengths
 
@@ -72,7 +72,7 @@ def offset_channels(
 def shift_time(
     features: Tensor, lengths: Tensor, most_frames: int, generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Start each clip up to `most_frames` later or earlier, all shifts equally likely; lengths follow.
+    """Start every clip up to `most_frames` later or earlier, all shifts equally likely; lengths follow.
 
     Later: the first frame is repeated in front (zero would be the channel's mean, not silence), only as far
     as the clip's end still fits into T frames. Earlier: the first frames are dropped, never the last one.
@@ -90,14 +90,14 @@ def shift_time(
 def mask_time(
     features: Tensor, lengths: Tensor, masks: int, widest_frames: int, generator: Generator
 ) -> Tensor:
-    """Zero `masks` runs of 0..widest_frames frames in each clip, each at most half the clip (SpecAugment)."""
+    """Zero `masks` runs of 0..widest_frames frames in every clip, at most half the clip (SpecAugment)."""
     widest = torch.clamp(lengths // 2, max=widest_frames)[:, None].expand(-1, masks)
     hidden = _runs(widest, lengths[:, None], features.shape[1], generator)
     return features.masked_fill(hidden[:, :, None], 0.0)
 
 
 def mask_frequency(features: Tensor, masks: int, widest_channels: int, generator: Generator) -> Tensor:
-    """Zero `masks` runs of 0..widest_channels neighbouring channels over the whole clip (SpecAugment)."""
+    """Zero `masks` runs of 0..widest_channels adjacent channels over the whole clip (SpecAugment)."""
     clips, _, channels = features.shape
     widest = torch.full((clips, masks), min(widest_channels, channels), device=features.device)
     size = torch.full((clips, 1), channels, device=features.device)
@@ -111,16 +111,16 @@ def clear_padding(features: Tensor, lengths: Tensor) -> Tensor:
     return features.masked_fill(beyond[:, :, None], 0.0)
 
 
-def _runs(widest: Tensor, size: Tensor, trials: int, generator: Generator) -> Tensor:
-    """(B, trials) bool: M runs of uniform width 0..widest (B, M) within the first `size` (B, 1) trials."""
+def _runs(widest: Tensor, size: Tensor, positions: int, generator: Generator) -> Tensor:
+    """(B, positions) bool: M runs of uniform width 0..widest (B, M) within the first `size` (B, 1) positions."""
     width = _uniform_integer(widest, generator)
     start = _uniform_integer(size - width, generator)
-    plan = torch.arange(trials, device=widest.device)[:, None, None]
-    return ((plan >= start) & (plan < start + width)).any(dim=2).T
+    place = torch.arange(positions, device=widest.device)[:, None, None]
+    return ((place >= start) & (place < start + width)).any(dim=2).T
 
 
 def _uniform_integer(most: Tensor, generator: Generator) -> Tensor:
-    """0..most, inclusive, each equally likely; an upper limit per element."""
+    """0..most, inclusive, equally likely; an upper limit per element."""
     drawn = torch.rand(most.shape, generator=generator, device=most.device, dtype=torch.float64)
     return (drawn * (most + 1)).floor_().long()
 

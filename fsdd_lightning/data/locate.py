@@ -1,4 +1,4 @@
-"""Where the recordings are: the places to look, in order, before anything is downloaded."""
+"""The folder of the recordings: which places are searched, in which order, before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.download import download_fsdd
 from fsdd_lightning.data.recordings import NAMING, find_wav_folder
@@ -20,7 +21,7 @@ def locate_fsdd(
     environ: Mapping[str, str] = os.environ,
     nearby: Sequence[Path] | None = None,
 ) -> Path:
-    """What `find_fsdd` finds, else it is downloaded into the cache folder.
+    """The folder that `find_fsdd` finds; without one, FSDD is downloaded into the cache folder.
 
     Raises UserError as `find_fsdd` does, RunFailedError if the download fails.
     """
@@ -35,11 +36,11 @@ def find_fsdd(
     environ: Mapping[str, str] = os.environ,
     nearby: Sequence[Path] | None = None,
 ) -> Path | None:
-    """The folder of the dataset: WAV files lie in it or in its subfolder `recordings`; None where it isn't here.
+    """The folder of the dataset, with WAV files in it or in its subfolder `recordings`; None if not found.
 
-    Looks at settings.root, FSDD_ROOT, `nearby` (None: nearby_folders()) and the cache folder, in this order.
-    Raises UserError if one of the first two is given but holds no recordings, since then other data would be
-    used than was asked for.
+    Looks at config.root, FSDD_ROOT, `nearby` (None: nearby_folders()) and the cache folder, in this order.
+    Raises UserError if one of the first two is given but holds no recordings: falling back to other data would hide
+    the mistake.
     """
     if config.root:
         return _given(config.root, "data.root")
@@ -58,23 +59,19 @@ def nearby_folders() -> tuple[Path, ...]:
 
 
 def cached_dataset_folder(config: DataConfig) -> Path:
-    """The digest is in the name, so that another archive never passes for this one."""
+    """The digest is part of the name, so that another archive is never mistaken for this one."""
     return cache_folder(config) / f"fsdd-{config.archive_digest[:12]}"
 
 
 def cache_folder(config: DataConfig) -> Path:
     """Where downloads, synthetic corpora and features are kept: data.cache_dir or the user's cache folder."""
-    if config.cache_dir:
-        return Path(config.cache_dir).expanduser()
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("fsdd_lightning", appauthor=False))
+    return Path(config.cache_dir).expanduser() if config.cache_dir else user_cache_folder()
 
 
 def _given(folder_name: str, source: str) -> Path:
     folder = Path(folder_name).expanduser()
     if find_wav_folder(folder) is None:
-        problem = "holds no recordings" if folder.is_dir() else "is no folder"
+        problem = "holds no recordings" if folder.is_dir() else "is not a folder"
         raise UserError(
             f"{source}={folder_name} {problem}: name a folder with files like {NAMING}, or unset {source}"
         )

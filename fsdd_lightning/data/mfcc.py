@@ -1,16 +1,16 @@
 """MFCC features with librosa's values, many clips at a time.
 
-The steps and their constants are those of `librosa.feature.mfcc` (0.11): centred zero-padded frames, periodic
+The steps and their constants are those of `librosa.feature.mfcc` (0.11): centered zero-padded frames, periodic
 Hann window, power spectrum, Slaney mel bands, `power_to_db` (ref 1, amin 1e-10, `top_db` below the clip's own
 maximum), orthonormal DCT-II. librosa rebuilds its mel bank for every clip and transforms in float64; here the
 bank is built once, many frames go through one float32 FFT, and the mel product skips the bank's zeros.
 
-With `deltas`, each coefficient's change since the frame before follows (0 in a clip's first frame): unlike
-librosa's regression over nine frames it needs no frame of the future, so a device makes it of one remembered
-frame. What a microphone adds to every frame is not in it.
+With `deltas`, every coefficient's change since the previous frame follows (0 in a clip's first frame). Unlike
+librosa's regression over nine frames it needs no future frame, so a device only remembers one frame. A constant
+that the microphone adds to every frame cancels.
 
 Measured over the 3,000 recordings of FSDD: largest difference from librosa 1.6e-4 (values reach 500); a clip
-alone has bit for bit the values that it has in a batch. Speed: tests/benchmarks/test_mfcc_speed.py.
+has the same bits alone and in a batch. Speed: tests/benchmarks/test_mfcc_speed.py.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from fsdd_lightning.config.schema import FeatureConfig
 
-# Part of the cache key: raise it with every change that changes a value.
+# Part of the cache key: increment it with every change that changes a value.
 EXTRACTOR_VERSION = 1
 
 _CLIPS_PER_BLOCK = 64
 _FRAMES_PER_FFT = 256  # frames and spectra stay in the L2 cache
 _SMALLEST_POWER = np.float32(1e-10)  # amin of librosa.power_to_db
-_DB_PER_NEPER = np.float32(10.0 / np.log(10.0))  # np.log is vectorised better than np.log10
+_DB_PER_NEPER = np.float32(10.0 / np.log(10.0))  # np.log is vectorized better than np.log10
 _BAND_PASS_ORDER = 4
 
 
@@ -43,7 +43,7 @@ class Mfcc:
 
 
 class MfccExtractor:
-    """Waveforms of `config.sample_rate_hz` to MFCC. The first one imports librosa: about a second."""
+    """Waveforms of `config.sample_rate_hz` to MFCC. Creating the first one imports librosa: about a second."""
 
     def __init__(self, config: FeatureConfig) -> None:
         from scipy.fft import dct, rfft
@@ -72,7 +72,7 @@ class MfccExtractor:
         return Mfcc(values, np.minimum(frames, max_frames), trimmed=int((frames > max_frames).sum()))
 
     def _block(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Channels of all frames (frames of all clips, channels), and the frames of each clip (clips,)."""
+        """Channels of all frames (frames of all clips, channels), and the number of frames per clip (clips,)."""
         samples, clip_samples = self._one_signal([_checked(waveform) for waveform in waveforms])
         starts, frames = _frame_starts(clip_samples, self.config)
         log_mel_db = self._log_mel_db(samples, starts)
@@ -83,19 +83,19 @@ class MfccExtractor:
         return _with_deltas(coefficients, frames) if self.config.deltas else coefficients, frames
 
     def _one_signal(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Filtered, normalised clips in a row, n_fft // 2 zeros around each (n,); samples of each (clips,).
+        """Filtered, normalized clips in a row with n_fft // 2 zeros between them (n,); samples per clip (clips,).
 
-        Band-pass first, then peak-normalise, so that every spectrum belongs to a signal of magnitude 1.
+        Band-pass first, then peak-normalize, so that every spectrum belongs to a signal of magnitude 1.
         """
         if self._band_pass is not None:
             waveforms = [self._band_pass(waveform) for waveform in waveforms]
         samples, clip_samples = _padded_concatenation(waveforms, self.config.n_fft // 2)
         if self.config.peak_normalize:
-            _normalise_peaks(samples, clip_samples)
+            _normalize_peaks(samples, clip_samples)
         return samples, clip_samples
 
     def _log_mel_db(self, samples: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """(n,) float32, first sample of each frame (frames,) -> (n_mels, frames) float32."""
+        """(n,) float32, first sample of every frame (frames,) -> (n_mels, frames) float32."""
         windows = sliding_window_view(samples, self.config.n_fft)
         mel = np.empty((self.config.n_mels, len(starts)), np.float32)
         for first in range(0, len(starts), _FRAMES_PER_FFT):
@@ -117,7 +117,7 @@ class MfccExtractor:
 
 
 def _padded_hann_window(config: FeatureConfig) -> np.ndarray:
-    """Periodic Hann window of win_length, centred as `librosa.util.pad_center` does: (n_fft,) float32."""
+    """Periodic Hann window of win_length, centered as `librosa.util.pad_center` does: (n_fft,) float32."""
     length = config.n_fft if config.win_length is None else config.win_length
     # scipy.signal.get_window("hann", 1) is 1, where the formula gives 0.
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length) if length > 1 else np.ones(1)
@@ -143,8 +143,8 @@ def _mel_bank(config: FeatureConfig):  # type: ignore[no-untyped-def]  # scipy.s
 def _band_pass(config: FeatureConfig) -> Callable[[np.ndarray], np.ndarray] | None:
     """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
-    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample, at the
-    price of a phase shift that power hardly shows. Filtering forward and back would need the whole clip.
+    It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample. The price is
+    a phase shift, which the power spectrum hardly shows. Filtering forward and back would need the whole clip.
     """
     if config.band_pass_hz is None:
         return None
@@ -163,7 +163,7 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
 
 
 def _padded_concatenation(waveforms: Sequence[np.ndarray], padding: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours share the zeros between them: a centred frame reaches n_fft // 2 over its clip's ends."""
+    """Neighbors share the zeros between them: a centered frame reaches n_fft // 2 over its clip's ends."""
     silence = np.zeros(padding, np.float32)
     pieces = [silence]
     for waveform in waveforms:
@@ -171,17 +171,17 @@ def _padded_concatenation(waveforms: Sequence[np.ndarray], padding: int) -> tupl
     return np.concatenate(pieces), np.array([len(waveform) for waveform in waveforms])
 
 
-def _normalise_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
-    """Divide each clip by its largest magnitude, in place; a silent clip stays as it is."""
+def _normalize_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
+    """Divide every clip by its largest magnitude, in place; a silent clip stays as it is."""
     padding = (len(samples) - clip_samples.sum()) // (len(clip_samples) + 1)
-    spans = clip_samples + padding  # each clip and the zeros after it
+    spans = clip_samples + padding  # a clip and the zeros after it
     peaks = np.maximum.reduceat(np.abs(samples), padding + np.cumsum(spans) - spans)
     peaks[peaks == 0.0] = 1.0
     samples[padding:] /= np.repeat(peaks, spans)
 
 
 def _frame_starts(clip_samples: np.ndarray, config: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the padded concatenation each frame starts (frames,), and the frames of each clip (clips,)."""
+    """Start of every frame in the padded concatenation (frames,), and the number of frames per clip (clips,)."""
     padding = config.n_fft // 2
     frames = 1 + (clip_samples + 2 * padding - config.n_fft) // config.hop_length
     spans = clip_samples + padding
@@ -197,7 +197,7 @@ def _position_in_clip(frames: np.ndarray) -> np.ndarray:
 
 
 def _limit_dynamic_range(log_mel_db: np.ndarray, frames: np.ndarray, top_db: float) -> None:
-    """Raise what lies more than top_db below its own clip's maximum, in place: (n_mels, frames)."""
+    """Raise values that lie more than top_db below the maximum of their clip, in place: (n_mels, frames)."""
     clip_maximum_db = np.maximum.reduceat(log_mel_db.max(axis=0), np.cumsum(frames) - frames)
     np.maximum(log_mel_db, np.repeat(clip_maximum_db - np.float32(top_db), frames), out=log_mel_db)
 

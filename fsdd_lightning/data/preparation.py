@@ -1,4 +1,4 @@
-"""The way from settings to standardised features in memory, the same for training, evaluation and prediction."""
+"""From a config to standardized features in memory: one function for training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from fsdd_lightning.errors import RunFailedError
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Perturbed copies of all clips, in the order of the recordings. A training clip or one of its copies is drawn anew
-    in each epoch.
+    """Augmented copies of all clips, in the order of the recordings.
+
+    An epoch draws every training clip or one of its copies.
     """
 
-    mfccs: tuple[Mfcc, ...]  # at least one; as extracted, not standardised
+    mfccs: tuple[Mfcc, ...]  # at least one; as extracted, not standardized
     clean_share: float  # probability that the clip itself is drawn
 
 
@@ -33,8 +34,8 @@ class Copies:
 class PreparedData:
     """All clips of an experiment, in the order of `recordings`.
 
-    `statistics` are those of the training clips; `features` are float32 (clips, frames, channels), standardised, zero
-    behind a clip's end; `labels` int64 (clips,).
+    `statistics` are those of the training clips; `features` are float32 (clips, frames, channels), standardized, zero
+    after a clip's end; `labels` int64 (clips,).
     """
 
     recordings: RecordingSet
@@ -43,8 +44,8 @@ class PreparedData:
     statistics: FeatureStatistics
     features: np.ndarray
     labels: np.ndarray
-    source: str  # "fsdd" or "synthetic"; by fallback also where FSDD was asked for
-    notes: tuple[str, ...]  # what a user should be told once
+    source: str  # "fsdd" or "synthetic"; a fallback is "synthetic" although the config asks for FSDD
+    notes: tuple[str, ...]  # for the user, to be shown once
     static_channels: int | None = None  # the first ones; the others are deltas; None: all
     copies: Copies | None = None  # None: training clips are taken as they are
 
@@ -60,13 +61,13 @@ def prepare_data(
     features: FeatureConfig,
     waveform_augmentation: WaveformAugmentationConfig | None = None,
 ) -> PreparedData:
-    """Find or make the recordings, extract or recall their MFCCs, divide them, standardise them.
+    """Find or generate the recordings, extract their MFCCs (or read them from the cache), split and standardize them.
 
-    Only who trains asks for `waveform_augmentation`: copies don't take part in the statistics of the features.
+    Only training needs `waveform_augmentation`; the copies do not count in the statistics of the features.
 
     Raises:
-        UserError: bad files, an impossible split, a root that holds nothing.
-        RunFailedError: FSDD is not here and can't be downloaded (with `data.fallback: none`).
+        UserError: bad files, an impossible split, a root without recordings.
+        RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
     found = _find_folder(data, features.sample_rate_hz)
     recordings = load_recordings(found.folder, found.name, features.sample_rate_hz, data.on_bad_file)
@@ -89,11 +90,11 @@ def prepare_data(
 
 
 def _copies(
-    recordings: RecordingSet, features: FeatureConfig, wanted: WaveformAugmentationConfig | None, cache: Path
+    recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig | None, cache: Path
 ) -> Copies | None:
-    if wanted is None or wanted.copies == 0:
+    if config is None or config.copies == 0:
         return None
-    return Copies(augmented_features(recordings, features, wanted, cache), wanted.clean_share)
+    return Copies(augmented_features(recordings, features, config, cache), config.clean_share)
 
 
 def _trimming_note(mfcc: Mfcc) -> tuple[str, ...]:

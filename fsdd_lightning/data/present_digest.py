@@ -1,4 +1,4 @@
-"""Which recordings a run would use now, told by their digest: nothing is decoded, downloaded or made."""
+"""The digest of the recordings that a run would use now; nothing is decoded, downloaded or generated."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fsdd_lightning.errors import UserError
 
 
 def present_digest(data: DataConfig, sample_rate_hz: int) -> str | None:
-    """content_digest of all files in the folder that would be used; None where that can't be told.
+    """content_digest of all files in the folder that would be used; None if it is unknown.
 
-    The files are read, all of them, since times and sizes can deceive: 0.1 s for FSDD from memory.
+    All files are read, since equal times and sizes do not prove equal content: 0.1 s for FSDD from the page cache.
     """
-    if data.source == "synthetic":  # what isn't there is made again, and always the same
+    if data.source == "synthetic":  # a missing corpus is generated again, always with the same bytes
         return _digest_in(synthetic_folder(data.synthetic, cache_folder(data), sample_rate_hz))
     try:
         found = find_fsdd(data)
-    except UserError:  # a finished run needs no data; one that has to run will say what is wrong with them
+    except UserError:  # a finished run needs no data; a run that needs them reports the error
         return None
     if found is not None:
         return _digest_in(found)

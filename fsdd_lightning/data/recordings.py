@@ -21,7 +21,7 @@ NAMING = "{digit}_{speaker}_{take}.wav"
 
 @dataclass(frozen=True, order=True)
 class Recording:
-    """One clip. Ordered by digit, speaker and take, so that nothing depends on the order of a listing."""
+    """One clip. Ordered by digit, speaker and take, so that the order of a listing does not matter."""
 
     digit: int
     speaker: str
@@ -49,11 +49,11 @@ class RecordingSet:
     name: str
     folder: Path  # the one that holds the WAV files
     recordings: tuple[Recording, ...]
-    waveforms: tuple[np.ndarray, ...]  # each (samples,) float32 mono in [-1, 1] at sample_rate_hz
+    waveforms: tuple[np.ndarray, ...]  # (samples,) float32 mono in [-1, 1] at sample_rate_hz
     sample_rate_hz: int
     digest: str  # of the files used, see content_digest
     bad: tuple[BadRecording, ...]  # left out; empty unless bad files are skipped
-    notes: tuple[str, ...]  # what was done to files on the way, one line each, for the caller to say once
+    notes: tuple[str, ...]  # how files were converted, one line per kind, for the user
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Loaded:
 def parse_name(filename: str) -> tuple[int, str, int]:
     """Digit, speaker and take of a file name such as `7_jackson_32.wav` (the suffix may be missing).
 
-    Exactly one spelling stands for each (digit, speaker, take). Raises ValueError with the reason.
+    Exactly one spelling is valid for a (digit, speaker, take). Raises ValueError with the reason.
     """
     stem = filename[:-4] if filename.lower().endswith(".wav") else filename
     parts = stem.split("_")
@@ -85,7 +85,7 @@ def parse_name(filename: str) -> tuple[int, str, int]:
 
 
 def _parse_speaker(speaker: str) -> str:
-    # File systems differ in how they compose accents; NFC makes one speaker of both spellings.
+    # File systems differ in how they compose accents; NFC maps both spellings to one speaker.
     speaker = unicodedata.normalize("NFC", speaker)
     if not speaker:
         raise ValueError("speaker is missing")
@@ -112,7 +112,7 @@ def folder_digest(folder: Path) -> str:
 
 
 def wav_paths(folder: Path) -> list[Path]:
-    """What lies in `folder` itself and is called *.wav (or *.WAV), sorted by name; hidden files are not."""
+    """The files *.wav (or *.WAV) directly in `folder`, sorted by name; no hidden files."""
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if e.name.lower().endswith(".wav") and not e.name.startswith(".")]
     return [folder / name for name in sorted(names)]
@@ -121,14 +121,14 @@ def wav_paths(folder: Path) -> list[Path]:
 def find_wav_folder(folder: Path) -> Path | None:
     """`folder/recordings` or else `folder`, whichever holds WAV files; None if neither does.
 
-    Raises UserError for a folder that may not be read.
+    Raises UserError for a folder without read permission.
     """
     try:
         for candidate in (folder / "recordings", folder):
             if candidate.is_dir() and wav_paths(candidate):
                 return candidate
     except OSError as error:
-        raise UserError(f"cannot look into {folder} ({error.strerror}): mend its permissions") from error
+        raise UserError(f"cannot look into {folder} ({error.strerror}): fix its permissions") from error
     return None
 
 
@@ -137,7 +137,7 @@ def load_recordings(
 ) -> RecordingSet:
     """Read every recording of `folder` (or of its subfolder `recordings`) into memory.
 
-    Raises UserError where there are none, and with "error" one that lists all bad files.
+    Raises UserError if there are none, and with on_bad_file="error" one that lists all bad files.
     """
     wav_folder = find_wav_folder(folder)
     if wav_folder is None:
@@ -181,7 +181,7 @@ def _load_file(path: Path, sample_rate_hz: int) -> _Loaded:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content; raises BadWavError where the file system refuses it."""
+    """The file's content; raises BadWavError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -193,7 +193,7 @@ def _one_bad(bad: BadRecording) -> str:
 
 
 def _describe_bad(folder: Path, bad: list[BadRecording]) -> str:
-    head = f"{len(bad)} bad file(s) in {folder}: mend them, remove them or set data.on_bad_file=skip:"
+    head = f"{len(bad)} bad file(s) in {folder}: repair them, remove them or set data.on_bad_file=skip:"
     lines = [f"  {_one_bad(item)}" for item in bad[:LISTED_BAD_FILES]]
     if len(bad) > LISTED_BAD_FILES:
         lines.append(f"  and {len(bad) - LISTED_BAD_FILES} more")

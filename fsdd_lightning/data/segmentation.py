@@ -1,8 +1,8 @@
-"""Where in a long recording words are spoken: stretches of energy above the noise floor, with pauses between them.
+"""Find the spoken words in a long recording: stretches of energy above the noise floor, with pauses between them.
 
-Two thresholds, after Rabiner and Sambur (1975): a word is somewhere loud, and reaches as far as it is not quiet: its
-weak beginning and end stay in while noise alone is none. Both stand relative to the recording's own floor and
-peak; no level is absolute.
+Two thresholds, after Rabiner and Sambur (1975): a word is loud somewhere and extends as far as it is not quiet. So
+its weak beginning and end are kept, while noise alone is not a word. Both thresholds are relative to the recording's
+own floor and peak; no level is absolute.
 
 Six clips of one FSDD speaker in a row, pauses of 0.3-0.8 s, white noise at a level below the loudest clip's mean:
 all six found, and nothing else, in 90 of 90 recordings at -40 dB, 89 at -30 dB, 76 at -20 dB, 55 at -10 dB.
@@ -16,14 +16,14 @@ import numpy as np
 
 WINDOW_S = 0.040
 HOP_S = 0.010
-FLOOR_PERCENTILE = 10.0  # of the frames: a recording with pauses rests for more than a tenth of its time
+FLOOR_PERCENTILE = 10.0  # of the frames: a recording with pauses is quiet for more than a tenth of its time
 DEEPEST_FLOOR_DB = -60.0  # below the peak; digital silence lies below any floor
-LOUD_SHARE = 0.3  # of the way from floor to peak, in dB: a word gets there somewhere
-QUIET_SHARE = 0.1  # and lasts as long as it stays above this
+LOUD_SHARE = 0.3  # of the way from floor to peak, in dB: a word exceeds it somewhere
+QUIET_SHARE = 0.1  # a word lasts as long as it stays above this
 LEAST_QUIET_DB = 3.0  # above the floor: the spread of steady noise within WINDOW_S
-LEAST_CONTRAST_DB = 9.0  # between floor and peak; with less there is no telling a word from a pause
+LEAST_CONTRAST_DB = 9.0  # between floor and peak; with less, words and pauses cannot be distinguished
 LONGEST_GAP_S = 0.165  # inside a word, as before the t of eight and the s of six: up to 0.16 s in FSDD
-SHORTEST_WORD_S = 0.08  # less is a click
+SHORTEST_WORD_S = 0.08  # shorter is a click
 MARGIN_S = 0.02  # kept before and after a word
 
 
@@ -36,9 +36,9 @@ class Segment:
 
 
 def find_words(waveform: np.ndarray, sample_rate_hz: int) -> tuple[Segment, ...]:
-    """Where something is spoken in (samples,) float32: in order, not overlapping; silence holds nothing.
+    """The words in (samples,) float32, in order, not overlapping; none in silence.
 
-    Words are told apart by a pause of more than LONGEST_GAP_S. Steady sound without any pause is one segment.
+    A pause of more than LONGEST_GAP_S separates two words. Steady sound without any pause is one segment.
     """
     if not np.ptp(waveform):
         return ()
@@ -63,8 +63,8 @@ def frame_energy_db(waveform: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """Mean square of WINDOW_S around every HOP_S, in dB of full scale: (frames,) float64, at least -100."""
     half, hop = round(WINDOW_S * sample_rate_hz / 2), round(HOP_S * sample_rate_hz)
     energy = np.concatenate([[0.0], np.cumsum(np.asarray(waveform, np.float64) ** 2)])
-    centres = np.arange(0, len(waveform), hop)
-    first, last = np.maximum(centres - half, 0), np.minimum(centres + half, len(waveform))
+    centers = np.arange(0, len(waveform), hop)
+    first, last = np.maximum(centers - half, 0), np.minimum(centers + half, len(waveform))
     power: np.ndarray = np.maximum((energy[last] - energy[first]) / (last - first), 1e-10)
     return np.asarray(10.0 * np.log10(power))
 
@@ -76,7 +76,7 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _bridged(runs: list[tuple[int, int]], longest_gap: int) -> list[tuple[int, int]]:
-    """Neighbours at most `longest_gap` apart become one."""
+    """Neighbors at most `longest_gap` apart become one."""
     joined: list[tuple[int, int]] = []
     for first, last in runs:
         if joined and first - joined[-1][1] <= longest_gap:

@@ -1,8 +1,8 @@
-"""Spoken-digit-like sound: a source-filter synthesiser of ten words, in numpy alone.
+"""Spoken-digit-like sound: a source-filter synthesizer of ten words, in numpy alone.
 
-A word is a row of segments (a phone and how long it lasts). Its targets (formants, voicing, breath, friction)
+A word is a sequence of segments (a phone and its duration). Their targets (formants, voicing, breath, friction)
 are interpolated over time, which is the coarticulation. Two excitations, a jittered glottal pulse train and
-noise, are filtered by them frame by frame and overlap-added. The structure is Klatt's ("Software for a
+noise, are filtered with them frame by frame and overlap-added. The structure is Klatt's ("Software for a
 cascade/parallel formant synthesizer", 1980); the vowels' formants are near Peterson and Barney's (1952).
 """
 
@@ -14,7 +14,11 @@ import numpy as np
 
 FRAME_S = 0.005  # one frame of filter coefficients
 FFT_FRAMES = 8  # a filtered frame may ring for this many frames
-HIGH_FORMANTS_HZ = (3500.0, 4500.0, 5500.0)  # steady; those above half the sample rate lift what is below
+HIGH_FORMANTS_HZ = (
+    3500.0,
+    4500.0,
+    5500.0,
+)  # steady; those above half the sample rate raise the spectrum below it
 TRACKS = ("f1_hz", "f2_hz", "f3_hz", "voicing", "breath", "friction", "friction_hz", "friction_width_hz")
 FORMANTS = slice(0, 3)
 LEVELS = slice(3, 6)
@@ -60,9 +64,9 @@ WORDS: tuple[tuple[tuple[str, float], ...], ...] = (
 )
 
 # How much one voice differs from another, and one take from the next: standard deviations of logarithms
-# unless a unit is named. Tuned so that the mean spectrum does not give the digit away, but the sequence does.
+# unless a unit is named. Tuned so that the sequence, and not the mean spectrum, reveals the digit.
 # 4 voices x 30 takes, 13 MFCC, means over corpus seeds 0, 1, 2, 42: nearest centroid of the mean frame 81 %
-# (75-83), 2x24 LSTM after 30 epochs 97.3 % (95.8-98.8, two training seeds each).
+# (75-83), 2x24 LSTM after 30 epochs 97.3 % (95.8-98.8, two training seeds per corpus).
 ACCENT = 0.05
 TAKE_FORMANTS = 0.035
 TAKE_PITCH = 0.07
@@ -77,7 +81,7 @@ LONGEST_SILENCE_S = 0.2
 
 @dataclass(frozen=True)
 class Voice:
-    """What stays the same in everything one speaker says: vocal tract, habits, microphone."""
+    """What all clips of one speaker share: vocal tract, habits, microphone."""
 
     tract: float  # factor on all formants: below 1 is a long vocal tract
     pitch_hz: float
@@ -87,7 +91,7 @@ class Voice:
     tilt_hz: float  # corner of the glottal source's low-pass
     bandwidth: float  # factor on all formant bandwidths
     noise_db: float  # noise floor of the microphone, below the clip's peak
-    noise_zero: float  # colour of that noise: 0 is white, 1 has no treble
+    noise_zero: float  # color of that noise: 0 is white, 1 has no treble
     level: float  # typical peak of a clip
     silence_s: float  # typical silence before and after
     accent: dict[str, np.ndarray]  # per phone: (3,) factors on the formants
@@ -97,12 +101,12 @@ VOICE_STREAM, CLIP_STREAM = 1, 2  # so that no voice shares its random numbers w
 
 
 def clip_generator(seed: int, digit: int, voice_index: int, take: int) -> np.random.Generator:
-    """The random numbers of one clip; they do not depend on which other clips are made."""
+    """The random numbers of one clip; they do not depend on which other clips are generated."""
     return np.random.default_rng([seed, CLIP_STREAM, digit, voice_index, take])
 
 
 def make_voice(seed: int, index: int) -> Voice:
-    """Voice number `index`. Tract and pitch follow the index, so that few voices already differ well."""
+    """Voice number `index`. Tract and pitch follow the index, so that even a few voices differ clearly."""
     rng = np.random.default_rng([seed, VOICE_STREAM, index])
     place = (index * 0.618 + 0.5) % 1.0  # golden-ratio steps through 0..1: from long tracts to short ones
     return Voice(
@@ -159,7 +163,7 @@ def _tracks(digit: int, voice: Voice, rng: np.random.Generator) -> np.ndarray:
 def _interpolate(
     targets: np.ndarray, duration_s: np.ndarray, end_s: np.ndarray, time_s: np.ndarray, edge_s: np.ndarray
 ) -> np.ndarray:
-    """Each segment holds its target but for its edges, where it glides to its neighbours: (frames, 8)."""
+    """Every segment holds its target except at its edges, where it glides to its neighbors: (frames, 8)."""
     knots_s = np.stack([end_s - duration_s + edge_s, end_s - edge_s], axis=1).ravel()
     values = np.repeat(targets, 2, axis=0)
     return np.stack([np.interp(time_s, knots_s, track) for track in values.T], axis=1)
@@ -176,8 +180,8 @@ def _pulse_train(samples: int, voice: Voice, rng: np.random.Generator, sample_ra
     contour = 1.0 - voice.pitch_fall * time + rng.normal(0.0, 0.05) * np.sin(np.pi * time)
     pitch_hz = voice.pitch_hz * np.exp(rng.normal(0.0, TAKE_PITCH)) * contour
     phase = np.cumsum(pitch_hz) / sample_rate_hz
-    wanted = np.arange(1, int(phase[-1]) + 1) + rng.normal(0.0, 0.01, int(phase[-1]))
-    place = np.clip(np.interp(wanted, phase, np.arange(samples)), 0, samples - 2)
+    pulse_phase = np.arange(1, int(phase[-1]) + 1) + rng.normal(0.0, 0.01, int(phase[-1]))
+    place = np.clip(np.interp(pulse_phase, phase, np.arange(samples)), 0, samples - 2)
     whole = place.astype(np.int64)
     strength = np.sqrt(sample_rate_hz / voice.pitch_hz) * np.exp(rng.normal(0.0, 0.05, len(place)))
     pulses = np.zeros(samples)
@@ -196,7 +200,7 @@ def _vocal_tract(tracks: np.ndarray, voice: Voice, frequency_hz: np.ndarray) -> 
 
 
 def _resonance(formant_hz: np.ndarray, frequency_hz: np.ndarray, voice: Voice) -> np.ndarray:
-    """Analogue resonator F^2 / (F^2 - f^2 + i B f), 1 at 0 Hz; its bandwidth B grows with its frequency F."""
+    """Analog resonator F^2 / (F^2 - f^2 + i B f), 1 at 0 Hz; its bandwidth B grows with its frequency F."""
     width_hz = voice.bandwidth * (45.0 + 0.04 * formant_hz)
     response: np.ndarray = formant_hz**2 / (formant_hz**2 - frequency_hz**2 + 1j * width_hz * frequency_hz)
     return response
@@ -204,9 +208,9 @@ def _resonance(formant_hz: np.ndarray, frequency_hz: np.ndarray, voice: Voice) -
 
 def _friction(tracks: np.ndarray, frequency_hz: np.ndarray) -> np.ndarray:
     """(frames, bins) complex response of one broad resonance before a constriction; nothing at 0 Hz."""
-    centre, width = tracks[:, 6, None], tracks[:, 7, None]
+    center, width = tracks[:, 6, None], tracks[:, 7, None]
     slope = 1j * width * frequency_hz
-    response: np.ndarray = slope / (centre**2 - frequency_hz**2 + slope)
+    response: np.ndarray = slope / (center**2 - frequency_hz**2 + slope)
     return response
 
 

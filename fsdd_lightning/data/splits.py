@@ -1,6 +1,6 @@
 """Recordings divided into training, validation and test parts.
 
-A split depends on the names of the recordings, the settings and the data seed, never on the listing order:
+A split depends on the names of the recordings, the config and the data seed, never on the listing order:
 the recordings are sorted by name first, and the positions that come out are mapped back.
 """
 
@@ -18,7 +18,7 @@ from fsdd_lightning.errors import UserError
 
 
 class NamedRecording(Protocol):
-    """What a split looks at: `{digit}_{speaker}_{take}`, for instance 7_jackson_32."""
+    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32."""
 
     @property
     def digit(self) -> int: ...
@@ -45,7 +45,7 @@ Parts = tuple[Positions, Positions, Positions]  # training, validation, test
 
 
 def split_recordings(recordings: Sequence[NamedRecording], config: SplitConfig) -> Split:
-    """Divide `recordings` as `config.name` says. UserError where a part would be empty or cannot be cut."""
+    """Divide `recordings` by the rule `config.name`. Raises UserError if a part would be empty or cannot be cut."""
     listing_order = np.array(sorted(range(len(recordings)), key=lambda i: recordings[i].name), dtype=np.int64)
     by_name = [recordings[i] for i in listing_order]
     parts = dict(zip(("train", "val", "test"), SPLITS[config.name](by_name, config), strict=True))
@@ -74,10 +74,10 @@ def _official(recordings: Sequence[NamedRecording], config: SplitConfig) -> Part
 
 
 def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
-    """One speaker is the test set, `validation_speakers` others validation; nobody is in two parts.
+    """One speaker is the test set, `validation_speakers` others validation; no speaker is in two parts.
 
-    Without validation speakers, all others train, and validation is cut from their recordings: it tells how a training
-    goes, but not how well unheard voices are recognised.
+    Without validation speakers, all others train, and validation is cut from their recordings: it shows how
+    the training proceeds, but not how well unheard voices are recognized.
     """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
     held_out = _held_out_speaker(set(speaker_of), config)
@@ -119,7 +119,7 @@ def _cut(
 ) -> tuple[Positions, Positions]:
     """Cut round(fraction * len(pool)) positions off `pool`, but at least one of each digit: (rest, cut).
 
-    In proportion of digit and speaker where there are enough recordings for it, otherwise of the digit alone.
+    Stratified by digit and speaker if there are enough recordings, otherwise by digit alone.
     """
     digits = _digits(recordings, pool)
     cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(digits)))
@@ -128,13 +128,13 @@ def _cut(
             rest, cut = train_test_split(pool, test_size=cut_count, random_state=config.seed, stratify=strata)
             return rest, cut
     raise UserError(
-        f"split={config.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion of digits:"
-        " each of the two parts needs one recording of every digit; use more recordings or another fraction"
+        f"split={config.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion to the digits:"
+        " both parts need one recording of every digit; use more recordings or another fraction"
     )
 
 
 def _can_stratify(strata: np.ndarray, cut_count: int) -> bool:
-    """Whether every stratum has two members, and either part has room for one of each."""
+    """Whether every stratum has two members, and both parts have room for one member of every stratum."""
     _, counts = np.unique(strata, return_counts=True)
     return len(counts) > 0 and counts.min() >= 2 and len(counts) <= min(cut_count, len(strata) - cut_count)
 

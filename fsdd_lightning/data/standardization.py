@@ -1,4 +1,4 @@
-"""Standardised features: per-coefficient mean and standard deviation of the training clips."""
+"""Standardized features: per-coefficient mean and standard deviation of the training clips."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from fsdd_lightning.data.mfcc import Mfcc
 
-# For a coefficient that (almost) never changes. Those of real speech deviate by 5 and more, so it never meets
-# them; where it does apply, a standardised value is at most 1000 x the distance from the mean.
+# For a coefficient that (almost) never changes. The coefficients of real speech deviate by 5 or more, so this limit
+# never affects them; where it applies, a standardized value is at most 1000 x the distance from the mean.
 SMALLEST_STD = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """What a device has to store to standardise a frame. In float32, as the arithmetic below."""
+    """The numbers with which a device standardizes a frame. Everything is computed in float32."""
 
     mean: np.ndarray  # (channels,) float32
     std: np.ndarray  # (channels,) float32, at least SMALLEST_STD

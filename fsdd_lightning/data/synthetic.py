@@ -1,6 +1,6 @@
-"""The synthetic corpus: spoken-digit-like WAV files in FSDD's layout, made offline, the same bytes each time.
+"""The synthetic corpus: spoken-digit-like WAV files in FSDD's layout, generated offline, always with the same bytes.
 
-It stands in for the real recordings where those cannot be had, and takes the very same path from WAV on.
+It replaces the real recordings where they are not available, and is read from WAV files as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voi
 from fsdd_lightning.errors import RunFailedError
 
 GENERATOR_VERSION = (
-    1  # raise it with every change to the sound, so that no old folder is taken for a new corpus
+    1  # increment with every change to the sound, so that an old folder is not mistaken for a new corpus
 )
 VOICE_NAMES = (
     "ada", "basil", "clara", "dexter", "edith", "felix", "greta", "hugo",
@@ -29,9 +29,9 @@ VOICE_NAMES = (
 
 
 def make_synthetic_corpus(config: SyntheticConfig, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
-    """The corpus' folder (it holds `recordings/`), made if it is not there or not whole.
+    """The folder of the corpus (it holds `recordings/`), generated if missing or incomplete.
 
-    Written aside and renamed in one step under a lock: two processes at once, or a kill in the middle, never
+    Written beside its place and renamed in one step under a lock: neither two processes at once nor a killed one
     leave a partial corpus in its place. Raises RunFailedError where the folder cannot be written.
     """
     folder = synthetic_folder(config, cache_dir, sample_rate_hz)
@@ -49,7 +49,7 @@ def make_synthetic_corpus(config: SyntheticConfig, cache_dir: Path, sample_rate_
 
 
 def synthetic_folder(config: SyntheticConfig, cache_dir: Path, sample_rate_hz: int = 8000) -> Path:
-    """Where this corpus is, or will be."""
+    """The folder of this corpus, whether it exists or not."""
     return cache_dir / f"synthetic-{_fingerprint(config, sample_rate_hz)}"
 
 
@@ -69,7 +69,7 @@ def _is_whole(folder: Path, config: SyntheticConfig) -> bool:
 
 
 def _build(folder: Path, config: SyntheticConfig, sample_rate_hz: int) -> None:
-    """Write the corpus beside its place, then move it there; what an earlier kill left behind goes first."""
+    """Write the corpus beside its place, then move it there; remove what a killed process left behind first."""
     aside = folder.with_name(f"{folder.name}.partial")
     for leftover in (aside, folder):
         if leftover.exists():

@@ -1,4 +1,4 @@
-"""One WAV file's bytes to a mono waveform, or the reason why not.
+"""Decode the bytes of one WAV file to a mono waveform, or explain why that is impossible.
 
 libsndfile reads a truncated file without complaint, so the RIFF chunks are checked here first.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MIN_DURATION_S = 0.02  # nothing spoken fits in less; the shortest recording of FSDD lasts 0.14 s
-MIN_SOURCE_RATE_HZ = 1_000  # below it a header is damaged rather than a recording slow
+MIN_DURATION_S = 0.02  # no word fits in less; the shortest recording of FSDD lasts 0.14 s
+MIN_SOURCE_RATE_HZ = 1_000  # a lower rate means a damaged header
 SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
-UNSTATED_SIZE = 0xFFFFFFFF  # what recorders write that stream to a pipe and never learn the length
+UNSTATED_SIZE = 0xFFFFFFFF  # written by recorders that stream to a pipe and do not know the length
 
 
 class BadWavError(ValueError):
@@ -23,7 +23,7 @@ class BadWavError(ValueError):
 
 @dataclass(frozen=True)
 class DecodedWav:
-    """A waveform and what had to be done to the file to get it."""
+    """A waveform and how the file had to be converted."""
 
     waveform: np.ndarray  # (samples,) float32, mono, in [-1, 1]
     source_channels: int
@@ -39,7 +39,7 @@ def decode_wav(content: bytes, sample_rate_hz: int) -> DecodedWav:
     waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float64)
     _check_not_silent(waveform)
     waveform = _resample(waveform.astype(np.float32), source_rate_hz, sample_rate_hz)
-    _check_not_silent(waveform)  # again: everything may have lain above the new Nyquist frequency
+    _check_not_silent(waveform)  # again: all sound may have been above the new Nyquist frequency
     peak = float(np.abs(waveform).max())
     if peak > 1.0:
         waveform = (waveform / np.float32(peak)).clip(-1.0, 1.0)
@@ -72,14 +72,14 @@ def _decode(content: bytes) -> tuple[np.ndarray, int]:
     try:
         samples, source_rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        # LibsndfileError says "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
+        # The message of a LibsndfileError is "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
         raise BadWavError(f"cannot be decoded ({getattr(error, 'error_string', error)})") from error
     return samples, int(source_rate_hz)
 
 
 def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
     if source_rate_hz < MIN_SOURCE_RATE_HZ:
-        raise BadWavError(f"sample rate of {source_rate_hz} Hz is no rate for speech")
+        raise BadWavError(f"sample rate of {source_rate_hz} Hz is too low for speech")
     if len(samples) == 0:
         raise BadWavError("holds no samples")
     duration_s = len(samples) / source_rate_hz

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.archive import load_archive, save_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.quantize import convert
@@ -29,10 +28,9 @@ from fsdd_lightning.export import (
     compile_host,
     export_c,
 )
-from fsdd_lightning.model import checkpoint as checkpoints
-from fsdd_lightning.model.checkpoint import Checkpoint, save_checkpoint
+from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
-from fsdd_lightning.runs.folder import INTEGER_MODEL
+from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord
 
@@ -50,7 +48,7 @@ class Compiled:
 
 def deploy(checkpoint: Checkpoint, features: FeatureConfig, folder: Path) -> Deployment | None:
     """Keep the network in a run folder, and its integer model where the mode has one: the answer is what was kept."""
-    save_checkpoint(checkpoint, folder / checkpoints.FILE_NAME)
+    save_checkpoint(checkpoint, folder / NETWORK_FILE)
     if checkpoint.weight_code is None:
         return None
     model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))

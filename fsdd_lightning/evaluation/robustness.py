@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fsdd_lightning.data import disturbance as sound
+from fsdd_lightning.data import effects as sound
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation.backends import Engine
@@ -95,7 +95,10 @@ CORRUPTIONS = (
         lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
     ),
     Corruption(
-        "speed", "% speed", (-10, -5, 5, 10), lambda wave, percent, _: sound.speed(wave, 1 + percent / 100)
+        "speed",
+        "% speed",
+        (-10, -5, 5, 10),
+        lambda wave, percent, _: sound.change_speed_percent(wave, 100 + int(percent)),
     ),
 )
 

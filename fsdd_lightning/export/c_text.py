@@ -1,4 +1,4 @@
-"""Any text and any number as C that means just that: names, string literals, arrays."""
+"""C source for arbitrary text and numbers: names, string literals, arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRINTABLE = {chr(code) for code in range(0x20, 0x7F)} - set('"\\?')  # ? could s
 def c_identifier(name: str) -> str:
     """A lower-case prefix for C names, such as `my_model_7` for "My model 7".
 
-    Every use appends a suffix (`_model`, `_state`), so that no keyword can come out. A digit or underscore in front,
+    Every use appends a suffix (`_model`, `_state`), so the result is never a keyword. A digit or underscore in front,
     nothing at all, and `fsdd`, the runtime's own prefix, get `net_` before them.
     """
     identifier = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST_IDENTIFIER].rstrip("_")
@@ -42,5 +42,5 @@ def c_values(array: NDArray[Any]) -> str:
 
 
 def _float_literal(value: np.float32) -> str:
-    """Nine digits name one float32 exactly; C reads them back as it."""
+    """Nine digits name one float32 exactly; C reads the same value back."""
     return f"{value:.8e}f"

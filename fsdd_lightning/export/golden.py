@@ -1,4 +1,4 @@
-"""Clips with the logits that they must give: what a firmware checks itself with."""
+"""Clips with their expected logits, for the self-test of a firmware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RANDOM_FRAMES = 20
 
 @dataclass(frozen=True, eq=False)
 class GoldenVectors:
-    """A few clips; frames behind a clip's end mean nothing."""
+    """A few clips; frames behind a clip's end are ignored."""
 
     features_q4: Int8Array  # (B, T, F) step 2^-4
     lengths: NDArray[np.int64]  # (B,) in 1..T
@@ -26,7 +26,7 @@ class GoldenVectors:
 
     @classmethod
     def of(cls, deployment: Deployment, features_q4: Int8Array, lengths: NDArray[Any]) -> GoldenVectors:
-        """The logits are those of the numpy arithmetic; ValueError where features or lengths do not suit the model."""
+        """The logits are those of the numpy arithmetic; ValueError where features or lengths do not fit the model."""
         logits = network_logits(deployment.model, features_q4, lengths)
         return cls(features_q4, np.asarray(lengths, np.int64), logits)
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import json
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,26 +21,26 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
+from fsdd_lightning.artifacts import cached, sealed, unsealed, user_cache_folder
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.export.c_export import export_c, runtime_files
-from fsdd_lightning.export.compiler import STRICT_C99, compile_c, find_compiler
+from fsdd_lightning.export.compiler import STRICT_C99, compile_c, compiler_identity, find_compiler
 
 NAME = "host"  # of the model: the prefix that host/fsdd_host.c expects
 OPTIMIZE = ("-O3", "-fPIC", "-fvisibility=hidden")
 THIS_PROCESSOR = ("-march=native",)  # AVX2 where there is any; the library never leaves this machine
+BUILDS = "compiled"  # in the user's cache folder
+ABANDONED_AFTER_S = 3600.0  # a build takes a second
 
 
 class HostNetwork:
-    """A compiled network. Close it, or use it in a `with` statement: its files are in a temporary folder."""
+    """A compiled network, until it is closed or its `with` statement ends. It needs no files."""
 
-    def __init__(
-        self, deployment: Deployment, library: Path, folder: tempfile.TemporaryDirectory[str]
-    ) -> None:
+    def __init__(self, deployment: Deployment, library: Path) -> None:
         model = deployment.model
         self._inputs, self._classes = model.input_size, model.classes
         self._layers, self._hidden = len(model.layers), model.layers[0].hidden_size
         self._library: ctypes.CDLL | None = _load(library)
-        self._folder = folder
 
     def logits(self, features_q4: Int8Array, lengths: NDArray[Any]) -> Int32Array:
         """(B, classes) int32 for features (B, T, F): read at each clip's last valid frame; lengths (B,) in 1..T."""
@@ -56,9 +62,8 @@ class HostNetwork:
         return cell_q11, hidden_q7
 
     def close(self) -> None:
-        """Remove the files; the engine answers no more."""
+        """It answers no more."""
         self._library = None
-        self._folder.cleanup()
 
     def __enter__(self) -> HostNetwork:
         return self
@@ -71,13 +76,13 @@ class HostNetwork:
     def _checked(self, features_q4: Int8Array, axes: int) -> bytes:
         """The features in C order; ctypes passes bytes on in a tenth of the time that an array's address takes."""
         if features_q4.dtype != np.int8 or features_q4.ndim != axes or features_q4.shape[-1] != self._inputs:
-            wanted = f"int8 with {axes} axes, the last of {self._inputs}"
-            raise ValueError(f"features must be {wanted}, not {features_q4.dtype} {features_q4.shape}")
+            expected = f"int8 with {axes} axes, the last of {self._inputs}"
+            raise ValueError(f"features must be {expected}, not {features_q4.dtype} {features_q4.shape}")
         return features_q4.tobytes()
 
     def _functions(self) -> ctypes.CDLL:
         if self._library is None:
-            raise ValueError("this engine was closed")
+            raise ValueError("this network was closed")
         return self._library
 
 
@@ -101,48 +106,74 @@ def compile_host(deployment: Deployment) -> HostNetwork:
         CompilerMissing: there is no C compiler on this machine.
         RunFailedError: the compiler failed; the message has its first error.
     """
-    find_compiler()
-    folder = tempfile.TemporaryDirectory(prefix="fsdd_host_", ignore_cleanup_errors=True)
+    with _build_folder() as folder:
+        return HostNetwork(deployment, _build_library(deployment, folder))
+
+
+@contextmanager
+def _build_folder() -> Iterator[Path]:
+    """Gone at the end: a library that is loaded needs its file no more.
+
+    In the user's cache folder, where the next build removes what a killed process left; in the temporary folder where
+    that can't be written.
+    """
+    builds = user_cache_folder() / BUILDS
     try:
-        return HostNetwork(deployment, _build_library(deployment, Path(folder.name)), folder)
-    except BaseException:
-        folder.cleanup()
-        raise
+        builds.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(builds)
+        folder = tempfile.TemporaryDirectory(prefix="build-", dir=builds, ignore_cleanup_errors=True)
+    except OSError:
+        folder = tempfile.TemporaryDirectory(prefix="fsdd_build_", ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)
+
+
+def _remove_abandoned(builds: Path) -> None:
+    for folder in builds.glob("build-*"):
+        try:
+            if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_S:
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:  # that build has just ended
+            continue
 
 
 def _build_library(deployment: Deployment, folder: Path) -> Path:
+    runtime, library = folder / "runtime.o", folder / "fsdd_host.so"
+    runtime.write_bytes(_runtime(tuple(find_compiler())))
     export_c(deployment, folder, name=NAME, golden=None, notes={}, layout="host")
     source = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
     (folder / "fsdd_host.c").write_text(source.read_text("ascii"))
-    runtime, library = _runtime_object(tuple(find_compiler())), folder / "fsdd_host.so"
-    _compile("-shared", folder / "fsdd_host.c", folder / "fsdd_model.c", runtime, "-o", library)
+    _compile(folder, "-shared", folder / "fsdd_host.c", folder / "fsdd_model.c", runtime, "-o", library)
     return library
 
 
-def _compile(*arguments: str | Path) -> None:
+def _compile(folder: Path, *arguments: str | Path) -> None:
     try:
-        compile_c([*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR, *arguments])
+        compile_c([*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR, *arguments], folder)
     except RunFailedError:  # a compiler that does not know its processor, or a warning newer than this code
-        compile_c(["-std=c99", *OPTIMIZE, *arguments])
+        compile_c(["-std=c99", *OPTIMIZE, *arguments], folder)
 
 
-def _runtime_object(compiler: tuple[str, ...]) -> Path:
-    """The runtime for all weight codes, compiled once a process and compiler: it is most of the time a build takes.
+@cache  # for processes that find no cache folder
+def _runtime(compiler: tuple[str, ...]) -> bytes:
+    """The object file of the runtime for all weight codes, kept in the user's cache folder: it is most of a build.
 
-    A build takes gcc 12 0.53 s of processor time, and the next one in the same process, such as a sweep's, 0.06 s.
+    A network takes 0.68 s to build with gcc 12 where the runtime has to be compiled, and 0.09 s otherwise.
     """
-    folder = Path(_runtime_folder(compiler).name)
-    compiled = folder / "fsdd_lstm.o"
-    if not compiled.exists():  # not yet, or a cleaner of temporary files came by
-        folder.mkdir(exist_ok=True)
+    path = user_cache_folder() / BUILDS / f"fsdd_lstm-{_runtime_key()}.o"
+    return cached(path, load=unsealed, make=_compiled_runtime, dump=sealed)
+
+
+def _runtime_key() -> str:
+    """SHA-256 (32 hex digits) of all that the object file depends on: sources, compiler, processor and flags."""
+    flags = (*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR)
+    parts = [runtime_files(), compiler_identity(flags), flags]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _compiled_runtime() -> bytes:
+    with _build_folder() as folder:
         for name, text in runtime_files().items():
             (folder / name).write_text(text)
-        _compile("-c", folder / "fsdd_lstm.c", "-o", folder / "unfinished.o")
-        (folder / "unfinished.o").replace(compiled)
-    return compiled
-
-
-@cache
-def _runtime_folder(compiler: tuple[str, ...]) -> tempfile.TemporaryDirectory[str]:
-    """Removed when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="fsdd_runtime_", ignore_cleanup_errors=True)
+        _compile(folder, "-c", folder / "fsdd_lstm.c", "-o", folder / "fsdd_lstm.o")
+        return (folder / "fsdd_lstm.o").read_bytes()

@@ -1,7 +1,7 @@
 """The float network as ONNX, for runtimes on hosts: raw MFCCs and lengths in, logits out.
 
-The graph standardises its input itself: mean and std belong to the network, and no one can forget them. Lengths reach
-the LSTM operator, so the logits are those of each clip's last valid frame, and whatever pads a batch is never read.
+The graph standardizes its input itself: mean and std belong to the network, so a caller cannot forget them. The LSTM
+operator gets the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Arrays = dict[str, NDArray[Any]]
 def export_onnx(checkpoint: Checkpoint, feature_config: Mapping[str, Any], path: Path, *, name: str) -> Path:
     """Write the float network to `path`, atomically; the same network gives the same bytes.
 
-    Inputs: `mfcc` float32 (batch, frames, n_mfcc), not standardised; `lengths` int64 (batch,) in 1..frames.
-    Output: `logits` float32 (batch, classes). Labels, MFCC settings, mean and std are in its metadata.
+    Inputs: `mfcc` float32 (batch, frames, n_mfcc), not standardized; `lengths` int64 (batch,) in 1..frames.
+    Output: `logits` float32 (batch, classes). Labels, the MFCC config, mean and std are in its metadata.
 
     Raises:
         UserError: the package onnx is not installed.
@@ -86,12 +86,12 @@ def _interface(shape: NetworkShape) -> tuple[list[ValueInfoProto], list[ValueInf
 
 
 def _nodes(shape: NetworkShape) -> list[NodeProto]:
-    """Standardise, put time first, run the layers, classify the top layer's state after the last valid frame."""
+    """Standardize, put time first, run the layers, classify the top layer's state after the last valid frame."""
     node = _onnx().helper.make_node
     nodes = [
-        node("Sub", ["mfcc", "feature_mean"], ["centred"]),
-        node("Div", ["centred", "feature_std"], ["standardised"]),
-        node("Transpose", ["standardised"], ["inputs_0"], perm=[1, 0, 2]),
+        node("Sub", ["mfcc", "feature_mean"], ["centered"]),
+        node("Div", ["centered", "feature_std"], ["standardized"]),
+        node("Transpose", ["standardized"], ["inputs_0"], perm=[1, 0, 2]),
         node("Cast", ["lengths"], ["lengths_int32"], to=_onnx().TensorProto.INT32),
     ]
     for k in range(shape.layers):
@@ -139,12 +139,12 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _metadata(checkpoint: Checkpoint, feature_config: Mapping[str, Any]) -> dict[str, str]:
-    """Values are JSON, but for plain words."""
+    """Values are JSON, except plain text."""
     return {
         "format": "fsdd_lightning float network",
         "labels": json.dumps(list(checkpoint.labels)),
         "feature_settings": json.dumps(dict(feature_config), sort_keys=True),
         "feature_mean": json.dumps(checkpoint.mean.tolist()),
         "feature_std": json.dumps(checkpoint.std.tolist()),
-        "input": "mfcc: not standardised, the graph does that; lengths: valid frames of each clip, at least 1",
+        "input": "mfcc: not standardized, the graph does that; lengths: valid frames of each clip, at least 1",
     }

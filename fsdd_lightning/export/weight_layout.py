@@ -1,4 +1,4 @@
-"""The arrays of a deployment in the order in which the C runtime reads them: as many bytes, differently arranged.
+"""The arrays of a deployment in the order in which the C runtime reads them. The number of bytes is the same.
 
 Rows go unit by unit, the four gates of a unit together. Within a unit, `host` keeps the packed rows as they are;
 `device` interleaves them word by word, see `fsdd_accumulate_interleaved` in runtime/fsdd_lstm.c.
@@ -23,7 +23,7 @@ COLUMN_OF_BYTE = (
     2,
     1,
     3,
-)  # so that SXTB16 of a word, and of the word rotated by 8, widens neighbouring columns
+)  # so that SXTB16 of a word, and of the word rotated by 8, widens neighboring columns
 WORD_BYTES = 4
 SMALLEST_SHIFT = 2
 LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z

@@ -1,13 +1,12 @@
-"""What a device has to store, line by line, for any shape and weight code.
+"""The memory a device needs, line by line, for any shape and weight code.
 
 Flash of an integer network: the arrays of its archive, byte for byte, and the two small structs of the C file that
 point to them, on a device with pointers of 32 bits. Code is not in the bill.
 
-RAM of an integer network: the state that a caller of the C runtime hands to it, all int16, so that no
-compiler pads it. Each layer keeps its vector [input, hidden] and its cells. The four gates of a unit are
-computed together and its cell is updated in place, but every unit reads the whole old hidden state, so the
-new one waits in a scratch of one hidden size, shared by all layers. Logits belong to the caller and
-temporaries to the stack.
+RAM of an integer network: the state that a caller passes to the C runtime, all int16, so that no compiler pads it.
+A layer keeps its vector [input, hidden] and its cells. The four gates of a unit are computed together and its cell is
+updated in place. But every unit reads the whole old hidden state, so the new one is kept in a scratch buffer of one
+hidden size, shared by all layers. Logits belong to the caller and temporaries to the stack.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 
 Memory = Literal["flash", "ram"]
 
-FLOAT32 = "float32"  # how a network without weight code is called
+FLOAT32 = "float32"  # the name of a network without weight code
 FLOAT32_BYTES = 4
 INT32_BYTES = 4
 INT16_BYTES = 2
@@ -56,20 +55,20 @@ class MemoryBill:
 
     @property
     def flash_bytes(self) -> int:
-        """Everything that never changes."""
+        """Constants, in bytes."""
         return self.total("flash")
 
     @property
     def ram_bytes(self) -> int:
-        """State and scratch."""
+        """State and scratch buffer, in bytes."""
         return self.total("ram")
 
     @property
     def layer_flash_bytes(self) -> dict[str, int]:
-        """What each layer alone needs, from the input up: each LSTM layer and the output layer.
+        """The bytes of every layer alone, from the input up: the LSTM layers, then the output layer.
 
-        A layer's own are its weights, biases, multipliers and shift; activation tables, the mean and std
-        of features and the structs serve the whole network and are in no layer.
+        Weights, biases, multipliers and shift belong to a layer; activation tables, the mean and std of the features
+        and the structs serve the whole network and belong to none.
         """
         names = [*(lstm_layer_name(layer) for layer in range(self.shape.layers)), OUTPUT_LAYER]
         flash = [line for line in self.lines if line.memory == "flash"]
@@ -109,7 +108,7 @@ def lstm_layer_name(layer: int) -> str:
 
 
 def float32_bill(shape: NetworkShape, frames: int) -> MemoryBill:
-    """Four bytes for each of PyTorch's parameters; RAM for hidden and cell states, input and gates."""
+    """Four bytes per PyTorch parameter; RAM for hidden and cell states, input and gates."""
     lines = []
     for layer in range(shape.layers):
         detail = f"4x{shape.hidden_size} x ({shape.layer_inputs(layer)} + {shape.hidden_size}) + 2 biases"
@@ -122,10 +121,10 @@ def float32_bill(shape: NetworkShape, frames: int) -> MemoryBill:
 
 
 def torch_int8_bill(shape: NetworkShape, frames: int) -> MemoryBill:
-    """What PyTorch's own int8 (baselines/) stores at least: int8 weights, float32 biases, a scale and zero point each.
+    """A lower bound for PyTorch's own int8 (baselines/): int8 weights, float32 biases, scales and zero points.
 
-    Counted before anything is converted, so that a budget can be checked; the record of a run has the bytes that the
-    converted network really holds. RAM is that of the float network: its state stays float32.
+    Counted before anything is converted, so that a budget can be checked; the record of a run has the bytes of the
+    converted network. RAM is that of the float network: its state stays float32.
     """
     lines = []
     for layer in range(shape.layers):
@@ -178,7 +177,7 @@ def _output_flash(shape: NetworkShape, code: WeightCode) -> list[BillLine]:
 
 
 def _weights_flash(name: str, rows: int, columns: int, code: WeightCode) -> BillLine:
-    """Each row is padded to whole bytes, so that 37 columns of 4 bits take 19 bytes."""
+    """Every row is padded to whole bytes, so that 37 columns of 4 bits take 19 bytes."""
     row_bytes = code.row_bytes(columns)
     detail = f"weights, {code.name}: {rows} rows of {columns}, {row_bytes} bytes a row"
     return BillLine(name, detail, rows * columns, rows * row_bytes, "flash")
@@ -197,7 +196,7 @@ def _shared_flash(shape: NetworkShape) -> list[BillLine]:
 
 
 def _structs_flash(shape: NetworkShape) -> BillLine:
-    """Where everything is and how large: one `fsdd_model`, and a `fsdd_layer` for each layer."""
+    """Addresses and sizes of the arrays: one `fsdd_model`, and a `fsdd_layer` per layer."""
     struct_bytes = MODEL_STRUCT_BYTES + LAYER_STRUCT_BYTES * shape.layers
     return BillLine("structs", "addresses and sizes", 1 + shape.layers, struct_bytes, "flash")
 

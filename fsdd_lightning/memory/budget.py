@@ -19,9 +19,9 @@ class MemoryBudget:
     scope: Scope
 
     def needed_bytes(self, bill: MemoryBill) -> int:
-        """The flash of `bill` that this budget looks at: all of it, or that of its largest layer."""
+        """The flash of `bill` that this budget limits, in bytes: all of it, or that of its largest layer."""
         return bill.flash_bytes if self.scope == "network" else max(bill.layer_flash_bytes.values())
 
     def fits(self, bill: MemoryBill) -> bool:
-        """Whether the bill stays within the budget; exactly as much is within."""
+        """Whether the bill stays within the budget; an equal number of bytes fits."""
         return self.flash_bytes is None or self.needed_bytes(bill) <= self.flash_bytes

@@ -1,4 +1,4 @@
-"""What is said of a network that does not fit its memory budget."""
+"""The reason why a network does not fit its memory budget, as one line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def over_budget_reason(bill: MemoryBill, budget: MemoryBudget) -> str:
     """One line: what is needed, what is allowed, and the largest hidden size that fits.
 
     Raises:
-        ValueError: the bill fits, so there is nothing to refuse.
+        ValueError: the bill fits the budget.
     """
     if budget.flash_bytes is None or budget.fits(bill):
-        raise ValueError(f"the bill fits the memory budget {budget.name}: there is nothing to refuse")
+        raise ValueError(f"the bill fits the memory budget {budget.name}: there is nothing to explain")
     shape = bill.shape
     network = f"the {bill.code_name or FLOAT32} network of {shape.layers}x{shape.hidden_size} units"
     return (

@@ -1,4 +1,4 @@
-"""The shape of a network and what follows from it by counting."""
+"""The shape of a network, its number of parameters and of operations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NetworkShape:
 
     @property
     def parameters(self) -> int:
-        """Of the whole network; for 2 layers, 13 inputs and 10 classes 12h^2 + 78h + 10."""
+        """PyTorch's count for the whole network; for 2 layers, 13 inputs and 10 classes 12h^2 + 78h + 10."""
         return sum(self.layer_parameters(layer) for layer in range(self.layers)) + self.output_parameters
 
     def macs_per_clip(self, frames: int) -> int:

@@ -11,16 +11,16 @@ from fsdd_lightning.memory.shape import NetworkShape
 
 
 class NoBudgetError(UserError, ValueError):
-    """A hidden size was to be solved from a budget without limit."""
+    """A hidden size cannot be derived from a budget without limit."""
 
 
 def largest_hidden_size(
     *, inputs: int, layers: int, classes: int, code_name: str | None, budget: MemoryBudget
 ) -> int | None:
-    """The largest hidden size whose bill fits `budget`; None where not even 1 fits.
+    """The largest hidden size whose bill fits `budget`; None if not even 1 fits.
 
-    Every line of a bill grows with the hidden size or stays, so bisection is exact. A hidden size of h needs
-    more than h bytes in each layer's biases alone, which bounds the search.
+    No line of a bill shrinks with the hidden size, so bisection is exact. A hidden size of h needs more than h bytes
+    for the biases of a layer alone, which bounds the search.
 
     Raises:
         NoBudgetError: the budget has no limit.

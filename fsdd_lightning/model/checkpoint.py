@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass
@@ -13,14 +12,12 @@ import numpy as np
 import torch
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.artifacts import ForeignError, Kind, arrays_digest, replace_file
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
 
-FILE_NAME = "network.pt"
-FORMAT = "fsdd_lightning network"
-VERSION = 1
+NETWORK_FILE = "network.pt"
+KIND = Kind("a network", 1, "run it again", format="fsdd_lightning network")
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write atomically."""
     content = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": KIND.format,
+        "version": KIND.version,
         "shape": asdict(checkpoint.network.shape),
         "dropout": checkpoint.network.dropout.p,
         "weight_code": checkpoint.weight_code,
@@ -64,55 +61,40 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read with `weights_only=True`.
 
     Raises:
-        UserError: missing, damaged, foreign or newer file.
+        ArtifactError: missing, damaged, foreign or newer file.
     """
+    return KIND.read(path, _parse)
+
+
+def _parse(data: bytes) -> Checkpoint:
+    content = KIND.check(_unpickled(data))
+    if content["sha256"] != _fingerprint(content):
+        raise ValueError("its checksum is wrong")
+    code = content["weight_code"]
+    if code is not None and code not in WEIGHT_CODES:
+        raise ForeignError(f"has weights of an unknown code, {code!r}: update this program")
+    mean, std = content["mean"].numpy(), content["std"].numpy()
+    if not (mean.shape == std.shape == (len(mean),) and mean.dtype == std.dtype == np.float32):
+        raise ValueError("its mean and std do not fit")
+    network = _network(content, "weights")
+    float_network = _network(content, "float_weights") if "float_weights" in content else network
+    return Checkpoint(network, float_network, code, mean, std, tuple(content["labels"]))
+
+
+def _unpickled(data: bytes) -> Any:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: this run has no trained network; run it again") from None
-    except Exception as error:  # damaged zips and pickles raise nearly anything: KeyError, IndexError, ...
-        raise UserError(f"{path} is damaged or is no network of fsdd_lightning; run it again") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path} is no network of fsdd_lightning")
-    version = content.get("version")
-    if type(version) is not int or version < 1:
-        raise UserError(f"{path} is damaged: it has no version")
-    if version > VERSION:
-        raise UserError(f"{path} is of version {version}; this program knows {VERSION}: update it")
-    return _rebuild(content, path)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whose messages are pages
+        raise ValueError("it is damaged, or no network of fsdd_lightning") from error
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
     """SHA-256 (hex) of what makes the network; torch's own archive does not notice a flipped bit."""
     plain = {name: content[name] for name in ("shape", "dropout", "weight_code", "labels")}
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
     tensors = {"mean": content["mean"], "std": content["std"], **content["weights"]}
     tensors |= {f"float {name}": tensor for name, tensor in content.get("float_weights", {}).items()}
-    for name, tensor in sorted(tensors.items()):
-        array = tensor.numpy()
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _rebuild(content: dict[str, Any], path: Path) -> Checkpoint:
-    try:
-        if content["sha256"] != _fingerprint(content):
-            raise ValueError("checksum")
-        labels = tuple(content["labels"])
-        mean, std = content["mean"].numpy(), content["std"].numpy()
-        if not (mean.shape == std.shape == (len(mean),) and mean.dtype == std.dtype == np.float32):
-            raise ValueError("mean and std")
-        code = content["weight_code"]
-        network = _network(content, "weights")
-        float_network = _network(content, "float_weights") if "float_weights" in content else network
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise UserError(
-            f"{path} is damaged: its checksum is wrong, or its weights do not fit its size"
-        ) from error
-    if code is not None and code not in WEIGHT_CODES:
-        raise UserError(f"{path} has weights of an unknown code, {code!r}: update this program")
-    return Checkpoint(network, float_network, code, mean, std, labels)
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    return arrays_digest(json.dumps(plain, sort_keys=True), arrays)
 
 
 def _network(content: dict[str, Any], weights: str) -> LSTMClassifier:

@@ -1,4 +1,4 @@
-"""The same network seen through the integer arithmetic: exact in evaluation, straight-through in training."""
+"""The network computed in the integer arithmetic: exact in evaluation, straight-through gradients in training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, ste
 
 
 def quantize(network: nn.Module, code: str = "int8") -> QuantizedView:
-    """A classifier seen through the integer arithmetic, in evaluation: its logits are those of the exported C.
+    """A classifier in the integer arithmetic, for evaluation: its logits are those of the exported C.
 
     `network` is any module with one `nn.LSTM`, whose last valid hidden state one `nn.Linear` classifies; `code` is
-    one of int8, int8_pot_scale, int4, pot, ternary. The module is referred to and not changed.
+    one of int8, int8_pot_scale, int4, pot, ternary. The module is referenced, not changed.
 
     Raises:
         ValueError: another kind of network, an unknown code, or weights that are not finite.
@@ -41,11 +41,10 @@ def quantize(network: nn.Module, code: str = "int8") -> QuantizedView:
 
 
 class QuantizedView(nn.Module):
-    """Looks at a network's parameters and owns none: it has no state dict of its own.
+    """Runs a network's parameters through the integer arithmetic and owns no parameters, so its state dict is empty.
 
-    `network`: see `quantize`. It is referred to, not registered, so that the state dict is the same in every mode.
-    Whoever owns the network optimizes and saves it. The view's own `train()` and `eval()` decide how the view
-    computes.
+    `network`: see `quantize`. It is referenced, not registered, so that the state dict is the same in every mode. The
+    owner of the network optimizes and saves it. The view's own `train()` and `eval()` select how the view computes.
     """
 
     def __init__(self, network: nn.Module, code: WeightCode) -> None:
@@ -62,10 +61,10 @@ class QuantizedView(nn.Module):
         return self._network[0]
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """features float32 (B, T, C) standardised, lengths int64 (B,) in 1..T -> logits (B, classes).
+        """features float32 (B, T, C) standardized, lengths int64 (B,) in 1..T -> logits (B, classes).
 
-        Evaluation: float64, the integer logits times their step: every int32 times a float64 is a different
-        number, so that ties, and nothing but ties, stay ties.
+        Evaluation: float64, the integer logits times their step. Different int32 give different products in float64,
+        so that ties, and nothing but ties, stay ties.
         """
         if self.training:
             return self._training_logits(features, lengths)
@@ -96,7 +95,7 @@ class QuantizedView(nn.Module):
         )
 
     def integer_model(self) -> IntegerModel:
-        """What `arithmetic` makes of the present weights; converted anew when any of them has changed."""
+        """The current weights, converted by `arithmetic`; converted again after a weight has changed."""
         weights = [parameter.detach() for parameter in self.network.parameters()]
         if self._converted is None or not all(map(torch.equal, weights, self._converted[0])):
             model = convert(arrays_of(self.network), self.code)
@@ -117,7 +116,7 @@ class QuantizedView(nn.Module):
 
 
 def _running(lengths: Tensor) -> list[int]:
-    """How many clips still run in each step, up to the longest one's end."""
+    """How many clips still run in every step, up to the end of the longest one."""
     ended: list[int] = lengths.bincount().cumsum(0).tolist()  # by step t, those of at most t frames
     return [len(lengths) - count for count in ended[:-1]]
 

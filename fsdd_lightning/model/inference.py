@@ -11,7 +11,7 @@ _BATCH = 512
 
 @torch.no_grad()
 def float_logits(network: nn.Module, features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """features float32 (N, T, C) standardised, lengths int64 (N,) -> logits float32 (N, classes).
+    """features float32 (N, T, C) standardized, lengths int64 (N,) -> logits float32 (N, classes).
 
     The batch size is fixed, so that the same clips give the same bits wherever this is called from.
     """

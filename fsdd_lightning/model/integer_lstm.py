@@ -1,10 +1,9 @@
 """The integer LSTM in torch: the functions of `arithmetic.integer_lstm`, in its order, many clips at a time.
 
-Integers are held where they are exact. Accumulators are formed in float64: `arithmetic.ranges` proves every
-partial sum below 2^31, far below 2^53, so no order of summation rounds anything. The rescaling is int64: the
-product of two int32 and its rounding term stay below 2^63. From there on int32 does: a product of two int16
-and its rounding term stay below 2^31. Activations are gathered from tables of all 65,536 inputs that
-`arithmetic` itself has filled.
+Every type holds its integers exactly. Accumulators are float64: `arithmetic.ranges` proves every partial sum below
+2^31, far below 2^53, so no order of summation rounds anything. The rescaling is int64: the product of two int32 and
+its rounding term stay below 2^63. After it int32 suffices: a product of two int16 and its rounding term stay below
+2^31. Activations are gathered from tables of all 65,536 inputs, filled by `arithmetic`.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from fsdd_lightning.arithmetic.activation_tables import full_table, sigmoid_q15,
 from fsdd_lightning.arithmetic.fixed_point import FEATURE_SHIFT, FORGET_SHIFT, HIDDEN_SHIFT, INPUT_SHIFT
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
 
-TABLE_OFFSET = 2**15  # the value at z stands at index z + TABLE_OFFSET
+TABLE_OFFSET = 2**15  # the value at z is at index z + TABLE_OFFSET
 
 
 @dataclass(frozen=True, eq=False)
 class LstmTrace:
-    """Every cell and hidden state of one layer; frames behind a clip's end mean nothing."""
+    """Every cell and hidden state of one layer; frames after a clip's end are meaningless."""
 
     cell_q11: Tensor  # (B, T, H) int32
     hidden_q7: Tensor  # (B, T, H) int32
@@ -64,7 +63,7 @@ def tanh_values() -> Tensor:
 
 
 def lstm_gates(layer: TorchLayer, input_part: Tensor, hidden_q7: Tensor) -> tuple[Tensor, ...]:
-    """Table positions z + TABLE_OFFSET of gates i, f, g, o, each (B, H) int32.
+    """Table positions z + TABLE_OFFSET of gates i, f, g, o, all (B, H) int32.
 
     input_part float64 (B, 4H): the inputs' share of the accumulator, with the bias; hidden_q7 float64 (B, H).
     """

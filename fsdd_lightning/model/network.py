@@ -14,10 +14,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class LSTMClassifier(nn.Module):
-    """Logits at the last *valid* frame, so that zero padding is never remembered and streaming changes nothing.
+    """Logits at the last *valid* frame, so that zero padding has no effect and streaming gives the same result.
 
-    The parameters live here and only here. Float evaluation is `forward`; quantised views look at the very same
-    parameters through the integer arithmetic, so the state dict is the same in every mode.
+    All parameters live here. Float evaluation is `forward`; a `QuantizedView` runs the same parameters through the
+    integer arithmetic, so the state dict is the same in every mode.
     """
 
     def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The search for row scales of `WeightCode.row_scales`, fast enough for every training step; the same scales.
+"""The scales of `WeightCode.row_scales`, found fast enough for every training step.
 
 A candidate scale is ratio * max|w| / largest, so a weight's squared error depends on |w| / max|w| alone. One
 table, made by the code itself, holds it for every ratio; summing its rows ranks all candidates at once. The
@@ -20,13 +20,13 @@ from fsdd_lightning.arithmetic.fixed_point import Float64Array
 from fsdd_lightning.arithmetic.weight_codes import SMALLEST_SCALE, WeightCode
 
 TABLE_SIZE = 4096  # positions of |w| / max|w|; with 22 ratios 360 KB, which stays in the processor's cache
-# Candidates compared exactly. With 1, one row in 300 got its second best; with 2, none of 108,000.
+# Candidates compared exactly. With 1, one row in 300 got its second-best scale; with 2, none of 108,000.
 SHORTLIST = 2
 
 
 @dataclass(frozen=True)
 class FastSearch(WeightCode):
-    """`code` with a faster `row_scales`, for quantising only."""
+    """`code` with a faster `row_scales`, for quantizing only."""
 
     code: WeightCode
     errors: Tensor = field(init=False, compare=False)  # (TABLE_SIZE, ratios) float32
@@ -43,9 +43,7 @@ class FastSearch(WeightCode):
         ratios = np.array(self.code.scale_ratios)
         widest = peaks / self.code.largest
         if not np.isfinite(peaks).all() or widest.min() * ratios.min() < SMALLEST_SCALE:
-            return self.code.row_scales(
-                weights
-            )  # refuses, or works at the limit that the table knows nothing of
+            return self.code.row_scales(weights)  # raises, or limits a scale, which the table does not do
         candidates = widest * ratios[self._shortlist(magnitudes, peaks)]  # (SHORTLIST, rows)
         errors = [self._error(magnitudes, scales) for scales in candidates]
         best: Float64Array = candidates[np.argmin(errors, axis=0), np.arange(len(peaks))]
@@ -68,7 +66,7 @@ class FastSearch(WeightCode):
 
 
 def with_fast_search(code: WeightCode) -> WeightCode:
-    """The code itself where there is nothing to search, or where it searches in its own way."""
+    """`code` with a fast search; `code` itself if it has a single ratio or its own `row_scales`."""
     searches = len(code.scale_ratios) > 1 and type(code).row_scales is WeightCode.row_scales
     return FastSearch(code) if searches else code
 

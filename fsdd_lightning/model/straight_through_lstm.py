@@ -1,18 +1,17 @@
-"""One quantised LSTM layer for training: the integer steps in float, with straight-through gradients.
+"""One quantized LSTM layer for training: the integer steps in float, with straight-through gradients.
 
-Everything counts in the steps of the integer world (z, c: 2^-11, h and inputs: 2^-7; activations alone are
-real), so rounding is a plain `floor(x + 1/2)` and gradients are per step as well. In float64 the states are
-the very integers; in float32 now and then a value next to a half is rounded to the other side.
+All values are in steps of the integer arithmetic (z, c: 2^-11, h and inputs: 2^-7; only activations are real
+numbers), so rounding is a plain `floor(x + 1/2)` and gradients are per step as well. In float64 the states equal
+the integers; in float32 a value next to a half is occasionally rounded to the other side.
 
-Time comes first and clips last, so that a gate is one block of memory. Plain autograd would record some
-twenty operations a step; here the loops write into memory laid out before, the local derivatives are computed
-for several steps at once, and weight gradients while what they are made of is still in the processor's cache.
+Time is the first axis and clips the last, so that a gate is one block of memory. Plain autograd would record about
+twenty operations per step. Here the loops write into preallocated memory, the local derivatives are computed for
+several steps at once, and weight gradients while their operands are still in the processor's cache.
 
-Straight through means: rounding passes gradients on unchanged; a saturated value passes none. The activations
-are tables, whose slopes are taken from their quantised values y: y (1 - y) for sigmoid and (1 + y)(1 - y) for
-tanh, where the 1 of 1 - y is the table's end, 1 - 2^-15: a table that has reached an end is flat. This takes
-care of a saturated z, too. A cell passes no gradient at either end of its range, h none where it was cut to
-127.
+Straight-through means: rounding passes gradients on unchanged; a saturated value passes none. The activations
+are tables, whose slopes are taken from their quantized values y: y (1 - y) for sigmoid and (1 + y)(1 - y) for
+tanh, where the 1 of 1 - y is the table's end, 1 - 2^-15: a table that has reached an end is flat. This
+covers a saturated z, too. A cell passes no gradient at either end of its range, h none where it was cut to 127.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ TABLE_END = 1.0 - 2.0**-ACTIVATION_BITS  # the largest activation
 CELL_STEPS = 2.0**CELL_BITS  # per 1
 HIDDEN_STEPS = 2.0**HIDDEN_BITS
 SLOPE_STEPS = (
-    9  # whose slopes are computed at once: few enough to stay in the processor's cache until they are used
+    9  # steps whose slopes are computed at once: few enough to stay in the processor's cache until used
 )
 WEIGHT_STEPS = CELL_STEPS / HIDDEN_STEPS  # steps of z per step of an input, for a weight of 1
 
 
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """A layer's quantised weights, as steps of z per step of the input; gates in the order o, i, f, g."""
+    """A layer's quantized weights, as steps of z per step of the input; gates in the order o, i, f, g."""
 
     matrix: Tensor  # (4H, I + H)
     bias: Tensor  # (4H, 1) steps of z, and the 1/2 that makes floor round
@@ -58,24 +57,24 @@ def step_weights(layer: IntegerLayer, dtype: torch.dtype) -> StepWeights:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What the steps forward leave for the steps back.
+    """Values that the forward steps store for the backward steps.
 
-    Block 4 of a step is the cell before it, so that one product gives both terms of the next cell: (i, f) *
+    Block 4 of a step is the previous cell, so that one product gives both terms of the next cell: (i, f) *
     (g, c).
     """
 
-    vector: Tensor  # (T + 1, I + H, B): input and hidden state before it; in step T, the last state
-    steps: Tensor  # (T + 1, 5, H, B): activations o, i, f (real) and g (steps of c), and the cell before
+    vector: Tensor  # (T + 1, I + H, B): input and previous hidden state; in step T, the last state
+    steps: Tensor  # (T + 1, 5, H, B): activations o, i, f (real) and g (steps of c), and the previous cell
     tanh_cell: Tensor  # (T, H, B) real
 
 
 class StraightThroughLayer(torch.autograd.Function):
     """Hidden states (T, H, B), step 2^-7, of inputs (T, I, B), step 2^-7, from a zero state.
 
-    Clips are sorted, the longest first: in step t only the first `running[t]` still run; behind its end, a
-    clip's hidden states mean nothing, and no gradient may come from there. Gradients go to the inputs and,
-    past the quantisation, to the four float parameters, which are otherwise not looked at. So a clipped
-    weight learns, too: its row's scale follows the row, nothing is out of range for good.
+    Clips are sorted, the longest first: in step t only the first `running[t]` still run. After a clip's end its hidden
+    states are meaningless, and no gradient may come from there. Gradients go to the inputs and, past the quantization,
+    to the four float parameters, which are not used otherwise. So a clipped weight learns, too: the scale of its row
+    follows the row, and nothing stays out of range.
     """
 
     @staticmethod
@@ -112,7 +111,7 @@ def steps_forward(weights: StepWeights, inputs_q7: Tensor, running: list[int]) -
 
 
 def _run_forward(weights: StepWeights, memory: Memory, running: list[int]) -> None:
-    """Matrix products leave out clips that have ended; the cheap rest runs on with their last z."""
+    """Matrix products leave out clips that have ended; the cheap operations continue with their last z."""
     sigmoid, tanh, tanh_in_cell_steps, offset = _tables(weights.bias.dtype)
     size, clips = memory.tanh_cell.shape[1:]
     inputs = memory.vector.shape[1] - size
@@ -152,7 +151,7 @@ def _run_forward(weights: StepWeights, memory: Memory, running: list[int]) -> No
 def _steps_back(
     weights: Tensor, memory: Memory, by_hidden: Tensor, running: list[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients by every vector (T, I + H, B), where `weights` has columns; by the weights; by the bias."""
+    """Gradients with respect to every vector (T, I + H, B), the weights and the bias."""
     frames, size, clips = memory.tanh_cell.shape
     by_vector = by_hidden.new_zeros(frames + 1, weights.shape[1], clips)
     by_weight = by_hidden.new_zeros(4 * size, memory.vector.shape[1])
@@ -177,7 +176,7 @@ def _steps_back(
 
 
 def _slopes_from_last(memory: Memory) -> Iterator[tuple[Any, ...]]:
-    """Each step's number and slopes, from the last step to the first."""
+    """Every step's number and slopes, from the last step to the first."""
     lowest, highest = memory.steps[1:, 4].aminmax()
     cells_saturate = bool(lowest <= LOW or highest >= HIGH)
     frames = len(memory.tanh_cell)
@@ -222,8 +221,7 @@ def _passing_hidden(o: Tensor, tanh_cell: Tensor) -> Tensor:
 def _tables(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """sigmoid, tanh, tanh in steps of c for every int16, (65536,) each; and the position of 0 in them.
 
-    The position is a tensor because a Python number would be converted on every call, at the price of the
-    sum.
+    The position is a tensor because a Python number would be converted on every call, which costs as much as the sum.
     """
     sigmoid, tanh = (
         torch.from_numpy(full_table(function) / 2.0**ACTIVATION_BITS).to(dtype)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
-from fsdd_lightning.runs.record import FILE_NAME, STATUSES, NoRecordError, RunRecord, read_record
+from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
-from fsdd_lightning.sweeps.manifest import FILE_NAME as MANIFEST
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE as MANIFEST
 
 UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
@@ -53,7 +53,7 @@ def collect_runs(folders: Sequence[Path]) -> list[CollectedRun]:
         runs = [_read(*each) for each in _run_folders(_existing(folder))]
         if not runs:
             raise UserError(
-                f"{folder} holds no runs: name a run folder (with {FILE_NAME}) or a sweep's folder"
+                f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder"
             )
         found |= {run.folder: run for run in runs}
     return list(found.values())
@@ -71,11 +71,11 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
 
     Each with whether it is known to be planned, so that the lack of a record means no harm.
     """
-    if _exists(folder / FILE_NAME):
+    if _exists(folder / RUN_FILE):
         yield folder, False
         return
     inside, planned = _subfolders(folder), _planned(folder)
-    if planned or any(_exists(each / FILE_NAME) for each in inside):
+    if planned or any(_exists(each / RUN_FILE) for each in inside):
         trials = {*inside, *(folder / name for name in planned)}
         yield from ((each, each.name in planned) for each in sorted(trials))
         return
@@ -105,12 +105,12 @@ def _subfolders(folder: Path) -> list[Path]:
     return [
         each
         for each in inside
-        if _exists(each / FILE_NAME) or not any(_exists(each / name) for name in REPORT_FILES)
+        if _exists(each / RUN_FILE) or not any(_exists(each / name) for name in REPORT_FILES)
     ]
 
 
 def _holds_runs(folder: Path) -> bool:
-    return bool(_planned(folder)) or next(folder.glob(f"*/**/{FILE_NAME}"), None) is not None
+    return bool(_planned(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
 
 
 def _exists(path: Path) -> bool:
@@ -137,7 +137,7 @@ def _read(folder: Path, planned: bool) -> CollectedRun:
 
 def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:
     if record.status not in STATUSES:
-        return UNREADABLE, f"{FILE_NAME} has an unknown status: {record.status}"
+        return UNREADABLE, f"{RUN_FILE} has an unknown status: {record.status}"
     if record.status != "interrupted" or record.error != NOT_ENDED:
         return record.status, None
     return (RUNNING, "a process is at work on it") if is_locked(folder) else (record.status, _KILLED)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.archive import ArchiveError, load_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.config.load import config_from_mapping
@@ -17,11 +16,9 @@ from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.model import checkpoint as checkpoints
-from fsdd_lightning.model.checkpoint import Checkpoint, load_checkpoint
+from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
+from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 from fsdd_lightning.runs.record import RunRecord, read_record
-
-INTEGER_MODEL = "integer_model.npz"
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def open_run(folder: Path) -> Run:
         raise UserError(f"the run in {folder} is {record.status} ({record.error}); run it again first")
     _check_complete(record, folder)
     config = config_from_mapping(record.config)
-    checkpoint = load_checkpoint(folder / checkpoints.FILE_NAME)
+    checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
         raise UserError(
             f"{folder} holds the network of another run: its inputs are not the channels of its features"
@@ -67,10 +64,7 @@ def open_run(folder: Path) -> Run:
 def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
     if checkpoint.weight_code is None:
         return None
-    try:
-        deployment = load_archive(folder / INTEGER_MODEL)
-    except ArchiveError as error:
-        raise UserError(str(error)) from error
+    deployment = load_archive(folder / INTEGER_MODEL)
     if not _is_deployed(checkpoint, deployment):
         raise UserError(f"{folder / INTEGER_MODEL} is the integer model of another run; run this one again")
     return deployment

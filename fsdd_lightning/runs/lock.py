@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fsdd_lightning.artifacts import set_aside
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.runs.record import FILE_NAME
+from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.runs.state import RunState
 
 LOCK = "run.lock"
@@ -33,15 +34,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunningElsewhereError: another process is in there.
     """
-    lock = FileLock(folder / LOCK, timeout=_PATIENCE_S)
     try:
-        lock.acquire()
+        held = FileLock(folder / LOCK).acquire(timeout=_PATIENCE_S)
     except Timeout:
         raise RunningElsewhereError(f"{folder} is in use: another process runs it") from None
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def is_locked(folder: Path) -> bool:
@@ -57,10 +55,9 @@ def is_locked(folder: Path) -> bool:
 
 def archive_record(folder: Path, state: RunState) -> None:
     """Keep what the next run would overwrite and can't make again: a damaged record, or an outdated result."""
-    path = folder / FILE_NAME
+    path = folder / RUN_FILE
     if state.damaged:
-        number = sum(1 for _ in folder.glob(f"{FILE_NAME}.damaged-*")) + 1
-        path.rename(path.with_name(f"{FILE_NAME}.damaged-{number}"))
+        set_aside(path)
     elif state.record is not None and state.record.status == "done":
         earlier = folder / EARLIER
         earlier.mkdir(exist_ok=True)

@@ -71,6 +71,19 @@ def plan_run(config: Config) -> RunPlan:
     return RunPlan(solved, shape, bill, memory_bill(shape, None, frames), budget)
 
 
+FLOAT_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentation", "model", "trainer")
+
+
+def float_config(config: Config) -> dict[str, Any]:
+    """The parts of a config that its float network depends on, as plain data.
+
+    Of `data` it is the recordings that count: their digest, or where nothing was read yet, that group.
+    """
+    groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
+    patience = config.callbacks.early_stopping_patience
+    return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
+
+
 def _hidden_size(config: Config, budget: MemoryBudget) -> int:
     if config.model.hidden_size != "fit":
         return config.model.hidden_size

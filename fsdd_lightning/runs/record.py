@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +13,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import Kind, MissingError, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
-from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.errors import first_line
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
 
-SCHEMA_VERSION = 1
-FILE_NAME = "run.json"
+RUN_FILE = "run.json"
+KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
 STATUSES = ("done", "over_budget", "failed", "interrupted")
@@ -31,12 +29,8 @@ RUNNING = "still running, or killed"
 logger = logging.getLogger(__name__)
 
 
-class NoRecordError(UserError):
+class NoRecordError(MissingError):
     """There is no run.json."""
-
-
-class DamagedRecordError(UserError):
-    """The run.json is half or garbled: nothing can be read from it any more."""
 
 
 @dataclass
@@ -62,7 +56,7 @@ class RunRecord:
     git: dict[str, Any] = field(default_factory=dict)
     code_digest: str = ""  # of the package's sources, see provenance.py
     notes: list[str] = field(default_factory=list)
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = KIND.version
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -115,17 +109,7 @@ def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
 
 def write_record(record: RunRecord, folder: Path) -> None:
     """Replace `folder`/run.json in one step: a reader sees the old record or the new one, never a half."""
-    content = _without_nan(dataclasses.asdict(record))
-    replace_file(folder / FILE_NAME, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity; they become null, so that a run can always say how it ended."""
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    write_json(folder / RUN_FILE, dataclasses.asdict(record))
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -133,37 +117,24 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         NoRecordError: there is none.
-        DamagedRecordError: it is half, or not even JSON.
-        UserError: it may not be read, is a foreign one, or one of a newer version.
+        DamagedError: it is half, not even JSON, or its fields are not those of a record.
+        ArtifactError: it may not be read, is a foreign one, or one of a newer version.
     """
-    path = folder / FILE_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NoRecordError(f"{folder} is not a run folder: it holds no {FILE_NAME}") from None
-    except OSError as error:
-        raise UserError(f"{path} can't be read ({error.strerror}); mend its permissions") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedRecordError(f"{path} can't be read ({error}); run this one again") from error
-    return _from_content(content, path)
+        return KIND.read(folder / RUN_FILE, _parse)
+    except MissingError:
+        raise NoRecordError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
 
 
-def _from_content(content: Any, path: Path) -> RunRecord:
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if type(version) is not int or version < 1:
-        raise UserError(f"{path} is not a run record of fsdd_lightning: it has no schema_version")
-    if version > SCHEMA_VERSION:
-        raise UserError(
-            f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it"
-        )
-    known = {each.name for each in dataclasses.fields(RunRecord)}
-    content = _with_current_names(content)
+def _parse(data: bytes) -> RunRecord:
+    known = {field.name for field in dataclasses.fields(RunRecord)}
+    content = _with_current_names(KIND.parse_json(data))
     try:
         return TypeAdapter(RunRecord).validate_python({key: content[key] for key in content if key in known})
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise DamagedRecordError(f"{path} is no whole run record: {place}: {problem['msg']}") from error
+        raise ValueError(f"{place}: {problem['msg']}") from error
 
 
 def _with_current_names(content: dict[str, Any]) -> dict[str, Any]:

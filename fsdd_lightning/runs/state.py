@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.present_digest import present_digest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
-from fsdd_lightning.runs.record import DamagedRecordError, NoRecordError, RunRecord, read_record
+from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
 
 _LISTED_CHANGES = 3
 _NUMBERS_DEPEND_NOT_ON = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code says more
@@ -59,7 +60,7 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState
         record = read_record(folder)
     except NoRecordError:
         return RunState("to run")
-    except DamagedRecordError:
+    except DamagedError:
         return RunState("to run", "its run.json is damaged", damaged=True)
     except UserError as error:  # a foreign file or a newer program's: not ours to replace
         return RunState("blocked", str(error))

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import (
+    DamagedError,
+    Kind,
+    MissingError,
+    exclusive,
+    set_aside,
+    write_json,
+)
 from fsdd_lightning.config.load import config_to_mapping, content_hash
-from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.plan import Trial
 
-FILE_NAME = "sweep.json"
-SCHEMA_VERSION = 1
+SWEEP_FILE = "sweep.json"
+KIND = Kind("a sweep", 2, "run the sweep again", version_key="schema_version")
+EARLIER_KEYS = {"cells": "trials"}  # of schema version 1
 
 
 def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Trial]) -> None:
@@ -29,10 +34,8 @@ def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Tria
     Raises:
         UserError: the file there is a foreign one or of a newer version; it is left as it is.
     """
-    path = folder / FILE_NAME
-    with FileLock(folder / f"{FILE_NAME}.lock"):
-        for abandoned in folder.glob(f"{FILE_NAME}.*.tmp"):  # a killed sweep left it; we are alone
-            abandoned.unlink()
+    path = folder / SWEEP_FILE
+    with exclusive(path):
         before = _read(path)
         command = {
             "arguments": list(arguments),
@@ -42,8 +45,8 @@ def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Tria
         }
         kept = [each for each in before["commands"] if each["arguments"] != command["arguments"]]
         described = before["trials"] | {each.run_name: _describe(each) for each in trials}
-        content = {"schema_version": SCHEMA_VERSION, "commands": [*kept, command], "trials": described}
-        replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
+        content = {"schema_version": KIND.version, "commands": [*kept, command], "trials": described}
+        write_json(path, content)
 
 
 def _describe(each: Trial) -> dict[str, Any]:
@@ -54,20 +57,33 @@ def _describe(each: Trial) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
-    empty: dict[str, Any] = {"commands": [], "trials": {}}
+def planned_names(folder: Path) -> set[str]:
+    """Names of the run folders of the sweep in `folder`; empty where its sweep.json holds nothing usable."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return empty
-    except ValueError:  # written in one step, so not by us; it can be made again
-        path.replace(path.with_name(f"{path.name}.damaged"))
-        return empty
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if type(version) is not int or not {"commands", "trials"} <= content.keys():
-        raise UserError(f"{path} is not a sweep of fsdd_lightning: choose another name=")
-    if version > SCHEMA_VERSION:
-        raise UserError(
-            f"{path} is of schema version {version}; this program knows {SCHEMA_VERSION}: update it"
-        )
-    return dict(content)
+        content = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
+        names = set(_with_current_keys(content)["trials"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return KIND.read(path, _parse)
+    except DamagedError:  # written in one step, so not by us; it can be made again
+        set_aside(path)
+    except MissingError:
+        pass
+    return {"commands": [], "trials": {}}
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    content = _with_current_keys(KIND.parse_json(data))
+    if not {"commands", "trials"} <= content.keys():
+        raise KIND.foreign()
+    content["commands"] = [_with_current_keys(command) for command in content["commands"]]
+    return content
+
+
+def _with_current_keys(content: dict[str, Any]) -> dict[str, Any]:
+    return {EARLIER_KEYS.get(key, key): value for key, value in content.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from fsdd_lightning.config.load import run_name
-from fsdd_lightning.runs.plan import RunPlan
+from fsdd_lightning.runs.plan import RunPlan, float_config
 from fsdd_lightning.runs.state import Environment, RunState, run_state
 
 
@@ -60,7 +59,7 @@ def running_order(trials: Sequence[Trial]) -> list[Trial]:
     """
     groups: dict[str, list[Trial]] = defaultdict(list)
     for each in trials:
-        groups[_float_config(each.plan)].append(each)
+        groups[_float_group(each.plan)].append(each)
     for group in groups.values():
         group.sort(key=_tuning_epochs, reverse=True)  # stable: otherwise as on the command line
     by_size = sorted(groups.values(), key=lambda group: _float_effort(group[0].plan), reverse=True)
@@ -76,9 +75,8 @@ def _float_effort(plan: RunPlan) -> int:
     return plan.bill.macs_per_clip * plan.config.trainer.max_epochs
 
 
-def _float_config(plan: RunPlan) -> str:
-    """What a float network is trained from, as far as it is known without data; see float_networks.float_key."""
-    parts = ("data", "split", "features", "feature_augmentation", "model", "trainer")
-    kept = {part: dataclasses.asdict(getattr(plan.config, part)) for part in parts}
-    text = json.dumps(kept | {"seed": plan.config.seed, "threads": plan.config.torch_threads}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _float_group(plan: RunPlan) -> str:
+    """Equal for trials that will share a float network, as far as it is known without data; see float_key."""
+    return json.dumps(
+        float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True
+    )

@@ -15,7 +15,7 @@ from rich.status import Status
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import percent
-from fsdd_lightning.runs.record import FILE_NAME, RUNNING, RunRecord, read_record
+from fsdd_lightning.runs.record import RUN_FILE, RUNNING, RunRecord, read_record
 from fsdd_lightning.sweeps.plan import Trial
 
 _LOOK_EVERY_S = 0.5
@@ -115,7 +115,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
 def _stamp(each: Trial) -> tuple[int, int] | None:
     """Changes with every write of the record: it is always another file."""
     try:
-        found = (each.folder / FILE_NAME).stat()
+        found = (each.folder / RUN_FILE).stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ino

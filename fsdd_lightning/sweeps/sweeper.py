@@ -18,7 +18,7 @@ from rich.console import Console
 
 from fsdd_lightning.console.terminal import width
 from fsdd_lightning.errors import UserError, first_line
-from fsdd_lightning.runs.record import FILE_NAME as RECORD
+from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
 from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
@@ -111,7 +111,7 @@ class ResumingSweeper(Sweeper):
         for each, job in zip(batch, jobs, strict=True):
             if job.status is JobStatus.FAILED and isinstance(job._return_value, BaseException):
                 self._errors[each.label] = first_line(job._return_value)
-            elif not self.config.fail_fast and not (each.folder / RECORD).exists():
+            elif not self.config.fail_fast and not (each.folder / RUN_FILE).exists():
                 self._errors[each.label] = (
                     f"it ran, but {each.folder} holds no record of it: "
                     "the machine that ran it has to share this folder"

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import exclusive, write_json
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from fsdd_lightning.runs.plan import float_config
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 
 FOLDER = "float_networks"
-NETWORK = "network.pt"
 ORIGIN = "origin.json"
-logger = logging.getLogger(__name__)
 ORIGIN_KEYS = {"run", "epochs", "best_epoch", "val_loss"}
 
 
@@ -53,46 +46,22 @@ def float_network(
     key = float_key(config, data)
     folder = store / key
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / "lock") as waited_s:
+    with exclusive(folder / NETWORK_FILE) as waited_s:
         kept = _load(folder)
         if kept is not None:
             checkpoint, origin = kept
             return FloatNetwork(checkpoint, key, True, origin, waited_s)
         checkpoint, origin = train()
-        save_checkpoint(checkpoint, folder / NETWORK)
-        replace_file(folder / ORIGIN, (json.dumps(origin, indent=2) + "\n").encode())
+        save_checkpoint(checkpoint, folder / NETWORK_FILE)
+        write_json(folder / ORIGIN, origin)
         return FloatNetwork(checkpoint, key, False, origin, waited_s)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[float]:
-    """Hold a lock; yields the seconds that it took to get it."""
-    start, lock = time.perf_counter(), FileLock(path)
-    try:
-        lock.acquire(timeout=0.0)
-    except Timeout:
-        logger.info("waiting for the float network in %s, which another run trains", path.parent)
-        lock.acquire()
-    try:
-        yield time.perf_counter() - start
-    finally:
-        lock.release()
 
 
 def float_key(config: Config, data: PreparedData) -> str:
     """SHA-256 (16 hex digits) over all that the float weights depend on: data, settings, seed, packages, code."""
     versions = package_versions()
-    decides = {
+    decides = float_config(config) | {
         "digest": data.recordings.digest,
-        "split": dataclasses.asdict(config.split),
-        "features": dataclasses.asdict(config.features),
-        "feature_augmentation": dataclasses.asdict(config.feature_augmentation),
-        "waveform_augmentation": dataclasses.asdict(config.waveform_augmentation),
-        "model": dataclasses.asdict(config.model),
-        "trainer": dataclasses.asdict(config.trainer),
-        "patience": config.callbacks.early_stopping_patience,
-        "seed": config.seed,
-        "threads": config.torch_threads,
         "versions": {name: versions[name] for name in ("fsdd_lightning", "torch", "pytorch-lightning")},
         "code": code_digest(),
     }
@@ -104,6 +73,6 @@ def _load(folder: Path) -> tuple[Checkpoint, dict[str, Any]] | None:
         origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
         if not isinstance(origin, dict) or not origin.keys() >= ORIGIN_KEYS:
             return None
-        return load_checkpoint(folder / NETWORK), origin
+        return load_checkpoint(folder / NETWORK_FILE), origin
     except (OSError, ValueError, UserError):
         return None

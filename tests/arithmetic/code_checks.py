@@ -1,4 +1,4 @@
-"""Small checks of the weight codes, in the manner of directed_checks.py."""
+"""Small checks of the weight codes, in the style of directed_checks.py."""
 
 from __future__ import annotations
 
@@ -63,14 +63,12 @@ def check_row_scales(p: Any) -> None:
     floor = 2.0**-16
     equal(code_of(p, "int8").row_scales(rows), [2 / 127, floor, floor])
     equal(code_of(p, "int8_pot_scale").row_scales(rows), [2.0**-5, floor, floor])
-    exact = np.array(
-        [[127 * 2.0**-6], [np.nextafter(127 * 2.0**-6, 9.0)]]
-    )  # 2^-6 just clips nothing, then no more
+    exact = np.array([[127 * 2.0**-6], [np.nextafter(127 * 2.0**-6, 9.0)]])  # 2^-6 clips nothing just yet
     equal(code_of(p, "int8_pot_scale").row_scales(exact), [2.0**-6, 2.0**-5])
 
 
 def check_least_squares_scales(p: Any) -> None:
-    """The chosen candidate has the least error of the documented grid, computed here the slow way."""
+    """The chosen candidate has the least error of the documented grid, computed here in the slow way."""
     weights = np.random.default_rng(3).normal(0, 0.3, (5, 17))
     for name, first, last in (("int4", 16, 32), ("pot", 22, 43), ("ternary", 6, 32)):
         code = code_of(p, name)

@@ -1,4 +1,4 @@
-"""Small checks of conversion and ranges, in the manner of directed_checks.py."""
+"""Small checks of conversion and ranges, in the style of directed_checks.py."""
 
 from __future__ import annotations
 

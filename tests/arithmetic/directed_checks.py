@@ -1,7 +1,7 @@
 """Small checks of every constant of the arithmetic, as functions of the package: run on it, and on its
 mutants.
 
-`p` holds the modules of the package by name. A check raises (whatever it raises) when something is wrong.
+`p` holds the modules of the package by name. A check raises any exception if something is wrong.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def check_activations(p: Any) -> None:
 
 
 def check_stated_errors(p: Any) -> None:
-    """The stated bounds hold, and are not slack by more than half a step."""
+    """The stated bounds hold, and exceed the worst error by at most half a step."""
     z = np.arange(-32768, 32768) / 2048
     sigmoid, tanh = expected_activations()
     worst_sigmoid = np.abs(sigmoid - 32768 / (1 + np.exp(-z))).max()

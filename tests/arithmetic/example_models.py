@@ -1,6 +1,4 @@
-"""Networks to try: of realistic scale, and adversarial ones that live on ties, saturations and largest
-values.
-"""
+"""Example networks: of realistic scale, and adversarial ones with ties, saturation and largest values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes deliberate one-constant bugs: copies of the arithmetic package in memory, with one module changed."""
+"""Deliberate one-constant bugs: copies of the arithmetic package in memory, with one module changed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Mutant(NamedTuple):
 
 
 def load_copy(sources: dict[str, str]) -> SimpleNamespace:
-    """The package's modules by name, each from `sources` where given; leaves nothing in sys.modules."""
+    """The package's modules by name, from `sources` if given there; leaves nothing in sys.modules."""
     loaded = {COPY: ModuleType(COPY)}
     sys.modules.update(loaded)
     try:
@@ -67,9 +67,9 @@ def load_copy(sources: dict[str, str]) -> SimpleNamespace:
 
 
 def mutants(module: str) -> Iterator[Mutant]:
-    """Every number one more and one less (floats also halved), every operator of SWAPS swapped, once each.
+    """One mutant per change: every number plus and minus one (floats also halved), every operator of SWAPS swapped.
 
-    Messages of errors, annotations and imports are left alone: they decide no number.
+    Error messages, annotations and imports are unchanged: they affect no number.
     """
     source = (PACKAGE / f"{module}.py").read_text()
     tree = ast.parse(source)

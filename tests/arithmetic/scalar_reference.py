@@ -1,6 +1,4 @@
-"""The integer LSTM once more, from the specification alone: Python ints, one number at a time, no shared
-code.
-"""
+"""The integer LSTM again, from the specification alone: Python ints, one number at a time, no shared code."""
 
 from __future__ import annotations
 

@@ -46,14 +46,14 @@ def test_tanh_is_flat_outside_its_domain() -> None:
 
 
 def test_no_entry_is_near_a_tie() -> None:
-    """A math library that errs in the last bit (some 1e-11 steps) therefore builds the same tables."""
+    """So a math library with an error in the last bit (about 1e-11 steps) builds the same tables."""
     sigmoid = [32768 / (1 + math.exp(16 - k / 8)) for k in range(257) if k != 128]
     tanh = [32768 * math.tanh(k / 16 - 8) for k in range(257) if k != 128]
     distances = [abs(x - math.floor(x) - 0.5) for x in sigmoid + tanh]
     assert min(distances) > 1e-4
 
 
-def test_tables_can_not_be_changed_by_accident() -> None:
+def test_tables_are_read_only() -> None:
     for table in (tables.sigmoid_table(), tables.tanh_table()):
         assert table.shape == (257,) and table.dtype == np.int16
         with pytest.raises(ValueError, match="read-only"):

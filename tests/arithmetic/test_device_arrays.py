@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from example_deployment import deployment_of
 
 from fsdd_lightning.arithmetic import weight_codes
-from fsdd_lightning.arithmetic.archive import save_archive
+from fsdd_lightning.arithmetic.archive import archive_bytes
 from fsdd_lightning.arithmetic.device_arrays import Deployment, array_specs, device_arrays, planned_arrays
 
 CODES = sorted(weight_codes.WEIGHT_CODES)
@@ -18,15 +18,12 @@ CODES = sorted(weight_codes.WEIGHT_CODES)
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("shape", [(13, 24, 2, 10), (5, 7, 1, 3), (1, 1, 3, 1)])
-def test_planned_arrays_are_the_real_ones(
-    code: str, shape: tuple[int, int, int, int], tmp_path: Path
-) -> None:
+def test_planned_arrays_are_the_real_ones(code: str, shape: tuple[int, int, int, int]) -> None:
     inputs, hidden, layers, classes = shape
     deployment = deployment_of(code, inputs=inputs, hidden=hidden, layers=layers, classes=classes)
     planned = planned_arrays(weight_codes.weight_code(code), *shape)
     assert planned == array_specs(device_arrays(deployment))
-    save_archive(tmp_path / "model.npz", deployment)
-    with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
+    with np.load(io.BytesIO(archive_bytes(deployment)), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if not name.endswith(".json")}
     assert array_specs(arrays) == planned
     assert sum(spec.nbytes for spec in planned) == sum(array.nbytes for array in arrays.values())
@@ -55,10 +52,10 @@ def test_bytes_of_the_int8_network_of_the_task() -> None:
         ("feature_mean", np.array([1, 1, np.inf, 1, 1], np.float32), "finite"),
         ("labels", ("a", "b"), "3 classes need as many labels"),
         ("labels", ("a", "b", 3), "labels"),
-        ("feature_settings", {"top_db": float("nan")}, "JSON"),
+        ("feature_config", {"top_db": float("nan")}, "JSON"),
     ],
 )
-def test_deployment_refuses_wrong_parts(field: str, value: Any, message: str) -> None:
+def test_a_deployment_of_inconsistent_parts_is_refused(field: str, value: Any, message: str) -> None:
     parts = dict(vars(deployment_of()))
     parts[field] = value
     with pytest.raises(ValueError, match=message):

@@ -20,8 +20,8 @@ CODES = sorted(weight_codes.WEIGHT_CODES)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_adversarial_networks_reach_what_they_are_for(name: str) -> None:
-    """They equal the scalar reference in directed_checks.py; here: saturation, ties and both signs really
+def test_adversarial_networks_reach_ties_and_saturation(name: str) -> None:
+    """They equal the scalar reference in directed_checks.py; here: saturation, ties and both signs do
     occur.
     """
     runs = [scalar_reference.run(MODELS[name], clip.tolist()) for clip in example_models.clips(7, 9, 6)]
@@ -59,7 +59,7 @@ def test_any_shape_equals_the_scalar_reference(
     assert integer_lstm.network_logits(model, clip, frames).tolist() == expected.logits
 
 
-def test_what_follows_the_last_valid_frame_does_not_matter() -> None:
+def test_frames_after_the_last_valid_one_do_not_matter() -> None:
     features = example_models.clips(3, 4, 6)
     lengths = np.array([1, 3, 6, 2])
     other = features.copy()

@@ -1,6 +1,4 @@
-"""Every deliberate one-constant bug in the arithmetic is caught by the directed checks, but for those listed
-here.
-"""
+"""Every deliberate one-constant bug in the arithmetic is caught by the directed checks, except for those listed."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ CHECKS = sorted(
     directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW
 )
 
-# Mutants that compute the same numbers: (part of the source line, the change) and why it is no bug.
+# Mutants that compute the same numbers: (part of the source line, the change) and why it is not a bug.
 EQUIVALENT = {
     ("per_byte = 8 // self.bits", "8 -> 9"): "9 // 8, 9 // 4 and 9 // 2 are 8 // 8, 8 // 4 and 8 // 2",
     ("np.arange(0, 8, self.bits", "8 -> 7"): "no field of 8, 4 or 2 bits starts at bit 7",
@@ -70,7 +68,7 @@ def test_a_copy_without_a_bug_is_not_caught(module: str) -> None:
 
 
 def test_listed_equivalents_still_exist() -> None:
-    """A line of EQUIVALENT that matches nothing any more must go."""
+    """A line of EQUIVALENT that matches nothing must be removed."""
     every = [mutant for module in mutation.MODULES for mutant in mutants_of(module)]
     for text, change in EQUIVALENT:
         assert any(text in mutant.text and change == mutant.change for mutant in every), text

@@ -1,4 +1,4 @@
-"""The integer network stands for the float one; every constant is checked in conversion_checks.py."""
+"""The integer network approximates the float one; every constant is checked in conversion_checks.py."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_integer_logits_approach_the_float_logits(code: str, tolerance: float) -
     assert np.abs(error).max() < tolerance
 
 
-def test_conversion_does_not_touch_the_float_weights() -> None:
+def test_conversion_does_not_change_the_float_weights() -> None:
     model = example_models.random_float_model(quantize, 9)
     before = model.layers[0].weight_ih.copy()
     quantize.convert(model, weight_codes.weight_code("pot"))

@@ -59,7 +59,7 @@ def test_a_code_is_frozen() -> None:
 
 
 def test_a_new_code_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converted, run, stored, billed: nothing else needs to know it."""
+    """Converted, run, stored, billed: no other change is needed."""
     monkeypatch.setattr(weight_codes, "WEIGHT_CODES", dict(weight_codes.WEIGHT_CODES))
 
     @weight_codes.register
@@ -80,8 +80,7 @@ def test_a_new_code_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     model = quantize.convert(floats, weight_codes.weight_code("sign"))
     ones = np.ones(5, np.float32)
     deployment = device_arrays.Deployment(model, ones, ones, {}, ("a", "b", "c"))
-    archive.save_archive(tmp_path / "model.npz", deployment)
-    loaded = archive.load_archive(tmp_path / "model.npz").model
+    loaded = archive.restore_archive(archive.archive_bytes(deployment)).model
     clips = example_models.clips(1, 6, 5)
     logits = [integer_lstm.network_logits(m, clips, np.full(6, 5)) for m in (model, loaded)]
     np.testing.assert_array_equal(*logits)

@@ -19,7 +19,7 @@ def column(*values: float) -> np.ndarray:
 
 
 def example() -> dict[str, list[int]]:
-    """What the code computes for the example's network and its two frames."""
+    """The results of the code for the example's network and its two frames."""
     zeros = np.zeros(4)
     layer = quantize.FloatLayer(
         column(0.5, 0.3, 1.0, 0.8), column(0.25, -0.6, 0.5, 0.45), np.array([0.1, 1.0, 0.0, -0.2]), zeros
@@ -76,7 +76,7 @@ def test_every_number_of_the_example() -> None:
 
 
 def test_sums_in_the_prose_of_the_example() -> None:
-    """Each `rshift(a * b, n)` and each `= n` beside it."""
+    """Every `rshift(a * b, n)` and the `= n` beside it."""
     assert 3251 + 127 * 168 == 24587
     assert (24587 * 270549121 + 2**31) >> 32 == 1549
     assert 1549 + 32768 == 134 * 256 + 13

@@ -1,8 +1,9 @@
-"""The recipe for unheard voices and its ablation, as they are composed."""
+"""The composed configs of the recipe for unheard voices and of its ablation."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ FSDD_SPEAKERS = "george,jackson,lucas,nicolas,theo,yweweler"
 OPTIONS = sorted(path.stem for path in (config_directory() / "ablation").glob("*.yaml"))
 
 
+@functools.cache
 def composed(*words: str) -> Config:
     ((_, config),) = compose_trials(words, multirun=False)
     return config
@@ -45,26 +47,26 @@ def test_the_recipe_is_one_for_all_speakers_and_fits_36_kb() -> None:
     assert plan.fits and plan.budget.flash_bytes == 36864 and plan.config.quantization.weight_code == "int8"
 
 
-def test_nothing_that_is_chosen_by_validation_looks_at_heard_voices() -> None:
-    """Validation clips are of training speakers here, so the best epoch by them would mean nothing."""
+def test_no_choice_depends_on_validation_clips_of_heard_voices() -> None:
+    """Validation clips are of training speakers here, so they do not show which epoch is best."""
     config = composed("experiment=unseen_speaker")
     assert (config.split.validation_speakers, config.trainer.checkpoint) == (0, "last")
     assert config.callbacks.early_stopping_patience is None
 
 
-def test_the_ablation_takes_away_every_ingredient_there_is_an_option_for() -> None:
+def test_the_ablation_sweeps_over_all_options() -> None:
     params = sweep_of("unseen_speaker_ablation")
     assert sorted(params["ablation"].split(",")) == OPTIONS
     assert params["split.held_out"] == FSDD_SPEAKERS
 
 
-def test_without_nothing_is_the_recipe() -> None:
+def test_ablation_nothing_is_the_recipe() -> None:
     recipe = dataclasses.replace(composed("experiment=unseen_speaker"), name="unseen_speaker_ablation")
     assert composed("experiment=unseen_speaker_ablation", "ablation=nothing") == recipe
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option != "nothing"])
-def test_each_option_takes_away_what_it_says_and_nothing_else(option: str) -> None:
+def test_an_option_changes_exactly_the_keys_of_its_file(option: str) -> None:
     content = yaml.safe_load((config_directory() / "ablation" / f"{option}.yaml").read_text())
     recipe, without = (
         leaves(config_to_mapping(composed("experiment=unseen_speaker_ablation", *words)))

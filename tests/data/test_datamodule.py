@@ -1,4 +1,4 @@
-"""Which clips a training epoch is made of."""
+"""The clips of a training epoch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIPS, FRAMES = 10, 4
 
 
 def constant(offset: float) -> Mfcc:
-    """Clip i is i + offset throughout; all but its last frame count, in copies one frame fewer."""
+    """Clip i has the value i + offset in all frames but the last, which is after its end."""
     values = (
         np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
     )
@@ -57,7 +57,7 @@ def module(data: PreparedData, seed: int = 1) -> DigitDataModule:
 
 
 @pytest.mark.parametrize(("copies", "clean_share"), [(0, 0.0), (3, 0.0), (3, 0.5), (3, 1.0)])
-def test_an_epoch_is_every_training_clip_once(copies: int, clean_share: float) -> None:
+def test_an_epoch_has_every_training_clip_once(copies: int, clean_share: float) -> None:
     data = module(prepared(copies, clean_share))
     for _ in range(3):
         batch = epoch(data)
@@ -101,7 +101,7 @@ def test_a_resumed_training_draws_the_same_copies() -> None:
 
 
 def test_without_copies_the_order_is_that_of_clips_alone() -> None:
-    """Copies came later: they must not change what a seed gives without them."""
+    """Without copies, a seed must give the same order as before copies existed."""
     order = TrainingOrder(50, 0, 1.0, torch.Generator().manual_seed(5))
     known = torch.utils.data.RandomSampler(range(50), generator=torch.Generator().manual_seed(5))
     for _ in range(2):

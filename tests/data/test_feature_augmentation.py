@@ -1,4 +1,4 @@
-"""Each ingredient does what it says, leaves padding and its input alone, and follows its generator."""
+"""Every augmentation has its documented effect, keeps padding and its input, and depends on its generator alone."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class TestEveryIngredient:
         assert torch.equal(first[1], third[1])
         assert not torch.equal(first[0], augmented(config, seed=1)[0])
 
-    def test_draws_anew_at_each_call(self, config: FeatureAugmentationConfig) -> None:
+    def test_every_call_draws_new_numbers(self, config: FeatureAugmentationConfig) -> None:
         generator = seeded()
         feature_augmentation = FeatureAugmentation(config)
         assert not torch.equal(
@@ -117,29 +117,20 @@ def test_noise_has_its_standard_deviation_and_is_independent_everywhere() -> Non
     assert abs(along_time) < 0.05
 
 
-def test_gain_is_one_factor_per_clip_and_channel() -> None:
+@pytest.mark.parametrize(("name", "mean", "std"), [("gain", 1.0, 0.2), ("offset", 0.0, 0.5)])
+def test_gain_and_offset_are_one_value_per_clip_and_channel(name: str, mean: float, std: float) -> None:
     features, lengths = batch(shortest=2)
-    out, _ = augmented(INGREDIENTS["gain"], shortest=2)
-    factors = torch.where(inside(lengths)[:, :, None], out / features, torch.nan)
-    gains = factors.nanmean(dim=1)  # (B, C)
-    assert (factors - gains[:, None]).nan_to_num().abs().max() < 1e-4
-    assert gains.mean() == pytest.approx(1.0, abs=0.01)
-    assert gains.std() == pytest.approx(0.2, rel=0.03)
-    assert (torch.corrcoef(gains.T) - torch.eye(CHANNELS)).abs().max() < 0.1
+    out, _ = augmented(INGREDIENTS[name], shortest=2)
+    changes = out / features if name == "gain" else out - features
+    changes = torch.where(inside(lengths)[:, :, None], changes, torch.nan)
+    values = changes.nanmean(dim=1)  # (B, C)
+    assert (changes - values[:, None]).nan_to_num().abs().max() < 1e-4
+    assert values.mean() == pytest.approx(mean, abs=0.015)
+    assert values.std() == pytest.approx(std, rel=0.03)
+    assert (torch.corrcoef(values.T) - torch.eye(CHANNELS)).abs().max() < 0.1
 
 
-def test_offset_is_one_value_per_clip_and_channel() -> None:
-    features, lengths = batch(shortest=2)
-    out, _ = augmented(INGREDIENTS["offset"], shortest=2)
-    difference = torch.where(inside(lengths)[:, :, None], out - features, torch.nan)
-    offsets = difference.nanmean(dim=1)  # (B, C)
-    assert (difference - offsets[:, None]).nan_to_num().abs().max() < 1e-5
-    assert abs(offsets.mean()) < 0.02
-    assert offsets.std() == pytest.approx(0.5, rel=0.03)
-    assert (torch.corrcoef(offsets.T) - torch.eye(CHANNELS)).abs().max() < 0.1
-
-
-def test_shift_moves_each_clip_as_its_length_says() -> None:
+def test_shift_moves_a_clip_by_the_change_of_its_length() -> None:
     features, lengths = batch()
     out, out_lengths = augmented(INGREDIENTS["shift"])
     for clip in range(300):
@@ -209,14 +200,14 @@ def test_masks_wider_than_the_features_leave_no_error() -> None:
 
 
 def test_masked_values_stay_zero_under_noise_and_offset() -> None:
-    """Masks come last: a masked channel carries no noise that would tell it from the channel's mean."""
+    """Masks come last: a masked channel carries no noise that would distinguish it from the channel's mean."""
     out, lengths = augmented(replace(EVERYTHING, time_masks=0))
     channel_is_hidden = ((out == 0) | ~inside(lengths)[:, :, None]).all(dim=1)
     assert channel_is_hidden.float().mean() == pytest.approx(1.5 / CHANNELS, rel=0.1)
 
 
 def test_offsets_leave_deltas_alone() -> None:
-    """A microphone adds the same to every frame, so differences of frames don't change."""
+    """A microphone adds the same to every frame, so differences of frames do not change."""
     features, lengths = batch()
     offset = FeatureAugmentation(replace(NOTHING, offset_std=0.5), static_channels=4)
     changed, _ = offset(features, lengths, seeded())

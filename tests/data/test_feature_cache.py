@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import logging
-import multiprocessing
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data import feature_cache
@@ -130,16 +126,6 @@ def assert_rebuilt(path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture)
     assert recordings.calls == 1
 
 
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_file_is_rebuilt(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, part: float
-) -> None:
-    path = filled(tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(part * len(whole))])
-    assert_rebuilt(path, expected, caplog)
-
-
 def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expected: Mfcc) -> None:
     """Bytes of the zip's dates may flip unseen, bytes of the content not."""
     path = filled(tmp_path)
@@ -198,102 +184,3 @@ def test_a_pickle_in_the_file_is_not_opened(
 class Exploding:
     def __reduce__(self) -> tuple[Any, ...]:
         return pytest.fail, ("a pickle of the cache file was executed",)
-
-
-def test_a_folder_that_cannot_be_made_does_not_stop_the_run(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path / "file" / "cache"), expected)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert f"cannot write to {tmp_path / 'file' / 'cache'}" in caplog.text
-
-
-def test_a_read_only_folder_does_not_stop_the_run(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cache that was filled before it became read-only is still used."""
-
-    def record_over_budget(lock: object, *args: object, **kwargs: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    recordings = Recordings()
-    filled(tmp_path / "full")
-    monkeypatch.setattr(feature_cache.FileLock, "acquire", record_over_budget)
-    assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path / "full"), expected)
-    assert recordings.calls == 0
-    assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path / "empty"), expected)
-    assert recordings.calls == 1
-    assert "Read-only file system" in caplog.text
-    assert list((tmp_path / "empty").iterdir()) == []
-
-
-def test_a_full_disk_does_not_stop_the_run_and_leaves_nothing_half_written(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(file: Any, **arrays: np.ndarray) -> None:
-        file.write(b"PK the beginning")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", full)
-    assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path), expected)
-    assert "No space left on device" in caplog.text
-    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
-
-
-def test_a_lock_that_is_never_released_does_not_stop_the_run(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feature_cache, "_LOCK_TIMEOUT_S", 0.1)
-    path = cache_path(cache_key("digest", SETTINGS), tmp_path)
-    with FileLock(f"{path}.lock"):
-        assert_same(cached_mfcc("digest", Recordings(), SETTINGS, tmp_path), expected)
-    assert "computed but not kept" in caplog.text
-    assert not path.exists()
-
-
-def test_an_error_while_reading_recordings_releases_the_lock(tmp_path: Path, expected: Mfcc) -> None:
-    def unreadable() -> list[np.ndarray]:
-        raise OSError("the drive is gone")
-
-    with pytest.raises(OSError, match="the drive is gone"):
-        cached_mfcc("digest", unreadable, SETTINGS, tmp_path)
-    recordings = Recordings()
-    for _ in range(2):
-        assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path), expected)
-    assert recordings.calls == 1
-
-
-def test_what_a_killed_job_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    path = cache_path(cache_key("digest", SETTINGS), tmp_path)
-    abandoned = path.with_name(f"{path.name}.0123.tmp")
-    abandoned.write_bytes(b"half")
-    assert filled(tmp_path).is_file()
-    assert not abandoned.exists()
-
-
-def _job(cache_dir: Path, barrier: Any, results: Any) -> None:
-    recordings = Recordings()
-
-    def slow() -> list[np.ndarray]:
-        time.sleep(0.5)  # so that without a lock the other one would begin too
-        return recordings()
-
-    barrier.wait(timeout=120)
-    mfcc = cached_mfcc("digest", slow, SETTINGS, cache_dir)
-    results.put((recordings.calls, mfcc))
-
-
-def test_two_processes_at_once_compute_once(tmp_path: Path, expected: Mfcc) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier, results = context.Barrier(2), context.Queue()
-    jobs = [context.Process(target=_job, args=(tmp_path, barrier, results)) for _ in range(2)]
-    for job in jobs:
-        job.start()
-    done = [results.get(timeout=120) for _ in jobs]
-    for job in jobs:
-        job.join(timeout=60)
-    assert [job.exitcode for job in jobs] == [0, 0]
-    assert sum(calls for calls, _ in done) == 1
-    for _, mfcc in done:
-        assert_same(mfcc, expected)

@@ -1,4 +1,4 @@
-"""The order of places where the dataset is looked for."""
+"""The order of the places where the dataset is searched."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> DataConfig:
 
 @pytest.fixture(autouse=True)
 def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Path]]:
-    """Arguments of the downloads that were asked for; none takes place."""
+    """Arguments of the requested downloads; none takes place."""
     asked: list[tuple[str, str, Path]] = []
 
     def download(url: str, digest: str, destination: Path) -> Path:
@@ -68,7 +68,7 @@ def test_places_are_tried_in_order(
     assert downloads == []
 
 
-def test_nothing_anywhere_is_downloaded_into_the_cache(
+def test_a_missing_dataset_is_downloaded_into_the_cache(
     tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]
 ) -> None:
     (tmp_path / "shared" / "fsdd" / "recordings").mkdir(parents=True)  # empty, so no dataset
@@ -87,8 +87,10 @@ def test_a_failing_download_is_not_hidden(config: DataConfig, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("source", ["data.root", "FSDD_ROOT"])
-@pytest.mark.parametrize(("name", "problem"), [("nowhere", "is no folder"), ("empty", "holds no recordings")])
-def test_a_given_place_without_recordings_is_refused_not_passed_over(
+@pytest.mark.parametrize(
+    ("name", "problem"), [("nowhere", "is not a folder"), ("empty", "holds no recordings")]
+)
+def test_a_given_folder_without_recordings_is_refused_not_skipped(
     source: str, name: str, problem: str, tmp_path: Path, config: DataConfig
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -99,7 +101,7 @@ def test_a_given_place_without_recordings_is_refused_not_passed_over(
         locate_fsdd(replace(config, root=root), environ, [near])
 
 
-def test_a_wrong_variable_does_not_matter_where_a_root_is_given(tmp_path: Path, config: DataConfig) -> None:
+def test_a_given_root_takes_precedence_over_a_wrong_variable(tmp_path: Path, config: DataConfig) -> None:
     root = dataset(tmp_path / "root")
     assert locate_fsdd(replace(config, root=str(root)), {"FSDD_ROOT": "/nowhere"}) == root
 

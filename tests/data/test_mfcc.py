@@ -67,7 +67,7 @@ def speech_like(samples: int, seed: int) -> np.ndarray:
     return waveform.astype(np.float32)
 
 
-def normalised(waveform: np.ndarray) -> np.ndarray:
+def normalized(waveform: np.ndarray) -> np.ndarray:
     return waveform / np.abs(waveform).max()
 
 
@@ -91,7 +91,7 @@ def normalised(waveform: np.ndarray) -> np.ndarray:
     ],
     ids=str,
 )
-def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
+def test_values_are_librosas_for_every_config(changes: dict[str, Any]) -> None:
     config = features(**changes)
     extractor = MfccExtractor(config)
     for samples in (1, 160, 399, 400, 401, 2000, 7999):
@@ -101,16 +101,16 @@ def test_values_are_librosas_for_every_setting(changes: dict[str, Any]) -> None:
             ours = extractor.clip(waveform)
         if samples < config.n_fft:
             with pytest.warns(UserWarning, match="is too large for input signal"):
-                theirs = librosa_mfcc(normalised(waveform), config)
+                theirs = librosa_mfcc(normalized(waveform), config)
         else:
-            theirs = librosa_mfcc(normalised(waveform), config)
+            theirs = librosa_mfcc(normalized(waveform), config)
         assert ours.dtype == np.float32
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
 
 
-def test_reference_is_librosas_one_call_where_that_can_say_it() -> None:
-    waveform = normalised(speech_like(5000, seed=3))
+def test_the_reference_equals_a_single_call_of_librosa() -> None:
+    waveform = normalized(speech_like(5000, seed=3))
     one_call = librosa.feature.mfcc(
         y=waveform, sr=8000, n_mfcc=13, n_mels=40, n_fft=400, hop_length=160, win_length=240
     )
@@ -130,18 +130,18 @@ def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any
     mfcc = MfccExtractor(config)(waveforms)
     assert mfcc.trimmed == 0
     for index, waveform in enumerate(waveforms):
-        theirs = librosa_mfcc(normalised(waveform), config)
+        theirs = librosa_mfcc(normalized(waveform), config)
         assert mfcc.lengths[index] == len(theirs), paths[index].name
         difference = np.abs(mfcc.values[index, : len(theirs)] - theirs).max()
         assert difference < TOLERANCE, paths[index].name
 
 
-def test_batch_equals_single_clips_bit_for_bit_whatever_their_neighbours(
+def test_a_batch_equals_single_clips_bit_for_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(mfcc_module, "_CLIPS_PER_BLOCK", 4)
     monkeypatch.setattr(mfcc_module, "_FRAMES_PER_FFT", 7)
-    # Reversed: the sound reaches up to the neighbour, which is half as loud.
+    # Reversed: the sound reaches up to the neighbor, which is half as loud.
     waveforms = [speech_like(300 + 517 * k, seed=k)[::-1] * 0.5**k for k in range(11)]
     waveforms += [np.ascontiguousarray(waveform[::-1]) for waveform in waveforms]
     config = features(max_frames=25)
@@ -168,11 +168,11 @@ def test_clips_above_max_frames_are_trimmed_and_counted() -> None:
 def test_dynamic_range_is_relative_to_the_whole_clip_not_to_the_frames_kept() -> None:
     quiet_then_loud = np.concatenate([speech_like(1600, seed=1) * 1e-3, speech_like(3200, seed=2)])
     config = features(max_frames=5, top_db=30.0)
-    theirs = librosa_mfcc(normalised(quiet_then_loud), config)[:5]
+    theirs = librosa_mfcc(normalized(quiet_then_loud), config)[:5]
     np.testing.assert_allclose(MfccExtractor(config).clip(quiet_then_loud), theirs, rtol=0, atol=TOLERANCE)
 
 
-def test_deltas_are_the_change_since_the_frame_before() -> None:
+def test_deltas_are_the_change_since_the_previous_frame() -> None:
     """Two clips in one batch: the second's first frame has no past, least of all the first clip's end."""
     waveforms = [np.random.default_rng(i).standard_normal(2000 + i).astype(np.float32) for i in range(2)]
     plain = MfccExtractor(features(max_frames=10))(waveforms)
@@ -186,7 +186,7 @@ def test_deltas_are_the_change_since_the_frame_before() -> None:
     )
 
 
-def test_peak_is_of_either_sign_and_normalisation_can_be_off() -> None:
+def test_peak_is_of_either_sign_and_normalization_can_be_off() -> None:
     waveform = speech_like(3000, seed=5)
     waveform[1000] = -0.9  # the peak is negative
     loud = MfccExtractor(features()).clip(waveform)
@@ -199,12 +199,12 @@ def test_peak_is_of_either_sign_and_normalisation_can_be_off() -> None:
     assert np.abs(raw - loud).max() > 10.0
 
 
-def test_band_pass_is_a_causal_butterworth_before_normalisation() -> None:
+def test_band_pass_is_a_causal_butterworth_before_normalization() -> None:
     waveform = speech_like(4000, seed=6)
     sections = butter(4, (300.0, 3000.0), btype="bandpass", fs=8000, output="sos")
     filtered = sosfilt(sections, waveform).astype(np.float32)
     ours = MfccExtractor(features(band_pass_hz=(300.0, 3000.0))).clip(waveform)
-    np.testing.assert_allclose(ours, librosa_mfcc(normalised(filtered), features()), rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(ours, librosa_mfcc(normalized(filtered), features()), rtol=0, atol=TOLERANCE)
 
 
 def test_silence_gives_finite_features_and_no_warning() -> None:
@@ -224,7 +224,7 @@ def test_input_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(0), np.zeros((100, 2))], ids=["empty", "stereo"])
-def test_what_is_no_waveform_is_refused(waveform: np.ndarray) -> None:
+def test_an_array_of_another_shape_is_refused(waveform: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"must have the shape \(samples,\)"):
         MfccExtractor(features())([waveform])
 

@@ -69,7 +69,7 @@ def test_a_name_and_its_parse_are_inverse(digit: int, speaker: str, take: int) -
 
 
 @given(st.text(st.sampled_from("0179_-aB.é \u0663²"), max_size=12))
-def test_whatever_parses_is_spelt_in_the_one_way(text: str) -> None:
+def test_only_one_spelling_of_a_name_parses(text: str) -> None:
     try:
         digit, speaker, take = parse_name(text)
     except ValueError as error:
@@ -100,7 +100,7 @@ def test_whatever_parses_is_spelt_in_the_one_way(text: str) -> None:
         ("7_jackson_3.wav.wav", "not a number"),
     ],
 )
-def test_a_wrong_name_is_refused_with_its_reason(name: str, reason: str) -> None:
+def test_a_wrong_name_is_refused_with_a_reason(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_name(name)
 
@@ -185,13 +185,11 @@ def test_no_recordings_at_all_is_the_users_error(tmp_path: Path, name: str) -> N
         load(tmp_path / name)
 
 
-def test_a_folder_that_may_not_be_read_is_the_users_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def record_over_budget(path: Path) -> None:
+def test_an_unreadable_folder_is_the_users_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.scandir", record_over_budget)
+    monkeypatch.setattr("os.scandir", deny)
     with pytest.raises(UserError, match="Permission denied"):
         load(folder)
 
@@ -238,8 +236,8 @@ def test_skipped_files_are_kept_as_bad_and_out_of_the_digest(folder_with_bad_fil
     assert skipped.notes == ("8 bad file(s) left out, e.g. 5_bad_0.wav: empty file",)
     for item in skipped.bad:
         item.path.rmdir() if item.path.is_dir() else item.path.unlink()
-    mended = load(folder_with_bad_files)
-    assert (mended.digest, mended.recordings, mended.bad) == (skipped.digest, skipped.recordings, ())
+    repaired = load(folder_with_bad_files)
+    assert (repaired.digest, repaired.recordings, repaired.bad) == (skipped.digest, skipped.recordings, ())
 
 
 def test_a_long_list_of_bad_files_is_cut(tmp_path: Path) -> None:
@@ -253,7 +251,7 @@ def test_a_long_list_of_bad_files_is_cut(tmp_path: Path) -> None:
         load(tmp_path, "skip")
 
 
-def test_mixing_resampling_and_scaling_are_said_once_with_their_counts(folder: Path) -> None:
+def test_notes_count_mixed_resampled_and_scaled_files(folder: Path) -> None:
     assert load(folder).notes == ()
     for take in range(3):
         write_wav(folder / "recordings" / f"8_stereo_{take}.wav", np.stack([tone(), tone(500)], axis=1))
@@ -267,7 +265,7 @@ def test_mixing_resampling_and_scaling_are_said_once_with_their_counts(folder: P
     )
 
 
-# the real thing
+# the real dataset
 
 
 @pytest.mark.fsdd

@@ -1,4 +1,4 @@
-"""Words found in recordings whose words are known: how many, and where, in noise and in silence."""
+"""Words found in recordings whose words are known: their number and place, in noise and in silence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def burst(duration_s: float, level: float = 0.5) -> np.ndarray:
 def with_pauses(
     clips: Sequence[np.ndarray], pauses_s: Sequence[float], noise: float = 0.0, seed: int = 0
 ) -> tuple[np.ndarray, list[Segment]]:
-    """Clips between pauses (one more than clips) over white noise, and where they lie."""
+    """Clips between pauses (one more than clips) over white noise, and their places."""
     parts, truth, at = [], [], 0
     for pause_s, clip in zip(pauses_s, [*clips, np.zeros(0)], strict=True):
         silence = np.zeros(round(pause_s * RATE))
@@ -53,7 +53,7 @@ def assert_found(found: Sequence[Segment], truth: Sequence[Segment], slack_s: fl
 
 @pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
 @pytest.mark.parametrize("gain", [1.0, 0.01])
-def test_bursts_are_found_where_they_are_at_any_level(noise: float, gain: float) -> None:
+def test_bursts_are_found_at_their_place_at_any_level(noise: float, gain: float) -> None:
     clips = [burst(0.3), burst(0.5, 0.2), burst(0.2)]
     sound, truth = with_pauses(clips, [0.4, 0.3, 0.6, 0.2], noise)
     assert_found(find_words(gain * sound, RATE), truth)
@@ -66,19 +66,19 @@ def test_a_recording_may_begin_and_end_with_a_word() -> None:
     assert (found[0].start, found[-1].end) == (0, len(sound))
 
 
-def test_a_short_gap_belongs_to_the_word_and_a_longer_one_parts_two() -> None:
+def test_a_short_gap_belongs_to_a_word_and_a_longer_one_separates_two() -> None:
     inside, _ = with_pauses([burst(0.2), burst(0.2)], [0.4, LONGEST_GAP_S - 0.02, 0.4])
     between, _ = with_pauses([burst(0.2), burst(0.2)], [0.4, LONGEST_GAP_S + 0.08, 0.4])
     assert (len(find_words(inside, RATE)), len(find_words(between, RATE))) == (1, 2)
 
 
-def test_a_click_is_no_word() -> None:
+def test_a_click_is_not_a_word() -> None:
     sound, truth = with_pauses([burst(0.3), burst(0.01), burst(0.3)], [0.4, 0.5, 0.5, 0.4], 0.001)
     assert SHORTEST_WORD_S > 0.01 + 0.04  # the click as its energy window sees it
     assert_found(find_words(sound, RATE), [truth[0], truth[2]])
 
 
-def test_silence_holds_no_word() -> None:
+def test_silence_has_no_words() -> None:
     assert find_words(np.zeros(RATE, np.float32), RATE) == ()
     assert find_words(np.full(RATE, 0.25, np.float32), RATE) == ()
 
@@ -91,7 +91,7 @@ def test_steady_noise_is_one_segment() -> None:
 @pytest.mark.parametrize("samples", [1, 2, 79, 80, 81, 160])
 def test_the_shortest_sounds_are_cut_within_their_bounds(samples: int) -> None:
     sound = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-    assert all(0 <= each.start < each.end <= samples for each in find_words(sound, RATE))
+    assert all(0 <= word.start < word.end <= samples for word in find_words(sound, RATE))
 
 
 def test_segments_never_overlap() -> None:

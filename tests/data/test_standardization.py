@@ -1,4 +1,4 @@
-"""Mean and deviation of the training clips' valid frames, and features standardised by them."""
+"""Mean and deviation of the training clips' valid frames, and features standardized by them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsdd_lightning.data.standardization import SMALLEST_STD, FeatureStatistics
 
 @pytest.fixture
 def mfcc() -> Mfcc:
-    """5 clips of 1..6 frames with rubbish where there is no frame: nothing may read it."""
+    """5 clips of 1..6 frames, with garbage after their ends that nothing may read."""
     rng = np.random.default_rng(0)
     values = rng.normal([-300.0, 20.0, 5.0], [80.0, 30.0, 1.0], size=(5, 6, 3)).astype(np.float32)
     lengths = np.array([6, 1, 4, 3, 5], np.int64)
@@ -21,7 +21,7 @@ def mfcc() -> Mfcc:
     return Mfcc(values, lengths, trimmed=0)
 
 
-def test_statistics_are_of_the_chosen_clips_valid_frames(mfcc: Mfcc) -> None:
+def test_statistics_are_over_the_valid_frames_of_the_chosen_clips(mfcc: Mfcc) -> None:
     statistics = FeatureStatistics.from_clips(mfcc, [3, 0])
     frames = np.concatenate([mfcc.values[3, :3], mfcc.values[0, :6]]).astype(np.float64)
     np.testing.assert_array_equal(statistics.mean, frames.mean(axis=0).astype(np.float32))
@@ -29,7 +29,7 @@ def test_statistics_are_of_the_chosen_clips_valid_frames(mfcc: Mfcc) -> None:
     assert statistics.mean.dtype == statistics.std.dtype == np.float32
 
 
-def test_other_clips_do_not_touch_the_statistics(mfcc: Mfcc) -> None:
+def test_other_clips_do_not_affect_the_statistics(mfcc: Mfcc) -> None:
     changed = mfcc.values.copy()
     changed[[1, 4]] += 100.0
     ours = FeatureStatistics.from_clips(mfcc, np.array([0, 2, 3]))
@@ -48,7 +48,7 @@ def test_sums_are_float64() -> None:
     assert statistics.std[0] == np.float32(exact.std())
 
 
-def test_standardised_training_frames_have_mean_0_and_deviation_1_and_padding_stays_0(mfcc: Mfcc) -> None:
+def test_standardized_training_frames_have_mean_0_and_deviation_1_and_padding_stays_0(mfcc: Mfcc) -> None:
     standardized = FeatureStatistics.from_clips(mfcc, range(5)).standardize(mfcc)
     valid = np.arange(6) < mfcc.lengths[:, None]
     assert standardized.dtype == np.float32
@@ -59,7 +59,7 @@ def test_standardised_training_frames_have_mean_0_and_deviation_1_and_padding_st
 
 
 def test_arithmetic_is_float32_subtract_then_divide(mfcc: Mfcc) -> None:
-    """What a device computes: not a multiplication by 1 / std, which rounds differently."""
+    """As on a device: not a multiplication by 1 / std, which rounds differently."""
     statistics = FeatureStatistics.from_clips(mfcc, [0, 2])
     expected = np.divide(np.subtract(mfcc.values[2, :4], statistics.mean), statistics.std, dtype=np.float32)
     np.testing.assert_array_equal(statistics.standardize(mfcc)[2, :4], expected)
@@ -68,7 +68,7 @@ def test_arithmetic_is_float32_subtract_then_divide(mfcc: Mfcc) -> None:
     assert one_clip.dtype == np.float32
 
 
-def test_a_constant_coefficient_is_divided_by_the_floor_not_by_zero() -> None:
+def test_a_constant_coefficient_is_divided_by_the_smallest_std() -> None:
     values = np.full((2, 3, 2), 7.0, np.float32)
     values[1, 2, 1] = 8.0
     mfcc = Mfcc(values, np.array([3, 3], np.int64), trimmed=0)
@@ -79,6 +79,6 @@ def test_a_constant_coefficient_is_divided_by_the_floor_not_by_zero() -> None:
     assert standardized[1, 2, 1] == np.float32(1.0) / np.float32(SMALLEST_STD)
 
 
-def test_no_clips_have_no_statistics(mfcc: Mfcc) -> None:
+def test_statistics_of_no_clips_are_an_error(mfcc: Mfcc) -> None:
     with pytest.raises(ValueError, match="at least one clip"):
         FeatureStatistics.from_clips(mfcc, [])

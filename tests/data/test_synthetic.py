@@ -1,4 +1,4 @@
-"""The synthetic corpus: FSDD's layout, the same bytes each time, whole or absent, learnable, not trivial."""
+"""The synthetic corpus: FSDD's layout, always the same bytes, whole or absent, learnable, not trivial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from fsdd_lightning.data.synthetic import GENERATOR_VERSION, make_synthetic_corp
 from fsdd_lightning.errors import RunFailedError
 
 SMALL = SyntheticConfig(speakers=2, takes=6, seed=0)
-# Samples and loudness of a few clips: whoever changes the sound must raise GENERATOR_VERSION and renew these.
+# Samples and loudness of a few clips: a change of the sound needs a new GENERATOR_VERSION and new values here.
 # Not bytes: another processor may round the last bit differently.
 FINGERPRINT_VERSION = 1
 FINGERPRINT = {  # (digit, voice, take): samples, root mean square
@@ -63,11 +62,11 @@ def test_files_are_16_bit_mono_with_sound_in_them(sample_rate_hz: int, tmp_path:
         assert abs(pcm.mean()) < 0.05 * np.abs(pcm).max()
 
 
-def test_the_same_bytes_at_each_run(corpus: Path, tmp_path: Path) -> None:
+def test_every_run_makes_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
     assert wav_digests(make_synthetic_corpus(SMALL, tmp_path)) == wav_digests(corpus)
 
 
-def test_a_clip_does_not_depend_on_which_others_are_made(corpus: Path, tmp_path: Path) -> None:
+def test_a_clip_does_not_depend_on_other_clips(corpus: Path, tmp_path: Path) -> None:
     larger = wav_digests(make_synthetic_corpus(replace(SMALL, speakers=3, takes=7), tmp_path))
     smaller = wav_digests(corpus)
     assert {name: larger[name] for name in smaller} == smaller
@@ -80,7 +79,7 @@ def test_no_two_clips_are_alike_and_another_seed_is_another_corpus(corpus: Path,
     assert len({*first.values(), *second.values()}) == len(first) + len(second)
 
 
-def test_every_setting_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_config_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic, "_build", lambda *_: None)
     variants = [replace(SMALL, speakers=3), replace(SMALL, takes=7), replace(SMALL, seed=1), SMALL]
     folders = {make_synthetic_corpus(variant, tmp_path) for variant in variants}
@@ -90,13 +89,13 @@ def test_every_setting_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(folders) == 6
 
 
-def test_a_whole_corpus_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_corpus_is_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = make_synthetic_corpus(SMALL, tmp_path)
     monkeypatch.setattr(synthetic, "_build", lambda *_: pytest.fail("built a second time"))
     assert make_synthetic_corpus(SMALL, tmp_path) == first
 
 
-def test_what_a_kill_left_behind_is_not_taken_for_the_corpus(corpus: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_not_used(corpus: Path, tmp_path: Path) -> None:
     aside = tmp_path / f"{corpus.name}.partial" / "recordings"
     aside.mkdir(parents=True)
     (aside / "junk.wav").write_bytes(b"half a file")
@@ -104,9 +103,7 @@ def test_what_a_kill_left_behind_is_not_taken_for_the_corpus(corpus: Path, tmp_p
     assert not aside.exists()
 
 
-def test_a_kill_in_the_middle_leaves_nothing_in_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_build_leaves_no_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_one_and_die(path: Path, *_: object) -> None:
         path.write_bytes(b"RIFF")
         raise KeyboardInterrupt
@@ -117,7 +114,7 @@ def test_a_kill_in_the_middle_leaves_nothing_in_place(
     assert not [p for p in tmp_path.iterdir() if p.is_dir() and not p.name.endswith(".partial")]
 
 
-def test_a_corpus_with_missing_files_is_made_anew(corpus: Path, tmp_path: Path) -> None:
+def test_an_incomplete_corpus_is_rebuilt(corpus: Path, tmp_path: Path) -> None:
     broken = make_synthetic_corpus(SMALL, tmp_path)
     (broken / "recordings" / "3_ada_2.wav").unlink()
     assert wav_digests(make_synthetic_corpus(SMALL, tmp_path)) == wav_digests(corpus)
@@ -127,7 +124,7 @@ def test_two_processes_at_once(corpus: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from fsdd_lightning.data.synthetic import make_synthetic_corpus\n"
-        "from fsdd_lightning.config.schema import SyntheticSettings\n"
+        "from fsdd_lightning.config.schema import SyntheticConfig\n"
         f"print(make_synthetic_corpus({SMALL!r}, Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "cache")]
@@ -138,7 +135,7 @@ def test_two_processes_at_once(corpus: Path, tmp_path: Path) -> None:
     assert wav_digests(Path(answers.pop())) == wav_digests(corpus)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder")
     with pytest.raises(RunFailedError, match=r"cannot write the synthetic corpus.*data\.cache_dir"):
@@ -150,7 +147,7 @@ def test_voice_names_never_run_out() -> None:
     assert len(set(names)) == 60 and all(name.isalnum() for name in names)
 
 
-def test_a_change_of_the_sound_raises_the_version() -> None:
+def test_a_change_of_the_sound_needs_a_new_version() -> None:
     assert FINGERPRINT_VERSION == GENERATOR_VERSION
     for (digit, voice, take), (samples, loudness) in FINGERPRINT.items():
         clip = synthesize_digit(digit, make_voice(0, voice), clip_generator(0, digit, voice, take), 8000)
@@ -165,14 +162,14 @@ def test_voices_differ_in_pitch_and_vocal_tract() -> None:
     assert len({voice.noise_db for voice in voices}) == 4
 
 
-# Difficulty: 4 voices x 30 takes, MFCC, divided by take within each digit and voice (takes are independent).
+# Difficulty: 4 voices x 30 takes, MFCC, divided by take within every digit and voice (takes are independent).
 DIGIT = np.repeat(np.arange(10), 4 * 30)  # (1200,)
 TAKE = np.arange(1200) % 30
 
 
 @pytest.fixture(scope="module")
 def frames() -> list[np.ndarray]:
-    """MFCC of each clip, (T, 13); ordered by digit, voice, take."""
+    """MFCC of every clip, (T, 13); ordered by digit, voice, take."""
     mel = librosa.filters.mel(sr=8000, n_fft=400, n_mels=40)
     voices = [make_voice(0, index) for index in range(4)]
     places = np.ndindex(len(WORDS), 4, 30)
@@ -186,7 +183,7 @@ def mfcc(clip: np.ndarray, mel: np.ndarray) -> np.ndarray:
 
 
 def nearest_centroid_accuracy(vectors: np.ndarray) -> float:
-    """Of `vectors` (1200, n), standardised; five-fold, so that all clips count."""
+    """Of `vectors` (1200, n), standardized; five-fold, so that all clips count."""
     correct = []
     for fold in range(5):
         tested = fold == TAKE % 5
@@ -197,24 +194,14 @@ def nearest_centroid_accuracy(vectors: np.ndarray) -> float:
     return float(np.mean(correct))
 
 
-def test_the_mean_spectrum_does_not_give_the_digit_away(frames: list[np.ndarray]) -> None:
+def test_the_mean_spectrum_does_not_reveal_the_digit(frames: list[np.ndarray]) -> None:
     assert 0.4 < nearest_centroid_accuracy(np.array([clip.mean(axis=0) for clip in frames])) < 0.85
 
 
-def test_the_length_does_not_give_the_digit_away(frames: list[np.ndarray]) -> None:
+def test_the_length_does_not_reveal_the_digit(frames: list[np.ndarray]) -> None:
     assert nearest_centroid_accuracy(np.array([[float(len(clip))] for clip in frames])) < 0.35
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """So small a network is slower with two, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("one_thread")
 def test_a_small_lstm_learns_it(frames: list[np.ndarray]) -> None:
     in_test = TAKE < 6
     features, lengths = padded(frames, in_test)
@@ -229,7 +216,7 @@ def test_a_small_lstm_learns_it(frames: list[np.ndarray]) -> None:
 
 
 def padded(frames: list[np.ndarray], in_test: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Standardised with the training part's mean and std: (B, 36, 13), lengths (B,)."""
+    """Standardized with the training part's mean and std: (B, 36, 13), lengths (B,)."""
     training = np.concatenate([clip for clip, tested in zip(frames, in_test, strict=True) if not tested])
     mean, std = training.mean(axis=0), training.std(axis=0)
     features = np.zeros((len(frames), 36, 13), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Bytes of a WAV file to a waveform: what is refused, what is converted, and nothing else escapes."""
+"""Bytes of a WAV file to a waveform: which files are refused or converted; no other exception escapes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE = wav_bytes(tone())
 @pytest.mark.parametrize(
     "subtype", ["PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE", "ULAW", "ALAW"]
 )
-def test_every_usual_coding_gives_the_same_sound(subtype: str) -> None:
+def test_all_usual_encodings_give_the_same_sound(subtype: str) -> None:
     decoded = decode_wav(wav_bytes(tone(), subtype=subtype), 8000)
     assert decoded.waveform.dtype == np.float32
     assert decoded.waveform.shape == (800,)
@@ -70,13 +70,13 @@ def test_sound_above_full_scale_is_scaled_not_clipped() -> None:
     assert np.allclose(decoded.waveform * 6 * np.abs(tone()).max(), 6 * tone(), atol=1e-6)
 
 
-def test_recorders_that_never_learn_the_length_are_accepted() -> None:
+def test_an_unknown_length_in_the_header_is_accepted() -> None:
     position = WHOLE.index(b"data") + 4
     streamed = WHOLE[:position] + b"\xff\xff\xff\xff" + WHOLE[position + 4 :]
     assert np.array_equal(decode_wav(streamed, 8000).waveform, decode_wav(WHOLE, 8000).waveform)
 
 
-def test_chunks_before_and_after_the_sound_are_passed_over() -> None:
+def test_chunks_before_and_after_the_sound_are_skipped() -> None:
     extra = b"LIST\x03\x00\x00\x00abc\x00"  # odd length, padded
     with_extra = WHOLE[:36] + extra + WHOLE[36:] + extra
     assert np.array_equal(decode_wav(with_extra, 8000).waveform, decode_wav(WHOLE, 8000).waveform)
@@ -105,7 +105,7 @@ def test_chunks_before_and_after_the_sound_are_passed_over() -> None:
         (wav_bytes(tone(), rate_hz=1), "sample rate of 1 Hz"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_reason(content: bytes, reason: str) -> None:
+def test_an_unusable_file_is_refused_with_a_reason(content: bytes, reason: str) -> None:
     with pytest.raises(BadWavError, match=reason):
         decode_wav(content, 8000)
 
@@ -117,7 +117,7 @@ def test_the_shortest_and_the_quietest_usable_sounds_pass() -> None:
 
 @settings(deadline=None)  # the first resampling imports soxr
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=6), st.integers(0, len(WHOLE)))
-def test_damage_anywhere_gives_a_sound_or_a_reason(changes: list[tuple[int, int]], length: int) -> None:
+def test_damage_anywhere_gives_a_waveform_or_a_reason(changes: list[tuple[int, int]], length: int) -> None:
     content = bytearray(WHOLE)
     for position, value in changes:
         content[position] = value

@@ -37,11 +37,11 @@ def models() -> dict[str, IntegerModel]:
 
 
 def assert_equals_numpy(
-    engine: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
+    network: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
 ) -> None:
-    np.testing.assert_array_equal(engine.logits(features, lengths), network_logits(model, features, lengths))
+    np.testing.assert_array_equal(network.logits(features, lengths), network_logits(model, features, lengths))
     for clip in features:
-        cell_q11, hidden_q7 = engine.trace(clip)
+        cell_q11, hidden_q7 = network.trace(clip)
         for k, layer in enumerate(network_trace(model, clip)):
             np.testing.assert_array_equal(cell_q11[:, k], layer.cell_q11)
             np.testing.assert_array_equal(hidden_q7[:, k], layer.hidden_q7)
@@ -51,8 +51,8 @@ def assert_equals_numpy(
 def test_logits_and_traces_equal_numpys(name: str) -> None:
     model = models()[name]
     features = example_models.clips(3, len(LENGTHS), LENGTHS.max(), model.input_size)
-    with compiled(model) as engine:
-        assert_equals_numpy(engine, model, features, LENGTHS)
+    with compiled(model) as network:
+        assert_equals_numpy(network, model, features, LENGTHS)
 
 
 def assert_all_clips_are_equal(run_folder: Path) -> None:
@@ -61,10 +61,10 @@ def assert_all_clips_are_equal(run_folder: Path) -> None:
     assert run.deployment is not None
     data, deployment = recorded_data(run, None), run.deployment
     features_q4 = quantize_features(data.features)
-    with compile_host(deployment) as engine:
-        logits = engine.logits(features_q4, data.lengths)
+    with compile_host(deployment) as network:
+        logits = network.logits(features_q4, data.lengths)
         assert_equals_numpy(
-            engine, deployment.model, features_q4[data.split.test[:20]], data.lengths[data.split.test[:20]]
+            network, deployment.model, features_q4[data.split.test[:20]], data.lengths[data.split.test[:20]]
         )
     np.testing.assert_array_equal(logits, network_logits(deployment.model, features_q4, data.lengths))
 
@@ -76,7 +76,7 @@ def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
 
 @pytest.mark.fsdd
 def test_a_network_trained_on_the_real_recordings_on_all_of_them(
-    fsdd_root: Path, tmp_path: Path, run_cell: Callable[[Sequence[str], Path], object]
+    fsdd_root: Path, tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
 ) -> None:
     words = [
         f"data.root={fsdd_root}",
@@ -86,7 +86,7 @@ def test_a_network_trained_on_the_real_recordings_on_all_of_them(
     ]
     folder = tmp_path / "run"
     folder.mkdir()
-    run_cell([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)
+    run_trial([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)
     assert_all_clips_are_equal(folder)
 
 
@@ -98,9 +98,9 @@ def compiled(model: IntegerModel) -> HostNetwork:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[HostNetwork]:
-    with compiled(models()["int8"]) as engine:
-        yield engine
+def network() -> Iterator[HostNetwork]:
+    with compiled(models()["int8"]) as network:
+        yield network
 
 
 @pytest.mark.parametrize(
@@ -115,43 +115,43 @@ def engine() -> Iterator[HostNetwork]:
     ],
 )
 def test_wrong_clips_are_refused(
-    engine: HostNetwork, features: np.ndarray, lengths: list[int], message: str
+    network: HostNetwork, features: np.ndarray, lengths: list[int], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        engine.logits(features, np.array(lengths))
+        network.logits(features, np.array(lengths))
 
 
-def test_arrays_in_any_memory_order_are_read_right(engine: HostNetwork) -> None:
+def test_arrays_in_any_memory_order_are_read_right(network: HostNetwork) -> None:
     features = example_models.clips(5, 4, 6)
     lengths = np.array([6, 2, 4, 1])
     turned = np.asfortranarray(features)
-    np.testing.assert_array_equal(engine.logits(turned, lengths), engine.logits(features, lengths))
+    np.testing.assert_array_equal(network.logits(turned, lengths), network.logits(features, lengths))
     np.testing.assert_array_equal(
-        engine.logits(features[::2], lengths[::2]), engine.logits(features, lengths)[::2]
+        network.logits(features[::2], lengths[::2]), network.logits(features, lengths)[::2]
     )
 
 
-def test_no_clips_give_no_logits(engine: HostNetwork) -> None:
-    assert engine.logits(np.zeros((0, 3, 5), np.int8), np.zeros(0, int)).shape == (0, 3)
-    assert engine.trace(np.zeros((0, 5), np.int8))[0].shape == (0, 2, 4)
+def test_no_clips_give_no_logits(network: HostNetwork) -> None:
+    assert network.logits(np.zeros((0, 3, 5), np.int8), np.zeros(0, int)).shape == (0, 3)
+    assert network.trace(np.zeros((0, 5), np.int8))[0].shape == (0, 2, 4)
 
 
-def test_two_engines_do_not_share_a_model(engine: HostNetwork) -> None:
+def test_two_networks_do_not_share_a_model(network: HostNetwork) -> None:
     features, lengths = example_models.clips(6, 3, 5), np.array([5, 5, 5])
-    before = engine.logits(features, lengths)
+    before = network.logits(features, lengths)
     with compiled(models()["int4"]) as other:
         assert not np.array_equal(other.logits(features, lengths), before)
-        np.testing.assert_array_equal(engine.logits(features, lengths), before)
+        np.testing.assert_array_equal(network.logits(features, lengths), before)
 
 
-def test_a_closed_engine_says_so() -> None:
-    engine = compiled(models()["int8"])
-    engine.close()
+def test_a_closed_network_says_so() -> None:
+    network = compiled(models()["int8"])
+    network.close()
     with pytest.raises(ValueError, match="was closed"):
-        engine.trace(np.zeros((1, 5), np.int8))
+        network.trace(np.zeros((1, 5), np.int8))
 
 
-def test_a_missing_compiler_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(

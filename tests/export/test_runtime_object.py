@@ -1,38 +1,62 @@
-"""The runtime is compiled once a process, and again only where that is needed."""
+"""The runtime is compiled once for all processes, again only where that is needed, and leaves nothing behind."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import c_programs
 import numpy as np
 import pytest
 
-from fsdd_lightning.arithmetic.archive import load_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
-from fsdd_lightning.export import host
-from fsdd_lightning.export.host import compile_host
+from fsdd_lightning.export import compiler, host
+from fsdd_lightning.export.host import BUILDS, compile_host
+from fsdd_lightning.runs.archive import load_archive
+
+OPEN = "import sys, test_runtime_object as tests; tests.assert_works(tests.load_archive(tests.Path(sys.argv[1])))"
 
 
 @pytest.fixture(scope="module")
-def deployment(finished_run: Path) -> Deployment:
-    return load_archive(finished_run / "integer_model.npz")
+def model_file(finished_run: Path) -> Path:
+    c_programs.compiler()
+    return finished_run / "integer_model.npz"
+
+
+@pytest.fixture(scope="module")
+def deployment(model_file: Path) -> Deployment:
+    return load_archive(model_file)
 
 
 @pytest.fixture
-def compilations(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The arguments of every call of the compiler, in a process that has compiled nothing yet."""
-    calls: list[list[str]] = []
+def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where compiled files are kept: an empty cache, an empty temporary folder, a process that compiled nothing yet."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    host._runtime.cache_clear()
+    return tmp_path / "cache" / "fsdd_lightning" / BUILDS
+
+
+@pytest.fixture
+def compilations(builds: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of every call of the compiler, whether it compiled the runtime."""
+    calls: list[bool] = []
     compile_c = host.compile_c
 
-    def watched(arguments: Sequence[str | Path]) -> None:
-        calls.append([str(argument) for argument in arguments])
-        compile_c(arguments)
+    def watched(arguments: Sequence[str | Path], scratch: Path) -> None:
+        calls.append("-c" in arguments)
+        compile_c(arguments, scratch)
 
     monkeypatch.setattr(host, "compile_c", watched)
-    host._runtime_folder.cache_clear()
     return calls
 
 
@@ -40,40 +64,188 @@ def assert_works(deployment: Deployment) -> None:
     rng = np.random.default_rng(0)
     features_q4 = rng.integers(-128, 128, (3, 9, deployment.model.input_size)).astype(np.int8)
     lengths = np.array([1, 5, 9])
-    with compile_host(deployment) as engine:
-        logits = engine.logits(features_q4, lengths)
+    with compile_host(deployment) as network:
+        logits = network.logits(features_q4, lengths)
     assert np.array_equal(logits, network_logits(deployment.model, features_q4, lengths))
 
 
-def test_two_networks_share_one_runtime(deployment: Deployment, compilations: list[list[str]]) -> None:
-    assert_works(deployment)
-    assert_works(deployment)
-    assert ["-c" in call for call in compilations] == [True, False, False]
+def assert_nothing_is_left(builds: Path, runtimes: int = 1) -> None:
+    assert [path.suffix for path in sorted(builds.glob("*"))] == [".o", ".lock"] * runtimes
+    assert not list(Path(os.environ["TMPDIR"]).iterdir())
 
 
-def test_a_runtime_that_was_cleaned_away_is_compiled_again(
-    deployment: Deployment, compilations: list[list[str]]
+def as_a_new_process() -> None:
+    host._runtime.cache_clear()
+
+
+def test_networks_and_processes_share_one_runtime(
+    deployment: Deployment, builds: Path, compilations: list[bool]
 ) -> None:
     assert_works(deployment)
-    (runtime,) = {Path(word).parent for call in compilations for word in call if word.endswith("fsdd_lstm.o")}
-    shutil.rmtree(runtime)
     assert_works(deployment)
-    assert sum("-c" in call for call in compilations) == 2
+    as_a_new_process()
+    assert_works(deployment)
+    assert compilations == [True, False, False, False]
+    assert_nothing_is_left(builds)
 
 
-def test_another_compiler_makes_its_own(
-    deployment: Deployment, compilations: list[list[str]], monkeypatch: pytest.MonkeyPatch
+def test_a_damaged_runtime_is_compiled_again(
+    deployment: Deployment, builds: Path, compilations: list[bool]
 ) -> None:
     assert_works(deployment)
+    (runtime,) = builds.glob("*.o")
+    whole = runtime.read_bytes()
+    runtime.write_bytes(whole[:999] + bytes([whole[999] ^ 1]) + whole[1000:])
+    as_a_new_process()
+    assert_works(deployment)
+    assert sum(compilations) == 2
+    assert runtime.read_bytes() == whole
+
+
+def change_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "gcc -O1")
-    assert_works(deployment)
-    assert sum("-c" in call for call in compilations) == 2
 
 
-def test_what_a_kill_left_half_written_is_not_used(
-    deployment: Deployment, compilations: list[list[str]]
+def change_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "OPTIMIZE", ("-O1", *host.OPTIMIZE[1:]))
+
+
+def change_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "THIS_PROCESSOR", ())
+
+
+def change_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = host.runtime_files()
+    files["fsdd_lstm.h"] += "/* another one */\n"
+    monkeypatch.setattr(host, "runtime_files", lambda: files)
+
+
+def change_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = compiler._run
+
+    def updated(
+        command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        finished = run(command, environment)
+        finished.stdout = finished.stdout + "13" if "--version" in command else finished.stdout
+        return finished
+
+    monkeypatch.setattr(compiler, "_run", updated)
+
+
+CHANGES = [change_compiler, change_flags, change_processor, change_sources, change_version]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_origin_has_another_key(
+    builds: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    c_programs.compiler()
+    before = host._runtime_key()
+    assert host._runtime_key() == before
+    change(monkeypatch)
+    assert host._runtime_key() != before
+
+
+def test_another_compiler_has_a_runtime_of_its_own(
+    deployment: Deployment, builds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_works(deployment)
-    (call,) = (call for call in compilations if "-c" in call)
-    half = Path(call[call.index("-o") + 1])
-    assert half.name == "unfinished.o" and not half.exists()
+    change_compiler(monkeypatch)
+    assert_works(deployment)
+    assert_nothing_is_left(builds, runtimes=2)
+
+
+def test_a_processor_that_the_compiler_does_not_know_is_done_without(
+    deployment: Deployment, builds: Path, compilations: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "THIS_PROCESSOR", ("-march=abacus",))
+    assert_works(deployment)
+    assert compilations == [True, True, False, False]
+
+
+def unusable(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds.parent.parent.mkdir()
+    builds.parent.write_text("in the way")
+
+
+def read_only(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file system answers that is mounted so: tests may run as root, whom no permission stops."""
+    builds.mkdir(parents=True)
+    make_folder, open_file = os.mkdir, os.open
+
+    def refuse(path: object) -> None:
+        if str(path).startswith(str(builds)):
+            raise OSError(30, "Read-only file system", str(path))
+
+    def mkdir(path: object, mode: int = 0o777, **words: object) -> None:
+        refuse(path)
+        make_folder(path, mode, **words)  # type: ignore[arg-type]
+
+    def opened(path: object, flags: int, *more: object, **words: object) -> int:
+        if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+            refuse(path)
+        return open_file(path, flags, *more, **words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setattr(os, "open", opened)
+
+
+@pytest.mark.parametrize("spoil", [unusable, read_only])
+def test_without_a_cache_folder_it_works_and_leaves_nothing(
+    deployment: Deployment,
+    builds: Path,
+    compilations: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path, pytest.MonkeyPatch], None],
+) -> None:
+    spoil(builds, monkeypatch)
+    assert_works(deployment)
+    assert_works(deployment)
+    assert compilations == [True, False, False]  # kept in memory
+    assert not list(Path(os.environ["TMPDIR"]).iterdir())
+    assert not builds.is_dir() or not list(builds.iterdir())
+
+
+def test_processes_at_once_compile_it_once_and_leave_nothing(model_file: Path, builds: Path) -> None:
+    slow = builds.parent.parent / "cc"
+    calls = slow.with_suffix(".calls")
+    slow.parent.mkdir()
+    slow.write_text(
+        f'#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >>{calls}; sleep 0.5;; esac\nexec gcc "$@"\n'
+    )
+    slow.chmod(0o755)
+    command = [sys.executable, "-c", OPEN, str(model_file)]
+    environment = {**os.environ, "CC": str(slow), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    jobs = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    assert [job.wait(timeout=300) for job in jobs] == [0, 0, 0]
+    assert calls.read_text() == "\n"
+    assert_nothing_is_left(builds)
+
+
+def test_a_killed_compilation_harms_nobody_and_its_files_go(
+    model_file: Path, deployment: Deployment, builds: Path, compilations: list[bool]
+) -> None:
+    endless = builds.parent.parent / "cc"
+    endless.parent.mkdir()
+    endless.write_text(
+        '#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >$TMPDIR/half.o; sleep 60;; esac\nexec gcc "$@"\n'
+    )
+    endless.chmod(0o755)
+    environment = {**os.environ, "CC": str(endless), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", OPEN, str(model_file)]
+    job = subprocess.Popen(command, env=environment, start_new_session=True)
+    while not list(builds.glob("build-*/half.o")):
+        assert job.poll() is None
+        time.sleep(0.05)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    abandoned = list(builds.glob("build-*"))
+    assert_works(deployment)
+    assert compilations == [True, False]
+    assert all(folder.exists() for folder in abandoned), "it might belong to a process that is at work"
+    for folder in abandoned:
+        os.utime(folder, (0, 0))
+    assert_works(deployment)
+    assert not list(builds.glob("build-*"))
+    assert not list(Path(os.environ["TMPDIR"]).iterdir())

@@ -1,4 +1,4 @@
-"""The bill against numbers worked out by hand, against the arrays that are stored, and against itself."""
+"""The bill against calculations by hand, against the stored arrays, and against itself."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_float32_kilobytes_of_the_known_networks(shape: NetworkShape, kilobytes:
 
 
 @given(SHAPES)
-def test_float32_flash_is_four_bytes_a_parameter_and_nothing_else(shape: NetworkShape) -> None:
+def test_float32_flash_is_four_bytes_per_parameter_and_nothing_else(shape: NetworkShape) -> None:
     bill = memory_bill(shape, None, FRAMES)
     assert bill.flash_bytes == 4 * shape.parameters == sum(bill.layer_flash_bytes.values())
     assert bill == float32_bill(shape, FRAMES)
@@ -69,7 +69,7 @@ def test_flash_of_2x24_by_hand(code_name: str) -> None:
     assert bill.flash_bytes == layer_1 + layer_2 + output + SHARED == total
 
 
-def test_every_code_has_a_total_worked_out_by_hand() -> None:
+def test_totals_of_all_codes_equal_those_by_hand() -> None:
     assert set(FLASH_2X24) == set(WEIGHT_CODES)
 
 
@@ -104,7 +104,7 @@ def test_integer_ram_is_int16_and_the_same_for_every_code(shape: NetworkShape, c
 
 
 @given(SHAPES, st.sampled_from(CODE_NAMES))
-def test_totals_are_sums_of_lines_and_no_layer_holds_what_all_share(
+def test_totals_are_sums_of_lines_and_layers_exclude_shared_parts(
     shape: NetworkShape, code_name: str | None
 ) -> None:
     bill = memory_bill(shape, code_name, FRAMES)
@@ -128,7 +128,7 @@ def test_no_number_of_a_bill_shrinks_as_the_shape_grows(
 
 
 @pytest.mark.parametrize("code_name", CODE_NAMES)
-def test_the_hidden_size_grows_every_line_or_leaves_it(code_name: str | None) -> None:
+def test_no_line_shrinks_as_the_hidden_size_grows(code_name: str | None) -> None:
     bills = [memory_bill(replace(SMALL, hidden_size=h), code_name, FRAMES) for h in range(1, 130)]
     for small, large in pairwise(bills):
         assert all(a.bytes <= b.bytes for a, b in zip(small.lines, large.lines, strict=True))
@@ -147,6 +147,6 @@ def test_the_record_is_plain_and_complete(code_name: str | None) -> None:
     assert [BillLine(**line) for line in record["lines"]] == list(bill.lines)
 
 
-def test_an_unknown_code_is_named_with_those_that_exist() -> None:
+def test_an_unknown_code_is_named_with_the_existing_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown weight code 'int5'; there are int4, int8,"):
         memory_bill(SMALL, "int5", FRAMES)

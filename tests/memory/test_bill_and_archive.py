@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdd_lightning.arithmetic.archive import save_archive
+from fsdd_lightning.arithmetic.archive import archive_bytes
 from fsdd_lightning.arithmetic.device_arrays import (
     ArraySpec,
     Deployment,
@@ -84,9 +84,8 @@ def test_every_part_equals_the_arrays_of_a_real_network(code_name: str, shape: N
 
 @pytest.mark.parametrize("shape", [SMALL, ODD])
 @pytest.mark.parametrize("code_name", CODE_NAMES)
-def test_flash_equals_the_arrays_of_a_file(code_name: str, shape: NetworkShape, tmp_path: Path) -> None:
-    path = tmp_path / "model.npz"
-    save_archive(path, deployment_of(shape, code_name))
-    with np.load(path, allow_pickle=False) as archive:
+def test_flash_equals_the_arrays_of_a_file(code_name: str, shape: NetworkShape) -> None:
+    content = io.BytesIO(archive_bytes(deployment_of(shape, code_name)))
+    with np.load(content, allow_pickle=False) as archive:
         stored_bytes = sum(archive[name].nbytes for name in archive.files if name != "metadata.json")
     assert memory_bill(shape, code_name, frames=36).flash_bytes == stored_bytes + 32 + 12 * shape.layers

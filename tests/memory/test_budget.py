@@ -1,4 +1,4 @@
-"""Budgets: the files of conf/memory_budget, and what fits."""
+"""Budgets: the files of conf/memory_budget, and which networks fit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def budget_of(name: str) -> MemoryBudget:
     return MemoryBudget(**asdict(config_of(plain)))
 
 
-def test_the_budgets_on_offer() -> None:
+def test_the_budgets_of_conf() -> None:
     budgets = [budget_of(path.stem) for path in sorted(GROUP.glob("*.yaml"))]
     assert budgets == [
         MemoryBudget("kb16", 16 * 1024, "network"),
@@ -43,7 +43,7 @@ def test_the_budgets_on_offer() -> None:
     "wrong",
     [{"flash_bytes": 0}, {"flash_bytes": -1}, {"flash_bytes": "36 KB"}, {"scope": "cell"}, {"ram": 1}],
 )
-def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
+def test_impossible_budgets_are_refused(wrong: dict[str, object]) -> None:
     good = {"name": "kb36", "flash_bytes": 36_864, "scope": "network"}
     config_of(good)
     with pytest.raises(ValidationError):
@@ -52,7 +52,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("scope", ["network", "layer"])
 @pytest.mark.parametrize("code_name", [None, "int8", "int4"])
-def test_exactly_as_much_fits_and_one_byte_more_does_not(code_name: str | None, scope: str) -> None:
+def test_an_equal_number_of_bytes_fits_and_one_more_does_not(code_name: str | None, scope: str) -> None:
     bill = memory_bill(SMALL, code_name, frames=36)
     needed = {"network": bill.flash_bytes, "layer": bill.layer_flash_bytes["lstm layer 2"]}[scope]
     budget = MemoryBudget("tight", needed, scope)  # type: ignore[arg-type]

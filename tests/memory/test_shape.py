@@ -48,7 +48,7 @@ def test_parameters_equal_torchs(shape: NetworkShape) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(SHAPES, st.integers(1, 60))
-def test_macs_are_one_a_weight_and_frame_and_once_the_output(shape: NetworkShape, frames: int) -> None:
+def test_macs_are_one_per_weight_and_frame_and_the_output_once(shape: NetworkShape, frames: int) -> None:
     lstm, linear = torch_modules(shape)
     recurrent = sum(p.numel() for name, p in lstm.named_parameters() if name.startswith("weight"))
     assert shape.macs_per_clip(frames) == frames * recurrent + linear.weight.numel()

@@ -1,4 +1,4 @@
-"""The solved hidden size against trying them all."""
+"""The solved hidden size against trying all sizes."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def fits(code_name: str | None, budget: MemoryBudget, shape: NetworkShape) -> bo
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("code_name", CODE_NAMES)
-def test_equals_trying_all_sizes(code_name: str | None, layers: int) -> None:
+def test_the_solution_equals_trying_all_sizes(code_name: str | None, layers: int) -> None:
     bills = [memory_bill(NetworkShape(13, h, layers, 10), code_name, frames=36) for h in range(1, 400)]
     for budget in BUDGETS:
         fitting = [bill.shape.hidden_size for bill in bills if budget.fits(bill)]
         assert solve(code_name, budget, layers) == (max(fitting) if fitting else None)
-        assert not fitting or max(fitting) < 399  # else too few were tried
+        assert not fitting or max(fitting) < 399  # otherwise the range of sizes is too small
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_one_unit_fits_to_the_byte_or_none_does(code_name: str | None, scope: Sc
     assert solve(code_name, MemoryBudget("too tight", needed - 1, scope)) is None
 
 
-@pytest.mark.parametrize("error", [UserError, ValueError])  # commands expect the one, settings the other
-def test_without_limit_nothing_can_be_solved(error: type[Exception]) -> None:
+@pytest.mark.parametrize("error", [UserError, ValueError])  # commands expect one, the config the other
+def test_an_unlimited_budget_has_no_solution(error: type[Exception]) -> None:
     message = "hidden_size=fit needs a budget, but memory_budget=unlimited has no limit"
     with pytest.raises(error, match=message):
         solve("int8", MemoryBudget("unlimited", None, "network"))

@@ -1,4 +1,4 @@
-"""One thread: networks this small only lose by more, and a busy machine makes them wait."""
+"""One thread: networks this small are slower with more, above all on a busy machine."""
 
 from __future__ import annotations
 

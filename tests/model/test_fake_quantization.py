@@ -113,11 +113,11 @@ def test_evaluation_sees_every_change_of_weights() -> None:
     view = QuantizedView(network, WEIGHT_CODES["int8"]).eval()
     before = view(features, lengths)
     assert view.integer_model() is view.integer_model()
-    network.output.bias.data[4] += 1.0  # behind autograd's back
+    network.output.bias.data[4] += 1.0  # not recorded by autograd
     assert not torch.equal(view(features, lengths)[:, 4], before[:, 4])
 
 
-def test_evaluation_refuses_features_that_are_no_numbers() -> None:
+def test_evaluation_refuses_nan() -> None:
     features, lengths = random_clips()
     features[3, 0, 0] = float("nan")
     with pytest.raises(ValueError, match="not a number"):
@@ -143,10 +143,10 @@ def test_training_in_float64_computes_the_integers(code: str, layers: int) -> No
 
 @pytest.mark.parametrize("code", CODES)
 def test_training_in_float32_is_near_the_integers(code: str) -> None:
-    """At 2x48, weights three times as wide as fresh ones, 99 % of all hidden states are the very integers.
+    """At 2x48, weights three times as wide as fresh ones, 99 % of all hidden states equal the integers.
 
-    float32 now and then rounds a value next to a half to the other side, and the recurrence remembers. The
-    others are off by one or two steps of 128, hardly ever more.
+    float32 occasionally rounds a value next to a half to the other side, and the recurrence keeps the difference. The
+    others differ by one or two steps of 128, rarely by more.
     """
     network, (features, _) = random_network(2, 48, spread=3.0), random_clips(64, 36)
     view = QuantizedView(network, WEIGHT_CODES[code]).eval()
@@ -158,7 +158,7 @@ def test_training_in_float32_is_near_the_integers(code: str) -> None:
         assert difference.max() <= 4 and (difference > 0).double().mean() < 0.01
 
 
-def test_training_quantises_features_as_the_integers_do() -> None:
+def test_training_quantizes_features_as_the_integers_do() -> None:
     features, _ = random_clips()
     features[3] = (
         torch.nextafter(torch.tensor(0.5), torch.tensor(0.0)) / 16
@@ -167,14 +167,14 @@ def test_training_quantises_features_as_the_integers_do() -> None:
     np.testing.assert_array_equal(_features_q7(features).numpy(), expected)
 
 
-def test_a_clip_is_trained_alone_whatever_stands_beside_it() -> None:
+def test_the_training_logits_of_a_clip_do_not_depend_on_the_batch() -> None:
     network, (features, lengths) = random_network().double(), random_clips()
     view, order = QuantizedView(network, WEIGHT_CODES["int8"]).train(), torch.randperm(20)
     whole, shuffled = view(features.double(), lengths), view(features.double()[order], lengths[order])
     torch.testing.assert_close(shuffled, whole[order], rtol=1e-12, atol=1e-12)
     changed = features.double().clone()
     for clip, length in enumerate(lengths):
-        changed[clip, length:] = 7.0  # behind the end
+        changed[clip, length:] = 7.0  # after the end
     assert torch.equal(view(changed, lengths), whole)
 
 
@@ -194,14 +194,14 @@ def test_gradients_reach_every_parameter_and_training_learns(code: str) -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_dropout_before_the_output_is_the_networks() -> None:
+def test_dropout_before_the_output_is_that_of_the_network() -> None:
     network, (features, lengths) = random_network(1), random_clips()
     view = QuantizedView(network, WEIGHT_CODES["int8"]).train()
     with torch.no_grad():
         network.output.weight.copy_(torch.eye(10, 12))  # logits show the hidden state
         network.output.bias.zero_()
     plain = view(features, lengths)
-    network.dropout.p = network.lstm.dropout = 0.5  # the latter means nothing to a single layer
+    network.dropout.p = network.lstm.dropout = 0.5  # the latter has no effect on a single layer
     torch.manual_seed(3)
     kept = torch.nn.functional.dropout(torch.ones(20, 12), 0.5)[:, :10]
     torch.manual_seed(3)
@@ -209,12 +209,12 @@ def test_dropout_before_the_output_is_the_networks() -> None:
     assert torch.equal(view.eval()(features, lengths), view(features, lengths))
 
 
-def test_dropout_between_layers_is_the_networks() -> None:
+def test_dropout_between_layers_is_that_of_the_network() -> None:
     network, (features, lengths) = random_network(2), random_clips()
     view = QuantizedView(network, WEIGHT_CODES["int8"]).train()
     plain = view(features, lengths)
     network.lstm.dropout = 0.5
     assert not torch.allclose(view(features, lengths), plain, atol=1e-3)
     with torch.no_grad():
-        network.lstm.weight_ih_l1.zero_()  # the upper layer is deaf to what is dropped
+        network.lstm.weight_ih_l1.zero_()  # the upper layer ignores dropped inputs
     assert torch.equal(view(features, lengths), view(features, lengths))

@@ -1,4 +1,4 @@
-"""The float network: read at the last valid frame, equal when streamed, as large as the memory bill says."""
+"""The float network: read at the last valid frame, equal when streamed, as large as the memory bill states."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def clips(count: int = 5, frames: int = 20) -> tuple[torch.Tensor, torch.Tensor]
 
 
 @pytest.mark.parametrize("filling", [0.0, 1e3, float("inf"), float("nan")])
-def test_what_lies_behind_a_clips_end_never_matters(filling: float) -> None:
+def test_frames_after_a_clips_end_do_not_matter(filling: float) -> None:
     features, lengths = clips()
     padded = features.clone()
     for clip, length in enumerate(lengths):
@@ -65,16 +65,14 @@ def test_frame_by_frame_is_the_whole_clip(layers: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 20))
-def test_the_parameters_are_those_that_the_memory_bill_counts(
-    layers: int, hidden_size: int, features: int
-) -> None:
-    counted = sum(each.numel() for each in network(layers, hidden_size, features=features).parameters())
+def test_the_memory_bill_counts_all_parameters(layers: int, hidden_size: int, features: int) -> None:
+    counted = sum(p.numel() for p in network(layers, hidden_size, features=features).parameters())
     assert counted == NetworkShape(features, hidden_size, layers, 10).parameters
 
 
 @pytest.mark.parametrize(("hidden_size", "parameters"), [(24, 8_794), (128, 206_602)])
-def test_the_notebooks_numbers(hidden_size: int, parameters: int) -> None:
-    assert sum(each.numel() for each in network(2, hidden_size).parameters()) == parameters
+def test_the_parameter_counts_of_the_notebook(hidden_size: int, parameters: int) -> None:
+    assert sum(p.numel() for p in network(2, hidden_size).parameters()) == parameters
 
 
 def test_dropout_acts_in_training_only_and_before_the_output_too() -> None:

@@ -1,4 +1,4 @@
-"""The fast search finds the scales of the slow one."""
+"""The fast search finds the same scales as the slow one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_same_scales_and_levels(name: str, columns: int) -> None:
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_rows_of_nearly_nothing(name: str) -> None:
+def test_rows_of_almost_zeros(name: str) -> None:
     weights = np.random.default_rng(0).normal(size=(4, 30))
     weights[1], weights[2] = 0.0, weights[2] * 1e-7
     code = WEIGHT_CODES[name]
@@ -38,11 +38,11 @@ def test_rows_of_nearly_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_refuses_what_is_not_finite(bad: float) -> None:
+def test_weights_that_are_not_finite_are_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="infinite or not a number"):
         FastSearch(WEIGHT_CODES["pot"]).row_scales(np.array([[1.0, bad]]))
 
 
-def test_codes_without_a_search_are_left_alone() -> None:
+def test_codes_without_a_search_are_unchanged() -> None:
     for name, code in WEIGHT_CODES.items():
         assert isinstance(with_fast_search(code), FastSearch) == (name in SEARCHING)

@@ -73,7 +73,7 @@ def plain_sequence(layer: IntegerLayer, inputs_q7: Tensor, parameters: list[Tens
         )
         i, f, g, o = z.chunk(4, dim=1)
         cell = round_(sigmoid(f) * cell) + round_(sigmoid(i) * tanh(g) * 2**11)
-        cell = torch.nn.functional.hardtanh(cell, -(2.0**15), 2.0**15 - 1)  # no gradient at the very ends
+        cell = torch.nn.functional.hardtanh(cell, -(2.0**15), 2.0**15 - 1)  # no gradient at the limits
         hidden = torch.clamp(round_(sigmoid(o) * tanh(cell) * 2**7), -(2**7), 2**7 - 1)
         states.append(hidden.t())
     return torch.stack(states)
@@ -126,7 +126,7 @@ def test_gradients_equal_plain_autograd(code: str, spread: float) -> None:
 
 
 def test_clips_that_end_early_change_nothing() -> None:
-    """Leaving them out of the matrix products gives what whole sequences give, as far as gradients reach."""
+    """Leaving them out of the matrix products gives the same gradients as whole sequences."""
     parameters, inputs = random_layer(5, 7, 4.0), random_inputs(6, 5, 4)
     layer, running = quantized(parameters, "int8"), [4, 4, 3, 1, 1, 1]
     valid = torch.tensor([[clip < count for clip in range(4)] for count in running])[:, None]  # (T, 1, B)
@@ -140,9 +140,9 @@ def test_clips_that_end_early_change_nothing() -> None:
 
 
 def saturating_layer(signs: tuple[int, int]) -> list[Tensor]:
-    """While the input is 1, each of two cells grows by nearly 1 a step to its end; at -1 it is forgotten.
+    """While the input is 1, both cells grow by nearly 1 per step to their limit; at -1 they are forgotten.
 
-    Only then has a cell a slope again, and gradients travel back to its end, which must stop them.
+    Then a cell has a slope again, and gradients travel back to its limit, which must stop them.
     """
     weight_ih, weight_hh, bias_ih, bias_hh = (
         torch.zeros(shape, dtype=torch.float64) for shape in [(4, 2, 1), (4, 2, 2), (4, 2), (4, 2)]
@@ -183,7 +183,7 @@ def test_float64_states_are_the_integers(code: str, spread: float) -> None:
 
 
 def test_float32_gradients_are_near_those_of_float64() -> None:
-    """Where no rounding falls on the other side, as for these seeds, float32 costs 1e-5 of the largest."""
+    """If no rounding falls on the other side, as for these seeds, float32 changes 1e-5 of the largest gradient."""
     grown = [p.detach().float().double().requires_grad_() for p in random_layer(5, 7, 1.0)]
     layer = quantized(grown, "int8")
     results = []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import stat
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from fsdd_lightning.console.command_line import Terminated
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.runs.record import FILE_NAME, RunRecord, read_record, recorded, write_record
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record, recorded, write_record
 
 
 @pytest.fixture
@@ -24,13 +22,13 @@ def record() -> RunRecord:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    loaded = json.loads((folder / FILE_NAME).read_text())
+    loaded = json.loads((folder / RUN_FILE).read_text())
     assert isinstance(loaded, dict)
     return loaded
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
-    (folder / FILE_NAME).write_text(json.dumps({**content(folder), **changes}))
+    (folder / RUN_FILE).write_text(json.dumps({**content(folder), **changes}))
 
 
 def test_the_round_trip_is_exact(record: RunRecord, tmp_path: Path) -> None:
@@ -113,45 +111,6 @@ def test_seconds_of_a_stage_add_up_even_if_it_fails(record: RunRecord) -> None:
     assert 100.0 <= record.timings_s["data"] < 110.0
 
 
-def test_a_failed_write_keeps_the_old_record(
-    record: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_record(record, tmp_path)
-    before = (tmp_path / FILE_NAME).read_bytes()
-    record.name = "changed"
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_record(record, tmp_path)
-    assert (tmp_path / FILE_NAME).read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == [FILE_NAME]
-
-
-def test_a_reader_never_sees_half_a_record(record: RunRecord, tmp_path: Path) -> None:
-    record.notes = ["long enough for many blocks"] * 20_000
-    write_record(record, tmp_path)
-    stop = threading.Event()
-
-    def keep_writing() -> None:
-        while not stop.is_set():
-            write_record(record, tmp_path)
-
-    writer = threading.Thread(target=keep_writing)
-    writer.start()
-    try:
-        for _ in range(30):
-            assert len(content(tmp_path)["notes"]) == 20_000
-    finally:
-        stop.set()
-        writer.join()
-
-
-def test_others_may_read_it_as_any_new_file(record: RunRecord, tmp_path: Path) -> None:
-    write_record(record, tmp_path)
-    (tmp_path / "plain").touch()
-    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (FILE_NAME, "plain")}
-    assert len(modes) == 1
-
-
 def test_fields_of_a_later_program_are_tolerated(record: RunRecord, tmp_path: Path) -> None:
     write_record(record, tmp_path)
     rewrite(tmp_path, colour="blue", dataset={"name": "fsdd", "licence": "CC BY-SA"})
@@ -164,24 +123,13 @@ def test_a_folder_without_a_record_is_no_run_folder(tmp_path: Path) -> None:
             read_record(folder)
 
 
-def test_a_newer_schema_is_refused_with_both_numbers(record: RunRecord, tmp_path: Path) -> None:
+def test_a_newer_schema_and_a_foreign_file_are_refused(record: RunRecord, tmp_path: Path) -> None:
     write_record(record, tmp_path)
     rewrite(tmp_path, schema_version=2)
     with pytest.raises(UserError, match=r"schema version 2; this program knows 1: update"):
         read_record(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "\xff\xfe", "digits", "[" * 100_000], ids=lambda text: text[:9])
-def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE_NAME).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"run\.json can't be read"):
-        read_record(tmp_path)
-
-
-@pytest.mark.parametrize("value", [[], None, 1, "run", {}, {"schema_version": "1"}, {"schema_version": True}])
-def test_foreign_json_is_refused(tmp_path: Path, value: Any) -> None:
-    (tmp_path / FILE_NAME).write_text(json.dumps(value))
-    with pytest.raises(UserError, match="not a run record of fsdd_lightning"):
+    (tmp_path / RUN_FILE).write_text("[]")
+    with pytest.raises(UserError, match=r"run\.json is not a run record of fsdd_lightning"):
         read_record(tmp_path)
 
 
@@ -201,14 +149,14 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(
 ) -> None:
     write_record(record, tmp_path)
     rewrite(tmp_path, **change)
-    with pytest.raises(UserError, match=rf"run\.json is no whole run record: {next(iter(change))}"):
+    with pytest.raises(UserError, match=rf"run\.json can't be read \({next(iter(change))}"):
         read_record(tmp_path)
 
 
 def test_a_missing_field_is_named(record: RunRecord, tmp_path: Path) -> None:
     write_record(record, tmp_path)
     kept = {key: value for key, value in content(tmp_path).items() if key != "config_hash"}
-    (tmp_path / FILE_NAME).write_text(json.dumps(kept))
+    (tmp_path / RUN_FILE).write_text(json.dumps(kept))
     with pytest.raises(UserError, match="config_hash"):
         read_record(tmp_path)
 
@@ -217,8 +165,8 @@ def test_a_missing_field_is_named(record: RunRecord, tmp_path: Path) -> None:
 @given(cut=st.integers(0, 2_000))
 def test_a_truncated_record_is_always_refused(record: RunRecord, tmp_path: Path, cut: int) -> None:
     write_record(record, tmp_path)
-    whole = (tmp_path / FILE_NAME).read_bytes().rstrip()
-    (tmp_path / FILE_NAME).write_bytes(whole[: cut % len(whole)])
+    whole = (tmp_path / RUN_FILE).read_bytes().rstrip()
+    (tmp_path / RUN_FILE).write_bytes(whole[: cut % len(whole)])
     with pytest.raises(UserError):
         read_record(tmp_path)
 

@@ -7,11 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.compose import check_command, hydra_errors
-from fsdd_lightning.sweeps.manifest import write_manifest
+from fsdd_lightning.sweeps.manifest import planned_names, write_manifest
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 
 
@@ -127,12 +126,34 @@ def test_a_foreign_or_newer_manifest_is_left_alone(tmp_path: Path, content: str)
 def test_a_damaged_manifest_is_kept_aside(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"comm')
     write(tmp_path, trials_of("seed=1,2"), "a")
-    assert (tmp_path / "sweep.json.damaged").read_text() == '{"comm'
+    assert (tmp_path / "sweep.json.damaged-1").read_text() == '{"comm'
     assert len(read(tmp_path)["trials"]) == 2
 
 
-def test_what_a_killed_sweep_left_beside_its_manifest_goes(tmp_path: Path) -> None:
-    (tmp_path / "sweep.json.0123.tmp").write_text("{")
-    write(tmp_path, trials_of("seed=1,2"), "a")
-    with FileLock(tmp_path / "sweep.json.lock", timeout=0):  # and it is not locked any more
-        assert [path.name for path in tmp_path.glob("*.tmp")] == []
+def test_a_sweep_of_the_version_before_is_read_and_written_as_one_of_today(tmp_path: Path) -> None:
+    before = {"arguments": ["a"], "started": "2026", "code_digest": "12", "cells": ["seed=1"]}
+    described = {"overrides": ["seed=1"], "config_hash": "ab", "fits": True}
+    content = {"schema_version": 1, "commands": [before], "cells": {"seed=1": described}}
+    (tmp_path / "sweep.json").write_text(json.dumps(content))
+    assert planned_names(tmp_path) == {"seed=1"}
+    write(tmp_path, trials_of("seed=2,3"), "b")
+    manifest = read(tmp_path)
+    assert manifest["schema_version"] == 2 and "cells" not in json.dumps(manifest)
+    assert [each["trials"] for each in manifest["commands"]] == [["seed=1"], ["seed=2", "seed=3"]]
+    assert manifest["trials"]["seed=1"] == described
+    assert planned_names(tmp_path) == {"seed=1", "seed=2", "seed=3"}
+
+
+UNUSABLE = ["", "{", "[1]", "7", '{"trials": 7}', '{"commands": []}', "\xff\xfe", "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", UNUSABLE, ids=lambda text: text[:9])
+def test_names_of_an_unusable_manifest_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sweep.json").write_bytes(text.encode("latin-1"))
+    assert planned_names(tmp_path) == planned_names(tmp_path / "nowhere") == set()
+
+
+def test_names_that_lead_elsewhere_are_left_out(tmp_path: Path) -> None:
+    names = ["seed=1", "..", "", "../up", "/etc", "a/b", 3]
+    (tmp_path / "sweep.json").write_text(json.dumps({"trials": names}))
+    assert planned_names(tmp_path) == {"seed=1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import multiprocessing
 import time
@@ -21,17 +22,26 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.runs.plan import FLOAT_GROUPS, plan_run
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import float_networks
 from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
 
 LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
-DECIDING_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentation", "model", "trainer")
+# Of `data`, the digest of the recordings decides; of `callbacks`, the patience; the rest of both only shows.
+NOT_DECIDING = {
+    *("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger"),
+}
+DECIDING = {*FLOAT_GROUPS, "seed", "torch_threads"}
 
 
 def decides(key: str) -> bool:
-    return key.partition(".")[0] in DECIDING_GROUPS or key in ("seed", "callbacks.early_stopping_patience")
+    return key.partition(".")[0] in DECIDING or key == "callbacks.early_stopping_patience"
+
+
+def test_of_every_field_of_a_config_it_is_known_whether_it_decides() -> None:
+    assert {field.name for field in dataclasses.fields(Config)} == DECIDING | NOT_DECIDING
+    assert not DECIDING & NOT_DECIDING
 
 
 def of_recordings(digest: str = "ab" * 32) -> PreparedData:

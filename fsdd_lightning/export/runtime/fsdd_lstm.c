@@ -64,7 +64,7 @@ static inline int32_t fsdd_sat8(int32_t value) { return fsdd_saturate(value, 8);
 #define FSDD_SIGMOID_FRACTION_BITS 8
 #define FSDD_TANH_FRACTION_BITS 7
 
-/* The chord through two neighbours of table (257), `offset` steps of 2^-11 from its start. */
+/* The chord through two neighbors of table (257), `offset` steps of 2^-11 from its start. */
 #ifndef FSDD_ARM_DSP
 static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, unsigned fraction_bits)
 {

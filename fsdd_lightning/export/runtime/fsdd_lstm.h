@@ -5,7 +5,7 @@
  *     int16_t state[FSDD_STATE_WORDS(13, 24, 2)];        inputs, hidden units, layers
  *     fsdd_zero_state(&model, state);                    before each clip
  *     fsdd_network_step(&model, state, frame_q4);        for each frame
- *     fsdd_output_logits(&model, state, logits);         whenever a decision is wanted
+ *     fsdd_output_logits(&model, state, logits);         whenever you need a decision
  *     digit = fsdd_classify(&model, logits);
  *
  * A name that ends in _qN counts in steps of 2^-N: a feature of 1.0 is 16 in q4. The functions stand in the order, and

@@ -2,7 +2,7 @@
  *
  * SMLAD adds two products of int16 pairs to an accumulator. The vector is int16 in memory already, two columns a word.
  * SXTB16 widens the bytes 0 and 2 of a word of weights, or 1 and 3 when it rotates the word by 8 first: that is why these
- * bytes hold neighbouring columns. So the inner loop takes 22 instructions for 16 products of int8, 54 for 32 of int4. It
+ * bytes hold neighboring columns. So the inner loop takes 22 instructions for 16 products of int8, 54 for 32 of int4. It
  * is written in assembly language because compilers neither pair the loads nor keep all of it in registers.
  *
  * Weights must start at a multiple of four, as they do in an exported model; the vector need not.
@@ -25,14 +25,14 @@ static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
     return word;
 }
 
-/* left + (right - left) * fraction / 2^n is (left * (2^n - fraction) + right * fraction) / 2^n: two products of neighbours
+/* left + (right - left) * fraction / 2^n is (left * (2^n - fraction) + right * fraction) / 2^n: two products of neighbors
  * in the table. The pair of factors comes from one product, too: fraction * 65535 is fraction * 65536 - fraction. */
 static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, unsigned fraction_bits)
 {
     const int32_t one = (int32_t)1 << fraction_bits, fraction = offset & (one - 1);
-    int16x2_t neighbours;
-    __builtin_memcpy(&neighbours, table + (offset >> fraction_bits), sizeof neighbours);
-    return __smlad(neighbours, fraction * 65535 + one, one >> 1) >> fraction_bits;
+    int16x2_t neighbors;
+    __builtin_memcpy(&neighbors, table + (offset >> fraction_bits), sizeof neighbors);
+    return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
 }
 
 #define FSDD_LOAD_FOUR_COLUMNS "ldr %[x01], [%[vector]], #4\n\tldr %[x23], [%[vector]], #4\n\t"

@@ -24,7 +24,7 @@ static inline __m256i fsdd_saturate_avx2(__m256i value, int bits)
     return _mm256_max_epi32(_mm256_min_epi32(value, _mm256_set1_epi32(high)), _mm256_set1_epi32(-high - 1));
 }
 
-/* Both neighbours in the table are read as one int32_t; left * (2^n - fraction) + right * fraction is 2^n * left + (right -
+/* Both neighbors in the table are read as one int32_t; left * (2^n - fraction) + right * fraction is 2^n * left + (right -
  * left) * fraction, so one rounding shift gives what fsdd_interpolate gives. */
 static inline __m256i fsdd_interpolate_avx2(const int16_t *table, __m256i offset, int fraction_bits)
 {
@@ -32,8 +32,8 @@ static inline __m256i fsdd_interpolate_avx2(const int16_t *table, __m256i offset
     const __m256i index = _mm256_srli_epi32(offset, fraction_bits);
     const __m256i fraction = _mm256_and_si256(offset, _mm256_sub_epi32(one, _mm256_set1_epi32(1)));
     const __m256i weights = _mm256_or_si256(_mm256_sub_epi32(one, fraction), _mm256_slli_epi32(fraction, 16));
-    const __m256i neighbours = _mm256_i32gather_epi32((const int *)(const void *)table, index, sizeof *table);
-    return fsdd_rounding_shift_right_avx2(_mm256_madd_epi16(neighbours, weights), fraction_bits);
+    const __m256i neighbors = _mm256_i32gather_epi32((const int *)(const void *)table, index, sizeof *table);
+    return fsdd_rounding_shift_right_avx2(_mm256_madd_epi16(neighbors, weights), fraction_bits);
 }
 
 static inline __m256i fsdd_sigmoid_q15_avx2(const fsdd_model *model, __m256i z_q11)
@@ -49,7 +49,7 @@ static inline __m256i fsdd_tanh_q15_avx2(const fsdd_model *model, __m256i z_q11)
     return fsdd_interpolate_avx2(model->tanh_table, offset, FSDD_TANH_FRACTION_BITS);
 }
 
-/* sum (8) += 16 weights times 16 entries of the vector; two products of neighbours meet in one int32_t. */
+/* sum (8) += 16 weights times 16 entries of the vector; two products of neighbors meet in one int32_t. */
 static inline __m256i fsdd_add_16_avx2(__m256i sum, const uint8_t *weights, __m256i vector_q7)
 {
     const __m256i levels = _mm256_cvtepi8_epi16(fsdd_load_half_avx2(weights));
@@ -58,7 +58,7 @@ static inline __m256i fsdd_add_16_avx2(__m256i sum, const uint8_t *weights, __m2
 
 /* In each 64 bits: the sum of one's two int32_t there, and of other's. (_mm256_hadd_epi32 would queue for the processor's
  * unit that widens weights.) */
-static inline __m256i fsdd_add_neighbours_avx2(__m256i one, __m256i other)
+static inline __m256i fsdd_add_neighbors_avx2(__m256i one, __m256i other)
 {
     const __m256i even = _mm256_blend_epi32(one, _mm256_slli_epi64(other, 32), 0xAA);
     const __m256i odd = _mm256_blend_epi32(_mm256_srli_epi64(one, 32), other, 0xAA);
@@ -68,7 +68,7 @@ static inline __m256i fsdd_add_neighbours_avx2(__m256i one, __m256i other)
 /* accumulator (4) += the sums of four vectors of 8. */
 static inline void fsdd_add_sums_avx2(const __m256i *sum, int32_t *accumulator)
 {
-    const __m256i i_f = fsdd_add_neighbours_avx2(sum[0], sum[1]), g_o = fsdd_add_neighbours_avx2(sum[2], sum[3]);
+    const __m256i i_f = fsdd_add_neighbors_avx2(sum[0], sum[1]), g_o = fsdd_add_neighbors_avx2(sum[2], sum[3]);
     const __m256i pairs = _mm256_add_epi32(_mm256_unpacklo_epi64(i_f, g_o), _mm256_unpackhi_epi64(i_f, g_o));
     const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
     const __m128i before = fsdd_load_half_avx2(accumulator);
@@ -116,7 +116,7 @@ static inline __m256i fsdd_pack_32_avx2(const int16_t *hidden_q7)
 }
 
 /* sum (8) += 32 weights times 32 hidden values, as their magnitudes times the weights with their signs: two products of
- * neighbours reach 2 * 127 * 128, which int16_t holds. */
+ * neighbors reach 2 * 127 * 128, which int16_t holds. */
 static inline __m256i fsdd_add_32_avx2(__m256i sum, const uint8_t *weights, __m256i hidden_q7)
 {
     const __m256i magnitudes = _mm256_abs_epi8(hidden_q7), signed_ = _mm256_sign_epi8(fsdd_load_avx2(weights), hidden_q7);

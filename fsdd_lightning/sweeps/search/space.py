@@ -1,4 +1,4 @@
-"""What a search may choose from: settings and their values, all of them told in advance."""
+"""The search space: config keys and their values, all known before the search starts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Values = tuple[str, ...]  # one text a dimension, in the order of the dimensions
 
 @dataclass(frozen=True)
 class Dimension:
-    """One setting or group and the values it may take, as they are written on a command line."""
+    """One config key or group and the values it may take, as they are written on a command line."""
 
     key: str
     values: Values
 
     @property
     def grid(self) -> range | None:
-        """The values as evenly spaced integers in ascending order, so that neighbours are alike; None for names."""
+        """The values as evenly spaced integers in ascending order, so that neighbors are alike; None for names."""
         try:
             numbers = sorted({int(value) for value in self.values})
         except ValueError:
@@ -34,7 +34,7 @@ class Dimension:
 
     @property
     def ends(self) -> Values:
-        """Values that stand for all others when the search is checked before it starts."""
+        """The values that are checked before a search starts: all names, or the ends of a range."""
         return self.values if self.grid is None else (str(self.grid[0]), str(self.grid[-1]))
 
 

@@ -1,11 +1,10 @@
 """Optuna's part: which trial next. Optuna is imported in this file alone.
 
-Every proposal depends on nothing but the seed and the results told before it: the sampler starts anew from the seed
-and the number of trials proposed so far. A search that was killed is therefore resumed by replaying it: the same
-proposals come again, and those that have a finished record are told from it, in milliseconds, until the first that has
-none. The records are the memory of a search, as they are of a sweep, so that a changed program or changed data, after
-which a trial has to run again, can't leave outdated results in a second memory. Optuna's journal is written beside them
-for its own tools (`optuna-dashboard search.journal`).
+A proposal depends only on the seed and the results reported before it: the sampler is created anew from the seed and
+the number of trials proposed so far. A killed search is therefore resumed by replay: the same proposals come again,
+and those with a finished record get their result from it, in milliseconds, until the first without one. The records
+are the only memory of a search, as of a sweep, so changed code or data cannot leave outdated results in a second one.
+Optuna's journal is written beside them for its own tools (`optuna-dashboard search.journal`).
 
 Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
 it can't prune: a trial that returns no number ends its search.
@@ -49,7 +48,7 @@ class ParetoStudy:
         number = len(self._trials)
         self._study.sampler = _sampler(self._seed, number)
         trial, values = self._ask()
-        if values in self._trials:  # the sampler's favourite is known: try one that is not
+        if values in self._trials:  # the sampler repeats itself: try an untested one
             self._study.tell(trial, state=TrialState.FAIL)
             left = [each for each in self._space.points() if each not in self._trials]
             if not left:
@@ -61,7 +60,7 @@ class ParetoStudy:
         return values
 
     def tell(self, values: Values, result: Objective) -> None:
-        """A trial was trained, or found done."""
+        """Report the result of a trial that was trained now or before."""
         self._study.tell(self._trials[values], [result.accuracy, result.flash_bytes])
 
     def prune(self, values: Values) -> None:
