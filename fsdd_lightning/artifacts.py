@@ -1,6 +1,6 @@
 """The files that the package writes and reads again: whole or not at all, under a lock, and refused in one clear line.
 
-A module that keeps a kind of file says what is in it; how it is written, checked, shared and refused is decided here.
+A module that keeps a kind of file defines its content. How it is written, checked, shared and refused is decided here.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ class Kind:
             return parse(content)
         except ForeignError as error:
             raise ForeignError(f"{path} {error}") from error
-        except (
-            Exception
-        ) as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
+        except Exception as error:  # damaged zips and pickles raise nearly anything: KeyError, zlib.error, ...
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DamagedError(f"{path} can't be read ({reason}); {self.remedy}") from error
 

@@ -1,4 +1,4 @@
-"""`fsdd-evaluate RUN`: make the recorded numbers of a run again, from its folder alone."""
+"""`fsdd-evaluate RUN`: count the recorded numbers of a run again, from its folder alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import add_backend_option, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import PreparedData
-    from fsdd_lightning.evaluation.evaluate import Evaluation
+    from fsdd_lightning.evaluation.evaluate import BackendScores
     from fsdd_lightning.evaluation.robustness import RobustnessRow
-    from fsdd_lightning.runs.folder import Run
+    from fsdd_lightning.evaluation.run import OpenRun
 
 
 def main() -> None:
@@ -24,14 +24,13 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    add_backend_option(parser, "all that the run has; --robustness: the one that is deployed")
     parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
     parser.add_argument(
         "--robustness",
         action="store_true",
-        help="also disturb the test clips (noise, babble, gain, clipping, silence, speed); "
+        help="also corrupt the test clips (noise, babble, gain, clipping, silence, speed); "
         "writes robustness.json, .csv and .png into RUN",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
@@ -40,67 +39,64 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate() -> None:
     arguments = _parser().parse_args()
-    import torch
-
-    from fsdd_lightning.evaluation.deployment import compiled
-    from fsdd_lightning.evaluation.evaluate import baseline_of, clips_at, evaluate_views, views_of
-    from fsdd_lightning.runs.folder import open_run, recorded_data
+    from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
+    from fsdd_lightning.evaluation.run import open_run
+    from fsdd_lightning.runs.folder import recorded_data
 
     run = open_run(arguments.run)
-    torch.set_num_threads(run.config.torch_threads)
-    data = recorded_data(run, arguments.data_root)
-    baseline = baseline_of(run.config.quantization.baseline, run.checkpoint, data)
-    with compiled(run.deployment) as c:
-        views = views_of(run.checkpoint, run.integer_model, baseline, c.engine)
-        evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    rows = _robustness(run, data) if arguments.robustness else ()
-    _print(run, evaluation, rows, arguments.json)
-    if c.note is not None:
-        print(f"note: {c.note}", file=sys.stderr)
-    _compare(run, evaluation)
+    with run.threads():
+        data = recorded_data(run, arguments.data_root)
+        with run.backends(data, arguments.backend) as backends:
+            scores = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+        rows = _robustness(run, data, arguments.backend) if arguments.robustness else ()
+    _print(run, scores, rows, arguments.json)
+    if backends.note is not None:
+        print(f"note: {backends.note}", file=sys.stderr)
+    _compare(run, scores)
 
 
-def _robustness(run: Run, data: PreparedData) -> tuple[RobustnessRow, ...]:
-    from fsdd_lightning.evaluation.backends import open_engine
+def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[RobustnessRow, ...]:
+    from fsdd_lightning.evaluation.backends import open_backend
     from fsdd_lightning.evaluation.robustness import robustness
     from fsdd_lightning.evaluation.robustness_report import write_robustness
 
-    with open_engine(run, None) as engine:
-        rows = robustness(run, data, engine)
-    write_robustness(rows, run.folder, engine.name, f"{run.record.name}: corrupted test clips, {engine.name}")
+    with open_backend(run, name, data) as backend:
+        rows = robustness(run, data, backend)
+    title = f"{run.record.name}: corrupted test clips, {backend.name}"
+    write_robustness(rows, run.folder, backend.name, title)
     return rows
 
 
-def _print(run: Run, evaluation: Evaluation, rows: Sequence[RobustnessRow], as_json: bool) -> None:
+def _print(run: OpenRun, evaluated: BackendScores, rows: Sequence[RobustnessRow], as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
     from fsdd_lightning.console.tables import class_table, confusion_table, result_table, robustness_table
     from fsdd_lightning.console.terminal import console
 
-    views = {name: each.as_record() for name, each in evaluation.scores.items()}
+    scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     if as_json:
-        both = {"views": views, "robustness": [asdict(row) for row in rows]}
-        print(json.dumps(both if rows else views, indent=2))
+        both = {"views": scores, "robustness": [asdict(row) for row in rows]}
+        print(json.dumps(both if rows else scores, indent=2))
         return
-    for view in views.values():
-        console.print(confusion_table(view))
-        console.print(class_table(view))
-    console.print(result_table(views, run.record.memory))
+    for score in scores.values():
+        console.print(confusion_table(score))
+        console.print(class_table(score))
+    console.print(result_table(scores, run.record.memory))
     if rows:
         console.print(robustness_table(rows))
         console.print(f"also in {run.folder}/robustness.csv, .json and .png", soft_wrap=True)
 
 
-def _compare(run: Run, evaluation: Evaluation) -> None:
+def _compare(run: OpenRun, evaluated: BackendScores) -> None:
     from fsdd_lightning.errors import RunFailedError
 
-    for name, score in evaluation.scores.items():
+    for name, score in evaluated.scores.items():
         recorded = run.record.views.get(name)
         if recorded is None and name == "c":
-            continue  # recorded where there was no compiler; it equals the integer view, or we had not come here
+            continue  # recorded where there was no compiler; it equals the integer backend, or we had not come here
         if recorded is None:
-            raise RunFailedError(f"the record of {run.folder} has no {name} view; run it again")
+            raise RunFailedError(f"the record of {run.folder} has no {name} backend; run it again")
         if score.correct != recorded["correct"] or score.total != recorded["total"]:
             raise RunFailedError(
                 f"{name}: {score.correct}/{score.total} here, {recorded['correct']}/{recorded['total']} in the record: "

@@ -20,9 +20,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-export", description=__doc__)
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
@@ -30,9 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to (default: RUN/export)")
-    parser.add_argument(
-        "--name", help="prefix of all C names, or the name of the ONNX file (default: digits)"
-    )
+    parser.add_argument("--name", help="prefix of all C names, or the name of the ONNX file (default: digits)")
     return parser
 
 
@@ -40,10 +36,10 @@ def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.evaluation.deployment import MODEL_NAME
-    from fsdd_lightning.runs.folder import open_run
+    from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
-    run = open_run(arguments.run)
+    run = read_run(arguments.run)
     folder = arguments.output if arguments.output is not None else run.folder / EXPORT
     try:
         FORMATS[arguments.format](run, folder, MODEL_NAME if arguments.name is None else arguments.name)

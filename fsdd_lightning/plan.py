@@ -1,4 +1,4 @@
-"""`fsdd-plan`: what a command line of fsdd-train would run, and what each trial costs. Runs nothing, needs no data."""
+"""`fsdd-plan`: what a command line of fsdd-train would run, and what every trial costs. Runs nothing, needs no data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ and RAM, multiply-accumulates a clip, whether it fits its memory budget, and whe
   fsdd-plan model=fit memory_budget=kb36 quantization=int4_qat
   fsdd-plan -m model.hidden_size=16,24,32,48 quantization=float32,int8_ptq memory_budget=kb36
 
-With one trial, its memory bill too. Groups and settings: fsdd-train --help
+With one trial, its memory bill too. Groups and config keys: fsdd-train --help
 """
 
 
@@ -44,10 +44,10 @@ def _plan() -> None:
         composed = check_command(arguments, whole_search=True)
     if is_sweep(arguments):
         planned = plan_sweep(composed.trials, composed.folder)
-        _print([(each.plan, _state(each)) for each in planned], planned)
+        _print([(trial.plan, _state(trial)) for trial in planned], planned)
         if composed.to_train is not None:
             print(f"a search: it trains {composed.to_train} of those that fit, of its own choosing")
-    else:  # a single run has a folder of its own each time
+    else:  # a single run has a new folder every time
         _print([(plan, "to run" if plan.fits else "over_budget") for _, plan in composed.trials], [])
 
 
@@ -58,25 +58,23 @@ def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> N
     if len(trials) == 1:
         console.print(bill_table(trials[0][0].bill))
     console.print(plan_table(trials))
-    for each in planned:
-        if each.state.reason is not None:
-            console.print(f"{each.state.name}: {each.label}: {each.state.reason}", soft_wrap=True)
+    for trial in planned:
+        if trial.state.reason is not None:
+            console.print(f"{trial.state.name}: {trial.label}: {trial.state.reason}", soft_wrap=True)
     states = [state for _, state in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    console.print(
-        f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items())
-    )
+    console.print(f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     if len(trials) == 1 and not trials[0][0].fits:
         console.print(trials[0][0].over_budget_reason, soft_wrap=True)
 
 
-def _state(each: Trial) -> str:
+def _state(trial: Trial) -> str:
     """What fsdd-train would do with this trial."""
     from fsdd_lightning.runs.lock import is_locked
 
-    if not each.plan.fits and each.state.name != "blocked":
+    if not trial.plan.fits and trial.state.name != "blocked":
         return "over_budget"
-    return "running" if each.state.name == "to run" and is_locked(each.folder) else each.state.name
+    return "running" if trial.state.name == "to run" and is_locked(trial.folder) else trial.state.name
 
 
 if __name__ == "__main__":

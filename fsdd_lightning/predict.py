@@ -8,12 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import add_backend_option, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.predict import Prediction, Predictor
-
-ENGINES = ("torch", "integer", "c")
 
 
 def main() -> None:
@@ -23,16 +21,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument("wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them")
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        help="torch: the float network; integer: numpy and integers; c: the exported C, compiled here; "
-        "the last two give the same logits (default: integer where the run has it)",
-    )
+    add_backend_option(parser, "the one that is deployed: integer where the run has it")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--stream", action="store_true", help="one file: the running decision after each frame")
     way.add_argument(
@@ -45,16 +36,16 @@ def _parser() -> argparse.ArgumentParser:
 def _predict() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import UserError
-    from fsdd_lightning.evaluation.backends import open_engine
+    from fsdd_lightning.evaluation.backends import open_backend
     from fsdd_lightning.evaluation.predict import Predictor, find_wavs
-    from fsdd_lightning.runs.folder import open_run
+    from fsdd_lightning.runs.folder import read_run
 
-    run = open_run(arguments.run)
+    run = read_run(arguments.run)
     paths = find_wavs(arguments.wav)
     if arguments.stream and len(paths) != 1:
         raise UserError(f"--stream follows one file, not {len(paths)}: name a single WAV")
-    with open_engine(run, arguments.engine) as engine:
-        predictor = Predictor(run, engine)
+    with open_backend(run, arguments.backend) as backend:
+        predictor = Predictor(run, backend)
         results = [answer for path in paths for answer in _answers(predictor, path, arguments)]
     _print(results, arguments.json)
     failed = sum(result.error is not None for result in results)

@@ -1,4 +1,4 @@
-"""`fsdd-report FOLDER...`: what sweeps came to, finished or not: a table, figures and one page to look at."""
+"""`fsdd-report FOLDER...`: the results of sweeps, finished or not: a table, figures and one page to look at."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _print(report: Report) -> None:
         console.print(f"{problems.heading}:")
         for reason, runs in problems.reasons:
             others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-            console.print(f"  {runs[0].folder.name}{others}: {reason}", soft_wrap=True)
+            console.print(f"  {runs[0][0]}{others}: {reason}", soft_wrap=True)
     trials = ", ".join(f"{count} {state}" for state, count in document.counts)
     console.print(f"trials: {trials}")
     console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`fsdd-train`: one experiment, or with -m a sweep of them. Settings and groups: `fsdd-train --help`."""
+"""`fsdd-train`: one experiment, or with -m a sweep of them. Config groups and keys: `fsdd-train --help`."""
 
 from __future__ import annotations
 

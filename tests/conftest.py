@@ -6,8 +6,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 # --- what is made once ---
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compose_once() -> Iterator[None]:
+    """Composing costs 100 ms, and tests compose the same choices of groups again and again."""
+    from fsdd_lightning.sweeps import compose
+
+    original = compose.compose
+
+    @cache
+    def composed(name: str, overrides: tuple[str, ...], whole: bool) -> object:
+        return original(name, overrides=list(overrides), return_hydra_config=whole)
+
+    def cached(name: str, overrides: Sequence[str], return_hydra_config: bool = False) -> object:
+        return composed(name, tuple(overrides), return_hydra_config)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "compose", cached)
+        yield
+
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 RunTrial = Callable[[Sequence[str], Path], "RunRecord"]

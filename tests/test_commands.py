@@ -114,6 +114,7 @@ def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "overrides", "word"),
     [
@@ -156,7 +157,7 @@ def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None
 def test_a_wrong_command_line_is_refused_before_anything_is_loaded_or_written(tmp_path: Path) -> None:
     process = commands.run_command(tmp_path, "train", "-m", "model.hidden_size=8,0")
     assert process.returncode == 2
-    assert only_line(process.stderr) == "error: model: hidden_size must be at least 1, or fit, not 0"
+    assert only_line(process.stderr) == "error: model.hidden_size must be at least 1 or 'fit', not 0"
     assert process.stdout == "HEAVY []\n"
     assert not (tmp_path / "multirun").exists()
 
@@ -254,6 +255,7 @@ def rewrite(folder: Path, **changes: Any) -> None:
     (folder / "run.json").write_text(json.dumps({**content, **changes}))
 
 
+@pytest.mark.slow
 def test_evaluate_makes_the_recorded_numbers_again_in_another_process(
     finished_run: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from commands import Call
 
 from fsdd_lightning import export_model
 from fsdd_lightning.model.inference import float_logits
-from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
@@ -75,7 +75,7 @@ def test_the_onnx_file_of_a_run_gives_its_float_logits(
     ort = pytest.importorskip("onnxruntime")
     code, _, _ = fsdd_export(moved_run, "--format", "onnx", "--output", tmp_path, "--name", "mine")
     assert code == 0
-    run = open_run(moved_run)
+    run = read_run(moved_run)
     data = recorded_data(run, None)
     session = ort.InferenceSession(tmp_path / "mine.onnx", providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"mfcc": data.mfcc.values, "lengths": data.lengths})

@@ -1,4 +1,4 @@
-"""fsdd-predict as a user meets it: engines, long recordings, running decisions, and a line for each mistake."""
+"""fsdd-predict as a user meets it: backends, long recordings, running decisions, and a line for each mistake."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import soundfile
 from commands import Call, Ended
 
 from fsdd_lightning import predict
-from fsdd_lightning.evaluation.backends import ENGINES
-from fsdd_lightning.runs.record import RunRecord, read_record
+from fsdd_lightning.runs.record import BACKENDS, RunRecord, read_record
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
@@ -64,16 +63,17 @@ def long_recording(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-def test_the_command_names_all_engines_and_no_more() -> None:
-    assert tuple(ENGINES) == predict.ENGINES
+def test_the_command_names_all_backends_and_no_more() -> None:
+    assert f"--backend {{{','.join(BACKENDS)}}}" in predict._parser().format_help()
 
 
-def test_integers_are_the_default_and_torch_is_the_float_network(
+def test_integers_are_the_default_and_float_is_the_float_network(
     fsdd_predict: Prediction, finished_run: Path, recordings: Path
 ) -> None:
     default = fsdd_predict.json(finished_run, recordings)
-    integer = fsdd_predict.json(finished_run, recordings, "--engine", "integer")
-    in_float = fsdd_predict.json(finished_run, recordings, "--engine", "torch")
+    integer = fsdd_predict.json(finished_run, recordings, "--backend", "integer")
+    assert fsdd_predict.json(finished_run, recordings, "--backend", "quantized") == integer
+    in_float = fsdd_predict.json(finished_run, recordings, "--backend", "float")
     assert default == integer
     assert len(default) == 120
     assert all(isinstance(value, int) for answer in integer for value in answer["logits"])
@@ -84,15 +84,15 @@ def test_integers_are_the_default_and_torch_is_the_float_network(
     assert 0 < np.median(distance) < 0.05
 
 
-def test_a_float32_run_is_heard_by_torch_alone(
+def test_a_float32_run_has_the_float_backend_alone(
     fsdd_predict: Prediction, float_run: Path, recordings: Path
 ) -> None:
     file = recordings / "7_ada_1.wav"
-    assert fsdd_predict.json(float_run, file) == fsdd_predict.json(float_run, file, "--engine", "torch")
-    for engine in ("integer", "c"):
-        code, out, err = fsdd_predict(float_run, file, "--engine", engine)
+    assert fsdd_predict.json(float_run, file) == fsdd_predict.json(float_run, file, "--backend", "float")
+    for backend in ("quantized", "integer", "c"):
+        code, out, err = fsdd_predict(float_run, file, "--backend", backend)
         assert (code, out) == (2, "")
-        assert "is float32, which has no integer model" in err and "--engine torch" in err
+        assert f"is float32, which has no {backend} backend" in err and "--backend float" in err
         assert len(err.splitlines()) == 1
 
 
@@ -102,25 +102,35 @@ def test_integer_and_c_give_the_same_digits_and_logits(
 ) -> None:
     files = [long_recording] if way else [long_recording, recordings]
     integer, compiled = (
-        fsdd_predict.json(finished_run, *files, *way, "--engine", engine) for engine in ("integer", "c")
+        fsdd_predict.json(finished_run, *files, *way, "--backend", backend) for backend in ("integer", "c")
     )
     assert integer == compiled
     assert len(compiled) == {(): 121, ("--segment",): 3, ("--stream",): 36}[way]
 
 
-def test_without_a_compiler_the_c_engine_is_refused_in_one_line(
+def test_without_a_compiler_the_c_backend_is_refused_in_one_line(
     fsdd_predict: Prediction, finished_run: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
-    code, out, err = fsdd_predict(finished_run, recordings, "--engine", "c")
+    code, out, err = fsdd_predict(finished_run, recordings, "--backend", "c")
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
-    assert line.startswith("error: --engine c: there is no C compiler") and "no-such-compiler" in line
+    assert line.startswith("error: the c backend: there is no C compiler") and "no-such-compiler" in line
 
 
-def test_an_unknown_engine_is_a_wrong_command_line(fsdd_predict: Prediction, finished_run: Path) -> None:
-    code, _, err = fsdd_predict(finished_run, "a.wav", "--engine", "cuda")
-    assert code == 2 and "integer" in err
+@pytest.mark.parametrize(
+    ("option", "value", "answer"),
+    [
+        ("--backend", "cuda", "there is no backend 'cuda'; there are float, quantized, integer, c"),
+        ("--backend", "torch", "--backend torch is now --backend float"),
+        ("--engine", "torch", "--engine torch is now --backend float"),
+        ("--engine", "c", "--engine c is now --backend c"),
+    ],
+)
+def test_an_unknown_or_former_name_is_answered_in_one_line(
+    fsdd_predict: Prediction, finished_run: Path, option: str, value: str, answer: str
+) -> None:
+    assert fsdd_predict(finished_run, "a.wav", option, value) == (2, "", f"error: {answer}\n")
 
 
 def test_words_are_printed_with_their_times(

@@ -23,21 +23,14 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.load import config_directory
 from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.evaluation.backends import open_engine
-from fsdd_lightning.evaluation.evaluate import (
-    Clips,
-    clips_at,
-    evaluate_views,
-    integer_logits,
-    quantized_logits,
-    views_of,
-)
+from fsdd_lightning.evaluation.backends import Backend, integer_backend, open_backend, quantized_backend
+from fsdd_lightning.evaluation.evaluate import Clips, clips_at, evaluate_backends
 from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.archive import load_archive
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import experiment as training
@@ -87,7 +80,7 @@ class Grid:
         self.records = {mode: read_record(folder / mode) for mode in OPTIONS}
 
     def open(self, mode: str) -> Run:
-        return open_run(self.folders[mode])
+        return read_run(self.folders[mode])
 
     def test_clips(self, mode: str) -> Clips:
         data = recorded_data(self.open(mode), None)
@@ -120,10 +113,18 @@ def test_the_modes_of_the_assignment_are_there() -> None:
 # --- exact ---
 
 
+def exact_backends(run: Run) -> dict[str, Backend]:
+    return {"quantized": quantized_backend(run.checkpoint), "integer": integer_backend(model_of(run))}
+
+
+def logits(backend: Backend, clips: Clips) -> np.ndarray:
+    return backend.logits(clips.features, clips.lengths)
+
+
 @pytest.mark.parametrize("mode", INTEGER_MODES)
 def test_torch_computes_the_logits_of_the_integers_on_every_test_clip(grid: Grid, mode: str) -> None:
     run, clips = grid.open(mode), grid.test_clips(mode)
-    seen, computed = quantized_logits(run.checkpoint, clips), integer_logits(model_of(run), clips)
+    seen, computed = (logits(backend, clips) for backend in exact_backends(run).values())
     assert seen.shape == computed.shape == (24, 10)
     assert seen.dtype == computed.dtype == np.int32
     np.testing.assert_array_equal(seen, computed)
@@ -136,7 +137,8 @@ def test_the_stored_integer_model_is_the_trained_networks(grid: Grid, mode: str)
     code = run.config.quantization.weight_code
     fresh = convert(arrays_of(run.checkpoint.network), weight_code(str(code)))
     stored = load_archive(grid.folders[mode] / "integer_model.npz")
-    np.testing.assert_array_equal(integer_logits(stored.model, clips), integer_logits(fresh, clips))
+    one, other = integer_backend(stored.model), integer_backend(fresh)
+    np.testing.assert_array_equal(logits(one, clips), logits(other, clips))
     for ours, theirs in zip(stored.model.layers, fresh.layers, strict=True):
         np.testing.assert_array_equal(ours.weights, theirs.weights)
         np.testing.assert_array_equal(ours.multiplier, theirs.multiplier)
@@ -149,8 +151,10 @@ def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: 
     run, clips = grid.open(mode), grid.test_clips(mode)
     with torch.no_grad():
         run.checkpoint.network.output.bias[3] += 0.1
-    with pytest.raises(RunFailedError, match=r"the quantized view and the integer model differ on 24 of 24"):
-        evaluate_views(views_of(run.checkpoint, run.integer_model), clips)
+    with pytest.raises(
+        RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"
+    ):
+        evaluate_backends(exact_backends(run), clips)
 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTEGER_MODES if mode != "int8_ptq"])
@@ -160,11 +164,11 @@ def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path,
     shutil.copy(grid.folders[mode] / "integer_model.npz", folder)
     if described(mode).weight_code != "int8":
         with pytest.raises(UserError, match=r"integer_model\.npz is the integer model of another run"):
-            open_run(folder)
+            read_run(folder)
         return
-    run = open_run(folder)
+    run = read_run(folder)
     with pytest.raises(RunFailedError, match="differ on"):
-        evaluate_views(views_of(run.checkpoint, run.integer_model), grid.test_clips(mode))
+        evaluate_backends(exact_backends(run), grid.test_clips(mode))
 
 
 # --- recorded, and recorded again ---
@@ -191,7 +195,7 @@ def test_evaluate_makes_the_record_again(
 
 
 @pytest.mark.parametrize("mode", OPTIONS)
-def test_a_mode_has_its_views_and_no_others(grid: Grid, mode: str) -> None:
+def test_a_mode_has_its_backends_and_no_others(grid: Grid, mode: str) -> None:
     expected = ["float", "quantized", "integer", "c"] if mode in INTEGER_MODES else ["float"]
     expected += ["quantized"] if mode in BASELINES else []
     record = grid.records[mode]
@@ -214,17 +218,19 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
     run = grid.open(mode)
     data = recorded_data(run, None)
     chosen = data.split.test[:6]
-    steps = integer_logits(model_of(run), clips_at(data, chosen)) * (model_of(run).output.scale / 128)
+    steps = logits(integer_backend(model_of(run)), clips_at(data, chosen)) * (
+        model_of(run).output.scale / 128
+    )
     deaf = LSTMClassifier(run.checkpoint.network.shape)
     torch.nn.init.zeros_(deaf.output.weight)
     blind = dataclasses.replace(run.checkpoint, network=deaf, float_network=deaf)
     hearing = dataclasses.replace(run, checkpoint=blind)
-    with open_engine(hearing, None) as engine:
-        predictor = Predictor(hearing, engine)
+    with open_backend(hearing) as backend:
+        predictor = Predictor(hearing, backend)
         answers = [predictor.predict(data.recordings.recordings[position].path) for position in chosen]
-    for answer, logits in zip(answers, steps, strict=True):
-        shares = np.exp(logits - logits.max())
-        assert answer.digit == str(logits.argmax())
+    for answer, values in zip(answers, steps, strict=True):
+        shares = np.exp(values - values.max())
+        assert answer.digit == str(values.argmax())
         assert answer.probability == pytest.approx(shares.max() / shares.sum(), abs=1e-6)
 
 

@@ -1,16 +1,23 @@
-"""The README's result tables are those of the committed reports, to the last digit."""
+"""The committed reports and the tables of both READMEs come out of the committed results.csv, to the last digit."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
+
+from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.reports.document import build_document
+from fsdd_lightning.reports.frame import csv_bytes, read_csv
+from fsdd_lightning.reports.markdown import markdown
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "multirun" / "reference"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPORTS = sorted(path.parent.name for path in REFERENCE.glob("*/results.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +29,11 @@ def remake() -> ModuleType:
     return module
 
 
-def test_the_readme_says_what_the_reports_say(remake: ModuleType) -> None:
-    assert remake.with_tables(README) == README
+def test_the_readmes_hold_the_numbers_of_the_reports(remake: ModuleType) -> None:
+    assert list(remake.PAGES) == [REFERENCE / "README.md", ROOT / "README.md"]
+    for page, names in remake.PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        assert remake.with_tables(text, names) == text
 
 
 def test_the_tables_would_change_with_the_reports(
@@ -31,20 +41,48 @@ def test_the_tables_would_change_with_the_reports(
 ) -> None:
     """So that the test above can fail."""
 
-    def worse(name: str) -> object:
-        trials = original(name).copy()
-        for view in ("float", "c"):
-            trials[f"views.{view}.correct"] -= 1
-        trials["accuracy"] -= 1 / 600
-        return trials
+    def worse(name: str) -> pd.DataFrame:
+        trials: pd.DataFrame = original(name)
+        lost = 1 / trials["total"]
+        return trials.assign(correct=trials["correct"] - 1, accuracy=trials["accuracy"] - lost)
 
     original = remake.committed
     monkeypatch.setattr(remake, "committed", worse)
-    changed = remake.with_tables(README)
-    assert sum(a != b for a, b in zip(changed.splitlines(), README.splitlines(), strict=True)) >= 10
+    page = (REFERENCE / "README.md").read_text(encoding="utf-8")
+    changed = remake.with_tables(page, tuple(remake.TABLES))
+    assert sum(a != b for a, b in zip(changed.splitlines(), page.splitlines(), strict=True)) >= 40
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in REFERENCE.glob("*/results.csv")))
+def test_a_page_without_a_place_for_a_table_is_named(remake: ModuleType) -> None:
+    with pytest.raises(SystemExit, match="<!-- ablation -->"):
+        remake.with_tables("# empty", ("ablation",))
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_committed_report_comes_out_of_its_results_csv(name: str) -> None:
+    folder = REFERENCE / name
+    trials = read_csv(folder / "results.csv")
+    assert csv_bytes(trials) == (folder / "results.csv").read_bytes()
+    document = build_document(trials)
+    assert markdown(document) == (folder / "results.md").read_text(encoding="utf-8")
+    pictures = {f"{picture.name}.png" for part in document.parts for picture in part.pictures}
+    assert pictures == {path.name for path in folder.glob("*.png")}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_settings_of_a_committed_report_bear_todays_names(name: str) -> None:
+    trials = read_csv(REFERENCE / name / "results.csv")
+    settings = {column.removeprefix("config.") for column in trials if column.startswith("config.")}
+    assert settings <= set(config_keys())
+
+
+def test_the_robustness_report_bears_todays_names() -> None:
+    rows = json.loads((REFERENCE / "robustness" / "robustness.json").read_text())["rows"]
+    table = pd.read_csv(REFERENCE / "robustness" / "robustness.csv")
+    assert [row["corruption"] for row in rows] == list(table["corruption"])
+
+
+@pytest.mark.parametrize("name", REPORTS)
 def test_a_committed_report_is_whole_and_portable(name: str) -> None:
     folder = REFERENCE / name
     assert {"results.csv", "results.md"} <= {path.name for path in folder.iterdir()}
@@ -53,9 +91,9 @@ def test_a_committed_report_is_whole_and_portable(name: str) -> None:
 
 
 def test_the_reports_are_those_that_remake_makes(remake: ModuleType) -> None:
-    assert {path.parent.name for path in REFERENCE.glob("*/results.csv")} == set(remake.SWEEPS)
+    assert set(REPORTS) == set(remake.SWEEPS)
 
 
-def test_the_expected_time_is_told(remake: ModuleType) -> None:
+def test_the_expected_time_is_printed(remake: ModuleType) -> None:
     assert "minutes on" in remake.expected_time(["float_vs_int8"])
     assert "not known" in remake.expected_time(["no_such_sweep"])

@@ -111,9 +111,7 @@ def zero_state(layer: IntegerLayer, batch_shape: tuple[int, ...] = ()) -> LstmSt
     return LstmState(np.zeros(shape, np.int16), np.zeros(shape, np.int8))
 
 
-def network_step(
-    model: IntegerModel, frame_q4: Int8Array, states: tuple[LstmState, ...]
-) -> tuple[LstmState, ...]:
+def network_step(model: IntegerModel, frame_q4: Int8Array, states: tuple[LstmState, ...]) -> tuple[LstmState, ...]:
     """Streaming: one frame (..., F) through all layers. Start from the `zero_state` of every layer."""
     below_q7 = _features_q7(model, frame_q4)
     stepped = []
@@ -143,9 +141,7 @@ def network_logits(model: IntegerModel, features_q4: Int8Array, lengths: NDArray
     if lengths.shape != features_q4.shape[:-2]:
         raise ValueError(f"{features_q4.shape[:-2]} clips need as many lengths, not {lengths.shape}")
     if lengths.size and not 1 <= lengths.min() <= lengths.max() <= features_q4.shape[-2]:
-        raise ValueError(
-            f"lengths must lie in 1..{features_q4.shape[-2]}, not {lengths.min()}..{lengths.max()}"
-        )
+        raise ValueError(f"lengths must lie in 1..{features_q4.shape[-2]}, not {lengths.min()}..{lengths.max()}")
     hidden_q7 = network_trace(model, features_q4)[-1].hidden_q7
     last_q7 = np.take_along_axis(hidden_q7, (lengths - 1)[..., None, None], axis=-2)[..., 0, :]
     return output_logits(model.output, last_q7)

@@ -15,9 +15,7 @@ GATES = ("i", "f", "g", "o")  # PyTorch's order; gate k owns rows k * H .. (k + 
 
 def _freeze(array: NDArray[Any], dtype: type, ndim: int, name: str) -> None:
     if array.dtype != dtype or array.ndim != ndim:
-        raise ValueError(
-            f"{name} must be {np.dtype(dtype)} with {ndim} axes, not {array.dtype} {array.shape}"
-        )
+        raise ValueError(f"{name} must be {np.dtype(dtype)} with {ndim} axes, not {array.dtype} {array.shape}")
     array.setflags(write=False)
 
 

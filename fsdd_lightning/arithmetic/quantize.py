@@ -58,9 +58,7 @@ def float_model(lstm: Mapping[str, FloatArray], output: Mapping[str, FloatArray]
 def convert(model: FloatModel, code: WeightCode) -> IntegerModel:
     """The integer network of these float weights. Raises RangeError for a number that does not fit or is not finite."""
     layers = tuple(quantize_layer(layer, code, index) for index, layer in enumerate(model.layers))
-    integer_model = IntegerModel(
-        layers, quantize_output(model.output_weight, model.output_bias, code), code.name
-    )
+    integer_model = IntegerModel(layers, quantize_output(model.output_weight, model.output_bias, code), code.name)
     check_model(integer_model)
     return integer_model
 
@@ -106,9 +104,7 @@ def quantize_bias(bias: Float64Array, scales: Float64Array, names: list[str]) ->
     """(rows,) int32 in steps of s_row * 2^-7; RangeError names a row that does not fit."""
     levels: Int64Array = round_half_up(bias / np.ldexp(scales, -HIDDEN_BITS))
     for row in np.flatnonzero(np.abs(levels) > INT32_MAX).tolist():
-        raise RangeError(
-            f"{names[row]}: the bias {bias[row]:g} in steps of {scales[row]:g} * 2^-7 is beyond int32"
-        )
+        raise RangeError(f"{names[row]}: the bias {bias[row]:g} in steps of {scales[row]:g} * 2^-7 is beyond int32")
     return levels.astype(np.int32)
 
 

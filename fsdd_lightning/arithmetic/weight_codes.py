@@ -92,9 +92,7 @@ class WeightCode(ABC):
         """(rows, columns) int8 levels. Raises ValueError for patterns that `pack` never writes."""
         if packed.ndim != 2 or packed.shape[1] != self.row_bytes(columns):
             needed = self.row_bytes(columns)
-            raise ValueError(
-                f"{columns} columns of {self.name} need {needed} bytes a row, not {packed.shape}"
-            )
+            raise ValueError(f"{columns} columns of {self.name} need {needed} bytes a row, not {packed.shape}")
         fields = (packed[:, :, None] >> self._field_shifts()) & np.uint8((1 << self.bits) - 1)
         fields = fields.reshape(packed.shape[0], -1)
         level_of = np.full(1 << self.bits, -128, dtype=np.int8)  # -128 is a level of no code
@@ -192,9 +190,7 @@ class PowerOfTwo(WeightCode):
 
     def nearest_levels(self, ratios: Float64Array) -> Float64Array:
         mantissa, exponent = np.frexp(np.minimum(np.abs(ratios), self.largest))  # mantissa in [1/2, 1)
-        power = np.maximum(
-            exponent - (mantissa < 0.75), 0
-        )  # 3/4 of a power of two lies midway to the one below
+        power = np.maximum(exponent - (mantissa < 0.75), 0)  # 3/4 of a power of two lies midway to the one below
         magnitude = np.where(np.abs(ratios) < 0.5, 0.0, np.ldexp(1.0, power))
         return np.where(ratios < 0, -magnitude, magnitude)
 

@@ -53,9 +53,7 @@ class Baseline:
 BaselineMaker = Callable[[LSTMClassifier, Tensor, Tensor], Baseline]
 
 
-def torch_dynamic(
-    network: LSTMClassifier, calibration_features: Tensor, calibration_lengths: Tensor
-) -> Baseline:
+def torch_dynamic(network: LSTMClassifier, calibration_features: Tensor, calibration_lengths: Tensor) -> Baseline:
     """int8 weights, one scale per matrix; activations quantized on the fly. Needs no calibration clips."""
     engine = preferred_engine(DYNAMIC_ENGINES)
     with torch_ao(engine):
@@ -63,9 +61,7 @@ def torch_dynamic(
     return Baseline("torch_dynamic", DynamicClassifier(quantized, engine), flash_bytes(quantized), engine)
 
 
-def torch_static(
-    network: LSTMClassifier, calibration_features: Tensor, calibration_lengths: Tensor
-) -> Baseline:
+def torch_static(network: LSTMClassifier, calibration_features: Tensor, calibration_lengths: Tensor) -> Baseline:
     """int8 weights and 8-bit activations whose ranges are those of the calibration clips' valid frames.
 
     features float32 (N, T, C), lengths int64 (N,): training clips, about 2 s for 2,160 of them.
@@ -126,9 +122,7 @@ class StaticClassifier(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """features float32 (B, T, C), lengths int64 (B,) in 1..T -> logits float32 (B, classes)."""
         if features.shape[2] != self.lstm.input_size:  # qnnpack would read beyond the tensor
-            raise ValueError(
-                f"features have {features.shape[2]} channels, the network {self.lstm.input_size}"
-            )
+            raise ValueError(f"features have {features.shape[2]} channels, the network {self.lstm.input_size}")
         with torch_ao(self.engine):
             hidden, _ = self.lstm(self.quantize(features))  # (B, T, H)
             logits: Tensor = self.dequantize(self.output(last_valid(hidden, lengths)))
@@ -160,9 +154,7 @@ def preferred_engine(preference: Sequence[str]) -> str:
     supported = torch.backends.quantized.supported_engines
     chosen = next((engine for engine in preference if engine in supported), None)
     if chosen is None:
-        raise RuntimeError(
-            f"this torch cannot run quantized networks: it supports {supported or 'no engine'}"
-        )
+        raise RuntimeError(f"this torch cannot run quantized networks: it supports {supported or 'no engine'}")
     if chosen != preference[0]:
         logger.warning("torch's engine %s is not supported here; %s is used instead", preference[0], chosen)
     return chosen
@@ -190,9 +182,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
     elif isinstance(value, tuple | list):  # (weight, bias) of a Linear
         for item in value:
             yield from _tensors(item)
-    elif isinstance(
-        value, torch.ScriptObject
-    ):  # packed weights; __getstate__ is how torch unpacks them to save them
+    elif isinstance(value, torch.ScriptObject):  # packed weights; __getstate__ is how torch unpacks them to save them
         state: tuple[object, ...] = value.__getstate__()[0]  # type: ignore[index]
         # A dynamic LSTM layer lists its biases, then the packed (weight, bias) of both matrices: the same biases.
         yield from _tensors(state[-1] if state[0] == "quantized_dynamic" else state)

@@ -44,11 +44,7 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
 }
-_TYPE_NAMES = (
-    "int",
-    "constrained-int",
-    "literal['fit']",
-)  # pydantic's, of model.hidden_size; none is a config key
+_TYPE_NAMES = ("int", "constrained-int", "literal['fit']")  # pydantic's, of model.hidden_size; none is a config key
 
 
 def config_directory() -> Path:
@@ -61,9 +57,7 @@ def config_directory() -> Path:
 def register_resolvers() -> None:
     """Make `${config_hash:}` and `${run_name:}` known; both name run folders."""
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: _hash_of_root(_root_)[:8], replace=True)
-    OmegaConf.register_new_resolver(
-        "run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True
-    )
+    OmegaConf.register_new_resolver("run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True)
 
 
 def _hash_of_root(root: DictConfig) -> str:

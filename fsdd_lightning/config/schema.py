@@ -72,9 +72,7 @@ class SplitConfig:
     validation_speakers: CountOrZero  # unseen_speaker: cut from the training part; 0: clips of all of them
 
     def __post_init__(self) -> None:
-        _require(
-            self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER"
-        )
+        _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -186,9 +184,7 @@ class TrainerConfig:
     label_smoothing: ShareBelowOne
     gradient_clip_val: Positive
     weight_averaging: ShareBelowOne  # evaluate and keep a moving average over this share of all steps; 0: off
-    checkpoint: Literal[
-        "best", "last"
-    ]  # the epoch whose weights are kept: by validation loss, or the last one
+    checkpoint: Literal["best", "last"]  # the epoch whose weights are kept: by validation loss, or the last one
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -210,12 +206,8 @@ class QuantizationConfig:
 
     def __post_init__(self) -> None:
         never = self.start == "never"
-        _require(
-            never == (self.weight_code is None), "weight_code must be null if start=never, and only then"
-        )
-        _require(
-            never or self.baseline is None, "a baseline replaces the weight_code: set weight_code to null"
-        )
+        _require(never == (self.weight_code is None), "weight_code must be null if start=never, and only then")
+        _require(never or self.baseline is None, "a baseline replaces the weight_code: set weight_code to null")
         if self.start == "epoch":
             _require(self.epochs >= 1, f"epochs must be at least 1 with start=epoch, not {self.epochs}")
             _require(
@@ -267,3 +259,8 @@ class Config:
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
             f"name must be usable as a folder name, not {self.name!r}",
         )
+
+
+# pydantic annotates `self` with a type that exists for type checkers alone; documentation tools evaluate annotations.
+for _class in [each for each in list(vars().values()) if hasattr(each, "__pydantic_fields__")]:
+    _class.__init__.__annotations__.clear()

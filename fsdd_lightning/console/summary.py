@@ -1,4 +1,4 @@
-"""What a run tells its user: what it works on, what came out, what to try next."""
+"""What a run prints: its data and size, its results, and the next commands."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from rich.panel import Panel
 from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
 from fsdd_lightning.console.terminal import console
-from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord
 
 if TYPE_CHECKING:
-    from fsdd_lightning.data.preparation import (
-        PreparedData,
-    )  # scikit-learn, which a refusal need not wait for
+    from fsdd_lightning.data.preparation import PreparedData  # scikit-learn: a trial over budget does not wait for it
 
 
 def print_data(data: PreparedData, plan: RunPlan) -> None:
-    """Recordings, split and the size of what is about to be trained."""
+    """Recordings, split and the size of the network before it is trained."""
     for note in data.notes:
         if note.startswith("SYNTHETIC"):
             console.print(Panel(note, style="bold yellow"))
@@ -34,19 +32,15 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
         f"(digest {recordings.digest[:12]})",
         soft_wrap=True,
     )
-    console.print(
-        f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test"
-    )
+    console.print(f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test")
     if data.copies is not None:
         copies, share = len(data.copies.mfccs), data.copies.clean_share
-        console.print(
-            f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time"
-        )
+        console.print(f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time")
     console.print(bill_table(plan.bill))
     config = plan.config
     console.print(
         f"training: {plan.shape.layers}x{plan.shape.hidden_size} LSTM, seed {config.seed}, "
-        f"{config.trainer.max_epochs} epochs in float, then {_what_follows(config.quantization)}"
+        f"{config.trainer.max_epochs} epochs in float, then {_stage_after_float(config.quantization)}"
     )
 
 
@@ -55,54 +49,52 @@ def print_note(note: str) -> None:
     console.print(f"note: {note}", soft_wrap=True)
 
 
-def _what_follows(mode: QuantizationConfig) -> str:
+def _stage_after_float(mode: QuantizationConfig) -> str:
     if mode.start == "epoch":
         return f"{mode.epochs} epochs through the arithmetic ({mode.name})"
-    return "no quantisation" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
+    return "no quantization" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
 
 
 def print_over_budget(plan: RunPlan) -> None:
-    """The bill of what is not going to be trained."""
+    """The bill of a network that is not going to be trained."""
     console.print(bill_table(plan.bill))
 
 
 def print_result(record: RunRecord, folder: Path) -> None:
     """Tables of the result, where everything is, and the next commands."""
-    last = list(record.views)[-1]
-    console.print(confusion_table(record.views[last]))
-    console.print(class_table(record.views[last]))
+    deployed = deployed_backend(record.views)
+    assert deployed is not None
+    console.print(confusion_table(record.views[deployed]))
+    console.print(class_table(record.views[deployed]))
     console.print(result_table(record.views, record.memory))
     for pair, share in record.agreement.items():
-        console.print(f"{' and '.join(pair.split('_'))} recognise {percent(share)} % of the test clips alike")
+        console.print(f"{' and '.join(pair.split('_'))} recognize {percent(share)} % of the test clips alike")
     for stage in ("float", "quantized"):
         if stage in record.training:
             console.print(_describe(stage, record.training[stage]))
     times = record.timings_s
     console.print(
-        f"{times['total']:.0f} s in all: "
-        + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
+        f"{times['total']:.0f} s in all: " + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
     )
-    place = short_path(folder)
-    console.print(f"everything is in {place}", soft_wrap=True)
+    shown = short_path(folder)
+    console.print(f"everything is in {shown}", soft_wrap=True)
     if "integer" in record.views:
-        _print_export(Path(place) / EXPORT)
-    console.print("\nNext:", *_next_commands(place), sep="\n  ", soft_wrap=True)
+        _print_export(Path(shown) / EXPORT)
+    console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)
 
 
 def _print_export(exported: Path) -> None:
-    console.print(
-        f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True
-    )
+    console.print(f"the C files for a device are in {exported}; this builds and runs their example:", soft_wrap=True)
     console.print(f"  make -C {shlex.quote(str(exported))}", soft_wrap=True)
 
 
 def _describe(stage: str, training: dict[str, Any]) -> str:
-    came = f", reused from {training['run']}" if training.get("reused") else ""
-    return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{came}"
+    source = f", reused from {training['run']}" if training.get("reused") else ""
+    return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{source}"
 
 
-def _next_commands(place: str) -> list[str]:
-    quoted = shlex.quote(place)  # where a shell would not take it as it is
+def _next_commands(folder: str) -> list[str]:
+    quoted = shlex.quote(folder)
     return [
         f"fsdd-evaluate {quoted}",
         f"fsdd-predict {quoted} SOME.wav",

@@ -34,48 +34,48 @@ def bill_table(bill: MemoryBill) -> Table:
     return table
 
 
-def result_table(views: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
-    """One row a view of the network, in percent."""
+def result_table(scores: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
+    """One row for each backend, in percent."""
     columns = ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes")
-    table = plain_table("Test set", ("view",), columns)
-    for name, view in views.items():
-        low, high = view["ci95"]
+    table = plain_table("Test set", ("backend",), columns)
+    for name, score in scores.items():
+        low, high = score["ci95"]
         table.add_row(
             name,
-            percent(view["accuracy"]),
+            percent(score["accuracy"]),
             f"{percent(low)} - {percent(high)}",
-            f"{view['correct']}/{view['total']}",
-            percent(view["macro_f1"]),
+            f"{score['correct']}/{score['total']}",
+            percent(score["macro_f1"]),
             f"{memory['float32_bytes'] if name == 'float' else memory['flash_bytes']:,}",
         )
     return table
 
 
-def class_table(view: dict[str, Any]) -> Table:
+def class_table(score: dict[str, Any]) -> Table:
     """Precision, recall and F1 of every class."""
     table = plain_table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
-    for each in view["classes"]:
+    for digit in score["classes"]:
         table.add_row(
-            each["label"],
-            percent(each["precision"]),
-            percent(each["recall"]),
-            percent(each["f1"]),
-            str(each["clips"]),
+            digit["label"],
+            percent(digit["precision"]),
+            percent(digit["recall"]),
+            percent(digit["f1"]),
+            str(digit["clips"]),
         )
     return table
 
 
-def confusion_table(view: dict[str, Any]) -> Table:
-    """Rows are the spoken digit, columns the recognised one; zeros are left out."""
-    labels = [each["label"] for each in view["classes"]]
-    table = plain_table("Confusion: spoken (rows), recognised (columns)", (), ("", *labels))
-    for label, row in zip(labels, view["confusion"], strict=True):
+def confusion_table(score: dict[str, Any]) -> Table:
+    """Rows are the spoken digit, columns the recognized one; zeros are left out."""
+    labels = [digit["label"] for digit in score["classes"]]
+    table = plain_table("Confusion: spoken (rows), recognized (columns)", (), ("", *labels))
+    for label, row in zip(labels, score["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
     return table
 
 
 def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
-    """One row a corruption and level, in percent; the drop in points."""
+    """One row for each corruption and level, in percent; the drop in points."""
     numbers = ("level", "accuracy %", "95 % interval", "correct", "drop")
     table = plain_table("Test clips, corrupted", ("corruption",), numbers)
     for row in rows:
@@ -91,7 +91,7 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
 
 
 def plan_table(trials: Sequence[tuple[RunPlan, str]]) -> Table:
-    """One row a trial, with what would be done with it; what is tested on only where that differs."""
+    """One row for each trial and what would be done with it; the test set only where trials differ in it."""
     numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
     tested = [_tested_on(plan) for plan, _ in trials]
     differ = len(set(tested)) > 1
@@ -118,9 +118,7 @@ def _tested_on(plan: RunPlan) -> str:
     return split.held_out if split.name == "unseen_speaker" and split.held_out else split.name
 
 
-def plain_table(
-    title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()
-) -> Table:
+def plain_table(title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
     """Narrow, so that 80 columns do; numbers stand right and are never cut."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in words:

@@ -1,4 +1,4 @@
-"""What is printed to the terminal and what only to the run's log."""
+"""What goes to the terminal, and what only to the log of a run."""
 
 from __future__ import annotations
 
@@ -17,32 +17,30 @@ def width() -> int | None:
     return None if sys.stdout.isatty() else 120
 
 
-# No markup: folders and speakers may be called [b] or :smile: and are to be printed as they are.
+# No markup: a folder or a speaker named [b] or :smile: must be printed as it is.
 console = Console(highlight=False, markup=False, emoji=False, width=width())
 
 
 def configure_console() -> None:
-    """Keep Lightning's advertisements and hints that do not apply out of the way; warnings go to the log file."""
+    """Silence Lightning's advertisements and the hints that do not apply; warnings go to the log file."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    logging.raiseExceptions = False  # a log that can't be written, for a full disk, is not worth a traceback
+    logging.raiseExceptions = False  # a log that a full disk refuses is not worth a traceback
     threading.excepthook = _log_thread_error
     # Batches are gathered in memory by one index operation: workers would only copy them between processes.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings(
-        "ignore", message=".*number of training batches.*smaller than the logging interval.*"
-    )
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
 
 
 def _log_thread_error(error: threading.ExceptHookArgs) -> None:
-    """TensorBoard writes in a thread, and raises what happened there once more where it is called."""
+    """TensorBoard writes in a thread, and raises its errors again in the caller."""
     logging.getLogger(__name__).error("in a thread: %s: %s", error.exc_type.__name__, error.exc_value)
 
 
 @contextmanager
 def quiet_console(quiet: bool) -> Iterator[None]:
-    """Print nothing inside, if `quiet`: of a sweep's trials one line each is told elsewhere."""
+    """Print nothing inside, if `quiet`: the sweep prints one line for every trial."""
     before, console.quiet = console.quiet, quiet or console.quiet
     try:
         yield

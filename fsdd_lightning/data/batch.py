@@ -1,7 +1,5 @@
 """The type of a batch, shared by the datamodule and the training module."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

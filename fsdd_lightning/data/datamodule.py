@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
-from fsdd_lightning.config.schema import FeatureAugmentationConfig
+from fsdd_lightning.config.schema import Config, FeatureAugmentationConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
-from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.preparation import PreparedData, prepare_data
 
 EVALUATION_BATCH = 512
 
@@ -43,9 +43,7 @@ class TrainingClips(ClipDataset):
         train = data.split.train
         features = [data.statistics.standardize(copy)[train] for copy in self.copies]
         self.features = torch.cat([self.features, *map(torch.from_numpy, features)])
-        self.lengths = torch.cat(
-            [self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)]
-        )
+        self.lengths = torch.cat([self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)])
         self.labels = self.labels.repeat(1 + len(self.copies))
 
 
@@ -80,6 +78,16 @@ class DigitDataModule(pl.LightningDataModule):
         self.feature_augmentation = FeatureAugmentation(feature_augmentation, data.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
+
+    @classmethod
+    def from_config(cls, config: Config) -> DigitDataModule:
+        """With the recordings, split and features of a config; extracts or recalls the features.
+
+        Raises:
+            UserError, RunFailedError: see `prepare_data`.
+        """
+        data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation)
+        return cls(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training clips, with a new order and other copies in every epoch."""

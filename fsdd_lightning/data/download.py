@@ -71,9 +71,7 @@ def download_fsdd(url: str, digest: str, destination: Path, patience: Patience =
                 _download(url, digest, destination, patience)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunFailedError(
-            f"cannot write {destination} ({reason}): set data.cache_dir to another folder"
-        ) from error
+        raise RunFailedError(f"cannot write {destination} ({reason}): set data.cache_dir to another folder") from error
     return destination
 
 
@@ -116,18 +114,14 @@ def _download(url: str, digest: str, destination: Path, patience: Patience) -> N
         except _AttemptError as error:
             if not error.transient or attempt == patience.attempts:
                 tries = f"{attempt} attempts, the last: " if attempt > 1 else ""
-                raise RunFailedError(
-                    f"cannot download the dataset from {url} ({tries}{error}): {MEND}"
-                ) from error
+                raise RunFailedError(f"cannot download the dataset from {url} ({tries}{error}): {MEND}") from error
             wait_s = patience.backoff_s * 2 ** (attempt - 1)
             log.warning("download failed (%s); trying again in %g s", error, wait_s)
             time.sleep(wait_s)
 
 
 def _attempt(url: str, digest: str, destination: Path, timeout_s: float) -> None:
-    with tempfile.TemporaryDirectory(
-        prefix=_temporary_prefix(destination), dir=destination.parent
-    ) as temporary:
+    with tempfile.TemporaryDirectory(prefix=_temporary_prefix(destination), dir=destination.parent) as temporary:
         archive, unpacked = Path(temporary) / "archive", Path(temporary) / "unpacked"
         _fetch(url, archive, timeout_s)
         _unpack(archive, unpacked)
@@ -146,10 +140,7 @@ def _fetch(url: str, target: Path, timeout_s: float) -> None:
     except requests.HTTPError as error:
         assert error.response is not None  # raise_for_status sets it
         status = error.response.status_code
-        transient = status >= 500 or status in (
-            408,
-            429,
-        )  # the server's trouble, a timeout, too many requests
+        transient = status >= 500 or status in (408, 429)  # the server's trouble, a timeout, too many requests
         raise _AttemptError(f"HTTP {status} {error.response.reason}", transient) from error
     except requests.RequestException as error:
         raise _AttemptError(_root_cause(error), isinstance(error, passing)) from error
@@ -185,7 +176,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise _AttemptError(f"hostile archive: {error}") from error
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        # tarfile lists on further lines how each kind of compression failed.
+        # tarfile lists on further lines how every kind of compression failed.
         reason = (str(error).splitlines() or ["ends early"])[0].rstrip(":")
         raise _AttemptError(f"damaged archive: {reason}", transient=True) from error
     except OSError as error:

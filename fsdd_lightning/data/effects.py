@@ -46,9 +46,7 @@ def white_noise(waveform: np.ndarray, snr_db: float, generator: Generator) -> np
     return add_noise(waveform, noise, rms(noise), snr_db).astype(np.float32)
 
 
-def babble_noise(
-    waveform: np.ndarray, voices: Sequence[np.ndarray], snr_db: float, generator: Generator
-) -> np.ndarray:
+def babble_noise(waveform: np.ndarray, voices: Sequence[np.ndarray], snr_db: float, generator: Generator) -> np.ndarray:
     """Other clips talking at once at `snr_db` below the clip's mean power: float32.
 
     Every voice is repeated from a random moment on, and all are equally loud. Few voices make an unsteady noise; ten

@@ -44,9 +44,7 @@ class FeatureAugmentation:
         if self._masks_time:
             features = mask_time(features, lengths, config.time_masks, config.time_mask_frames, generator)
         if self._masks_frequency:
-            features = mask_frequency(
-                features, config.frequency_masks, config.frequency_mask_channels, generator
-            )
+            features = mask_frequency(features, config.frequency_masks, config.frequency_mask_channels, generator)
         return clear_padding(features, lengths), lengths
 
 
@@ -60,36 +58,28 @@ def scale_channels(features: Tensor, std: float, generator: Generator) -> Tensor
     return features * _normal((len(features), 1, features.shape[2]), std, features, generator).add_(1.0)
 
 
-def offset_channels(
-    features: Tensor, std: float, generator: Generator, static_channels: int | None = None
-) -> Tensor:
+def offset_channels(features: Tensor, std: float, generator: Generator, static_channels: int | None = None) -> Tensor:
     """x + offset, one Gaussian offset per clip and static channel: another microphone, another distance."""
     static = features[:, :, :static_channels]
     moved = static + _normal((len(static), 1, static.shape[2]), std, static, generator)
     return torch.cat([moved, features[:, :, moved.shape[2] :]], dim=2)
 
 
-def shift_time(
-    features: Tensor, lengths: Tensor, most_frames: int, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def shift_time(features: Tensor, lengths: Tensor, most_frames: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Start every clip up to `most_frames` later or earlier, all shifts equally likely; lengths follow.
 
     Later: the first frame is repeated in front (zero would be the channel's mean, not silence), only as far
     as the clip's end still fits into T frames. Earlier: the first frames are dropped, never the last one.
     """
     clips, frames, channels = features.shape
-    shift = torch.randint(
-        -most_frames, most_frames + 1, (clips,), generator=generator, device=features.device
-    )
+    shift = torch.randint(-most_frames, most_frames + 1, (clips,), generator=generator, device=features.device)
     shift = torch.minimum(torch.maximum(shift, 1 - lengths), frames - lengths)
     source = torch.arange(frames, device=features.device) - shift[:, None]  # (B, T)
     source = source.clamp_(0, frames - 1)[:, :, None].expand(-1, -1, channels)
     return features.gather(1, source), lengths + shift
 
 
-def mask_time(
-    features: Tensor, lengths: Tensor, masks: int, widest_frames: int, generator: Generator
-) -> Tensor:
+def mask_time(features: Tensor, lengths: Tensor, masks: int, widest_frames: int, generator: Generator) -> Tensor:
     """Zero `masks` runs of 0..widest_frames frames in every clip, at most half the clip (SpecAugment)."""
     widest = torch.clamp(lengths // 2, max=widest_frames)[:, None].expand(-1, masks)
     hidden = _runs(widest, lengths[:, None], features.shape[1], generator)

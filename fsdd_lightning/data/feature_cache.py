@@ -1,4 +1,4 @@
-"""MFCC of a whole dataset, computed once per (dataset, feature settings, extractor version).
+"""MFCC of a whole dataset, computed once per (dataset, feature config, extractor version).
 
 A cache file holds its own key and a checksum, is moved into place whole, and is believed only if both are
 right: a damaged, truncated or renamed file costs a new computation, never a wrong result. No pickle is
@@ -44,11 +44,7 @@ def cached_mfcc(dataset_digest: str, waveforms: Waveforms, config: FeatureConfig
 
 def cache_key(dataset_digest: str, config: FeatureConfig) -> str:
     """sha256 (hex) of everything that the values depend on."""
-    content = {
-        "dataset": dataset_digest,
-        "settings": dataclasses.asdict(config),
-        "extractor": EXTRACTOR_VERSION,
-    }
+    content = {"dataset": dataset_digest, "settings": dataclasses.asdict(config), "extractor": EXTRACTOR_VERSION}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -58,11 +54,7 @@ def cache_path(key: str, cache_dir: Path) -> Path:
 
 def _dump(mfcc: Mfcc, key: str) -> bytes:
     valid = np.arange(mfcc.values.shape[1]) < mfcc.lengths[:, None]
-    arrays = {
-        "frames": mfcc.values[valid],
-        "lengths": mfcc.lengths,
-        "trimmed": np.array(mfcc.trimmed, np.int64),
-    }
+    arrays = {"frames": mfcc.values[valid], "lengths": mfcc.lengths, "trimmed": np.array(mfcc.trimmed, np.int64)}
     stamps = {"key": np.array(key), "sha256": np.array(arrays_digest(key, arrays))}
     stream = io.BytesIO()
     np.savez(stream, **stamps, **arrays)  # type: ignore[arg-type]  # meant for allow_pickle

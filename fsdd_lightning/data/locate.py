@@ -17,9 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installe
 
 
 def locate_fsdd(
-    config: DataConfig,
-    environ: Mapping[str, str] = os.environ,
-    nearby: Sequence[Path] | None = None,
+    config: DataConfig, environ: Mapping[str, str] = os.environ, nearby: Sequence[Path] | None = None
 ) -> Path:
     """The folder that `find_fsdd` finds; without one, FSDD is downloaded into the cache folder.
 
@@ -32,9 +30,7 @@ def locate_fsdd(
 
 
 def find_fsdd(
-    config: DataConfig,
-    environ: Mapping[str, str] = os.environ,
-    nearby: Sequence[Path] | None = None,
+    config: DataConfig, environ: Mapping[str, str] = os.environ, nearby: Sequence[Path] | None = None
 ) -> Path | None:
     """The folder of the dataset, with WAV files in it or in its subfolder `recordings`; None if not found.
 
@@ -72,7 +68,5 @@ def _given(folder_name: str, source: str) -> Path:
     folder = Path(folder_name).expanduser()
     if find_wav_folder(folder) is None:
         problem = "holds no recordings" if folder.is_dir() else "is not a folder"
-        raise UserError(
-            f"{source}={folder_name} {problem}: name a folder with files like {NAMING}, or unset {source}"
-        )
+        raise UserError(f"{source}={folder_name} {problem}: name a folder with files like {NAMING}, or unset {source}")
     return folder

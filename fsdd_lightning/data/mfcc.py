@@ -131,11 +131,7 @@ def _mel_bank(config: FeatureConfig):  # type: ignore[no-untyped-def]  # scipy.s
     from scipy.sparse import csr_array
 
     weights = mel(
-        sr=config.sample_rate_hz,
-        n_fft=config.n_fft,
-        n_mels=config.n_mels,
-        fmin=config.f_min_hz,
-        fmax=config.f_max_hz,
+        sr=config.sample_rate_hz, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.f_min_hz, fmax=config.f_max_hz
     )
     return csr_array(weights)
 

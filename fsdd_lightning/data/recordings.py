@@ -106,9 +106,7 @@ def content_digest(sha256_of_name: Iterable[tuple[str, str]]) -> str:
 
 def folder_digest(folder: Path) -> str:
     """content_digest of all WAV files that lie in `folder`, without decoding them."""
-    return content_digest(
-        (path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in wav_paths(folder)
-    )
+    return content_digest((path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in wav_paths(folder))
 
 
 def wav_paths(folder: Path) -> list[Path]:
@@ -210,9 +208,7 @@ def _notes(loaded: list[_Loaded], bad: list[BadRecording], sample_rate_hz: int) 
         notes.append(f"{mixed} {of_all} have several channels and were mixed down to mono")
     if other_rates_hz:
         rates = ", ".join(str(rate) for rate in sorted(set(other_rates_hz)))
-        notes.append(
-            f"{len(other_rates_hz)} {of_all} were resampled to {sample_rate_hz} Hz (from {rates} Hz)"
-        )
+        notes.append(f"{len(other_rates_hz)} {of_all} were resampled to {sample_rate_hz} Hz (from {rates} Hz)")
     if scaled:
         notes.append(f"{scaled} {of_all} exceeded full scale and were scaled down to it")
     if bad:

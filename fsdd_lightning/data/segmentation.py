@@ -88,6 +88,4 @@ def _bridged(runs: list[tuple[int, int]], longest_gap: int) -> list[tuple[int, i
 
 def _with_margins(words: list[tuple[int, int]], samples: int, sample_rate_hz: int) -> tuple[Segment, ...]:
     hop, margin = round(HOP_S * sample_rate_hz), round(MARGIN_S * sample_rate_hz)
-    return tuple(
-        Segment(max(first * hop - margin, 0), min(last * hop + margin, samples)) for first, last in words
-    )
+    return tuple(Segment(max(first * hop - margin, 0), min(last * hop + margin, samples)) for first, last in words)

@@ -14,11 +14,7 @@ import numpy as np
 
 FRAME_S = 0.005  # one frame of filter coefficients
 FFT_FRAMES = 8  # a filtered frame may ring for this many frames
-HIGH_FORMANTS_HZ = (
-    3500.0,
-    4500.0,
-    5500.0,
-)  # steady; those above half the sample rate raise the spectrum below it
+HIGH_FORMANTS_HZ = (3500.0, 4500.0, 5500.0)  # steady; those above half the sample rate raise the spectrum below it
 TRACKS = ("f1_hz", "f2_hz", "f3_hz", "voicing", "breath", "friction", "friction_hz", "friction_width_hz")
 FORMANTS = slice(0, 3)
 LEVELS = slice(3, 6)

@@ -34,7 +34,11 @@ class DecodedWav:
 def decode_wav(content: bytes, sample_rate_hz: int) -> DecodedWav:
     """Decode a whole WAV file, mix its channels down by their mean, resample. Raises BadWavError."""
     _check_chunks(content)
-    samples, source_rate_hz = _decode(content)  # (samples, channels)
+    return waveform_of(*_decode(content), sample_rate_hz)
+
+
+def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int) -> DecodedWav:
+    """The same for sound that is decoded already: samples float32 (samples, channels). Raises BadWavError."""
     _check_samples(samples, source_rate_hz)
     waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float64)
     _check_not_silent(waveform)

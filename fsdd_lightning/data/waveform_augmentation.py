@@ -18,14 +18,7 @@ import numpy as np
 from numpy.random import Generator
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
-from fsdd_lightning.data.effects import (
-    add_echo,
-    add_noise,
-    change_speed,
-    colored_noise,
-    equalize,
-    room_response,
-)
+from fsdd_lightning.data.effects import add_echo, add_noise, change_speed, colored_noise, equalize, room_response
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.recordings import RecordingSet
@@ -42,17 +35,11 @@ def augmented_features(
     recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
 ) -> tuple[Mfcc, ...]:
     """The features of every copy of all recordings, in their order; computed once, then read from `cache_dir`."""
-    return tuple(
-        copy_features(copy, recordings, features, config, cache_dir) for copy in range(config.copies)
-    )
+    return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in range(config.copies))
 
 
 def copy_features(
-    copy: int,
-    recordings: RecordingSet,
-    features: FeatureConfig,
-    config: WaveformAugmentationConfig,
-    cache_dir: Path,
+    copy: int, recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
 ) -> Mfcc:
     """The features of one copy, whose frames are `tempo` times as far apart as those of the recordings."""
     hop = int(features.hop_length * np.exp(tempo_exponent(copy, config.tempo)) + 0.5)
@@ -75,9 +62,7 @@ def augmented_waveforms(
 ) -> list[np.ndarray]:
     """Copy number `copy` of each waveform, at the same sample rate; the lengths may differ."""
     return [
-        augment_waveform(
-            waveform, config, sample_rate_hz, np.random.default_rng([config.seed, copy, position])
-        )
+        augment_waveform(waveform, config, sample_rate_hz, np.random.default_rng([config.seed, copy, position]))
         for position, waveform in enumerate(waveforms)
     ]
 
@@ -99,9 +84,7 @@ def augment_waveform(
 def _copy_digest(dataset_digest: str, copy: int, config: WaveformAugmentationConfig) -> str:
     """Identifies the copy's waveforms. The config's name, the number of copies and their share do not count."""
     kept = {
-        key: value
-        for key, value in dataclasses.asdict(config).items()
-        if key not in ("name", "copies", "clean_share")
+        key: value for key, value in dataclasses.asdict(config).items() if key not in ("name", "copies", "clean_share")
     }
     content = {"dataset": dataset_digest, "copy": copy, "version": COPIES_VERSION, **kept}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,37 +1,48 @@
-"""Three ways to run the network of a run on the same features: PyTorch in float, numpy in integers, the compiled C."""
+"""The ways to run one network on the same features: in float, quantized in torch, in integers, and as compiled C."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import nn
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS
-from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.weight_codes import weight_code
+from fsdd_lightning.baselines.torch_ao import BASELINES, Baseline
+from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.evaluate import numpy_logits
+from fsdd_lightning.export import CompilerMissing, compile_host
+from fsdd_lightning.model.checkpoint import Checkpoint
+from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.inference import float_logits
-from fsdd_lightning.runs.folder import Run
+from fsdd_lightning.runs.folder import Run, recorded_data
+from fsdd_lightning.runs.metrics import deployed_backend
+from fsdd_lightning.runs.record import BACKENDS
 
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Engine:
-    """Runs a network: `logits(features, lengths)` -> (B, classes), float32 in float and int32 in integers.
+class Backend:
+    """Runs a network: `logits(features, lengths)` -> (B, classes), float32 or int32; one unit of them is `logit_step`.
 
-    features float32 (B, T, C) standardised, lengths int64 (B,) in 1..T; one step of a logit means `logit_step`.
+    features float32 (B, T, C) standardized, lengths int64 (B,) in 1..T.
     """
 
     name: str
     logits: Logits
-    logit_step: float
+    logit_step: float = 1.0
 
     def streamed_logits(self, frames: np.ndarray) -> np.ndarray:
-        """(T, classes): after each of the frames (T, C) of one clip, as a device has them that is fed one by one."""
+        """(T, classes): after every frame of one clip (T, C), as on a device that gets one frame at a time."""
         count = len(frames)
         return self.logits(np.repeat(frames[None], count, axis=0), np.arange(1, count + 1))
 
@@ -42,65 +53,157 @@ class Engine:
         return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
-def open_engine(run: Run, name: str | None) -> AbstractContextManager[Engine]:
-    """The engine of this name for a run; None: the network as it is deployed.
+@dataclass(frozen=True)
+class Backends:
+    """All backends of a network by name, in the order of the data flow; `note` says why one is missing."""
 
-    Raises:
-        UserError: an unknown engine, one that the run's mode does not have, or no C compiler.
-    """
-    if name is None:
-        name = "torch" if run.deployment is None else "integer"
-    if name not in ENGINES:
-        raise UserError(f"there is no engine {name!r}; there are {', '.join(ENGINES)}")
-    return ENGINES[name](run)
+    by_name: dict[str, Backend]
+    note: str | None = None
 
 
-@contextmanager
-def _torch(run: Run) -> Iterator[Engine]:
-    network = run.checkpoint.float_network
-    yield Engine("torch", lambda features, lengths: float_logits(network, features, lengths), 1.0)
+def torch_backend(network: nn.Module, name: str = "float") -> Backend:
+    """Logits float32, as torch computes them."""
+    return Backend(name, lambda features, lengths: float_logits(network, features, lengths))
 
 
-@contextmanager
-def _integer(run: Run) -> Iterator[Engine]:
-    model = _deployment(run, "integer").model
+def quantized_backend(checkpoint: Checkpoint) -> Backend:
+    """The network seen through the integer arithmetic by torch; logits int32."""
+    assert checkpoint.weight_code is not None
+    view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code)).eval()
 
     def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return numpy_logits(model, features, lengths)
+        return view.integer_logits(torch.from_numpy(features), torch.from_numpy(lengths)).numpy()
 
-    yield Engine("integer", logits, model.output.scale * 2.0**-HIDDEN_BITS)
+    return Backend("quantized", logits, _logit_step(view.integer_model()))
+
+
+def integer_backend(model: IntegerModel) -> Backend:
+    """numpy and integers only, from the quantized features on; logits int32."""
+
+    def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        # Matrices this small gain nothing from a second thread, and on a busy machine threads that wait for one another
+        # cost a hundred times the work (600 clips of 2x24 units: 0.07 s of processor time, or 2 to 10 s).
+        with threadpool_limits(1):
+            return network_logits(model, quantize_features(features), lengths)
+
+    return Backend("integer", logits, _logit_step(model))
 
 
 @contextmanager
-def _c(run: Run) -> Iterator[Engine]:
-    deployment = _deployment(run, "c")
-    from fsdd_lightning.export import CompilerMissing, compile_host
+def c_backend(deployment: Deployment) -> Iterator[Backend]:
+    """The exported C, compiled for this machine; logits int32.
 
-    try:
-        host = compile_host(deployment)
-    except CompilerMissing as error:
-        raise UserError(f"--engine c: {error}") from error
-
-    with host as engine:
+    Raises:
+        CompilerMissing: there is no C compiler.
+        RunFailedError: the compiler fails.
+    """
+    with compile_host(deployment) as host:
 
         def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-            return engine.logits(quantize_features(features), lengths)
+            return host.logits(quantize_features(features), lengths)
 
-        yield Engine("c", logits, deployment.model.output.scale * 2.0**-HIDDEN_BITS)
+        yield Backend("c", logits, _logit_step(deployment.model))
 
 
-ENGINES: dict[str, Callable[[Run], AbstractContextManager[Engine]]] = {
-    "torch": _torch,
+def _logit_step(model: IntegerModel) -> float:
+    return model.output.scale * 2.0**-HIDDEN_BITS
+
+
+@contextmanager
+def open_backends(
+    checkpoint: Checkpoint, deployment: Deployment | None, baseline: Baseline | None = None
+) -> Iterator[Backends]:
+    """All backends that a network has. Without a C compiler there is no `c`, but a note; one that fails is an error.
+
+    `deployment` is None where the mode has no integer model; `baseline` stands for the quantized backend of a network
+    that PyTorch itself has quantized.
+    """
+    with ExitStack() as stack:
+        opened, note = [torch_backend(checkpoint.float_network)], None
+        if baseline is not None:
+            opened.append(torch_backend(baseline.network, "quantized"))
+        if deployment is not None:
+            opened += [quantized_backend(checkpoint), integer_backend(deployment.model)]
+            try:
+                opened.append(stack.enter_context(c_backend(deployment)))
+            except CompilerMissing as error:
+                note = f"no c backend of the network: {error}"
+        yield Backends({each.name: each for each in opened}, note)
+
+
+@contextmanager
+def open_backend(run: Run, name: str | None = None, data: PreparedData | None = None) -> Iterator[Backend]:
+    """One backend of a run; None: that which is deployed. `data` are the run's, where they are at hand.
+
+    Raises:
+        UserError: an unknown backend, one that the run's mode does not have, no C compiler, or no recordings to
+            calibrate a network that PyTorch quantizes.
+    """
+    name = name or deployed_backend(run.record.views) or "float"
+    if name not in BACKENDS:
+        raise UserError(f"there is no backend {name!r}; there are {', '.join(BACKENDS)}")
+    available = available_backends(run)
+    if name not in available:
+        raise UserError(
+            f"the run in {run.folder} is {run.config.quantization.name}, which has no {name} backend: "
+            f"use --backend {' or '.join(available)}, or a run with quantization=int8_ptq"
+        )
+    with ExitStack() as stack:
+        yield _OPENERS[name](run, data, stack)
+
+
+def available_backends(run: Run) -> tuple[str, ...]:
+    """Names of the backends that the mode of a run has, whether or not there is a C compiler here."""
+    if run.deployment is not None:
+        return BACKENDS
+    return ("float",) if run.config.quantization.baseline is None else ("float", "quantized")
+
+
+def _float(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
+    return torch_backend(run.checkpoint.float_network)
+
+
+def _quantized(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
+    if run.deployment is not None:
+        return quantized_backend(run.checkpoint)
+    name = run.config.quantization.baseline
+    baseline = baseline_of(name, run.checkpoint, data or recorded_data(run, None))
+    assert baseline is not None
+    return torch_backend(baseline.network, "quantized")
+
+
+def _integer(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
+    assert run.deployment is not None
+    return integer_backend(run.deployment.model)
+
+
+def _c(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
+    assert run.deployment is not None
+    try:
+        return stack.enter_context(c_backend(run.deployment))
+    except CompilerMissing as error:
+        raise UserError(f"the c backend: {error}") from error
+
+
+_OPENERS: dict[str, Callable[[Run, PreparedData | None, ExitStack], Backend]] = {
+    "float": _float,
+    "quantized": _quantized,
     "integer": _integer,
     "c": _c,
 }
 
 
-def _deployment(run: Run, engine: str) -> Deployment:
-    if run.deployment is None:
-        mode = run.config.quantization.name
-        raise UserError(
-            f"the run in {run.folder} is {mode}, which has no integer model for the engine {engine}: "
-            "use --engine torch, or a run with quantization=int8_ptq"
-        )
-    return run.deployment
+def baseline_of(name: str | None, checkpoint: Checkpoint, data: PreparedData) -> Baseline | None:
+    """PyTorch's own quantization of the float network, calibrated on the training clips; None where none is asked for.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    if name is None:
+        return None
+    if name not in BASELINES:
+        raise UserError(f"quantization.baseline: there is no {name!r}; there are {', '.join(BASELINES)}")
+    train = data.split.train
+    return BASELINES[name](
+        checkpoint.float_network, torch.from_numpy(data.features[train]), torch.from_numpy(data.lengths[train])
+    )

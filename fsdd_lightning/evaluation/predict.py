@@ -1,4 +1,4 @@
-"""Digits in files that no one labelled: one a file, one a word of a long recording, or one a moment."""
+"""Digits in sound without labels: one for a file, for every word of a long recording, or for every frame."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import numpy as np
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import read_bytes, wav_paths
 from fsdd_lightning.data.segmentation import find_words
-from fsdd_lightning.data.wav import BadWavError, decode_wav
+from fsdd_lightning.data.wav import BadWavError, decode_wav, waveform_of
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.backends import Engine
+from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.runs.folder import Run
 
+ARRAY = "<array>"
 OVERLONG = 2.0  # a file this many times as long as the network listens is more than a digit with some silence
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was heard in a file or in a part of it, or why nothing could be."""
+    """What was recognized in a file or in a part of it, or the reason why nothing could be."""
 
-    file: str
+    file: str  # ARRAY where the sound was no file
     digit: str | None = None
     probability: float | None = None
-    logits: tuple[float, ...] | None = None  # as the engine gives them: whole numbers from integer and c
+    logits: tuple[float, ...] | None = None  # of the backend: whole numbers but from float
     start_s: float | None = None  # of a word in a long recording
     end_s: float | None = None
     frame: int | None = None  # of a running decision: the last frame heard, from 0,
@@ -41,10 +42,10 @@ class Prediction:
 
 
 class Predictor:
-    """The network of a run with its front end, run by an engine. A bad file never raises: its reason is the answer."""
+    """The network of a run with its front end, on one backend. A bad file never raises: its reason is the answer."""
 
-    def __init__(self, run: Run, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, run: Run, backend: Backend) -> None:
+        self._backend = backend
         self._labels = run.checkpoint.labels
         self._statistics = run.statistics
         self._features = run.config.features
@@ -56,10 +57,23 @@ class Predictor:
             waveform = self._waveform(path)
         except BadWavError as error:
             return Prediction(str(path), error=str(error))
-        return self._recognize(path, waveform, note=self._overlong(waveform))
+        return self._recognize(str(path), waveform, note=self._overlong(waveform))
+
+    def predict_array(self, samples: np.ndarray, sample_rate_hz: int | None = None) -> Prediction:
+        """One digit: samples float in -1..1 or int16, (samples,) or (samples, channels); None: the model's own rate.
+
+        Raises:
+            UserError: an array of another type or shape.
+        """
+        rate = self._features.sample_rate_hz
+        try:
+            waveform = waveform_of(_as_float32(samples), sample_rate_hz or rate, rate).waveform
+        except BadWavError as error:
+            return Prediction(ARRAY, error=str(error))
+        return self._recognize(ARRAY, waveform, note=self._overlong(waveform))
 
     def predict_words(self, path: Path) -> list[Prediction]:
-        """Each word of a recording with its place; a single answer that is an error where there is none."""
+        """Every word of a recording with its place; a single answer with an error where there is none."""
         try:
             waveform = self._waveform(path)
         except BadWavError as error:
@@ -67,7 +81,7 @@ class Predictor:
         rate = self._features.sample_rate_hz
         words = [
             self._recognize(
-                path,
+                str(path),
                 waveform[word.start : word.end],
                 start_s=round(word.start / rate, 3),
                 end_s=round(word.end / rate, 3),
@@ -82,10 +96,10 @@ class Predictor:
             waveform = self._waveform(path)
         except BadWavError as error:
             return [Prediction(str(path), error=str(error))]
-        logits = self._engine.streamed_logits(self._frames(waveform))
+        logits = self._backend.streamed_logits(self._frames(waveform))
         return [
-            self._answer(path, each, frame=frame, heard_s=self._heard_s(frame, waveform))
-            for frame, each in enumerate(logits)
+            self._answer(str(path), scores, frame=frame, heard_s=self._heard_s(frame, waveform))
+            for frame, scores in enumerate(logits)
         ]
 
     def _waveform(self, path: Path) -> np.ndarray:
@@ -94,17 +108,17 @@ class Predictor:
     def _frames(self, waveform: np.ndarray) -> np.ndarray:
         return self._statistics.standardize_clip(self._extract.clip(waveform))  # (T, C)
 
-    def _recognize(self, path: Path, waveform: np.ndarray, **place: Any) -> Prediction:
+    def _recognize(self, file: str, waveform: np.ndarray, **place: Any) -> Prediction:
         frames = self._frames(waveform)
-        return self._answer(path, self._engine.logits(frames[None], np.array([len(frames)]))[0], **place)
+        return self._answer(file, self._backend.logits(frames[None], np.array([len(frames)]))[0], **place)
 
-    def _answer(self, path: Path, logits: np.ndarray, **place: Any) -> Prediction:
+    def _answer(self, file: str, logits: np.ndarray, **place: Any) -> Prediction:
         best = int(np.argmax(logits))
-        share = round(float(self._engine.probabilities(logits)[best]), 6)
-        return Prediction(str(path), self._labels[best], share, tuple(logits.tolist()), **place)
+        share = round(float(self._backend.probabilities(logits)[best]), 6)
+        return Prediction(file, self._labels[best], share, tuple(logits.tolist()), **place)
 
     def _heard_s(self, frame: int, waveform: np.ndarray) -> float:
-        """Frames are centred: number `frame` ends half a window after its centre, or with the file."""
+        """Frames are centered: number `frame` ends half a window after its center, or with the file."""
         samples = frame * self._features.hop_length + self._features.n_fft // 2
         return round(min(samples, len(waveform)) / self._features.sample_rate_hz, 3)
 
@@ -115,6 +129,17 @@ class Predictor:
         if lasts_s <= OVERLONG * listened_s:
             return None
         return f"only the first {listened_s:.2f} of {lasts_s:.2f} s were heard; --segment finds every digit"
+
+
+def _as_float32(samples: np.ndarray) -> np.ndarray:
+    """(samples, channels) float32; int16 as in a WAV file."""
+    if samples.ndim not in (1, 2) or not (samples.dtype == np.int16 or samples.dtype.kind == "f"):
+        raise UserError(
+            "samples must be int16 or float, of the shape (samples,) or (samples, channels), "
+            f"not {samples.dtype} {samples.shape}"
+        )
+    scale = np.float32(2.0**-15 if samples.dtype == np.int16 else 1.0)
+    return samples.reshape(len(samples), -1).astype(np.float32) * scale
 
 
 def find_wavs(paths: Sequence[Path]) -> list[Path]:

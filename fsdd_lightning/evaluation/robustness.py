@@ -1,4 +1,4 @@
-"""How a network bears what happens to recordings outside the laboratory: its test clips, corrupted, one row a level.
+"""How well a network bears what happens to recordings outside the laboratory: corrupted test clips, a row per level.
 
 Clips are corrupted as waveforms, before the front end. What is pushed beyond `features.max_frames` is lost, as ever.
 """
@@ -14,11 +14,11 @@ import numpy as np
 from fsdd_lightning.data import effects as sound
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.evaluation.backends import Engine
+from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.runs.folder import Run
 
-SEED = 2024  # of all noise: every network meets the same
+SEED = 2024  # of all noise: it is the same for every network
 BABBLING_VOICES = 10
 
 
@@ -53,7 +53,7 @@ class Corruption:
 
 @dataclass(frozen=True)
 class RobustnessRow:
-    """What one corruption at one level leaves of the accuracy; `drop` is against the undisturbed clips."""
+    """What one corruption at one level leaves of the accuracy; `drop` is against the clean clips."""
 
     corruption: str
     level: float
@@ -69,30 +69,16 @@ CLEAN = Corruption("none", "", (0,), lambda wave, _, scene: wave)
 _SNR_DB, _SILENCE_MS = (20, 10, 5, 0), (50, 100, 200, 300)
 CORRUPTIONS = (
     Corruption("white noise", "dB SNR", _SNR_DB, lambda wave, db, s: sound.white_noise(wave, db, s.rng)),
-    Corruption(
-        "babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)
-    ),
+    Corruption("babble", "dB SNR", _SNR_DB, lambda wave, db, s: sound.babble_noise(wave, s.voices(), db, s.rng)),
     Corruption("gain", "dB", (-20, -10, -5, 3, 6), lambda wave, db, _: sound.gain(wave, db)),
+    Corruption("clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)),
+    Corruption("silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))),
+    Corruption("silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))),
     Corruption(
-        "clipping", "% of samples cut", (1, 5, 20), lambda wave, share, _: sound.clipping(wave, share / 100)
+        "background before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng)
     ),
     Corruption(
-        "silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))
-    ),
-    Corruption(
-        "silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))
-    ),
-    Corruption(
-        "background before",
-        "ms",
-        _SILENCE_MS,
-        lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng),
-    ),
-    Corruption(
-        "background after",
-        "ms",
-        _SILENCE_MS,
-        lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng),
+        "background after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_background(wave, s.samples(ms), s.rng)
     ),
     Corruption(
         "speed",
@@ -104,34 +90,33 @@ CORRUPTIONS = (
 
 
 def robustness(
-    run: Run, data: PreparedData, engine: Engine, corruptions: Sequence[Corruption] = CORRUPTIONS
+    run: Run, data: PreparedData, backend: Backend, corruptions: Sequence[Corruption] = CORRUPTIONS
 ) -> tuple[RobustnessRow, ...]:
-    """The test clips of `data` through `engine`, first as they are, then under every corruption and level."""
+    """The test clips of `data` through `backend`, first as they are, then under every corruption and level."""
     extract = MfccExtractor(run.config.features)
     positions = data.split.test
     clean = 0.0
     rows: list[RobustnessRow] = []
-    for each in (CLEAN, *corruptions):
-        for level in each.levels:
-            mfcc = extract(list(_corrupted(each, level, data, positions)))
-            logits = engine.logits(run.statistics.standardize(mfcc), mfcc.lengths)
+    for corruption in (CLEAN, *corruptions):
+        for level in corruption.levels:
+            mfcc = extract(list(_corrupted(corruption, level, data, positions)))
+            logits = backend.logits(run.statistics.standardize(mfcc), mfcc.lengths)
             correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
-            clean = correct / total if each is CLEAN else clean
+            clean = correct / total if corruption is CLEAN else clean
             interval = wilson_interval(correct, total)
-            drop = clean - correct / total
-            rows.append(
-                RobustnessRow(each.name, level, each.unit, correct / total, correct, total, interval, drop)
+            accuracy = correct / total
+            row = RobustnessRow(
+                corruption.name, level, corruption.unit, accuracy, correct, total, interval, clean - accuracy
             )
+            rows.append(row)
     return tuple(rows)
 
 
-def _corrupted(
-    each: Corruption, level: float, data: PreparedData, positions: np.ndarray
-) -> Iterator[np.ndarray]:
+def _corrupted(corruption: Corruption, level: float, data: PreparedData, positions: np.ndarray) -> Iterator[np.ndarray]:
     """Every clip's chance depends on the corruption, the level and the clip, and not on what else is computed."""
-    name = zlib.crc32(f"{each.name} {level:g} {each.unit}".encode())
+    name = zlib.crc32(f"{corruption.name} {level:g} {corruption.unit}".encode())
     recordings = data.recordings
     for position in map(int, positions):
         rng = np.random.default_rng([SEED, name, position])
         scene = Scene(rng, recordings.waveforms, position, recordings.sample_rate_hz)
-        yield each.apply(recordings.waveforms[position], level, scene)
+        yield corruption.apply(recordings.waveforms[position], level, scene)

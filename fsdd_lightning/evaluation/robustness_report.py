@@ -1,4 +1,4 @@
-"""The robustness table as JSON, CSV and a figure: one panel a kind of corruption, accuracy over level."""
+"""The robustness table as JSON, CSV and a figure: one panel for each kind of corruption, accuracy over level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.evaluation.figures import save_figure
+from fsdd_lightning.evaluation.confusion import save_figure
 from fsdd_lightning.evaluation.robustness import SEED, RobustnessRow
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ PANELS = {
     "clipping": ("clipping",),
     "speed": ("speed",),
 }
-_COLOURS = ("#0072b2", "#d55e00")  # of Okabe and Ito, told apart by everyone
+_COLORS = ("#0072b2", "#d55e00")  # of Okabe and Ito, which everyone can tell apart
 _COLUMNS = 3
 
 
 def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
-    """`rows` as `robustness` makes them: the undisturbed clips first; they are the dashed line in every panel."""
+    """`rows` as `robustness` makes them: the clean clips first; they are the dashed line in every panel."""
     from matplotlib.figure import Figure
 
     panels = _panels([row.corruption for row in rows[1:]])
@@ -74,7 +74,7 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
             at,
             accuracy,
             (below, above),
-            color=_COLOURS[index % len(_COLOURS)],
+            color=_COLORS[index % len(_COLORS)],
             marker="o" if index == 0 else "s",
             markersize=4,
             linewidth=1.3,
@@ -88,9 +88,9 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
         axes.legend(fontsize="small", frameon=False)
 
 
-def write_robustness(rows: Sequence[RobustnessRow], folder: Path, engine: str, title: str) -> None:
+def write_robustness(rows: Sequence[RobustnessRow], folder: Path, backend: str, title: str) -> None:
     """robustness.json, robustness.csv and robustness.png in a run folder."""
-    content = {"engine": engine, "seed": SEED, "rows": [asdict(row) for row in rows]}
+    content = {"backend": backend, "seed": SEED, "rows": [asdict(row) for row in rows]}
     replace_file(folder / JSON_FILE, (json.dumps(content, indent=2) + "\n").encode())
     replace_file(folder / TABLE_FILE, _csv(rows).encode())
     save_figure(robustness_figure(rows, title), folder / FIGURE_FILE)

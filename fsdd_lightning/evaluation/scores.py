@@ -1,4 +1,4 @@
-"""How good a view of the network is, with the interval that the number of clips allows."""
+"""How good a backend of the network is, with the interval that the number of clips allows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class ViewScore:
-    """Predictions of one view of the network against the labels.
+class Score:
+    """Predictions of one backend against the labels.
 
     `ci95` is Wilson's score interval of the accuracy; `confusion[i][j]` counts clips of class i taken for class j.
     """
@@ -39,7 +39,7 @@ class ViewScore:
         return asdict(self)
 
 
-def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> ViewScore:
+def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> Score:
     """predictions, labels int (clips,) in 0..len(names)-1. A class without clips counts 0 in the macro mean."""
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -49,7 +49,7 @@ def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -
         labels, predictions, labels=every, zero_division=0.0
     )
     matrix = confusion_matrix(labels, predictions, labels=every)
-    return ViewScore(
+    return Score(
         accuracy=correct / total,
         correct=correct,
         total=total,

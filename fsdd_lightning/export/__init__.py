@@ -8,12 +8,4 @@ from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.host import HostNetwork, compile_host
 from fsdd_lightning.export.weight_layout import Layout
 
-__all__ = [
-    "CompilerMissing",
-    "ExportedModel",
-    "GoldenVectors",
-    "HostNetwork",
-    "Layout",
-    "compile_host",
-    "export_c",
-]
+__all__ = ["CompilerMissing", "ExportedModel", "GoldenVectors", "HostNetwork", "Layout", "compile_host", "export_c"]

@@ -87,18 +87,14 @@ def runtime_files() -> dict[str, str]:
     """The hand-written C by file name."""
     folder = resources.files("fsdd_lightning.export") / "runtime"
     sources = sorted(folder.iterdir(), key=lambda source: source.name)
-    return {
-        source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))
-    }
+    return {source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))}
 
 
 def _shape(deployment: Deployment) -> NetworkShape:
     model = deployment.model
     shape = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     if max(shape.inputs, shape.hidden_size, shape.classes) > LARGEST_SIZE or shape.layers > MOST_LAYERS:
-        raise UserError(
-            f"the C runtime counts inputs, units and classes to {LARGEST_SIZE}, layers to {MOST_LAYERS}"
-        )
+        raise UserError(f"the C runtime counts inputs, units and classes to {LARGEST_SIZE}, layers to {MOST_LAYERS}")
     if deployment.model.weight_code == "int4":
         _require_int4_sums_fit(deployment.model)
     return shape

@@ -28,8 +28,7 @@ def c_identifier(name: str) -> str:
 def c_string(text: str) -> str:
     """A string literal of the text's UTF-8 bytes; what is not plain ASCII becomes three octal digits."""
     quoted = "".join(
-        chr(byte) if chr(byte) in PRINTABLE else f"\\{byte:03o}"
-        for byte in text.encode("utf-8", "surrogatepass")
+        chr(byte) if chr(byte) in PRINTABLE else f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogatepass")
     )
     return f'"{quoted}"'
 

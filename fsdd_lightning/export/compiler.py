@@ -25,16 +25,12 @@ def find_compiler() -> list[str]:
     for command in [from_environment] if from_environment else [[name] for name in CANDIDATES]:
         if shutil.which(command[0]):
             return command
-    looked_for = (
-        f"$CC is {shlex.join(from_environment)}"
-        if from_environment
-        else f"looked for {', '.join(CANDIDATES)}"
-    )
+    looked_for = f"$CC is {shlex.join(from_environment)}" if from_environment else f"looked for {', '.join(CANDIDATES)}"
     raise CompilerMissing(f"there is no C compiler ({looked_for}); install one, or set CC to its command")
 
 
 def compiler_identity(flags: Sequence[str]) -> str:
-    """What tells compilers apart whose object files may differ: path, version, and the macros that these flags define.
+    """Differs between compilers whose object files may differ: path, version, and the macros that these flags define.
 
     Among the macros are the instruction sets behind -march=native: a home folder may be shared by several machines.
     """
@@ -54,10 +50,6 @@ def compile_c(arguments: Sequence[str | Path], scratch: Path | None = None) -> N
         raise RunFailedError(f"{command[0]} failed with exit status {finished.returncode}: {error}")
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     variables = os.environ | (environment or {})
-    return subprocess.run(
-        command, env=variables, capture_output=True, text=True, errors="replace", check=False
-    )
+    return subprocess.run(command, env=variables, capture_output=True, text=True, errors="replace", check=False)

@@ -1,4 +1,4 @@
-"""The exported C, compiled for this machine and called from Python: the `c` view of a network."""
+"""The exported C, compiled for this machine and called from Python: the `c` backend."""
 
 from __future__ import annotations
 

@@ -71,9 +71,7 @@ def _onnx() -> Any:
         import onnx.helper
         import onnx.numpy_helper
     except ImportError:
-        raise UserError(
-            "the export to ONNX needs the package onnx: pip install 'fsdd_lightning[onnx]'"
-        ) from None
+        raise UserError("the export to ONNX needs the package onnx: pip install 'fsdd_lightning[onnx]'") from None
     return onnx
 
 

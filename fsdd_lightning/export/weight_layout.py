@@ -18,12 +18,7 @@ from fsdd_lightning.arithmetic.weight_codes import UInt8Array, WeightCode, weigh
 
 Layout = Literal["device", "host"]
 
-COLUMN_OF_BYTE = (
-    0,
-    2,
-    1,
-    3,
-)  # so that SXTB16 of a word, and of the word rotated by 8, widens neighboring columns
+COLUMN_OF_BYTE = (0, 2, 1, 3)  # so that SXTB16 of a word, and of the word rotated by 8, widens neighboring columns
 WORD_BYTES = 4
 SMALLEST_SHIFT = 2
 LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z

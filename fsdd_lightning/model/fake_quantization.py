@@ -90,9 +90,7 @@ class QuantizedView(nn.Module):
         output = quantize_output(weight.detach().numpy(), bias.detach().numpy(), self._search)
         quantized_weight = torch.from_numpy(output.weights * output.scale)
         quantized_bias = torch.from_numpy(output.bias * (output.scale * 2.0**-HIDDEN_BITS))
-        return F.linear(
-            hidden, _straight_through(weight, quantized_weight), _straight_through(bias, quantized_bias)
-        )
+        return F.linear(hidden, _straight_through(weight, quantized_weight), _straight_through(bias, quantized_bias))
 
     def integer_model(self) -> IntegerModel:
         """The current weights, converted by `arithmetic`; converted again after a weight has changed."""

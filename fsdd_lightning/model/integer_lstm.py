@@ -72,9 +72,7 @@ def lstm_gates(layer: TorchLayer, input_part: Tensor, hidden_q7: Tensor) -> tupl
     return z_q11.clamp_(-(2**15), 2**15 - 1).add_(TABLE_OFFSET).to(torch.int32).chunk(4, dim=1)
 
 
-def lstm_step(
-    layer: TorchLayer, input_part: Tensor, cell_q11: Tensor, hidden_q7: Tensor
-) -> tuple[Tensor, Tensor]:
+def lstm_step(layer: TorchLayer, input_part: Tensor, cell_q11: Tensor, hidden_q7: Tensor) -> tuple[Tensor, Tensor]:
     """One frame: the next cell, int32 (B, H), and hidden state, float64 (B, H); see `lstm_gates`."""
     i, f, g, o = lstm_gates(layer, input_part, hidden_q7)
     i_q15, f_q15, o_q15 = (_gather(sigmoid_values(), gate) for gate in (i, f, o))

@@ -52,11 +52,7 @@ def classifier_parts(network: nn.Module) -> ClassifierParts:
             a projection, or without biases.
     """
     lstm, output = _only(network, nn.LSTM), _only(network, nn.Linear)
-    unknown = {
-        "bidirectional": lstm.bidirectional,
-        "proj_size": lstm.proj_size > 0,
-        "bias=False": not lstm.bias,
-    }
+    unknown = {"bidirectional": lstm.bidirectional, "proj_size": lstm.proj_size > 0, "bias=False": not lstm.bias}
     if any(unknown.values()):
         names = ", ".join(name for name, found in unknown.items() if found)
         raise ValueError(f"an nn.LSTM with {names} has no integer arithmetic here: use a plain one")

@@ -34,9 +34,7 @@ LARGEST_HIDDEN = 2.0**7 - 1
 TABLE_END = 1.0 - 2.0**-ACTIVATION_BITS  # the largest activation
 CELL_STEPS = 2.0**CELL_BITS  # per 1
 HIDDEN_STEPS = 2.0**HIDDEN_BITS
-SLOPE_STEPS = (
-    9  # steps whose slopes are computed at once: few enough to stay in the processor's cache until used
-)
+SLOPE_STEPS = 9  # steps whose slopes are computed at once: few enough to stay in the processor's cache until used
 WEIGHT_STEPS = CELL_STEPS / HIDDEN_STEPS  # steps of z per step of an input, for a weight of 1
 
 
@@ -78,9 +76,7 @@ class StraightThroughLayer(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, inputs_q7: Tensor, weights: StepWeights, running: list[int], *parameters: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, inputs_q7: Tensor, weights: StepWeights, running: list[int], *parameters: Tensor) -> Tensor:
         """parameters: weight_ih, weight_hh, bias_ih, bias_hh."""
         memory = steps_forward(weights, inputs_q7, running)
         ctx.weights, ctx.running = weights.matrix, running
@@ -189,9 +185,7 @@ def _slopes_from_last(memory: Memory) -> Iterator[tuple[Any, ...]]:
             passing = ((after > LOW) & (after < HIGH)).to(after.dtype)
             z_i_and_f, z_g, forget = z_i_and_f * passing[:, None], z_g * passing, forget * passing
         slopes = (z_o, c, z_i_and_f[:, 0], z_i_and_f[:, 1], z_g, forget)
-        yield from zip(
-            reversed(range(start, end)), *(reversed(slope.unbind()) for slope in slopes), strict=True
-        )
+        yield from zip(reversed(range(start, end)), *(reversed(slope.unbind()) for slope in slopes), strict=True)
 
 
 def _slopes(steps: Tensor, tanh_cell: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -219,12 +213,11 @@ def _passing_hidden(o: Tensor, tanh_cell: Tensor) -> Tensor:
 
 @cache
 def _tables(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """sigmoid, tanh, tanh in steps of c for every int16, (65536,) each; and the position of 0 in them.
+    """sigmoid, tanh, tanh in steps of c for every int16, all (65536,); and the position of 0 in them.
 
     The position is a tensor because a Python number would be converted on every call, which costs as much as the sum.
     """
     sigmoid, tanh = (
-        torch.from_numpy(full_table(function) / 2.0**ACTIVATION_BITS).to(dtype)
-        for function in (sigmoid_q15, tanh_q15)
+        torch.from_numpy(full_table(function) / 2.0**ACTIVATION_BITS).to(dtype) for function in (sigmoid_q15, tanh_q15)
     )
     return sigmoid, tanh, tanh * CELL_STEPS, torch.tensor(2.0**15, dtype=dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
-from fsdd_lightning.sweeps.manifest import SWEEP_FILE as MANIFEST
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE, planned_names
 
 UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
@@ -21,8 +20,8 @@ _KILLED = "killed: it could not say so itself"
 
 
 @dataclass(frozen=True)
-class CollectedRun:
-    """A run folder. `record` is None where it can't be read; `problem` says in one line what is wrong with it.
+class RunFolder:
+    """A run folder. `record` is None where it can't be read; `problem` is one line on what is wrong with it.
 
     status: the record's, but `running` while a process is at work, `not started` for a planned trial without a record,
     `unreadable` otherwise where there is no usable record.
@@ -42,97 +41,82 @@ class CollectedRun:
         return " ".join(short.split())
 
 
-def collect_runs(folders: Sequence[Path]) -> list[CollectedRun]:
-    """All runs in these run and sweep folders, each once.
+def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
+    """All runs in these run and sweep folders, once each.
 
     Raises:
         UserError: a folder that does not exist, or that holds nothing like a run.
     """
-    found: dict[Path, CollectedRun] = {}
+    found: dict[Path, RunFolder] = {}
     for folder in folders:
-        runs = [_read(*each) for each in _run_folders(_existing(folder))]
+        if not folder.is_dir():
+            wrong = "is not a folder" if folder.exists() else "does not exist"
+            raise UserError(f"{folder} {wrong}: name a run folder or a sweep's folder")
+        runs = [_read(path, planned) for path, planned in _run_folders(folder.resolve())]
         if not runs:
-            raise UserError(
-                f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder"
-            )
+            raise UserError(f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder")
         found |= {run.folder: run for run in runs}
     return list(found.values())
-
-
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        wrong = "is not a folder" if folder.exists() else "does not exist"
-        raise UserError(f"{folder} {wrong}: name a run folder or a sweep's folder")
-    return folder.resolve()
 
 
 def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
     """The folder itself if it is a run; else the trials in it; else those of the sweeps in it (multirun/ itself).
 
-    Each with whether it is known to be planned, so that the lack of a record means no harm.
+    With every folder whether it is known to be planned, so that the lack of a record means no harm.
     """
     if _exists(folder / RUN_FILE):
         yield folder, False
         return
-    inside, planned = _subfolders(folder), _planned(folder)
-    if planned or any(_exists(each / RUN_FILE) for each in inside):
+    inside, planned = _subfolders(folder), planned_names(folder)
+    if planned or any(_exists(path / RUN_FILE) for path in inside):
         trials = {*inside, *(folder / name for name in planned)}
-        yield from ((each, each.name in planned) for each in sorted(trials))
+        yield from ((path, path.name in planned) for path in sorted(trials))
         return
-    sweeps = [each for each in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(each)]
-    for each in sweeps:
-        yield from _run_folders(each, depth + 1)
+    sweeps = [path for path in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(path)]
+    for path in sweeps:
+        yield from _run_folders(path, depth + 1)
     if not sweeps:
-        yield from ((each, False) for each in inside if any(_exists(each / trace) for trace in _TRACES))
-
-
-def _planned(folder: Path) -> set[str]:
-    """Names of the trials that the sweep in `folder` consists of; none where its sweep.json says nothing usable."""
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        names = set(content["trials"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return set()
-    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
+        yield from ((path, False) for path in inside if _is_begun(path))
 
 
 def _subfolders(folder: Path) -> list[Path]:
     """Without hidden ones and without an earlier report."""
     try:
-        inside = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise UserError(f"{folder} can't be listed ({error.strerror})") from error
     return [
-        each
-        for each in inside
-        if _exists(each / RUN_FILE) or not any(_exists(each / name) for name in REPORT_FILES)
+        path for path in inside if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
     ]
 
 
 def _holds_runs(folder: Path) -> bool:
-    return bool(_planned(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
+    return bool(planned_names(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
+
+
+def _is_begun(folder: Path) -> bool:
+    return any(_exists(folder / trace) for trace in _TRACES)
 
 
 def _exists(path: Path) -> bool:
-    """Also what may not be looked at: reading it will say so."""
+    """Also for what may not be looked at: reading it gives the error."""
     try:
         return path.exists()
     except OSError:
         return True
 
 
-def _read(folder: Path, planned: bool) -> CollectedRun:
+def _read(folder: Path, planned: bool) -> RunFolder:
     record, status, problem = None, UNREADABLE, None
     try:
         record = read_record(folder)
         status, problem = _status(record, folder)
     except NoRecordError as error:
-        begun = any(_exists(folder / trace) for trace in _TRACES)
-        status = NOT_STARTED if planned and not begun else UNREADABLE
-        problem = f"planned in {MANIFEST}" if status == NOT_STARTED else str(error)
+        status = NOT_STARTED if planned and not _is_begun(folder) else UNREADABLE
+        problem = f"planned in {SWEEP_FILE}" if status == NOT_STARTED else str(error)
     except UserError as error:
         problem = str(error)
-    return CollectedRun(folder, folder.parent.name, record, status, problem)
+    return RunFolder(folder, folder.parent.name, record, status, problem)
 
 
 def _status(record: RunRecord, folder: Path) -> tuple[str, str | None]:

@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fsdd_lightning.reports.collect import CollectedRun
-from fsdd_lightning.reports.groups import Group, sort_into_groups
-from fsdd_lightning.reports.pictures import Picture, pictures_of
-from fsdd_lightning.reports.tables import (
-    Table,
-    changed_keys,
-    incompleteness,
-    run_state,
-    short_name,
-    speaker_table,
-    summary_table,
-    trials_table,
-)
+from fsdd_lightning.reports.figures import pictures_of
+from fsdd_lightning.reports.sections import Section, sections
+from fsdd_lightning.reports.style import Picture
+from fsdd_lightning.reports.tables import Table, changed_columns, short_name, speaker_table, summary_table, trials_table
 
-# In the order in which a reader wants to know of them.
-_STATES = (
-    "done",
-    "running",
-    "not started",
-    "interrupted",
-    "failed",
-    "incomplete",
-    "unreadable",
-    "over_budget",
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+# In the order in which a reader should see them; runs of all states but the first are listed under these headings.
 _HEADINGS = {
+    "done": "",
     "failed": "Failed",
     "interrupted": "Interrupted",
     "running": "Still running",
     "not started": "Not started yet",
     "incomplete": "Finished, but without usable numbers",
     "unreadable": "Could not be read",
-    "over_budget": "Refused: over the memory budget",
+    "over_budget": "Over the memory budget",
 }
 
 
 @dataclass(frozen=True)
-class Section:
-    """A group of comparable runs."""
+class Part:
+    """A section as it is shown."""
 
     heading: str
     facts: tuple[str, ...]
@@ -57,10 +41,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Problems:
-    """Runs without a result that ended alike; `reasons` are one line each, with the runs it holds for."""
+    """Runs without a result that ended alike; `reasons` are one line each, with names and folders of its runs."""
 
     heading: str
-    reasons: tuple[tuple[str, tuple[CollectedRun, ...]], ...]
+    reasons: tuple[tuple[str, tuple[tuple[str, Path | None], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -69,73 +53,59 @@ class Document:
 
     title: str
     counts: tuple[tuple[str, int], ...]
-    sections: tuple[Section, ...]
+    parts: tuple[Part, ...]
     problems: tuple[Problems, ...]
     changed: tuple[str, ...]
     trials: Table
 
 
-def build_document(runs: Sequence[CollectedRun], title: str | None) -> Document:
-    """`runs` in the order of `results.ordered`."""
-    sweeps = list(dict.fromkeys(run.sweep for run in runs))
-    groups = sort_into_groups(runs).groups
-    states = [run_state(run) for run in runs]
-    counts = Counter(states)
+def build_document(trials: pd.DataFrame, title: str | None = None) -> Document:
+    """`trials`: a frame, of run folders or read from results.csv. The default title names its sweeps."""
+    found = sections(trials)
+    counts = trials["state"].value_counts()
     return Document(
-        title=title or ", ".join(sweeps),
-        counts=tuple((state, counts[state]) for state in sorted(counts, key=_state_order)),
-        sections=tuple(
-            _section(group, f"{number}_" if len(groups) > 1 else "") for number, group in enumerate(groups, 1)
-        ),
-        problems=tuple(_problems(runs, states)),
-        changed=tuple(short_name(name) for name in changed_keys(runs)),
-        trials=trials_table(runs),
+        title=title or ", ".join(trials["sweep"].unique()),
+        counts=tuple((state, int(counts[state])) for state in _HEADINGS if state in counts),
+        parts=tuple(_part(section, f"{number}_" if len(found) > 1 else "") for number, section in enumerate(found, 1)),
+        problems=tuple(_problems(trials)),
+        changed=tuple(map(short_name, changed_columns(trials))),
+        trials=trials_table(trials),
     )
 
 
-def _state_order(state: str) -> int:
-    return _STATES.index(state) if state in _STATES else len(_STATES)
-
-
-def _section(group: Group, prefix: str) -> Section:
-    return Section(
-        heading=_heading(group),
-        facts=_facts(group),
-        notes=group.notes,
-        summaries=summary_table(group),
-        speakers=speaker_table(group) if group.speakers else None,
-        pictures=tuple(
-            Picture(prefix + picture.name, picture.alt, picture.draw) for picture in pictures_of(group)
-        ),
+def _part(section: Section, prefix: str) -> Part:
+    pictures = pictures_of(section)
+    return Part(
+        heading=f"{section.dataset}, split {section.split.get('name', '?')}",
+        facts=_facts(section),
+        notes=section.notes,
+        summaries=summary_table(section),
+        speakers=speaker_table(section) if len(section.speakers) else None,
+        pictures=tuple(Picture(prefix + picture.name, picture.alt, picture.draw) for picture in pictures),
     )
 
 
-def _heading(group: Group) -> str:
-    split = json.loads(group.key.split)
-    return f"{group.key.dataset}, split {split.get('split.name', '?')}"
-
-
-def _facts(group: Group) -> tuple[str, ...]:
-    record = group.first.plan.record
-    split = {name.removeprefix("split."): value for name, value in json.loads(group.key.split).items()}
-    details = ", ".join(f"{name}={value}" for name, value in split.items() if value is not None)
-    recordings = f"{record.dataset.get('recordings', '?')} recordings, digest {group.key.digest[:12]}"
-    sizes = ", ".join(
-        f"{record.split[part]} {part}" for part in ("train", "val", "test") if part in record.split
+def _facts(section: Section) -> tuple[str, ...]:
+    first = section.trials.iloc[0]
+    split = [f"{name}={value}" for name, value in section.split.items() if value is not None]
+    facts = (
+        f"{first.get('dataset.recordings', '?')} recordings, digest {section.digest[:12]}",
+        f"split: {', '.join(split)}",
     )
-    if group.several_speakers:
-        return recordings, f"split: {details}", "each speaker in turn is held out as the test set"
-    return recordings, f"split: {details}", f"clips: {sizes}"
+    if section.several_speakers:
+        return *facts, "each speaker in turn is held out as the test set"
+    sizes = {part: first.get(f"split.{part}") for part in ("train", "val", "test")}
+    return *facts, "clips: " + ", ".join(f"{size} {part}" for part, size in sizes.items() if size is not None)
 
 
-def _problems(runs: Sequence[CollectedRun], states: Sequence[str]) -> list[Problems]:
+def _problems(trials: pd.DataFrame) -> list[Problems]:
     found = []
     for state, heading in _HEADINGS.items():
-        reasons: dict[str, list[CollectedRun]] = {}
-        for run in (run for run, each in zip(runs, states, strict=True) if each == state):
-            reasons.setdefault(incompleteness(run) or run.reason, []).append(run)
-        if reasons:
-            count = sum(map(len, reasons.values()))
-            listed = tuple((reason, tuple(alike)) for reason, alike in reasons.items())
-            found.append(Problems(f"{heading} ({count})", listed))
+        alike = trials[trials["state"] == state]
+        if heading and len(alike):
+            reasons = tuple(
+                (str(reason), tuple(zip(runs["run"], runs["folder"], strict=True)))
+                for reason, runs in alike.fillna({"reason": ""}).groupby("reason", sort=False)
+            )
+            found.append(Problems(f"{heading} ({len(alike)})", reasons))
     return found

@@ -1,46 +1,119 @@
-"""The figures of a group of runs. Drawn without pyplot, so that nothing global is left behind."""
+"""The figures of a section. Drawn without pyplot, so that nothing global is left behind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.reports.canvas import add_legend, titled_figure
-from fsdd_lightning.reports.points import Interval, Point, Points, pareto_front
-from fsdd_lightning.reports.style import MARKERS, Look, printable
+from fsdd_lightning.reports.columns import natural
+from fsdd_lightning.reports.maps import accuracy_map, best_on_voices, confusion_counts, speaker_confusions, speaker_map
+from fsdd_lightning.reports.sections import Section
+from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, printable, titled_figure
+from fsdd_lightning.runs.metrics import pareto_front
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _BYTES = 1024
 
 
-def _series_style(points: Points, series: str, look: Look) -> dict[str, Any]:
-    at = points.series.index(series)
-    colours = look.theme.series
-    return {"color": colours[at % len(colours)], "marker": MARKERS[at % len(MARKERS)], "markersize": 5.5}
+def pictures_of(section: Section) -> list[Picture]:
+    """Those that the section has data for."""
+    points, below = section.points, bars(section)
+    found = []
+    if len(points):
+        by_bytes, by_size = partial(accuracy_by_bytes, section), partial(accuracy_by_size, points, below)
+        found += [
+            Picture("accuracy_vs_bytes", "Accuracy against flash bytes", by_bytes),
+            Picture("accuracy_vs_size", "Accuracy against hidden size", by_size),
+            Picture("accuracy_map", "Accuracy by hidden size and mode", partial(accuracy_map, section, below)),
+        ]
+    if points["drop"].notna().any():
+        found.append(Picture("drop_vs_size", "Drop from float to integer", partial(drop_by_size, points)))
+    if len(section.speakers):
+        by_speaker = partial(speaker_map, section)
+        found.append(Picture("accuracy_by_speaker", "Accuracy on each unseen voice", by_speaker))
+        if confusion_counts(section):
+            best = best_on_voices(section)
+            alt = f"Confusion on each unseen voice, {best['series']} {best['layers']}×{best['hidden_size']}"
+            found.append(Picture("confusion_by_speaker", alt, partial(speaker_confusions, section)))
+    return found
 
 
-def _whiskers(intervals: Sequence[Interval]) -> list[list[float]]:
-    return [
-        [100 * (each.value - each.low) for each in intervals],
-        [100 * (each.high - each.value) for each in intervals],
-    ]
+def bars(section: Section) -> str:
+    """What points and bars are, in words; see `intervals`."""
+    points = section.points
+    if section.several_speakers:
+        covers = "95 % interval (Student t over speakers)" if (points["kind"] == "t").any() else "none"
+        return f"mean over held-out speakers; bars: {covers}"
+    low, high = points["seeds"].min(), points["seeds"].max()
+    seeds = f"{low}" if low == high else f"{low}–{high}"
+    names = {"t": "Student t over seeds", "Wilson": "Wilson, by test clips"}
+    kind = " or ".join(names[kind] for kind in sorted(points["kind"].unique(), reverse=True))
+    return f"mean of {seeds} seed{'' if seeds == '1' else 's'}; bars: 95 % interval ({kind})"
 
 
-def accuracy_by_size(points: Points) -> Callable[[Look], Figure]:
+def _series(points: pd.DataFrame, look: Look) -> dict[str, dict[str, Any]]:
+    """How every series is drawn, in natural order."""
+    colors = look.theme.series
+    return {
+        series: {
+            "label": printable(series),
+            "color": colors[at % len(colors)],
+            "marker": MARKERS[at % len(MARKERS)],
+            "markersize": 5.5,
+        }
+        for at, series in enumerate(sorted(points["series"].unique(), key=natural))
+    }
+
+
+def _percents(points: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
+    """Heights and whiskers."""
+    whiskers = [100 * (points[value] - points[low]), 100 * (points[high] - points[value])]
+    return {"y": 100 * points[value], "yerr": whiskers}
+
+
+def accuracy_by_size(points: pd.DataFrame, below: str, look: Look) -> Figure:
     """Accuracy against hidden size, a line a series."""
+    styles = _series(points, look)
+    figure, axes = titled_figure(look, 3.4, "Accuracy against hidden size", below, list(styles))
+    _lines_over_size(axes, points, styles, ("accuracy", "low", "high"))
+    axes.set_ylabel("test accuracy, %")
+    _cap_percent(axes)
+    add_legend(figure, axes, look)
+    return figure
 
-    def draw(look: Look) -> Figure:
-        figure, axes = titled_figure(look, 3.4, "Accuracy against hidden size", points.bars, points.series)
-        _lines_over_size(axes, points, look, lambda point: point.accuracy)
-        axes.set_ylabel("test accuracy, %")
-        _cap_percent(axes)
-        add_legend(figure, axes, look)
-        return figure
 
-    return draw
+def drop_by_size(points: pd.DataFrame, look: Look) -> Figure:
+    """What the integers cost: float accuracy minus deployed accuracy, in percentage points."""
+    dropped = points[points["drop"].notna()]
+    styles = {name: style for name, style in _series(points, look).items() if name in set(dropped["series"])}
+    below = "above zero: accuracy lost by quantization"
+    figure, axes = titled_figure(look, 3.0, "Drop from float to integer", below, list(styles))
+    _lines_over_size(axes, dropped, styles, ("drop", "drop_low", "drop_high"))
+    axes.axhline(0, color=look.theme.text, linewidth=0.9)
+    axes.set_ylabel("drop, percentage points")
+    add_legend(figure, axes, look)
+    return figure
+
+
+def _lines_over_size(
+    axes: Axes, points: pd.DataFrame, styles: dict[str, dict[str, Any]], columns: tuple[str, str, str]
+) -> None:
+    """Sizes stand at equal distances; series stand side by side, so that no whisker hides another."""
+    sizes = sorted(points["hidden_size"].unique())
+    for at, (series, style) in enumerate(styles.items()):
+        shift = 0.0 if len(styles) == 1 else 0.36 * (at / (len(styles) - 1) - 0.5)
+        own = points[points["series"] == series].sort_values("hidden_size", kind="stable")
+        x = [sizes.index(size) + shift for size in own["hidden_size"]]
+        axes.errorbar(x, **_percents(own, *columns), linewidth=1.3, elinewidth=1.1, capsize=2, **style)
+    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+    axes.set_xlim(-0.5, len(sizes) - 0.5)
+    axes.set_xlabel("hidden size")
+    axes.grid(axis="y")
 
 
 def _cap_percent(axes: Axes) -> None:
@@ -49,145 +122,62 @@ def _cap_percent(axes: Axes) -> None:
     axes.set_ylim(low, min(high, 100 + 0.03 * (100 - low)))
 
 
-def drop_by_size(points: Points) -> Callable[[Look], Figure]:
-    """What the integers cost: float accuracy minus deployed accuracy, in points."""
-
-    def draw(look: Look) -> Figure:
-        dropped = Points(tuple(each for each in points.points if each.drop), points.bars, {})
-        below = "above zero: accuracy lost by quantisation"
-        figure, axes = titled_figure(look, 3.0, "Drop from float to integer", below, dropped.series)
-        _lines_over_size(axes, dropped, look, lambda point: point.drop, styled_by=points)
-        axes.axhline(0, color=look.theme.text, linewidth=0.9)
-        axes.set_ylabel("drop, percentage points")
-        add_legend(figure, axes, look)
-        return figure
-
-    return draw
-
-
-def _lines_over_size(
-    axes: Axes,
-    points: Points,
-    look: Look,
-    value: Callable[[Point], Interval | None],
-    styled_by: Points | None = None,
-) -> None:
-    """Sizes stand at equal distances; series stand side by side, so that no whisker hides another."""
-    sizes, series = points.hidden_sizes, points.series
-    for at, name in enumerate(series):
-        shift = 0.0 if len(series) == 1 else 0.36 * (at / (len(series) - 1) - 0.5)
-        own = [point for point in points.points if point.series == name]
-        intervals = [each for each in map(value, own) if each is not None]
-        axes.errorbar(
-            [sizes.index(point.memory.hidden_size) + shift for point in own],
-            [100 * each.value for each in intervals],
-            yerr=_whiskers(intervals),
-            label=printable(name),
-            linewidth=1.3,
-            elinewidth=1.1,
-            capsize=2,
-            **_series_style(styled_by or points, name, look),
-        )
-    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.set_xlim(-0.5, len(sizes) - 0.5)
-    axes.set_xlabel("hidden size")
-    axes.grid(axis="y")
-
-
-def accuracy_by_bytes(points: Points) -> Callable[[Look], Figure]:
+def accuracy_by_bytes(section: Section, look: Look) -> Figure:
     """Accuracy against bytes of flash, with the Pareto front and the budgets that were set."""
-
-    def draw(look: Look) -> Figure:
-        entries = [*points.series, "Pareto front"]
-        figure, axes = titled_figure(look, 3.7, "Accuracy against flash bytes", points.bars, entries)
-        _draw_front(axes, points, look)
-        for name in points.series:
-            own = [point for point in points.points if point.series == name]
-            values = [point.accuracy for point in own]
-            axes.errorbar(
-                [point.memory.flash_bytes / _BYTES for point in own],
-                [100 * each.value for each in values],
-                yerr=_whiskers(values),
-                label=printable(name),
-                linestyle="none",
-                elinewidth=0.8,
-                **_series_style(points, name, look),
-            )
-        axes.margins(y=0.08)
-        _cap_percent(axes)
-        _draw_budgets(axes, look, points.budgets)
-        _byte_axis(axes, [*(each.memory.flash_bytes for each in points.points), *points.budgets])
-        _label_front(axes, points, look)
-        axes.set_ylabel("test accuracy, %")
-        add_legend(figure, axes, look)
-        return figure
-
-    return draw
+    points = section.points
+    styles = _series(points, look)
+    figure, axes = titled_figure(look, 3.7, "Accuracy against flash bytes", bars(section), [*styles, "Pareto front"])
+    places = list(zip(points["flash_bytes"] / _BYTES, 100 * points["accuracy"], strict=True))
+    sizes = [f"{row.layers}×{row.hidden_size}" for row in points.itertuples()]
+    front = pareto_front(list(zip(places, sizes, strict=True)), lambda point: (point[0][1], point[0][0]))
+    _draw_front(axes, look, [place for place, _ in front])
+    for series, style in styles.items():
+        own = points[points["series"] == series].sort_values("hidden_size", kind="stable")
+        heights = _percents(own, "accuracy", "low", "high")
+        axes.errorbar(own["flash_bytes"] / _BYTES, **heights, linestyle="none", elinewidth=0.8, **style)
+    axes.margins(y=0.08)
+    _cap_percent(axes)
+    _draw_budgets(axes, look, section.budgets)
+    _byte_axis(axes, [*points["flash_bytes"], *section.budgets])
+    _label_front(axes, look, dict(reversed(front)), places)  # of equal points the first
+    axes.set_ylabel("test accuracy, %")
+    add_legend(figure, axes, look)
+    return figure
 
 
-def _draw_front(axes: Axes, points: Points, look: Look) -> None:
-    front = pareto_front(points.points)
-    axes.step(
-        [point.memory.flash_bytes / _BYTES for point in front],
-        [100 * point.accuracy.value for point in front],
-        where="post",
-        color=look.theme.text,
-        linewidth=1,
-        linestyle=(0, (4, 2)),
-        alpha=0.7,
-        label="Pareto front",
-    )
+def _draw_front(axes: Axes, look: Look, places: Sequence[tuple[float, float]]) -> None:
+    style: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 2)), "alpha": 0.7, "label": "Pareto front"}
+    axes.step(*zip(*places, strict=True), where="post", color=look.theme.text, **style)
 
 
-def _label_front(axes: Axes, points: Points, look: Look) -> None:
+def _label_front(
+    axes: Axes, look: Look, front: dict[tuple[float, float], str], places: Sequence[tuple[float, float]]
+) -> None:
     """Layers x hidden size beside the best points, where nothing else is; where nothing is free, none."""
     to_share = axes.transData + axes.transAxes.inverted()
-    marks = [to_share.transform(_place(point)) for point in points.points]
+    marks = [to_share.transform(place) for place in places]
     width, height = (0.16 if look.narrow else 0.075), 0.075  # of a label, as shares of the axes
     taken: list[tuple[float, float]] = []
-    for point in reversed(pareto_front(points.points)):
-        x, y = to_share.transform(_place(point))
+    for place, text in front.items():
+        x, y = to_share.transform(place)
         for left, low, align in ((x - width, y, "right"), (x, y - height, "left")):
-            covers = any(
-                left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks
-            )
+            covers = any(left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks)
             touches = any(abs(left - u) < width and abs(low - v) < height for u, v in taken)
             if not (covers or touches or left < 0 or left + width > 1):
                 taken.append((left, low))
-                _write_size(axes, point, align)
+                side = 1 if align == "left" else -1
+                style: dict[str, Any] = {"ha": align, "va": "top" if align == "left" else "bottom", "fontsize": 8}
+                axes.annotate(text, place, (6 * side, -4 * side), textcoords="offset points", **style)
                 break
-
-
-def _place(point: Point) -> tuple[float, float]:
-    return point.memory.flash_bytes / _BYTES, 100 * point.accuracy.value
-
-
-def _write_size(axes: Axes, point: Point, align: str) -> None:
-    side = 1 if align == "left" else -1
-    axes.annotate(
-        f"{point.memory.layers}×{point.memory.hidden_size}",
-        _place(point),
-        xytext=(6 * side, -4 * side),
-        textcoords="offset points",
-        ha=align,
-        va="top" if align == "left" else "bottom",
-        fontsize=8,
-    )
 
 
 def _draw_budgets(axes: Axes, look: Look, budgets: Sequence[int]) -> None:
     for budget in budgets:
         axes.axvline(budget / _BYTES, color=look.theme.text, linewidth=0.9, linestyle=":", alpha=0.8)
-        axes.annotate(
-            f"{budget / _BYTES:g} KB",
-            (budget / _BYTES, 0.02),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(3, 0),
-            textcoords="offset points",
-            fontsize=8,
-            rotation=90,
-            va="bottom",
-        )
+        style: dict[str, Any] = {"fontsize": 8, "rotation": 90, "va": "bottom"}
+        across: Any = axes.get_xaxis_transform()
+        text, place = f"{budget / _BYTES:g} KB", (budget / _BYTES, 0.02)
+        axes.annotate(text, place, (3, 0), across, "offset points", **style)
 
 
 def _byte_axis(axes: Axes, values: Sequence[int]) -> None:

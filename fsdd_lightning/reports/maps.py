@@ -1,78 +1,60 @@
-"""Tables as shaded figures: hidden size x mode, speaker x configuration, and what was taken for what."""
+"""Tables as shaded figures: hidden size x mode, speaker x configuration, and which digit was taken for which."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Sequence
+import textwrap
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.reports.canvas import (
-    empty_figure,
-    readable_on,
-    row_label,
-    shaded,
-    titled_figure,
-)
-from fsdd_lightning.reports.flatten import natural
-from fsdd_lightning.reports.points import Points
-from fsdd_lightning.reports.speakers import SpeakerSummary
-from fsdd_lightning.reports.style import Look, printable
+import numpy as np
+
+from fsdd_lightning.reports.columns import natural
+from fsdd_lightning.reports.sections import Section
+from fsdd_lightning.reports.style import Look, empty_figure, printable, titled_figure
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 _STATES = {"over_budget": "too\nbig", "running": "runs", "failed": "failed", "interrupted": "stop"}
-_Content = tuple[
-    Sequence[Sequence[float | None]], Sequence[Sequence[str]]
-]  # shares, and what stands for None
 
 
-def accuracy_map(points: Points) -> Callable[[Look], Figure]:
-    """Hidden size x series, with what was refused."""
-    rows = sorted({*points.series, *(series for series, _ in points.blanks)}, key=natural)
-    sizes = sorted({*points.hidden_sizes, *(size for _, size in points.blanks)})
-    values = {(each.series, each.memory.hidden_size): each.accuracy.value for each in points.points}
-    table = [[values.get((row, size)) for size in sizes] for row in rows]
-    blanks = [[_STATES.get(points.blanks.get((row, size), ""), "–") for size in sizes] for row in rows]
-
-    def draw(look: Look) -> Figure:
-        what = points.bars.partition(";")[0]
-        return _shaded_figure(
-            look, ("Accuracy, %, by mode and size", what, "hidden size"), rows, sizes, (table, blanks)
-        )
-
-    return draw
+def accuracy_map(section: Section, below: str, look: Look) -> Figure:
+    """Series x hidden size, with the trials that have no result."""
+    shares = section.points.pivot_table("accuracy", "series", "hidden_size", aggfunc="last")
+    states = section.unfinished.pivot_table("state", "series", "hidden_size", aggfunc="last")
+    rows = sorted(shares.index.union(states.index), key=natural)
+    sizes = sorted(shares.columns.union(states.columns))
+    blanks = states.reindex(index=rows, columns=sizes).map(lambda state: _STATES.get(state, "–"))
+    texts = ("Accuracy, %, by mode and size", below.partition(";")[0], "hidden size")
+    return _shaded(look, texts, shares.reindex(index=rows, columns=sizes), blanks)
 
 
-def speaker_map(speakers: Sequence[SpeakerSummary], labels: Sequence[str]) -> Callable[[Look], Figure]:
+def speaker_map(section: Section, look: Look) -> Figure:
     """Configuration x held-out speaker."""
-    names = sorted({name for each in speakers for name in each.by_speaker}, key=natural)
-    table = [[each.accuracies.get(name) for name in names] for each in speakers]
-    blanks = [["–"] * len(names) for _ in speakers]
-
-    def draw(look: Look) -> Figure:
-        texts = ("Accuracy on an unseen voice, %", "mean over seeds", "speaker never heard in training")
-        return _shaded_figure(look, texts, labels, names, (table, blanks))
-
-    return draw
+    voices = section.voices.set_axis(speaker_labels(section))
+    texts = ("Accuracy on an unseen voice, %", "mean over seeds", "speaker never heard in training")
+    return _shaded(look, texts, voices, voices.map(lambda _: "–"))
 
 
-def _shaded_figure(
-    look: Look,
-    texts: tuple[str, str, str],
-    rows: Sequence[str],
-    columns: Sequence[str | int],
-    content: _Content,
-) -> Figure:
-    """`texts`: title, what is below it, and the name of the columns."""
-    row_texts = [row_label(row, look) for row in rows]
-    lines = [text.splitlines() or [""] for text in row_texts]
-    height_in = 0.6 + sum(0.2 + 0.16 * len(each) for each in lines)
-    turned = max(len(str(column)) for column in columns) * len(columns) > (28 if look.narrow else 80)
-    figure, axes = titled_figure(look, height_in + 0.5 * turned, texts[0], texts[1])
-    shaded(axes, look, *content, max(len(line) for each in lines for line in each))
-    axes.set_yticks(range(len(rows)), row_texts)
-    axes.set_xticks(range(len(columns)), [printable(str(column)) for column in columns])
+def speaker_labels(section: Section) -> list[str]:
+    """Mode, variant and size of every configuration of `section.speakers`."""
+    return [f"{row.series} {row.layers}×{row.hidden_size}" for row in section.speakers.itertuples()]
+
+
+def _shaded(look: Look, texts: tuple[str, str, str], shares: pd.DataFrame, blanks: pd.DataFrame) -> Figure:
+    """Shares as percent on a color; `blanks` stand where there is none. `texts`: title, what is below, x axis."""
+    rows, columns = [_row_label(row, look) for row in shares.index], [printable(str(name)) for name in shares]
+    lines = [row.splitlines() or [""] for row in rows]
+    turned = max(len(str(name)) for name in shares) * len(columns) > (28 if look.narrow else 80)
+    height_in = 0.6 + sum(0.2 + 0.16 * len(row) for row in lines) + 0.5 * turned
+    figure, axes = titled_figure(look, height_in, texts[0], texts[1])
+    _shade(axes, look, 100 * shares.to_numpy(float), blanks.to_numpy(), max(len(line) for row in lines for line in row))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), columns)
     axes.tick_params(axis="x", rotation=60 if turned else 0)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -80,54 +62,78 @@ def _shaded_figure(
     return figure
 
 
-def best_on_voices(speakers: Sequence[SpeakerSummary]) -> SpeakerSummary:
-    """The configuration with the highest mean over all voices; of those that were run for the most."""
-    return max(speakers, key=lambda each: (len(each.by_speaker), each.mean))
+def _row_label(text: str, look: Look) -> str:
+    """On a phone a long label takes several lines."""
+    return "\n".join(textwrap.wrap(printable(text), 16)) if look.narrow else printable(text)
 
 
-def confusion_counts(summary: SpeakerSummary) -> dict[str, list[list[int]]]:
-    """For each speaker the deployed view's confusion matrix, summed over seeds; speakers without one are left out."""
-    counts = {}
-    for speaker, each in summary.by_speaker.items():
-        matrices = [result.deployed.confusion for result in each.results]
-        whole = [matrix for matrix in matrices if matrix and all(len(row) == len(matrix) for row in matrix)]
-        if whole and len(whole) == len(matrices) and len({len(matrix) for matrix in whole}) == 1:
-            counts[speaker] = [
-                [sum(trials) for trials in zip(*rows, strict=True)] for rows in zip(*whole, strict=True)
-            ]
+def _shade(axes: Axes, look: Look, percents: np.ndarray, blanks: np.ndarray, label_length: int) -> None:
+    """`label_length`, in characters, of the longest row label, which leaves the less room for numbers."""
+    image = axes.imshow(percents, cmap=look.theme.colormap, aspect="auto")
+    room_in = (look.width_in - 0.072 * label_length - 0.3) / percents.shape[1]
+    size = min(8.5, 72 * room_in / 3.4)  # five characters, 0.62 em wide, and some air
+    for (i, j), value in np.ndenumerate(percents):
+        text, color, shrink = str(blanks[i, j]), look.theme.text, 0.85
+        if not math.isnan(value):
+            text = f"{value:.2f}" if size > 5.5 else f"{value:.0f}"
+            color, shrink = _readable_on(image, value), 1.0
+        axes.text(j, i, text, ha="center", va="center", fontsize=max(size, 5.5) * shrink, color=color)
+
+
+def _readable_on(image: AxesImage, value: float) -> str:
+    """Black or white, whichever can be read on the color that `image` gives a value."""
+    red, green, blue, _ = image.to_rgba(np.array(value))
+    return "#101010" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
+
+
+def best_on_voices(section: Section) -> pd.Series[Any]:
+    """The row of `section.speakers` with the highest mean over all speakers; of those that were run for the most."""
+    ranks = list(zip(section.speakers["voices"].map(len), section.speakers["accuracy"], strict=True))
+    return section.speakers.iloc[ranks.index(max(ranks))]
+
+
+def confusion_counts(section: Section) -> dict[str, np.ndarray]:
+    """For every speaker the best configuration's (taken for, spoken) counts, summed over seeds.
+
+    Speakers for whom a matrix is missing or is not square are left out.
+    """
+    best, trials, counts = best_on_voices(section), section.trials, {}
+    own = trials[
+        (trials[["configuration", "deployed_backend"]] == best[["configuration", "deployed_backend"]]).all(axis=1)
+    ]
+    for speaker in best["voices"]:
+        found = [json.loads(text or "[]") for text in own.loc[own["speaker"] == speaker, "confusion"]]
+        shapes = {(len(matrix), *sorted(map(len, matrix))) for matrix in found}
+        size = len(found[0])
+        if size and shapes == {(size,) * (size + 1)}:
+            counts[speaker] = np.sum(found, axis=0)
     return counts
 
 
-def speaker_confusions(summary: SpeakerSummary, label: str) -> Callable[[Look], Figure]:
-    """A small confusion matrix for each held-out speaker."""
-    counts = confusion_counts(summary)
-
-    def draw(look: Look) -> Figure:
-        columns = min(2 if look.narrow else 3, len(counts))
-        rows = math.ceil(len(counts) / columns)
-        height_in = 1.12 * look.width_in / columns * rows
-        below = f"spoken digit (rows) taken for (columns); {printable(label)}"
-        figure = empty_figure(look, height_in, "Confusion on an unseen voice", below)
-        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-        for axes, (speaker, matrix) in zip(grid, counts.items(), strict=False):
-            _small_confusion(axes, look, matrix)
-            axes.set_title(f"{printable(speaker)}: {100 * summary.accuracies[speaker]:.2f} %", fontsize=9.5)
-        for axes in grid[len(counts) :]:
-            axes.set_visible(False)
-        return figure
-
-    return draw
+def speaker_confusions(section: Section, look: Look) -> Figure:
+    """A small confusion matrix for every held-out speaker."""
+    counts, best = confusion_counts(section), best_on_voices(section)
+    columns = min(2 if look.narrow else 3, len(counts))
+    rows = math.ceil(len(counts) / columns)
+    label = f"{best['series']} {best['layers']}×{best['hidden_size']}"
+    below = f"spoken digit (rows) taken for (columns); {printable(label)}"
+    figure = empty_figure(look, 1.12 * look.width_in / columns * rows, "Confusion on an unseen voice", below)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, (speaker, matrix) in zip(grid, counts.items(), strict=False):
+        _confusion(axes, look, matrix)
+        axes.set_title(f"{printable(speaker)}: {100 * best['voices'][speaker]:.2f} %", fontsize=9.5)
+    for axes in grid[len(counts) :]:
+        axes.set_visible(False)
+    return figure
 
 
-def _small_confusion(axes: Any, look: Look, matrix: Sequence[Sequence[int]]) -> None:
-    shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
+def _confusion(axes: Axes, look: Look, matrix: np.ndarray) -> None:
+    shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)
     image = axes.imshow(shares, cmap=look.theme.colormap, vmin=0, vmax=1)
-    for i, row in enumerate(matrix):
-        for j, count in enumerate(row):
-            if count:
-                colour = readable_on(image, shares[i][j])
-                size = 6 if look.narrow else 6.5
-                axes.text(j, i, str(count), ha="center", va="center", fontsize=size, color=colour)
+    for (i, j), share in np.ndenumerate(shares):
+        if matrix[i, j]:
+            style: dict[str, Any] = {"fontsize": 6 if look.narrow else 6.5, "color": _readable_on(image, share)}
+            axes.text(j, i, str(matrix[i, j]), ha="center", va="center", **style)
     axes.set_xticks(range(len(matrix)))
     axes.set_yticks(range(len(matrix)))
     axes.tick_params(length=0, labelsize=7)

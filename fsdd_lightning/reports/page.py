@@ -8,8 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fsdd_lightning.reports.document import Document
-from fsdd_lightning.reports.pictures import Picture
-from fsdd_lightning.reports.style import LOOKS
+from fsdd_lightning.reports.style import LOOKS, Picture
 
 TEMPLATE = "report.html.jinja"
 
@@ -26,9 +25,7 @@ def page(document: Document, output: Path, links: bool = True) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template(TEMPLATE)
-    return template.render(
-        report=document, link=lambda folder: link(folder, output), links=links, sources=sources
-    )
+    return template.render(report=document, link=lambda folder: link(folder, output), links=links, sources=sources)
 
 
 def link(folder: Path, output: Path) -> str:

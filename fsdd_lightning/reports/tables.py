@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.reports.collect import CollectedRun
-from fsdd_lightning.reports.flatten import differing, flatten
-from fsdd_lightning.reports.groups import Group
-from fsdd_lightning.reports.pictures import speaker_label
-from fsdd_lightning.reports.results import Result, cell_of, result_of
-from fsdd_lightning.reports.statistics import Estimate, Summary
+from fsdd_lightning.reports.columns import differing
+from fsdd_lightning.reports.maps import speaker_labels
+from fsdd_lightning.reports.sections import Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir")
 
 
 @dataclass(frozen=True)
@@ -26,142 +28,93 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """`numeric` names the columns that stand right."""
+    """`numeric` names the columns that hold numbers alone, which are aligned right."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Field, ...], ...]
-    numeric: frozenset[str] = frozenset()
+    numeric: frozenset[str]
 
 
-_NOTHING = Field("")
-_NUMBERS = frozenset({
-    "network", "accuracy %", "std", "95 % interval", "seeds", "float %", "drop", "macro-F1 %", "flash bytes",
-    "RAM bytes", "MACs/clip", "parameters", "worst %", "spread", "mean %", "integer %", "C %", "clips",
-})  # fmt: skip
+def percent(share: Any, sign: str = "") -> Field:
+    """0.99333 -> 99.33; empty for what is missing."""
+    return Field("") if _is_missing(share) else Field(f"{100 * share:{sign}.2f}", float(share))
 
 
-def percent(share: float | None, signed: bool = False) -> Field:
-    """0.99333 -> 99.33; nothing for None."""
-    if share is None:
-        return _NOTHING
-    return Field(f"{100 * share:+.2f}" if signed else f"{100 * share:.2f}", share)
-
-
-def count(value: int) -> Field:
+def count(value: Any) -> Field:
     """12345 -> 12,345."""
-    return Field(f"{value:,}", float(value))
+    return Field("") if _is_missing(value) else Field(f"{value:,}", float(value))
 
 
-def interval(estimate: Estimate) -> Field:
-    """Bounds in percent and what they cover."""
-    return Field(f"{100 * estimate.low:.2f} – {100 * estimate.high:.2f} ({estimate.kind})", estimate.low)
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.isna(value))
 
 
-def summary_table(group: Group) -> Table:
-    """One row a configuration, over its seeds."""
-    rows = [_summary_row(group, summary) for summary in group.summaries]
-    columns = [name for name in rows[0] if any(row[name].text for row in rows)] if rows else []
-    return _table(columns, [[row[name] for name in columns] for row in rows])
+def interval(row: Any) -> Field:
+    """Bounds in percent and the kind of interval, see `intervals`; empty where there is none."""
+    text = f"{100 * row.low:.2f} – {100 * row.high:.2f} ({row.kind})"
+    return Field(text, row.low) if row.kind else Field("")
 
 
-def _summary_row(group: Group, summary: Summary) -> dict[str, Field]:
-    plan, estimate = summary.first.plan, summary.accuracy
+def summary_table(section: Section) -> Table:
+    """One row a configuration and held-out speaker, over its seeds. Columns in which all is empty are left out."""
+    rows = [_summary_row(row) for row in section.summary.itertuples()]
+    return _table([name for name in rows[0] if any(row[name].text for row in rows)], rows)
+
+
+def _summary_row(row: Any) -> dict[str, Field]:
     return {
-        "mode": Field(plan.mode),
-        "variant": Field(group.labels.get(plan.key, "")),
-        "speaker": Field(plan.held_out or ""),
-        "network": Field(f"{plan.memory.layers}×{plan.memory.hidden_size}", plan.memory.hidden_size),
-        "accuracy %": percent(estimate.mean),
-        "std": percent(estimate.std),
-        "95 % interval": interval(estimate),
-        "seeds": count(estimate.n),
-        "float %": percent(summary.float_accuracy.mean if summary.float_accuracy else None),
-        "drop": percent(summary.drop.mean if summary.drop else None, signed=True),
-        "macro-F1 %": percent(summary.macro_f1),
-        "flash bytes": count(plan.memory.flash_bytes),
-        "RAM bytes": count(plan.memory.ram_bytes),
-        "MACs/clip": count(plan.memory.macs_per_clip),
-        "budget": Field(group.budget_names[plan.key]),
+        "mode": Field(row.mode),
+        "variant": Field(row.variant),
+        "speaker": Field("" if _is_missing(row.speaker) else row.speaker),
+        "network": Field(f"{row.layers}×{row.hidden_size}", row.hidden_size),
+        "accuracy %": percent(row.accuracy),
+        "std": percent(row.std),
+        "95 % interval": interval(row),
+        "seeds": count(row.seeds),
+        "float %": percent(row.float),
+        "drop": percent(row.drop, "+"),
+        "macro-F1 %": percent(row.macro_f1),
+        "flash bytes": count(row.flash_bytes),
+        "RAM bytes": count(row.ram_bytes),
+        "MACs/clip": count(row.macs_per_clip),
+        "budget": Field(row.budget),
     }
 
 
-def speaker_table(group: Group) -> Table:
-    """One row a configuration, one column a voice that it never heard; the mean counts every voice the same."""
-    names = list(dict.fromkeys(name for each in group.speakers for name in [*each.by_speaker, *each.missing]))
-    columns = [
-        "configuration",
-        "mean %",
-        "std",
-        "worst %",
-        "worst speaker",
-        "spread",
-        "seeds",
-        *names,
-        "missing",
+def speaker_table(section: Section) -> Table:
+    """One row a configuration, one column a held-out speaker."""
+    names = [str(name) for name in section.voices]
+    rows = [
+        _speaker_row(label, row, names)
+        for label, row in zip(speaker_labels(section), section.speakers.itertuples(), strict=True)
     ]
-    rows = []
-    for index, each in enumerate(group.speakers):
-        seeds = sorted({summary.accuracy.n for summary in each.by_speaker.values()})
-        numbers = [percent(each.mean), percent(each.std), percent(each.accuracies[each.worst])]
-        voices = [percent(each.accuracies.get(name)) for name in names]
-        seen = Field("–".join(str(n) for n in sorted({seeds[0], seeds[-1]})), seeds[0])
-        ends = [percent(each.spread), seen, *voices, Field(", ".join(each.missing))]
-        rows.append([Field(speaker_label(group, index)), *numbers, Field(each.worst), *ends])
-    if not any(each.missing for each in group.speakers):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return _table(columns, rows, numeric=frozenset(names))
+    is_whole = not any(section.speakers["missing"])
+    return _table([name for name in rows[0] if not (is_whole and name == "missing")], rows)
 
 
-def changed_keys(runs: Sequence[CollectedRun]) -> list[str]:
-    """Settings, data, versions of packages and of the code in which the readable runs differ."""
-    return differing([_config(run) for run in runs if run.record is not None])
+def _speaker_row(label: str, row: Any, names: Sequence[str]) -> dict[str, Field]:
+    return {
+        "configuration": Field(label),
+        "mean %": percent(row.accuracy),
+        "std": percent(row.std),
+        "95 % interval": interval(row),
+        "worst %": percent(row.worst),
+        "worst speaker": Field(row.worst_speaker),
+        "spread": percent(row.spread),
+        "seeds": Field("–".join(str(n) for n in sorted({row.fewest_seeds, row.seeds})), row.fewest_seeds),
+        **{name: percent(row.voices.get(name)) for name in names},
+        "missing": Field(", ".join(row.missing)),
+    }
 
 
-def _config(run: CollectedRun) -> dict[str, Any]:
-    """What a trial was run with, but for names and places."""
-    assert run.record is not None
-    record = run.record
-    flat = flatten({"config": record.config, "versions": record.versions, "git": record.git})
-    hidden = (
-        "config.name",
-        "config.output_root",
-        "config.logger.",
-        "config.data.root",
-        "config.data.cache_dir",
-    )
-    return {name: value for name, value in flat.items() if not name.startswith(hidden)}
-
-
-def trials_table(runs: Sequence[CollectedRun]) -> Table:
-    """One row a run: what changed between them, how each ended and what came out."""
-    changed = changed_keys(runs)
-    several = len({run.sweep for run in runs}) > 1
-    columns = ["run", *(["sweep"] if several else []), "state", *(short_name(name) for name in changed)]
-    columns += ["accuracy %", "float %", "integer %", "C %", "drop", "flash bytes", "RAM bytes"]
-    rows = []
-    for number, run in enumerate(runs, start=1):
-        config = _config(run) if run.record is not None else {}
-        row = [
-            Field(f"{number}", number, run.folder if run.folder.is_dir() else None),
-            *([Field(run.sweep)] if several else []),
-        ]
-        values = [_value(config.get(name)) for name in changed]
-        rows.append([*row, Field(run_state(run)), *values, *_trial_end(run)])
-    return _table(columns, rows)
-
-
-def run_state(run: CollectedRun) -> str:
-    """The run's status; `incomplete` for a finished run whose numbers can't be used."""
-    return "incomplete" if incompleteness(run) else run.status
-
-
-def incompleteness(run: CollectedRun) -> str | None:
-    """What a finished run's record lacks; None where it is whole, or the run not finished."""
-    if run.status != "done":
-        return None
-    plan = cell_of(run)
-    result = plan if isinstance(plan, str) else result_of(plan)
-    return result if isinstance(result, str) else None
+def changed_columns(trials: pd.DataFrame) -> list[str]:
+    """Settings, versions of packages and of the code in which the readable runs differ, but for names and places."""
+    blocks = ("config.", "versions.", "git.")
+    shown = [name for name in map(str, trials) if name.startswith(blocks) and not name.startswith(_HIDDEN)]
+    readable = trials["status"].notna() if "status" in trials else [False] * len(trials)
+    return differing(trials.loc[readable, shown])
 
 
 def short_name(setting: str) -> str:
@@ -170,33 +123,46 @@ def short_name(setting: str) -> str:
     return name.removesuffix(".name") if setting.startswith("config.") else name
 
 
+def trials_table(trials: pd.DataFrame) -> Table:
+    """One row a run: what changed between them, how it ended, what it reached."""
+    changed = {name: short_name(name) for name in changed_columns(trials)}
+    several = trials["sweep"].nunique() > 1
+    rows = [
+        dict(_trial_row(number, row, changed, several)) for number, row in enumerate(trials.to_dict("records"), start=1)
+    ]
+    return _table(list(rows[0]), rows)
+
+
+def _trial_row(
+    number: int, row: dict[Any, Any], changed: Mapping[str, str], several_sweeps: bool
+) -> Iterator[tuple[str, Field]]:
+    folder = row["folder"]
+    yield "run", Field(f"{number}", number, folder if folder and folder.is_dir() else None)
+    if several_sweeps:
+        yield "sweep", Field(row["sweep"])
+    yield "state", Field(row["state"])
+    for name, short in changed.items():
+        yield short, _value(row[name])
+    yield "accuracy %", percent(row["accuracy"])
+    is_usable = not _is_missing(row["accuracy"])
+    for backend, title in (("float", "float %"), ("integer", "integer %"), ("c", "C %")):
+        yield title, percent(row.get(f"views.{backend}.accuracy") if is_usable else None)
+    yield "drop", percent(row["drop"], "+")
+    for memory, title in (("flash", "flash bytes"), ("ram", "RAM bytes")):
+        yield title, count(row.get(f"memory.{memory}_bytes") if row["mode"] else None)
+
+
 def _value(value: Any) -> Field:
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return Field("" if value is None else str(value))
-    return Field(str(value), float(value)) if isinstance(value, int | float) else Field(str(value))
+    return Field(str(value), float(value))
 
 
-def _trial_end(run: CollectedRun) -> list[Field]:
-    plan = cell_of(run)
-    if isinstance(plan, str):
-        return [_NOTHING] * 7
-    sizes = [count(plan.memory.flash_bytes), count(plan.memory.ram_bytes)]
-    result = result_of(plan)
-    if not isinstance(result, Result):
-        return [_NOTHING] * 5 + sizes
-    views = [result.views.get(name) for name in ("float", "integer", "c")]
-    accuracies = [percent(view.accuracy if view else None) for view in views]
-    return [percent(result.deployed.accuracy), *accuracies, percent(result.drop, signed=True), *sizes]
-
-
-def _table(
-    columns: Sequence[str], rows: Sequence[Sequence[Field]], numeric: frozenset[str] = frozenset()
-) -> Table:
-    """Columns that hold numbers alone stand right, too."""
-    numbers = {
-        name
-        for index, name in enumerate(columns)
-        if any(row[index].sort is not None for row in rows)
-        and all(row[index].sort is not None or not row[index].text for row in rows)
-    }
-    return Table(tuple(columns), tuple(map(tuple, rows)), frozenset(numbers | numeric | _NUMBERS))
+def _table(columns: Sequence[str], rows: Sequence[dict[str, Field]]) -> Table:
+    numeric = set()
+    for name in columns:
+        fields = [row[name] for row in rows if row[name].text]
+        if fields and all(field.sort is not None for field in fields):
+            numeric.add(name)
+    content = tuple(tuple(row[name] for name in columns) for row in rows)
+    return Table(tuple(columns), content, frozenset(numeric))

@@ -12,10 +12,9 @@ from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
+from fsdd_lightning.reports.frame import csv_bytes, frame
 from fsdd_lightning.reports.markdown import markdown
 from fsdd_lightning.reports.page import page
-from fsdd_lightning.reports.results import ordered
-from fsdd_lightning.reports.table import csv_bytes, results_table
 
 FOLDER_NAME = "report"
 
@@ -38,13 +37,13 @@ def write_report(
         UserError: a folder without runs, an output folder that can't be written.
         RunFailedError: the disk is full.
     """
-    runs = ordered(collect_runs(folders))
+    trials = frame(collect_runs(folders))
     output = (output or folders[0] / FOLDER_NAME).resolve()
-    document = build_document(runs, title)
+    document = build_document(trials, title)
     files = []
     with _writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for name, content in _files(document, csv_bytes(results_table(runs, portable)), output, portable):
+        for name, content in _files(document, csv_bytes(trials, portable), output, portable):
             replace_file(output / name, content)
             files.append(name)
     return Report(document, output, tuple(files))
@@ -54,8 +53,8 @@ def _files(document: Document, csv: bytes, output: Path, portable: bool) -> Iter
     """The numbers first: drawing takes longest."""
     yield "results.csv", csv
     yield "results.md", _encoded(markdown(document))
-    for section in document.sections:
-        for picture in section.pictures:
+    for part in document.parts:
+        for picture in part.pictures:
             yield f"{picture.name}.png", picture.png()
     yield "report.html", _encoded(page(document, output, links=not portable))
 

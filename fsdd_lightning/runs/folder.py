@@ -13,6 +13,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
@@ -42,7 +43,7 @@ class Run:
         return FeatureStatistics(self.checkpoint.mean, self.checkpoint.std)
 
 
-def open_run(folder: Path) -> Run:
+def read_run(folder: Path) -> Run:
     """Read record and network.
 
     Raises:
@@ -55,9 +56,7 @@ def open_run(folder: Path) -> Run:
     config = config_from_mapping(record.config)
     checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
-        raise UserError(
-            f"{folder} holds the network of another run: its inputs are not the channels of its features"
-        )
+        raise UserError(f"{folder} holds the network of another run: its inputs are not the channels of its features")
     return Run(folder, record, config, checkpoint, _deployment(folder, checkpoint))
 
 
@@ -71,7 +70,7 @@ def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
 
 
 def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
-    """Whether both are of one run, as far as can be told without a clip."""
+    """Whether both are of one run, as far as it shows without a clip."""
     model, shape = deployment.model, checkpoint.network.shape
     found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     return (
@@ -82,16 +81,32 @@ def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
 
 
 def _check_complete(record: RunRecord, folder: Path) -> None:
-    """What is read of a finished run's record is there; its config is checked as a whole elsewhere."""
+    """What is read of a finished record is there; its config is checked elsewhere, as a whole."""
     dataset = {"name", "source", "digest", "folder"} - record.dataset.keys()
-    views = [name for name, view in record.views.items() if not {"correct", "total"} <= view.keys()]
-    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in views]
+    halves = [name for name, score in record.views.items() if not {"correct", "total"} <= score.keys()]
+    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in halves]
     if not record.views:
         missing.append("views")
     if missing:
-        raise UserError(
-            f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again"
-        )
+        raise UserError(f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again")
+
+
+def describe_data(record: RunRecord, data: PreparedData) -> None:
+    """Fill what a record holds about its data, by which `recorded_data` finds them again."""
+    recordings = data.recordings
+    record.dataset = {
+        "name": recordings.name,
+        "source": data.source,
+        "digest": recordings.digest,
+        # of all files, where some were left out
+        "folder_digest": folder_digest(recordings.folder) if recordings.bad else recordings.digest,
+        "recordings": len(recordings.recordings),
+        "folder": str(recordings.folder.resolve()),  # found again from any other folder
+        "trimmed": data.mfcc.trimmed,
+    }
+    parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
+    record.split = {"name": data.split.name, **parts}
+    record.notes = list(data.notes)
 
 
 def recorded_data(run: Run, root: Path | None) -> PreparedData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,9 +65,9 @@ def archive_record(folder: Path, state: RunState) -> None:
         shutil.copyfile(path, earlier / f"run-{number}.json")
 
 
-def remove_results(folder: Path) -> None:
-    """What an earlier run left: its event files would draw a second curve. Call it once the new run is recorded."""
-    for pattern in _RESULTS:
+def remove_results(folder: Path, kept: Collection[str] = ()) -> None:
+    """What an earlier run left, but for `kept`: its event files would draw a second curve. Record the new run first."""
+    for pattern in set(_RESULTS) - set(kept):
         for path in folder.glob(pattern):
             if path.is_dir():
                 shutil.rmtree(path)

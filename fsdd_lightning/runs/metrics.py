@@ -1,17 +1,20 @@
-"""What a finished run comes down to: the view that is deployed, its accuracy, what quantisation cost, what it needs."""
+"""The numbers a run stands for: which backend is deployed, its accuracy, what quantization cost, what it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import TypeVar
 
+from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import BACKENDS, RunRecord
 
-# The view whose accuracy a run stands for: the integers where there are any (the C file is equal to them), else
-# PyTorch's own quantised network, else the float network.
+Point = TypeVar("Point")
+
+# The backend whose accuracy a run stands for: the integers where there are any (the C file is equal to them), else
+# PyTorch's own quantized network, else the float network.
 DEPLOYED_BACKENDS = ("integer", "c", "quantized", "float")
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
-FINAL_METRICS = (*(f"accuracy/{view}" for view in (*BACKENDS, "drop")), *(f"memory/{name}" for name in SIZES))
+FINAL_METRICS = (*(f"accuracy/{backend}" for backend in (*BACKENDS, "drop")), *(f"memory/{name}" for name in SIZES))
 
 
 def percent(value: float) -> str:
@@ -19,15 +22,15 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-def deployed_backend(views: Mapping[str, Any]) -> str | None:
-    """The name of the view that a run stands for; None where it has none."""
-    return next((name for name in DEPLOYED_BACKENDS if name in views), None)
+def deployed_backend(backends: Container[str]) -> str | None:
+    """The name of the backend that a run stands for; None where it has none."""
+    return next((name for name in DEPLOYED_BACKENDS if name in backends), None)
 
 
 def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:
-    """Float accuracy minus that of the deployed view, as a share; negative where quantisation helped.
+    """Float accuracy minus that of the deployed backend, as a share; negative where quantization helped.
 
-    None where one of the two is missing or the float network itself is deployed. `accuracies`: of each view, by name.
+    None where one of the two is missing or the float network itself is deployed. `accuracies`: by backend.
     """
     deployed = deployed_backend(accuracies)
     if deployed is None or deployed == "float" or "float" not in accuracies:
@@ -43,3 +46,30 @@ def final_metrics(record: RunRecord) -> dict[str, float]:
     if drop is not None:
         found["accuracy/drop"] = drop
     return found | {f"memory/{name}": float(record.memory[name]) for name in SIZES if name in record.memory}
+
+
+def validation_accuracy(record: RunRecord) -> float:
+    """What a search maximizes: the deployed backend's share of the validation clips.
+
+    `record.views`, which is about the test clips, is not read.
+
+    Raises:
+        UserError: a record without it.
+    """
+    try:
+        accuracies = record.training["val_accuracy"]
+        return float(accuracies[deployed_backend(accuracies)])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the record of {record.overrides} lacks its validation accuracy") from error
+
+
+def pareto_front(points: Sequence[Point], of: Callable[[Point], tuple[float, float]]) -> list[Point]:
+    """The points that no other beats in one number without losing in the other, by ascending bytes.
+
+    Points that are equal in both do not beat one another. `of`: accuracy, larger is better, and bytes of a point.
+    """
+    front: list[Point] = []
+    for point in sorted(points, key=lambda candidate: (of(candidate)[1], -of(candidate)[0])):
+        if not front or of(point)[0] > of(front[-1])[0] or of(point) == of(front[-1]):
+            front.append(point)
+    return front

@@ -12,22 +12,13 @@ from typing import Any
 
 import fsdd_lightning
 
-_PACKAGES = (
-    "torch",
-    "pytorch-lightning",
-    "hydra-core",
-    "omegaconf",
-    "numpy",
-    "scipy",
-    "librosa",
-    "torchmetrics",
-)
+_PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "scipy", "librosa", "torchmetrics")
 
 # Files and rooms of the package that no run executes: a change to them leaves every result as it is. A test watches
 # both lists. The configuration has a hash of its own.
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
-    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py",
+    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",
 })  # fmt: skip
 _NOT_CODE = {"__pycache__", "conf", "sweeps", "reports"}
 _CODE_SUFFIXES = {".py", ".c", ".h", ".j2", ".json"}  # the C file is made from templates
@@ -47,9 +38,7 @@ def _code_files() -> list[Path]:
     package = Path(fsdd_lightning.__file__).resolve().parent
     files = {path.relative_to(package): path for path in package.rglob("*") if path.suffix in _CODE_SUFFIXES}
     return [
-        path
-        for name, path in files.items()
-        if name.as_posix() not in _OUTSIDE_RUNS and not _NOT_CODE & set(name.parts)
+        path for name, path in files.items() if name.as_posix() not in _OUTSIDE_RUNS and not _NOT_CODE & set(name.parts)
     ]
 
 

@@ -42,7 +42,7 @@ class RunRecord:
     config: dict[str, Any]
     config_hash: str
     seed: int
-    status: str = "interrupted"  # until it ends in another way: a killed run can't say so itself
+    status: str = "interrupted"  # until it ends in another way: a killed run can't record its end
     error: str | None = RUNNING
     started: str = ""
     dataset: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What there is to do about a trial of a sweep, told by its run folder alone. No torch, no decoded data."""
+"""What there is to do about a trial of a sweep, from its run folder alone. No torch, no decoded data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NUMBERS_DEPEND_NOT_ON = {"python", "fsdd_lightning"}  # patch releases; and the
 
 @dataclass
 class Environment:
-    """Code, packages and recordings as they are now. Make one for each look at a sweep: it remembers."""
+    """Code, packages and recordings as they are now. Make a new one for every look at a sweep: it caches."""
 
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
     _digests: dict[tuple[DataConfig, int], str | None] = field(default_factory=dict)
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
-        """Of the recordings that the trial would use now; None where that can't be told."""
+        """Of the recordings that the trial would use now; None where that is not known."""
         key = (plan.config.data, plan.config.features.sample_rate_hz)
         if key not in self._digests:
             self._digests[key] = present_digest(*key)
@@ -38,7 +38,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class RunState:
-    """What is to do: nothing (done, refused), run it, or nothing because something is in the way (blocked).
+    """What is to do: nothing (done, over_budget), run it, or nothing because something is in the way (blocked).
 
     `reason`: why it has to run again, None for a first time; or what is in the way.
     """
@@ -55,7 +55,7 @@ class RunState:
 
 
 def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
-    """A run is settled if it ended well and configuration, code, packages and recordings are still the same."""
+    """A run is settled if it ended well and config, code, packages and recordings are still the same."""
     try:
         record = read_record(folder)
     except NoRecordError:
@@ -79,11 +79,9 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
         yield f"config changed: {_describe(then, now)}"
     if record.code_digest != environment.code:
         yield f"code changed: {record.code_digest or 'unknown'} -> {environment.code}"
-    if record.status == "over_budget":  # neither data nor packages had a say
+    if record.status == "over_budget":  # it depends on neither data nor packages
         return
-    versions = {
-        name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON
-    }
+    versions = {name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON}
     recorded = {name: version for name, version in record.versions.items() if name in versions}
     if recorded != versions:
         yield f"packages changed: {_describe(recorded, versions)}"

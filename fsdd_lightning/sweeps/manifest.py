@@ -8,14 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import (
-    DamagedError,
-    Kind,
-    MissingError,
-    exclusive,
-    set_aside,
-    write_json,
-)
+from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, exclusive, set_aside, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.plan import Trial
@@ -41,19 +34,19 @@ def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Tria
             "arguments": list(arguments),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "code_digest": code_digest(),
-            "trials": [each.run_name for each in trials],
+            "trials": [trial.run_name for trial in trials],
         }
-        kept = [each for each in before["commands"] if each["arguments"] != command["arguments"]]
-        described = before["trials"] | {each.run_name: _describe(each) for each in trials}
+        kept = [earlier for earlier in before["commands"] if earlier["arguments"] != command["arguments"]]
+        described = before["trials"] | {trial.run_name: _describe(trial) for trial in trials}
         content = {"schema_version": KIND.version, "commands": [*kept, command], "trials": described}
         write_json(path, content)
 
 
-def _describe(each: Trial) -> dict[str, Any]:
+def _describe(trial: Trial) -> dict[str, Any]:
     return {
-        "overrides": list(each.overrides),
-        "config_hash": content_hash(config_to_mapping(each.plan.config)),
-        "fits": each.plan.fits,
+        "overrides": list(trial.overrides),
+        "config_hash": content_hash(config_to_mapping(trial.plan.config)),
+        "fits": trial.plan.fits,
     }
 
 

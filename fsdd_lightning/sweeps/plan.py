@@ -1,4 +1,4 @@
-"""The trials of a sweep, what is to be done about each of them, and in which order."""
+"""The trials of a sweep, what is to be done about them, and in which order."""
 
 from __future__ import annotations
 
@@ -31,17 +31,15 @@ class Trial:
         return self.folder.name
 
 
-def plan_sweep(
-    trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Path | None = None
-) -> list[Trial]:
-    """Look at every trial's folder: in `sweep_folder`, or else output_root/name of its own settings."""
+def plan_sweep(trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Path | None = None) -> list[Trial]:
+    """Look at every trial's folder: in `sweep_folder`, or else output_root/name of its own config."""
     environment, trials = Environment(), _distinct(trials)
     shared = set.intersection(*(set(overrides) for overrides, _ in trials)) if trials else set()
     planned = []
     for overrides, plan in trials:
         above = sweep_folder or Path(plan.config.output_root).resolve() / plan.config.name
         folder = above / run_name(overrides)
-        label = ",".join(each for each in overrides if each not in shared) or folder.name
+        label = ",".join(trial for trial in overrides if trial not in shared) or folder.name
         planned.append(Trial(tuple(overrides), plan, folder, label, run_state(plan, folder, environment)))
     return planned
 
@@ -54,21 +52,21 @@ def _distinct(trials: Iterable[tuple[Sequence[str], RunPlan]]) -> list[tuple[Seq
 def running_order(trials: Sequence[Trial]) -> list[Trial]:
     """Trials in an order in which parallel jobs seldom wait for one another, and end at about the same time.
 
-    Trials that share a float network wait for the one that trains it: so first comes one trial of each network, the
-    largest first, then the second of each, and so on; of one network those that train on come before those that look.
+    Trials that share a float network wait for the one that trains it: so first comes one trial for every network, the
+    largest first, then the second for every network, and so on; of one network those that train on come first.
     """
     groups: dict[str, list[Trial]] = defaultdict(list)
-    for each in trials:
-        groups[_float_group(each.plan)].append(each)
+    for trial in trials:
+        groups[_float_group(trial.plan)].append(trial)
     for group in groups.values():
         group.sort(key=_tuning_epochs, reverse=True)  # stable: otherwise as on the command line
     by_size = sorted(groups.values(), key=lambda group: _float_effort(group[0].plan), reverse=True)
-    return [each for rank in zip_longest(*by_size) for each in rank if each is not None]
+    return [trial for rank in zip_longest(*by_size) for trial in rank if trial is not None]
 
 
-def _tuning_epochs(each: Trial) -> int:
-    mode = each.plan.config.quantization
-    return mode.epochs if mode.start == "epoch" and each.plan.fits else 0
+def _tuning_epochs(trial: Trial) -> int:
+    mode = trial.plan.config.quantization
+    return mode.epochs if mode.start == "epoch" and trial.plan.fits else 0
 
 
 def _float_effort(plan: RunPlan) -> int:
@@ -77,6 +75,4 @@ def _float_effort(plan: RunPlan) -> int:
 
 def _float_group(plan: RunPlan) -> str:
     """Equal for trials that will share a float network, as far as it is known without data; see float_key."""
-    return json.dumps(
-        float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True
-    )
+    return json.dumps(float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True)

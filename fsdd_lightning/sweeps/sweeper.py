@@ -1,4 +1,4 @@
-"""Hydra's sweeper over all combinations, made to resume: only what is missing is launched, all failures are told."""
+"""Hydra's sweeper over all combinations, made to resume: only what is missing is launched, all failures are listed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,7 @@ from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
 from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
-from fsdd_lightning.sweeps.steps import (
-    announce,
-    conclude,
-    prepare_run_folders,
-    prepare_sweep_folders,
-    say_how_to_go_on,
-)
+from fsdd_lightning.sweeps.steps import announce, conclude, prepare_run_folders, prepare_sweep_folders, say_how_to_go_on
 from fsdd_lightning.sweeps.task import STOP_FILE
 
 logger = logging.getLogger(__name__)
@@ -42,7 +36,7 @@ def register_sweeper(sweep: ComposedSweep) -> None:
 
 
 class ResumingSweeper(Sweeper):
-    """Looks at what is there, launches the rest with whatever launcher is configured, and sums up.
+    """Checks what is done, launches the rest with the configured launcher, and sums up.
 
     `max_batch_size`: how many trials are handed to the launcher at once; `params`: a sweep written into an experiment.
     """
@@ -65,7 +59,7 @@ class ResumingSweeper(Sweeper):
         """
         out = Console(highlight=False, markup=False, emoji=False, width=width())
         trials = plan_sweep(self.composed.trials, self.composed.folder)
-        if not all(each.state.is_settled for each in trials):
+        if not all(trial.state.is_settled for trial in trials):
             prepare_sweep_folders(trials, sys.argv[1:])
         to_run, in_the_way = prepare_run_folders(trials)
         announce(trials, to_run, out)
@@ -99,7 +93,7 @@ class ResumingSweeper(Sweeper):
             for start in range(0, len(trials), size):
                 batch = trials[start : start + size]
                 with launcher_errors():
-                    jobs = launcher.launch([_job(each, stop_file) for each in batch], initial_job_idx=start)
+                    jobs = launcher.launch([_job(trial, stop_file) for trial in batch], initial_job_idx=start)
                 self._note_errors(batch, jobs)
                 returns.append(jobs)
         finally:
@@ -108,24 +102,21 @@ class ResumingSweeper(Sweeper):
 
     def _note_errors(self, batch: Sequence[Trial], jobs: Sequence[JobReturn]) -> None:
         assert self.config is not None
-        for each, job in zip(batch, jobs, strict=True):
+        for trial, job in zip(batch, jobs, strict=True):
             if job.status is JobStatus.FAILED and isinstance(job._return_value, BaseException):
-                self._errors[each.label] = first_line(job._return_value)
-            elif not self.config.fail_fast and not (each.folder / RUN_FILE).exists():
-                self._errors[each.label] = (
-                    f"it ran, but {each.folder} holds no record of it: "
+                self._errors[trial.label] = first_line(job._return_value)
+            elif not self.config.fail_fast and not (trial.folder / RUN_FILE).exists():
+                self._errors[trial.label] = (
+                    f"it ran, but {trial.folder} holds no record of it: "
                     "the machine that ran it has to share this folder"
                 )
 
 
-def _job(each: Trial, stop_file: Path | None) -> list[str]:
+def _job(trial: Trial, stop_file: Path | None) -> list[str]:
     """The trial's overrides, and where it runs: a job in another process can't resolve our names of folders."""
-    where = [
-        f"hydra.sweep.dir={_quoted(str(each.folder.parent))}",
-        f"hydra.sweep.subdir={_quoted(each.run_name)}",
-    ]
+    where = [f"hydra.sweep.dir={_quoted(str(trial.folder.parent))}", f"hydra.sweep.subdir={_quoted(trial.run_name)}"]
     stop = [] if stop_file is None else [f"++hydra.job.env_set.{STOP_FILE}={_quoted(str(stop_file))}"]
-    return [*each.overrides, *where, *stop]
+    return [*trial.overrides, *where, *stop]
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What Hydra calls for each trial, in whichever process its launcher chose."""
+"""What Hydra calls for every trial, in whichever process its launcher chose."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fsdd_lightning.console.summary import print_over_budget
 from fsdd_lightning.console.terminal import configure_console, quiet_console
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import archive_record, locked, remove_results
+from fsdd_lightning.runs.metrics import validation_accuracy
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.runs.state import Environment, run_state
@@ -29,7 +30,7 @@ STOP_FILE = "FSDD_SWEEP_STOP_FILE"  # in hydra.job.env_set: of a sweep that ends
 
 
 def run_trial(config: DictConfig) -> float | None:
-    """Run one trial; the answer is what a search maximises: its validation accuracy, None where it was refused.
+    """Run one trial; returns what a search maximizes: its validation accuracy, None where it is over budget.
 
     In a sweep, a trial that is settled already is left alone, and answers with what it reached.
 
@@ -89,15 +90,12 @@ def record_over_budget(plan: RunPlan, record: RunRecord, folder: Path) -> None:
 
 
 def _objective(record: RunRecord | None) -> float | None:
-    if record is None or record.status != "done":
-        return None
-    accuracies = record.training["val_accuracy"]
-    return float(accuracies.get("integer", accuracies["float"]))
+    return validation_accuracy(record) if record is not None and record.status == "done" else None
 
 
 @contextmanager
 def _stopping_all(stop_file: str | None) -> Iterator[bool]:
-    """Tells whether another trial of this sweep has failed; leaves word for the others if this one does."""
+    """Yields whether another trial of this sweep has failed; leaves a file for the others if this one does."""
     path = None if stop_file is None else Path(stop_file)
     try:
         yield path is not None and path.exists()

@@ -1,4 +1,4 @@
-"""From when on a network is seen through the integer arithmetic while it is trained."""
+"""When training begins to look through the integer arithmetic, and histograms of the weights."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from fsdd_lightning.arithmetic.weight_codes import WeightCode
 from fsdd_lightning.model.fake_quantization import QuantizedView
+from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
 
 
 class QuantizationSchedule(pl.Callback):
-    """Switches the view at the start of epoch `start_epoch`; the search for the best epoch starts then.
+    """Switches to the quantized view at the start of epoch `start_epoch`; the search for the best epoch starts then.
 
-    A float epoch that scores better than any quantised one must not be taken for the best, nor use up the patience of
-    early stopping: it isn't what is deployed.
+    A float epoch that scores better than any quantized one must not be taken for the best, nor use up the patience of
+    early stopping: it is not what is deployed.
     """
 
     def __init__(self, code: WeightCode, start_epoch: int) -> None:
@@ -22,7 +23,7 @@ class QuantizationSchedule(pl.Callback):
         self.start_epoch = start_epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Switch, once; until then, forget every epoch that was."""
+        """Switch, once; until then, forget every epoch before."""
         assert isinstance(pl_module, DigitClassifier)
         if pl_module.quantized_view is not None:
             return
@@ -37,16 +38,8 @@ class QuantizationSchedule(pl.Callback):
 
 def forget_best_checkpoint(checkpoint: ModelCheckpoint) -> None:
     """Back to where it was before the first epoch; the next one overwrites the file."""
-    fresh = ModelCheckpoint(
-        monitor=checkpoint.monitor, mode=checkpoint.mode, save_top_k=checkpoint.save_top_k
-    )
-    for name in (
-        "best_k_models",
-        "kth_best_model_path",
-        "best_model_score",
-        "best_model_path",
-        "current_score",
-    ):
+    fresh = ModelCheckpoint(monitor=checkpoint.monitor, mode=checkpoint.mode, save_top_k=checkpoint.save_top_k)
+    for name in ("best_k_models", "kth_best_model_path", "best_model_score", "best_model_path", "current_score"):
         setattr(checkpoint, name, getattr(fresh, name))
     checkpoint.kth_value = fresh.kth_value
 
@@ -55,3 +48,21 @@ def forget_best_score(stopping: EarlyStopping) -> None:
     """Count patience from now on."""
     stopping.wait_count = 0
     stopping.best_score = EarlyStopping(stopping.monitor, mode=stopping.mode).best_score
+
+
+class WeightHistograms(pl.Callback):
+    """Histograms of all weights at the end of every `every_epochs`-th epoch; 0 turns them off."""
+
+    def __init__(self, every_epochs: int) -> None:
+        self.every_epochs = every_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write them."""
+        if not self.every_epochs or (trainer.current_epoch + 1) % self.every_epochs:
+            return
+        logger = trainer.logger
+        if isinstance(logger, DashboardLogger):
+            epoch = logger.first_epoch + trainer.current_epoch
+            for name, weights in pl_module.named_parameters():
+                if weights.isfinite().all():  # a training that diverges is to end as that, not in a histogram
+                    logger.experiment.add_histogram(name, weights.detach(), epoch)

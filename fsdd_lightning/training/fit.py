@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -23,24 +24,21 @@ from pytorch_lightning.callbacks import (
 )
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import Config, TrainerConfig
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.data.datamodule import DigitDataModule
-from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.training.callbacks import QuantizationSchedule
-from fsdd_lightning.training.logger import DashboardLogger, WeightHistograms
+from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
+from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
-MONITORS = {
-    "best": BEST_MONITOR,
-    "last": None,
-}  # by `trainer.checkpoint`; None: each epoch replaces the one before
-CHECKPOINTS = "checkpoints"
+# By `trainer.checkpoint`; None: every epoch replaces the one before.
+MONITORS = {"best": BEST_MONITOR, "last": None}
 
 
 @dataclass(frozen=True)
@@ -52,49 +50,46 @@ class FitResult:
     best_epoch: int
     val_loss: float
 
+    def as_record(self) -> dict[str, Any]:
+        """Plain numbers, as in a run record."""
+        return {"epochs": self.epochs, "best_epoch": self.best_epoch, "val_loss": self.val_loss}
 
-def fit_float(
-    network: LSTMClassifier, config: Config, data: PreparedData, folder: Path, logger: DashboardLogger
-) -> FitResult:
+
+def fit_float(network: LSTMClassifier, context: RunContext) -> FitResult:
     """Train in float for `trainer.max_epochs`."""
-    module = DigitClassifier(network, config.trainer, config.trainer.learning_rate)
-    return _fit(module, config.trainer.max_epochs, config, data, folder, logger, [])
+    trainer = context.config.trainer
+    module = DigitClassifier(network, trainer, trainer.learning_rate)
+    return _fit(module, trainer.max_epochs, context, [])
 
 
-def fit_quantized(
-    network: LSTMClassifier, config: Config, data: PreparedData, folder: Path, logger: DashboardLogger
-) -> FitResult:
-    """Train on for `quantization.epochs` while looking through the arithmetic (quantisation-aware training)."""
-    wanted = config.quantization
-    assert wanted.weight_code is not None
+def fit_quantized(network: LSTMClassifier, context: RunContext) -> FitResult:
+    """Train on for `quantization.epochs` while looking through the arithmetic (quantization-aware training)."""
+    mode = context.config.quantization
+    assert mode.weight_code is not None
     # Lightning keeps a network that was evaluated before in that mode: without dropout in its float epochs.
-    module = DigitClassifier(network.train(), config.trainer, wanted.learning_rate)
-    schedule = QuantizationSchedule(weight_code(wanted.weight_code), wanted.start_epoch)
-    return _fit(module, wanted.epochs, config, data, folder, logger, [schedule])
+    module = DigitClassifier(network.train(), context.config.trainer, mode.learning_rate)
+    schedule = QuantizationSchedule(weight_code(mode.weight_code), mode.start_epoch)
+    return _fit(module, mode.epochs, context, [schedule])
 
 
-def log_test_metrics(
-    checkpoint: Checkpoint, config: Config, data: PreparedData, logger: DashboardLogger
-) -> None:
+def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     """The deployed network, as it is deployed, on the test clips: test/loss, test/accuracy, test/macro_f1."""
-    module = DigitClassifier(checkpoint.network, config.trainer, config.trainer.learning_rate)
+    trainer = context.config.trainer
+    module = DigitClassifier(checkpoint.network, trainer, trainer.learning_rate)
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
-    datamodule = DigitDataModule(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
-    tester = pl.Trainer(
-        accelerator="cpu", logger=logger, enable_progress_bar=False, enable_model_summary=False
-    )
+    tester = pl.Trainer(accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False)
     with _honest_interrupts():
-        tester.test(module, datamodule, verbose=False)
+        tester.test(module, _datamodule(context), verbose=False)
 
 
 def use_threads(config: Config) -> None:
-    """How many threads torch may take, in this run: also for what only looks at a network trained before."""
+    """Set how many threads torch takes in this run, also where a network trained before is only evaluated."""
     torch.set_num_threads(config.torch_threads)
 
 
 def seed_everything(config: Config) -> None:
-    """Fix all that is random, at the start of each stage: a stage never depends on whether another one ran before.
+    """Seed all generators at the start of a stage, so that it does not depend on whether another one ran before.
 
     One thread gives the same sums on any number of cores.
     """
@@ -104,53 +99,61 @@ def seed_everything(config: Config) -> None:
     torch.manual_seed(config.seed)
 
 
-def _fit(
-    module: DigitClassifier,
-    epochs: int,
-    config: Config,
-    data: PreparedData,
-    folder: Path,
-    logger: DashboardLogger,
-    callbacks: list[pl.Callback],
-) -> FitResult:
-    datamodule = DigitDataModule(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
+def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> FitResult:
+    stage, averaging = context.logger.stage, _weight_averaging(context, epochs)
     best = ModelCheckpoint(
-        folder / CHECKPOINTS,
-        f"best_{logger.stage}",
-        monitor=MONITORS[config.trainer.checkpoint],
+        context.folder / CHECKPOINTS,
+        f"best_{stage}",
+        monitor=MONITORS[context.config.trainer.checkpoint],
         mode="min",
         enable_version_counter=False,
     )
-    averaging = _weight_averaging(config.trainer, len(data.split.train), epochs)
-    trainer = _trainer(epochs, config, folder, logger, [*averaging, *callbacks, best])
+    last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context))
+    trainer = _trainer(epochs, context, [*averaging, *callbacks, best, last])
+    resumed = last.path if last.path.exists() else None
+    if resumed is not None:
+        _take_up(resumed, context)
     with _honest_interrupts():
-        trainer.fit(module, datamodule)
-    val_loss = trainer.callback_metrics[BEST_MONITOR] if best.monitor is None else best.best_model_score
-    if val_loss is None or not torch.isfinite(val_loss):
-        setting = "trainer" if logger.stage == "float" else "quantization"
-        raise RunFailedError(
-            f"the {logger.stage} training diverged (no finite validation loss): lower {setting}.learning_rate"
-        )
-    content = torch.load(best.best_model_path, weights_only=True)
+        trainer.fit(module, _datamodule(context), ckpt_path=resumed, weights_only=True if resumed else None)
+    return _kept_epoch(module, best, trainer.current_epoch, stage)
+
+
+def _take_up(checkpoint: Path, context: RunContext) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    redraw_curves(context, content["epoch"] + 1, content["metrics"])
+    announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
+
+
+def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:
+    """Load the weights that `trainer.checkpoint` asks for."""
+    content = torch.load(best.best_model_path, weights_only=True) if best.best_model_path else {}
+    val_loss = content["metrics"][BEST_MONITOR] if content else math.nan
+    if not math.isfinite(val_loss):
+        group = "trainer" if stage == "float" else "quantization"
+        raise RunFailedError(f"the {stage} training diverged (no finite validation loss): lower {group}.learning_rate")
     module.load_state_dict(content["state_dict"])
-    return FitResult(module.network.eval(), trainer.current_epoch, content["epoch"], float(val_loss))
+    return FitResult(module.network.eval(), epochs, content["epoch"], val_loss)
 
 
-def _weight_averaging(wanted: TrainerConfig, clips: int, epochs: int) -> list[pl.Callback]:
+def _datamodule(context: RunContext) -> DigitDataModule:
+    config = context.config
+    return DigitDataModule(context.data, config.feature_augmentation, config.trainer.batch_size, config.seed)
+
+
+def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
     """Validate, and keep, an exponential moving average of the weights instead of the last step's.
 
-    On 10 splits with other seeds than the reported one it lost nothing on any and won 0.2 points on average: the best
-    epoch is no longer one that was lucky on a few hundred validation clips.
+    On 10 splits with other seeds than the reported one it lost nothing on any and gained 0.2 points on average: the
+    best epoch is no longer one that was lucky on a few hundred validation clips.
     """
-    steps = math.ceil(clips / wanted.batch_size) * epochs
-    horizon_steps = wanted.weight_averaging * steps
+    trainer = context.config.trainer
+    steps = math.ceil(len(context.data.split.train) / trainer.batch_size) * epochs
+    horizon_steps = trainer.weight_averaging * steps
     return [EMAWeightAveraging(decay=1.0 - 1.0 / horizon_steps)] if horizon_steps > 1.0 else []
 
 
-def _trainer(
-    epochs: int, config: Config, folder: Path, logger: DashboardLogger, callbacks: list[pl.Callback]
-) -> pl.Trainer:
-    shown = config.callbacks
+def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> pl.Trainer:
+    config, shown = context.config, context.config.callbacks
     on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
     callbacks = [*callbacks, WeightHistograms(config.logger.histogram_every_epochs)]
@@ -164,9 +167,9 @@ def _trainer(
         max_epochs=epochs,
         accelerator="cpu",
         devices=1,
-        logger=logger,
+        logger=context.logger,
         callbacks=callbacks,
-        default_root_dir=folder,
+        default_root_dir=context.folder,
         gradient_clip_val=config.trainer.gradient_clip_val,
         enable_progress_bar=shown.progress_bar and on_terminal,
         enable_model_summary=False,
@@ -176,7 +179,7 @@ def _trainer(
 
 @contextmanager
 def _honest_interrupts() -> Iterator[None]:
-    """Lightning answers Ctrl-C by muting SIGINT and exiting with 1; make a KeyboardInterrupt of that again."""
+    """Lightning answers Ctrl-C by ignoring SIGINT and exiting with 1; turn that into a KeyboardInterrupt again."""
     try:
         yield
     except SystemExit as error:

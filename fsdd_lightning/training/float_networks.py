@@ -34,14 +34,11 @@ class FloatNetwork:
 
 
 def float_network(
-    config: Config,
-    data: PreparedData,
-    store: Path,
-    train: Callable[[], tuple[Checkpoint, dict[str, Any]]],
+    config: Config, data: PreparedData, store: Path, train: Callable[[], tuple[Checkpoint, dict[str, Any]]]
 ) -> FloatNetwork:
-    """The network of these settings on these data from `store`, or else from `train`, which is then kept.
+    """The network of this config on these data from `store`, or else from `train`, which is then kept.
 
-    Parallel jobs that want the same network wait for the first one. A damaged file is trained anew.
+    Parallel jobs that need the same network wait for the first one. A damaged file is trained anew.
     """
     key = float_key(config, data)
     folder = store / key
@@ -58,7 +55,7 @@ def float_network(
 
 
 def float_key(config: Config, data: PreparedData) -> str:
-    """SHA-256 (16 hex digits) over all that the float weights depend on: data, settings, seed, packages, code."""
+    """SHA-256 (16 hex digits) over all that the float weights depend on: data, config, seed, packages, code."""
     versions = package_versions()
     decides = float_config(config) | {
         "digest": data.recordings.digest,

@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard beside its curves."""
+"""The event file of a run, and what it holds beside curves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from fsdd_lightning.data.digits import CLASSES
@@ -19,15 +18,14 @@ from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, t
 class DashboardLogger(TensorBoardLogger):
     """One event file a run, straight in the run folder, so that TensorBoard names runs by their folders.
 
-    Lightning finalizes a logger after each of fit and test, which would close the file and begin another.
+    Lightning finalizes a logger after fit and after test, which would close the file and begin another.
     """
 
     def __init__(self, run_folder: Path) -> None:
         super().__init__(run_folder, name="", version="", default_hp_metric=False)
         self.stage = "float"
-        self.first_epoch = (
-            0  # of this stage, in the curves: those of the next stage go on where the last one ended
-        )
+        # Of this stage, in the curves: those of the next stage go on where the last one ended.
+        self.first_epoch = 0
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Curves over epochs, whatever the batch size; Lightning's own chart of the epoch itself is left out."""
@@ -39,34 +37,16 @@ class DashboardLogger(TensorBoardLogger):
         self.experiment.flush()
 
     def save(self) -> None:
-        """No `hparams.yaml`: run.json holds the settings."""
+        """No `hparams.yaml`: run.json holds the config."""
 
     def close(self) -> None:
-        """The run is over; one that never logged anything gets no event file by that."""
+        """The run is over. A run that logged nothing gets no event file."""
         if self._experiment is not None:
             self._experiment.close()
 
 
-class WeightHistograms(pl.Callback):
-    """Histograms of all weights at the end of every `every_epochs`-th epoch; 0 turns them off."""
-
-    def __init__(self, every_epochs: int) -> None:
-        self.every_epochs = every_epochs
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write them."""
-        if not self.every_epochs or (trainer.current_epoch + 1) % self.every_epochs:
-            return
-        logger = trainer.logger
-        if isinstance(logger, DashboardLogger):
-            epoch = logger.first_epoch + trainer.current_epoch
-            for name, weights in pl_module.named_parameters():
-                if weights.isfinite().all():  # a training that diverges is to end as that, not in a histogram
-                    logger.experiment.add_histogram(name, weights.detach(), epoch)
-
-
 def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
-    """One confusion matrix a view, from the PNG that was drawn: drawing it again would cost as much again."""
+    """One confusion matrix for each backend, from the PNG that was drawn: drawing it again would cost as much again."""
     from matplotlib.image import imread
 
     for name, path in pictures.items():
@@ -74,7 +54,7 @@ def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> N
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
-    """Wrongly recognised test clips as audio, with truth and prediction in the title.
+    """Wrongly recognized test clips as audio, with truth and prediction in the title.
 
     predictions: int (test clips,), in the order of the split.
     """
@@ -90,10 +70,7 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
 
 def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
     """The memory bill, as a table in the TEXT tab."""
-    rows = [
-        f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |"
-        for line in bill.lines
-    ]
+    rows = [f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |" for line in bill.lines]
     total = f"| **total** | | | flash / ram | **{bill.flash_bytes:,} / {bill.ram_bytes:,}** |"
     head = ["| part | detail | values | memory | bytes |", "|---|---|--:|---|--:|"]
     logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))

@@ -12,10 +12,11 @@ from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import TrainerConfig
+from fsdd_lightning.config.schema import Config, TrainerConfig
 from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.plan import plan_run
 
 
 class DigitClassifier(pl.LightningModule):
@@ -24,7 +25,7 @@ class DigitClassifier(pl.LightningModule):
     def __init__(self, network: LSTMClassifier, config: TrainerConfig, peak_learning_rate: float) -> None:
         super().__init__()
         self.network = network
-        self.quantized_view: QuantizedView | None = None  # set by callbacks/quantization_schedule.py
+        self.quantized_view: QuantizedView | None = None  # set by callbacks.QuantizationSchedule
         self.config = config
         self.peak_learning_rate = peak_learning_rate
         classes = network.shape.classes
@@ -40,6 +41,12 @@ class DigitClassifier(pl.LightningModule):
         self.test_confusion = ConfusionMatrix(task="multiclass", num_classes=classes)
         self._seen: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
 
+    @classmethod
+    def from_config(cls, config: Config) -> DigitClassifier:
+        """A new float network of the config's size; the current random state decides its weights."""
+        network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
+        return cls(network, config.trainer, config.trainer.learning_rate)
+
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, classes) of the network as it is seen now: in float, or through the integer arithmetic."""
         view = self.network if self.quantized_view is None else self.quantized_view
@@ -49,7 +56,7 @@ class DigitClassifier(pl.LightningModule):
     def _shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         logits = self(batch.features, batch.lengths)
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=self.config.label_smoothing)
-        # Only kept here; summed up once an epoch. Logging each step costs as much as a fifth of the step itself.
+        # Only kept here; summed up once an epoch. Logging every step costs a fifth of the step itself.
         self._seen[stage].append((loss.detach(), logits.detach(), batch.labels))
         return loss, logits
 
@@ -90,7 +97,7 @@ class DigitClassifier(pl.LightningModule):
         self._log_epoch("test", self.test_metrics)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint knows its mode, and the random numbers that dropout would draw next."""
+        """Keep the mode, and the state of the random numbers that dropout draws."""
         checkpoint["weight_code"] = None if self.quantized_view is None else self.quantized_view.code.name
         checkpoint["random_state"] = torch.get_rng_state()
 
@@ -101,7 +108,7 @@ class DigitClassifier(pl.LightningModule):
         torch.set_rng_state(checkpoint["random_state"])
 
     def configure_optimizers(self) -> Any:
-        """AdamW under a one-cycle schedule that is stepped with each batch."""
+        """AdamW under a one-cycle schedule that is stepped with every batch."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=self.peak_learning_rate,
@@ -109,8 +116,6 @@ class DigitClassifier(pl.LightningModule):
             foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.peak_learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
+            optimizer, max_lr=self.peak_learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,12 +1,12 @@
 """How a run ended, for TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
 
-Works without torch, so that a trial that is refused in a second has its row as well.
+Works without torch, so that a trial that is over budget has its row within a second.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,12 @@ from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
 if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 STATUS_COLUMN = "status"
 FILE_SUFFIX = ".outcome"
-# Said to differ between runs, by which TensorBoard puts them first; it shows five columns unless asked for more.
+# Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
 _SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
 _Charts = dict[str, tuple[str, ...]]  # title: tags
 _RESULTS: _Charts = {
@@ -65,7 +66,7 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
 
 
 def write_trial_end(record: RunRecord, folder: Path) -> None:
-    """Write the outcome of a run that ended before it could log, in an event file of its own in `folder`."""
+    """Write the end of a run that ended before it could log, in an event file of its own in `folder`."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -77,6 +78,26 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
             writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
     finally:
         writer.close()
+
+
+def event_files(folder: Path) -> list[Path]:
+    """Those of a run's curves, not those of `write_trial_end`."""
+    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix != FILE_SUFFIX]
+
+
+def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
+    """Curves and histograms of training by step and tag; of equal ones the last. What a kill cut off is left out."""
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    found = {}
+    for path in files:
+        for content in RawEventFileLoader(str(path)).Load():
+            event = Event.FromString(content)
+            for value in event.summary.value:
+                if value.HasField("histo") or value.tag.startswith(("train/", "val/")):
+                    found[event.step, value.tag] = event
+    return found
 
 
 def trial_name(folder: Path) -> str:
@@ -93,7 +114,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def column_kinds() -> tuple[tuple[str, type], ...]:
-    """Names of all settings with the kind of their column, bool, float or str."""
+    """Names of all config values with the kind of their column, bool, float or str."""
     groups = {key.rpartition(".")[0] for key in config_keys()}
     return tuple((key, _kind(key)) for key in config_keys() if key not in groups)
 
@@ -122,8 +143,7 @@ def _columns() -> Summary:
     columns = [(STATUS_COLUMN, str), *column_kinds()]
     experiment = api_pb2.Experiment(
         hparam_infos=[
-            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS)
-            for name, kind in columns
+            api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS) for name, kind in columns
         ],
         metric_infos=[summary_v2.Metric(name).as_proto() for name in FINAL_METRICS],
     )

@@ -1,6 +1,6 @@
-"""Run the reference sweeps again, write their reports beside this file and the tables of the README from them.
+"""Run the reference sweeps again, write their reports beside this file and the tables of two READMEs from them.
 
-python multirun/reference/remake.py                    everything; says first how long that took the last time
+python multirun/reference/remake.py                    everything; prints first how long that took the last time
 python multirun/reference/remake.py unseen_speaker     one sweep, and the tables
 python multirun/reference/remake.py --tables           the tables alone, from the committed reports
 """
@@ -12,18 +12,19 @@ import itertools
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from fsdd_lightning.reports.statistics import Estimate, accuracy_estimate
+from fsdd_lightning.reports.frame import read_csv
+from fsdd_lightning.reports.sections import sections
 
 REFERENCE = Path(__file__).resolve().parent
 ROOT = REFERENCE.parent.parent
-README = ROOT / "README.md"
 # What the committed reports hold of a sweep that would take too long as a whole.
 LIMITED = {
     "unseen_speaker_small": ["seed=1"],
@@ -44,27 +45,26 @@ TABULATED = SWEEPS[1:-1]
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
 BUDGETS = {"kb36": "36 KB", "kb16": "16 KB", "kb8": "8 KB"}
 MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
-KEYS = ["split.name", "budget", "mode", "sweep"]
 
 
 def main() -> None:
     """Run, report, tabulate."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweep", nargs="*", choices=[*SWEEPS, []], help="default: all of them")
     parser.add_argument("--tables", action="store_true", help="run nothing")
-    wanted = parser.parse_args()
-    if not wanted.tables:
-        sweeps = wanted.sweep or SWEEPS
+    arguments = parser.parse_args()
+    if not arguments.tables:
+        sweeps = arguments.sweep or SWEEPS
         print(f"{len(sweeps)} sweeps: {expected_time(sweeps)}", flush=True)
         for name in sweeps:
             remake(name)
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, names in PAGES.items():
+        text = with_tables(page.read_text(encoding="utf-8"), names)
+        page.write_text(text, encoding="utf-8")
 
 
-def expected_time(sweeps: tuple[str, ...] | list[str]) -> str:
-    """What the committed reports say about how long this takes, with two runs at once."""
+def expected_time(sweeps: Sequence[str]) -> str:
+    """How long this takes on all cores, by the committed reports."""
     found = [committed(name) for name in sweeps if (REFERENCE / name / "results.csv").exists()]
     if len(found) < len(sweeps):
         return "how long they take is not known, some have never been run"
@@ -100,7 +100,7 @@ def remake_robustness() -> None:
 
 
 def run_of(sweep: str, split: str, seed: int) -> Path:
-    """The folder of a run, by what its record says."""
+    """The folder of a run, found by its record."""
     for path in (ROOT / "multirun" / sweep).glob("*/run.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         if (record["split"].get("name"), record["seed"]) == (split, seed):
@@ -110,102 +110,93 @@ def run_of(sweep: str, split: str, seed: int) -> Path:
 
 def committed(name: str) -> pd.DataFrame:
     """The finished trials of a committed report."""
-    trials = pd.read_csv(REFERENCE / name / "results.csv")
+    trials = read_csv(REFERENCE / name / "results.csv")
     return trials[trials["state"] == "done"]
 
 
-def with_tables(text: str) -> str:
-    """The README with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
-    tables = {
-        "reference results": reference_table(),
-        "float against int8": grid_table(),
-        "robustness": robustness_table(),
-        "ablation": ablation_table(),
-    }
-    for name, table in tables.items():
+def with_tables(text: str, names: Sequence[str]) -> str:
+    """`text` with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
+    for name in names:
         start, end = f"<!-- {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(start)
         if not rest:
-            sys.exit(f"{README} has no {start.strip()}")
-        text = before + start + "\n".join(table) + "\n" + end + rest.partition(end)[2]
+            sys.exit(f"there is no place for a table: {start.strip()}")
+        text = before + start + "\n".join(TABLES[name]()) + "\n" + end + rest.partition(end)[2]
     return text
 
 
 def reference_table() -> list[str]:
-    """One row a split, budget, mode and sweep."""
+    """One row a split, budget, mode and sweep, as in the reports: see reports/intervals.py for the interval."""
     rows = [
         "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds "
         "| `fsdd-train -m experiment=` |",
         "|---|---|---|---|--:|--:|--:|---|--:|--:|---|",
     ]
-    trials = pd.concat([committed(name) for name in TABULATED if (REFERENCE / name).is_dir()])
-    groups = dict(iter(trials.groupby(KEYS)))
-    order = [SPLITS, BUDGETS, TABULATED, MODES]
-    for split, budget, sweep, mode in itertools.product(*order):
-        if (split, budget, mode, sweep) in groups:
-            rows.append(reference_row(groups[split, budget, mode, sweep], split))
+    found = {}
+    for sweep in TABULATED:
+        if (REFERENCE / sweep).is_dir():
+            for section in sections(committed(sweep)):
+                for point in section.points.to_dict("records"):
+                    found[section.split["name"], point["budget"], sweep, point["mode"]] = point
+    for key in itertools.product(SPLITS, BUDGETS, TABULATED, MODES):
+        if key in found:
+            rows.append(reference_row(found[key], *key))
     return rows
 
 
-def reference_row(trials: pd.DataFrame, split: str) -> str:
-    """Trials that differ in their seed, and in the held-out speaker, which is averaged within a seed."""
-    first = trials.iloc[0]
-    deployed, float32 = over_seeds(trials, first["deployed_backend"]), over_seeds(trials, "float")
-    worst = f" (worst voice {100 * worst_speaker(trials):.1f})" if split == "unseen_speaker" else ""
+def reference_row(point: dict[str, Any], split: str, budget: str, sweep: str, mode: str) -> str:
+    """A configuration over its seeds, or over the held-out speakers."""
+    worst = f" (worst voice {100 * point['worst']:.1f})" if "worst" in point else ""
     return (
-        f"| {SPLITS[split]} | {BUDGETS[first['budget']]} | {first['mode']} | {first['layers']}x{first['hidden_size']} "
-        f"| {first['memory.flash_bytes']:,} | {100 * float32.mean:.2f} | **{100 * deployed.mean:.2f}**{worst} "
-        f"| {100 * deployed.low:.1f} - {100 * deployed.high:.1f} | {100 * (float32.mean - deployed.mean):.2f} "
-        f"| {deployed.n} | `{first['sweep']}` |"
+        f"| {SPLITS[split]} | {BUDGETS[budget]} | {mode} | {point['layers']}x{point['hidden_size']} "
+        f"| {point['flash_bytes']:,} | {100 * point['float']:.2f} | **{100 * point['accuracy']:.2f}**{worst} "
+        f"| {100 * point['low']:.1f} - {100 * point['high']:.1f} | {100 * (point['float'] - point['accuracy']):.2f} "
+        f"| {point['seeds']} | `{sweep}` |"
     )
-
-
-def over_seeds(trials: pd.DataFrame, view: str) -> Estimate:
-    """The accuracy of each seed, all of its test clips together, and what they have in common."""
-    seeds = trials.groupby("training_seed")[[f"views.{view}.correct", f"views.{view}.total"]].sum()
-    return accuracy_estimate([(int(correct), int(total)) for correct, total in seeds.to_numpy()])
-
-
-def worst_speaker(trials: pd.DataFrame) -> float:
-    """The lowest of the speakers' accuracies, each a mean over seeds."""
-    return min(statistics.fmean(each["accuracy"]) for _, each in trials.groupby("config.split.held_out"))
 
 
 def grid_table() -> list[str]:
     """Hidden size by mode: deployed accuracy and flash bytes."""
-    trials = committed("float_vs_int8").set_index(["mode", "hidden_size"])
-    sizes = sorted(set(trials.index.get_level_values("hidden_size")))
-    rows = ["| mode | " + " | ".join(f"2x{size}" for size in sizes) + " |", "|---|" + "---|" * len(sizes)]
-    for mode in MODES:
-        found = [trials.loc[(mode, size)] for size in sizes]
-        texts = [f"{100 * each['accuracy']:.2f} % in {each['memory.flash_bytes']:,} B" for each in found]
-        rows.append(f"| {mode} | " + " | ".join(texts) + " |")
-    return rows
+    (section,) = sections(committed("float_vs_int8"))
+    table = section.summary.assign(
+        text=[f"{100 * row.accuracy:.2f} % in {row.flash_bytes:,} B" for row in section.summary.itertuples()]
+    ).pivot(index="mode", columns="hidden_size", values="text")
+    rows = ["| mode | " + " | ".join(f"2x{size}" for size in table) + " |", "|---|" + "---|" * table.shape[1]]
+    return rows + [f"| {mode} | " + " | ".join(table.loc[mode]) + " |" for mode in MODES]
 
 
 def robustness_table() -> list[str]:
     """A row a corruption, its levels from mild to hard."""
     found = pd.read_csv(REFERENCE / "robustness" / "robustness.csv")
     rows = ["| corruption | levels | integer accuracy % |", "|---|---|---|"]
-    for name, each in found[found["corruption"] != "none"].groupby("corruption", sort=False):
-        levels = " / ".join(f"{level:g}" for level in each["level"])
-        accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in each["accuracy"])
-        rows.append(f"| {name} | {levels} {each['unit'].iloc[0]} | {accuracies} |")
+    for name, alike in found[found["corruption"] != "none"].groupby("corruption", sort=False):
+        levels = " / ".join(f"{level:g}" for level in alike["level"])
+        accuracies = " / ".join(f"{100 * accuracy:.1f}" for accuracy in alike["accuracy"])
+        rows.append(f"| {name} | {levels} {alike['unit'].iloc[0]} | {accuracies} |")
     return rows
 
 
 def ablation_table() -> list[str]:
     """What is left of the accuracy on unheard voices without each ingredient, the least painful loss first."""
-    trials = committed("unseen_speaker_ablation")[["overrides", "accuracy"]]
-    trials = trials.assign(without=trials["overrides"].str.extract(r"ablation=(\w+)", expand=False))
-    means = trials.groupby("without")["accuracy"].agg(["mean", "min"])
+    trials = committed("unseen_speaker_ablation")
+    # An earlier version called the group `without`; the overrides of its runs are kept as they were.
+    without = trials["overrides"].str.extract(r"(?:without|ablation)=(\w+)", expand=False).rename("without")
+    means = trials.groupby(without)["accuracy"].agg(["mean", "min"])
     whole = means.loc["nothing", "mean"]
     rows = ["| without | mean of six voices % | worst voice % | brings |", "|---|--:|--:|--:|"]
-    for without, (mean, worst) in means.sort_values("mean", ascending=False).iterrows():
-        brings = "" if without == "nothing" else f"{100 * (whole - mean):.1f}"
-        rows.append(f"| {without} | {100 * mean:.1f} | {100 * worst:.1f} | {brings} |")
+    for name, (mean, worst) in means.sort_values("mean", ascending=False).iterrows():
+        brings = "" if name == "nothing" else f"{100 * (whole - mean):.1f}"
+        rows.append(f"| {name} | {100 * mean:.1f} | {100 * worst:.1f} | {brings} |")
     return rows
 
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "reference results": reference_table,
+    "float against int8": grid_table,
+    "robustness": robustness_table,
+    "ablation": ablation_table,
+}
+PAGES = {REFERENCE / "README.md": tuple(TABLES), ROOT / "README.md": ("float against int8",)}
 
 if __name__ == "__main__":
     main()

@@ -67,6 +67,7 @@ def test_a_copy_without_a_bug_is_not_caught(module: str) -> None:
     assert not is_caught(mutation.Mutant(module, 0, "", "", source))
 
 
+@pytest.mark.slow
 def test_listed_equivalents_still_exist() -> None:
     """A line of EQUIVALENT that matches nothing must be removed."""
     every = [mutant for module in mutation.MODULES for mutant in mutants_of(module)]

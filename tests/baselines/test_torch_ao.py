@@ -375,6 +375,7 @@ def train_briefly(features: Tensor, lengths: Tensor, labels: Tensor) -> LSTMClas
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.fsdd
 def test_both_agree_with_float_on_real_test_clips(fsdd_root: Path) -> None:
     """After 3 epochs (92.5 % right) 99.8 % and 98.5 % were measured."""

@@ -23,7 +23,7 @@ from fsdd_lightning.memory.bill import float32_bill
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.metrics import percent
 
-VIEW = score(np.array([0, 0, 1, 2, 2, 2]), np.array([0, 0, 1, 1, 2, 2]), ("0", "1", "2")).as_record()
+SCORE = score(np.array([0, 0, 1, 2, 2, 2]), np.array([0, 0, 1, 1, 2, 2]), ("0", "1", "2")).as_record()
 
 
 def rows(table: Table) -> list[list[str]]:
@@ -65,19 +65,19 @@ def test_the_bill_shows_the_notebooks_numbers(hidden_size: int, total: list[str]
     assert printed[-1][3] == kilobytes(bill.flash_bytes)
 
 
-def test_the_result_has_a_row_for_each_view() -> None:
+def test_the_result_has_a_row_for_each_backend() -> None:
     printed = rows(
-        result_table({"float": VIEW, "integer": VIEW}, {"float32_bytes": 35_176, "flash_bytes": 11_950})
+        result_table({"float": SCORE, "integer": SCORE}, {"float32_bytes": 35_176, "flash_bytes": 11_950})
     )
     assert printed[1][0] == "float" and printed[2][0] == "integer"
-    low, high = (percent(bound) for bound in VIEW["ci95"])
-    scores = ["83.33", f"{low} - {high}", "5/6", percent(VIEW["macro_f1"])]
+    low, high = (percent(bound) for bound in SCORE["ci95"])
+    scores = ["83.33", f"{low} - {high}", "5/6", percent(SCORE["macro_f1"])]
     assert printed[1][1:] == [*scores, "35,176"]
     assert printed[2][1:] == [*scores, "11,950"]
 
 
 def test_every_class_has_its_scores() -> None:
-    assert rows(class_table(VIEW))[1:] == [
+    assert rows(class_table(SCORE))[1:] == [
         ["0", "100.00", "100.00", "100.00", "2"],
         ["1", "100.00", "50.00", "66.67", "2"],
         ["2", "66.67", "100.00", "80.00", "2"],
@@ -85,7 +85,7 @@ def test_every_class_has_its_scores() -> None:
 
 
 def test_the_confusion_has_the_spoken_digit_in_rows() -> None:
-    assert rows(confusion_table(VIEW)) == [
+    assert rows(confusion_table(SCORE)) == [
         ["", "0", "1", "2"],
         ["0", "2", "·", "·"],
         ["1", "·", "1", "1"],

@@ -16,7 +16,7 @@ from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 
-SETTINGS = FeatureConfig(
+CONFIG = FeatureConfig(
     sample_rate_hz=8000,
     n_mfcc=13,
     n_mels=40,
@@ -70,7 +70,7 @@ def assert_same(ours: Mfcc, theirs: Mfcc) -> None:
 
 @pytest.fixture(scope="module")
 def expected() -> Mfcc:
-    mfcc = MfccExtractor(SETTINGS)(Recordings()())
+    mfcc = MfccExtractor(CONFIG)(Recordings()())
     assert mfcc.trimmed == 2
     return mfcc
 
@@ -78,51 +78,51 @@ def expected() -> Mfcc:
 def test_a_hit_gives_the_same_features_and_reads_no_recordings(tmp_path: Path, expected: Mfcc) -> None:
     recordings = Recordings()
     for _ in range(3):
-        assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path / "new" / "folder"), expected)
+        assert_same(cached_mfcc("digest", recordings, CONFIG, tmp_path / "new" / "folder"), expected)
     assert recordings.calls == 1
 
 
 def test_waveforms_may_be_given_themselves(tmp_path: Path, expected: Mfcc) -> None:
-    assert_same(cached_mfcc("digest", Recordings()(), SETTINGS, tmp_path), expected)
-    assert_same(cached_mfcc("digest", [], SETTINGS, tmp_path), expected)
+    assert_same(cached_mfcc("digest", Recordings()(), CONFIG, tmp_path), expected)
+    assert_same(cached_mfcc("digest", [], CONFIG, tmp_path), expected)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureConfig)])
-def test_every_setting_changes_the_key(name: str) -> None:
-    changed = dataclasses.replace(SETTINGS, **{name: OTHER_VALUES[name]})
-    assert cache_key("digest", changed) != cache_key("digest", SETTINGS)
+def test_every_field_changes_the_key(name: str) -> None:
+    changed = dataclasses.replace(CONFIG, **{name: OTHER_VALUES[name]})
+    assert cache_key("digest", changed) != cache_key("digest", CONFIG)
 
 
 def test_dataset_and_extractor_version_change_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = cache_key("digest", SETTINGS)
-    assert key == cache_key("digest", dataclasses.replace(SETTINGS))
-    assert key != cache_key("another digest", SETTINGS)
+    key = cache_key("digest", CONFIG)
+    assert key == cache_key("digest", dataclasses.replace(CONFIG))
+    assert key != cache_key("another digest", CONFIG)
     monkeypatch.setattr(feature_cache, "EXTRACTOR_VERSION", feature_cache.EXTRACTOR_VERSION + 1)
-    assert key != cache_key("digest", SETTINGS)
+    assert key != cache_key("digest", CONFIG)
 
 
-def test_other_settings_do_not_get_this_cache(tmp_path: Path) -> None:
+def test_another_config_does_not_get_this_cache(tmp_path: Path) -> None:
     recordings = Recordings()
-    cached_mfcc("digest", recordings, SETTINGS, tmp_path)
-    other = dataclasses.replace(SETTINGS, max_frames=3)
+    cached_mfcc("digest", recordings, CONFIG, tmp_path)
+    other = dataclasses.replace(CONFIG, max_frames=3)
     assert cached_mfcc("digest", recordings, other, tmp_path).values.shape == (5, 3, 13)
     assert recordings.calls == 2
 
 
 def filled(cache_dir: Path) -> Path:
-    cached_mfcc("digest", Recordings(), SETTINGS, cache_dir)
-    return cache_path(cache_key("digest", SETTINGS), cache_dir)
+    cached_mfcc("digest", Recordings(), CONFIG, cache_dir)
+    return cache_path(cache_key("digest", CONFIG), cache_dir)
 
 
 def assert_rebuilt(path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture) -> None:
-    """It is computed again, said once, and whole afterwards."""
+    """It is computed again, with one warning, and whole afterwards."""
     recordings = Recordings()
     caplog.clear()
-    assert_same(cached_mfcc("digest", recordings, SETTINGS, path.parent), expected)
+    assert_same(cached_mfcc("digest", recordings, CONFIG, path.parent), expected)
     assert recordings.calls == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "damaged and will be rebuilt" in caplog.text
-    assert_same(cached_mfcc("digest", recordings, SETTINGS, path.parent), expected)
+    assert_same(cached_mfcc("digest", recordings, CONFIG, path.parent), expected)
     assert recordings.calls == 1
 
 
@@ -136,7 +136,7 @@ def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expe
         damaged = bytearray(whole)
         damaged[position] ^= 0x5A
         path.write_bytes(damaged)
-        assert_same(cached_mfcc("digest", recordings, SETTINGS, tmp_path), expected)
+        assert_same(cached_mfcc("digest", recordings, CONFIG, tmp_path), expected)
     assert recordings.calls > 0.6 * len(positions)
 
 
@@ -163,12 +163,12 @@ def test_content_that_does_not_fit_its_checksum_is_rebuilt(
         assert_rebuilt(path, expected, caplog)
 
 
-def test_a_renamed_file_of_other_settings_is_rebuilt(
+def test_a_renamed_file_of_another_config_is_rebuilt(
     tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = dataclasses.replace(SETTINGS, top_db=None)  # the same shapes
+    other = dataclasses.replace(CONFIG, top_db=None)  # the same shapes
     cached_mfcc("digest", Recordings(), other, tmp_path)
-    path = cache_path(cache_key("digest", SETTINGS), tmp_path)
+    path = cache_path(cache_key("digest", CONFIG), tmp_path)
     shutil.move(cache_path(cache_key("digest", other), tmp_path), path)
     assert_rebuilt(path, expected, caplog)
 

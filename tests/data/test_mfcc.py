@@ -120,8 +120,10 @@ def test_the_reference_equals_a_single_call_of_librosa() -> None:
 @pytest.mark.fsdd
 @pytest.mark.parametrize(
     ("changes", "every"),
-    [({}, 1), ({"top_db": None, "hop_length": 80, "n_mfcc": 20}, 10)],
-    ids=["all", "tenth"],
+    [
+        pytest.param({}, 1, id="all", marks=pytest.mark.slow),
+        pytest.param({"top_db": None, "hop_length": 80, "n_mfcc": 20}, 10, id="tenth"),
+    ],
 )
 def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any], every: int) -> None:
     paths = sorted((fsdd_root / "recordings").glob("*.wav"))[::every]

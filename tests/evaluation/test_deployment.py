@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.evaluation import deployment as deploying
-from fsdd_lightning.evaluation.deployment import compiled, export_notes, export_run, kept_golden_clips
-from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
+from fsdd_lightning.evaluation import backends as opening
+from fsdd_lightning.evaluation.backends import open_backends
+from fsdd_lightning.evaluation.deployment import export_notes, export_run, kept_golden_clips
+from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
 from fsdd_lightning.export import CompilerMissing, HostNetwork
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
@@ -24,7 +25,7 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_example_of_a_run_builds_and_recognises_its_golden_clips(
+def test_the_example_of_a_run_builds_and_recognizes_its_golden_clips(
     finished_run: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(finished_run / "export", tmp_path / "export")
@@ -74,8 +75,8 @@ def test_an_export_from_the_folder_alone_gives_the_same_bytes(run: Run, tmp_path
 
 
 def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
-    notes, view = export_notes(run.record), run.record.views["integer"]
-    assert notes["accuracy of these integers"].startswith(f"{100 * view['accuracy']:.2f} % of 24 test clips")
+    notes, score = export_notes(run.record), run.record.views["integer"]
+    assert notes["accuracy of these integers"].startswith(f"{100 * score['accuracy']:.2f} % of 24 test clips")
     assert notes["experiment"] == "default, int8_ptq, seed 1"
     assert run.record.dataset["digest"][:12] in notes["recordings"]
     readme = (run.folder / "export" / "README.md").read_text()
@@ -83,14 +84,14 @@ def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("no_compiler")
-def test_without_a_compiler_the_c_view_is_absent_and_that_is_said(
+def test_without_a_compiler_the_c_backend_is_absent_and_a_note_says_so(
     finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = run_trial(finished_overrides, tmp_path)
     assert (record.status, list(record.views)) == ("done", ["float", "quantized", "integer"])
     assert "integer_c" not in record.agreement
     note = record.notes[-1]
-    assert note.startswith("no c view of the network: there is no C compiler")
+    assert note.startswith("no c backend of the network: there is no C compiler")
     assert f"note: {note}" in capsys.readouterr().out
     readme = (tmp_path / "export" / "README.md").read_text()  # the files themselves need no compiler
     assert "not tested where it was made: there was no C compiler" in readme
@@ -101,15 +102,15 @@ def test_without_a_compiler_the_c_view_is_absent_and_that_is_said(
 def test_a_single_wrong_logit_of_the_c_fails_the_run(
     finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compile_host = deploying.compile_host
+    compile_host = opening.compile_host
 
     def compile_flawed(deployment: Any) -> HostNetwork:
-        engine = compile_host(deployment)
-        engine.__class__ = Flipped
-        return engine
+        host = compile_host(deployment)
+        host.__class__ = Flipped
+        return host
 
-    monkeypatch.setattr(deploying, "compile_host", compile_flawed)
-    with pytest.raises(RunFailedError, match="the c view and the integer model differ on 1 of"):
+    monkeypatch.setattr(opening, "compile_host", compile_flawed)
+    with pytest.raises(RunFailedError, match="the c backend and the integer model differ on 1 of"):
         run_trial(finished_overrides, tmp_path)
     assert read_record(tmp_path).status == "failed"
     assert not (tmp_path / "export").exists()
@@ -117,7 +118,10 @@ def test_a_single_wrong_logit_of_the_c_fails_the_run(
 
 def test_a_compiler_that_fails_is_no_missing_compiler(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "false")
-    with pytest.raises(RunFailedError, match="false failed") as caught, compiled(run.deployment):
+    with (
+        pytest.raises(RunFailedError, match="false failed") as caught,
+        open_backends(run.checkpoint, run.deployment),
+    ):
         pass
     assert not isinstance(caught.value, CompilerMissing)
 
@@ -131,14 +135,13 @@ def test_a_float32_run_has_nothing_to_compile_or_export(
     assert not (tmp_path / "export").exists() and not (tmp_path / "golden_clips.npz").exists()
 
 
-def test_views_of_the_c_come_last_and_count_all_clips(run: Run) -> None:
+def test_the_c_backend_comes_last_and_counts_all_clips(run: Run) -> None:
     data = recorded_data(run, None)
-    with compiled(run.deployment) as c:
-        views = views_of(run.checkpoint, run.integer_model, host=c.engine)
-        evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    assert list(evaluation.logits) == ["float", "quantized", "integer", "c"]
-    assert evaluation.logits["c"].dtype == np.int32
-    assert np.array_equal(evaluation.logits["c"], evaluation.logits["integer"])
+    with open_backends(run.checkpoint, run.deployment) as backends:
+        scores = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+    assert list(scores.logits) == ["float", "quantized", "integer", "c"]
+    assert scores.logits["c"].dtype == np.int32
+    assert np.array_equal(scores.logits["c"], scores.logits["integer"])
 
 
 @pytest.mark.parametrize("content", [b"PK", b"", None])

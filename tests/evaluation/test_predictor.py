@@ -1,4 +1,4 @@
-"""Digits in files that no one labelled: the same network and front end, and a reason for each bad file."""
+"""Digits in files without labels: the same network and front end, and a reason for every bad file."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ import soundfile
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.backends import open_engine
-from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
+from fsdd_lightning.evaluation.backends import integer_backend, open_backend
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture(scope="module")
 def predictor(run: Run) -> Predictor:
-    with open_engine(run, None) as engine:
-        return Predictor(run, engine)
+    with open_backend(run) as backend:
+        return Predictor(run, backend)
 
 
-def test_a_file_is_recognised_as_its_clip_was_in_the_test(run: Run, predictor: Predictor) -> None:
+def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, predictor: Predictor) -> None:
     data = recorded_data(run, None)
     positions = data.split.test[:10]
     assert run.integer_model is not None
-    logits = integer_logits(run.integer_model, clips_at(data, positions))
+    logits = integer_backend(run.integer_model).logits(data.features[positions], data.lengths[positions])
     shares = np.exp(logits * (run.integer_model.output.scale / 128))
     shares /= shares.sum(axis=1, keepdims=True)
     for position, expected in zip(positions, shares, strict=True):
@@ -124,7 +123,7 @@ def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, li
     return path, middles_s
 
 
-def test_each_word_of_a_long_recording_is_recognised_in_its_place(
+def test_each_word_of_a_long_recording_is_recognized_in_its_place(
     run: Run, predictor: Predictor, tmp_path: Path
 ) -> None:
     path, middles_s = concatenated(run, tmp_path, [0, 50, 100, 25])

@@ -1,4 +1,4 @@
-"""The robustness table: the same in every run, honest about what it counts, written where others find it."""
+"""The robustness table: the same in every run, right about what it counts, and written to the run folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fsdd_lightning import evaluate
 from fsdd_lightning.console.tables import robustness_table
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
-from fsdd_lightning.evaluation.backends import Engine, open_engine
+from fsdd_lightning.evaluation.backends import Backend, open_backend
 from fsdd_lightning.evaluation.robustness import (
     CORRUPTIONS,
     Corruption,
@@ -27,12 +27,12 @@ from fsdd_lightning.evaluation.robustness import (
 )
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.runs.folder import Run, open_run, recorded_data
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
 @pytest.fixture(scope="module")
 def run(finished_run: Path) -> Run:
-    return open_run(finished_run)
+    return read_run(finished_run)
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +41,18 @@ def data(run: Run) -> PreparedData:
 
 
 @pytest.fixture(scope="module")
-def engine(run: Run) -> Iterator[Engine]:
-    with open_engine(run, "integer") as opened:
+def backend(run: Run) -> Iterator[Backend]:
+    with open_backend(run, "integer") as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def rows(run: Run, data: PreparedData, engine: Engine) -> tuple[RobustnessRow, ...]:
-    return robustness(run, data, engine)
+def rows(run: Run, data: PreparedData, backend: Backend) -> tuple[RobustnessRow, ...]:
+    return robustness(run, data, backend)
 
 
 class Listening:
-    """An engine that keeps what it is given and always says 0."""
+    """Logits that keep what they are given and are always for 0."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[np.ndarray, np.ndarray]] = []
@@ -63,10 +63,10 @@ class Listening:
 
 
 def corruption(name: str) -> Corruption:
-    return next(each for each in CORRUPTIONS if each.name == name)
+    return next(found for found in CORRUPTIONS if found.name == name)
 
 
-def test_the_table_has_every_disturbance_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
+def test_the_table_has_every_corruption_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
     expected = {
         "none": (0,),
         "white noise": (20, 10, 5, 0),
@@ -85,10 +85,14 @@ def test_the_table_has_every_disturbance_at_every_level(rows: tuple[RobustnessRo
 
 
 def test_the_first_row_is_the_recorded_accuracy(rows: tuple[RobustnessRow, ...], run: Run) -> None:
-    view = run.record.views["integer"]
+    score = run.record.views["integer"]
     first = rows[0]
-    assert (first.correct, first.total, first.accuracy) == (view["correct"], view["total"], view["accuracy"])
-    assert list(first.ci95) == view["ci95"]
+    assert (first.correct, first.total, first.accuracy) == (
+        score["correct"],
+        score["total"],
+        score["accuracy"],
+    )
+    assert list(first.ci95) == score["ci95"]
 
 
 def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
@@ -96,20 +100,20 @@ def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
         assert row.accuracy == row.correct / row.total
         assert row.ci95 == wilson_interval(row.correct, row.total)
         assert row.drop == rows[0].accuracy - row.accuracy
-    assert len({row.correct for row in rows}) > 3  # it does disturb
+    assert len({row.correct for row in rows}) > 3  # it does corrupt
 
 
-def test_an_engine_that_always_says_0_is_right_as_often_as_there_are_zeros(
+def test_a_backend_that_always_answers_0_is_right_as_often_as_there_are_zeros(
     run: Run, data: PreparedData
 ) -> None:
-    rows = robustness(run, data, Engine("deaf", Listening(), 1.0), [corruption("speed")])
+    rows = robustness(run, data, Backend("deaf", Listening(), 1.0), [corruption("speed")])
     zeros = int((data.labels[data.split.test] == 0).sum())
     assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
 
 
-def test_every_disturbance_changes_what_the_network_hears(run: Run, data: PreparedData) -> None:
+def test_every_corruption_changes_what_the_network_hears(run: Run, data: PreparedData) -> None:
     listening = Listening()
-    rows = robustness(run, data, Engine("deaf", listening, 1.0))
+    rows = robustness(run, data, Backend("deaf", listening, 1.0))
     clean, *corrupted = listening.heard
     assert np.array_equal(clean[0], data.features[data.split.test])
     assert np.array_equal(clean[1], data.lengths[data.split.test])
@@ -125,16 +129,16 @@ def test_every_disturbance_changes_what_the_network_hears(run: Run, data: Prepar
 
 
 def test_a_row_depends_on_no_other_row_and_on_no_chance(
-    rows: tuple[RobustnessRow, ...], run: Run, data: PreparedData, engine: Engine
+    rows: tuple[RobustnessRow, ...], run: Run, data: PreparedData, backend: Backend
 ) -> None:
     listened = []
     for _ in range(2):
         listening = Listening()
-        robustness(run, data, Engine("deaf", listening, 1.0), [corruption("babble")])
+        robustness(run, data, Backend("deaf", listening, 1.0), [corruption("babble")])
         listened.append(listening.heard)
     for (one, _), (other, _) in zip(*listened, strict=True):
         assert np.array_equal(one, other)
-    alone = robustness(run, data, engine, [corruption("babble")])
+    alone = robustness(run, data, backend, [corruption("babble")])
     assert alone[1:] == tuple(row for row in rows if row.corruption == "babble")
 
 
@@ -155,7 +159,7 @@ def test_the_files_hold_the_table(rows: tuple[RobustnessRow, ...], tmp_path: Pat
         "robustness.json", "robustness.csv", "robustness.png"
     }  # fmt: skip
     content = json.loads((tmp_path / "robustness.json").read_text())
-    assert content["engine"] == "integer"
+    assert content["backend"] == "integer"
     back = [RobustnessRow(**{**row, "ci95": tuple(row["ci95"])}) for row in content["rows"]]
     assert tuple(back) == rows
     with (tmp_path / "robustness.csv").open(newline="") as file:
@@ -180,9 +184,9 @@ def test_the_figure_shows_every_row_once(rows: tuple[RobustnessRow, ...]) -> Non
     assert sorted(np.concatenate(points)) == pytest.approx(sorted(100 * row.accuracy for row in rows[1:]))
 
 
-def test_a_disturbance_of_ones_own_gets_a_panel(run: Run, data: PreparedData, engine: Engine) -> None:
+def test_a_corruption_of_ones_own_gets_a_panel(run: Run, data: PreparedData, backend: Backend) -> None:
     own = Corruption("reversed", "", (1,), lambda wave, level, scene: wave[::-1].copy())
-    figure = robustness_figure(robustness(run, data, engine, [own]), "a title")
+    figure = robustness_figure(robustness(run, data, backend, [own]), "a title")
     assert [axes.get_title() for axes in figure.axes if axes.get_visible()] == ["reversed"]
 
 

@@ -28,11 +28,11 @@ def test_hand_counted_values() -> None:
     result = score(predictions, labels, ("zero", "one", "two"))
     assert (result.correct, result.total, result.accuracy) == (4, 6, 4 / 6)
     assert result.confusion == ((2, 1, 0), (0, 1, 1), (0, 0, 1))
-    assert [each.label for each in result.classes] == ["zero", "one", "two"]
-    assert [each.precision for each in result.classes] == pytest.approx([1, 1 / 2, 1 / 2])
-    assert [each.recall for each in result.classes] == pytest.approx([2 / 3, 1 / 2, 1])
-    assert [each.f1 for each in result.classes] == pytest.approx([4 / 5, 1 / 2, 2 / 3])
-    assert [each.clips for each in result.classes] == [3, 2, 1]
+    assert [digit.label for digit in result.classes] == ["zero", "one", "two"]
+    assert [digit.precision for digit in result.classes] == pytest.approx([1, 1 / 2, 1 / 2])
+    assert [digit.recall for digit in result.classes] == pytest.approx([2 / 3, 1 / 2, 1])
+    assert [digit.f1 for digit in result.classes] == pytest.approx([4 / 5, 1 / 2, 2 / 3])
+    assert [digit.clips for digit in result.classes] == [3, 2, 1]
     assert result.macro_f1 == pytest.approx((4 / 5 + 1 / 2 + 2 / 3) / 3)
 
 
@@ -51,7 +51,7 @@ def test_all_scores_equal_those_of_torchmetrics() -> None:
         ("f1", multiclass_f1_score),
     ):
         expected = metric(*pair, average="none").tolist()
-        assert [getattr(each, name) for each in result.classes] == pytest.approx(expected)
+        assert [getattr(digit, name) for digit in result.classes] == pytest.approx(expected)
 
 
 def test_a_class_that_is_never_spoken_nor_heard_counts_zero() -> None:
@@ -67,7 +67,7 @@ def test_the_parts_of_a_score_agree(pairs: list[tuple[int, int]]) -> None:
     confusion = np.array(result.confusion)
     assert confusion.trace() == result.correct == sum(label == heard for label, heard in pairs)
     assert confusion.sum() == result.total == len(pairs)
-    assert confusion.sum(axis=1).tolist() == [each.clips for each in result.classes]
+    assert confusion.sum(axis=1).tolist() == [digit.clips for digit in result.classes]
     assert 0 <= result.ci95[0] <= result.accuracy + 1e-12 and result.accuracy - 1e-12 <= result.ci95[1] <= 1
 
 

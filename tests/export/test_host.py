@@ -17,7 +17,7 @@ from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.export import CompilerMissing, HostNetwork, compile_host
 from fsdd_lightning.export.compiler import compile_c, find_compiler
-from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.folder import read_run, recorded_data
 
 LENGTHS = np.array([9, 1, 3, 9, 8, 2])
 NAMES = [f"{code}, (13, 24, 2)" for code in WEIGHT_CODES]
@@ -57,7 +57,7 @@ def test_logits_and_traces_equal_numpys(name: str) -> None:
 
 def assert_all_clips_are_equal(run_folder: Path) -> None:
     """Every clip of a run, so all of its test clips too."""
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     assert run.deployment is not None
     data, deployment = recorded_data(run, None), run.deployment
     features_q4 = quantize_features(data.features)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from fsdd_lightning.reports import pictures
+from fsdd_lightning.reports import style
 from fsdd_lightning.reports.style import Look
 
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
-    """Figures are placeholders, which takes seconds off a report; that they can be drawn is tested in one place."""
+    """Figures are placeholders, which saves seconds a report; test_pictures.py draws them."""
 
     def placeholder(draw: object, look: Look, file_format: str) -> bytes:
         return f"<svg>{look.width_in} {file_format}</svg>".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "rendered", placeholder)
+        patch.setattr(style, "rendered", placeholder)
         yield

@@ -11,11 +11,11 @@ import pytest
 from fabricated_runs import blank_record, ended, grid, run, write
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.reports.collect import CollectedRun, collect_runs
+from fsdd_lightning.reports.collect import RunFolder, collect_runs
 from fsdd_lightning.runs.lock import locked
 
 
-def names(runs: list[CollectedRun]) -> list[str]:
+def names(runs: list[RunFolder]) -> list[str]:
     return [each.folder.name for each in runs]
 
 

@@ -13,10 +13,9 @@ from fabricated_runs import ended, finished, grid, run, write
 
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
+from fsdd_lightning.reports.frame import frame
 from fsdd_lightning.reports.markdown import escaped, markdown
 from fsdd_lightning.reports.page import link, page
-from fsdd_lightning.reports.results import ordered
-from fsdd_lightning.reports.tables import Field, Table
 from fsdd_lightning.runs.record import read_record
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -24,7 +23,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`*[a](b)&lt;{{
 
 
 def document(*folders: Path, title: str | None = None) -> Document:
-    return build_document(ordered(collect_runs(folders)), title)
+    return build_document(frame(collect_runs(folders)), title)
 
 
 class Reader(HTMLParser):
@@ -157,28 +156,27 @@ def test_the_markdown_table_holds_the_numbers(tmp_path: Path) -> None:
         "| int8_ptq | 2×16 | 96.00 | 1.00 | 93.52 – 98.48 (t) | 3 | 98.33 | +2.33 | 96.00 "
         f"| {memory['flash_bytes']:,} | {memory['ram_bytes']:,} | {memory['macs_per_clip']:,} | unlimited |"
     )
-    assert text.startswith("# T\n\nCells: 3 done.\n")
+    assert text.startswith("# T\n\nTrials: 3 done.\n")
     assert "![Accuracy against flash bytes](accuracy_vs_bytes.png)" in text
 
 
-def test_a_table_without_rows_is_a_table(tmp_path: Path) -> None:
+def test_a_page_without_results_has_a_table_of_trials(tmp_path: Path) -> None:
     ended(tmp_path, "failed", "x", "seed=2")
     text = page(document(tmp_path), tmp_path)
     assert "No trial has finished yet" in text
-    assert Table(("a",), ((Field("1"),),)).numeric == frozenset()
 
 
 def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     sweep = grid(tmp_path / "s", ("int8_ptq",), seeds=1)
     for status, words in (("failed", "seed=2"), ("over_budget", "seed=3"), ("interrupted", "seed=4")):
         ended(sweep, status, f"why {status}", words)
-    ended(sweep, "over_budget", "why refused", "seed=5")
+    ended(sweep, "over_budget", "why over_budget", "seed=5")
     (sweep / "broken").mkdir()
     made = document(sweep)
     assert made.counts == (
         ("done", 2),
-        ("interrupted", 1),
         ("failed", 1),
+        ("interrupted", 1),
         ("unreadable", 1),
         ("over_budget", 2),
     )
@@ -186,9 +184,9 @@ def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
         "Failed (1)",
         "Interrupted (1)",
         "Could not be read (1)",
-        "Refused: over the memory budget (2)",
+        "Over the memory budget (2)",
     ]
     ((reason, runs),) = made.problems[-1].reasons
-    assert (reason, len(runs)) == ("why refused", 2)
+    assert (reason, len(runs)) == ("why over_budget", 2)
     text = page(made, sweep / "report")
     assert all(f"why {status}" in text for status in ("failed", "over_budget", "interrupted"))

@@ -15,19 +15,19 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.groups import sort_into_groups
-from fsdd_lightning.reports.maps import best_on_voices, confusion_counts
-from fsdd_lightning.reports.pictures import Picture, pictures_of
-from fsdd_lightning.reports.results import ordered
-from fsdd_lightning.reports.style import LOOKS, _config, printable
+from fsdd_lightning.reports.figures import pictures_of
+from fsdd_lightning.reports.frame import frame
+from fsdd_lightning.reports.maps import confusion_counts
+from fsdd_lightning.reports.sections import sections
+from fsdd_lightning.reports.style import LOOKS, Picture, printable, rc_parameters
 
 PATIENCE_PX = 1.5
 LONG = "a_mode_with_a_name_that_goes_on_and_on_and_on_and_on"
 
 
 def pictures(folder: Path) -> dict[str, Picture]:
-    (group,) = sort_into_groups(ordered(collect_runs([folder]))).groups
-    return {picture.name: picture for picture in pictures_of(group)}
+    (section,) = sections(frame(collect_runs([folder])))
+    return {picture.name: picture for picture in pictures_of(section)}
 
 
 def many_modes(folder: Path) -> None:
@@ -78,7 +78,7 @@ def drawn(picture: Picture, look: str) -> tuple[Figure, list[Text]]:
         texts.append(self)
         draw(self, *arguments)
 
-    with mpl.rc_context(_config(LOOKS[look])), pytest.MonkeyPatch.context() as patch:  # type: ignore[arg-type]
+    with mpl.rc_context(rc_parameters(LOOKS[look])), pytest.MonkeyPatch.context() as patch:  # type: ignore[arg-type]
         figure = picture.draw(LOOKS[look])
         patch.setattr(Text, "draw", noting)
         figure.draw_without_rendering()
@@ -117,9 +117,8 @@ def test_voices_have_figures_of_their_own(tmp_path: Path) -> None:
 
 def test_confusions_are_summed_over_seeds(tmp_path: Path) -> None:
     voices(tmp_path)
-    (group,) = sort_into_groups(ordered(collect_runs([tmp_path]))).groups
-    best = best_on_voices(group.speakers)
-    counts = confusion_counts(best)
+    (section,) = sections(frame(collect_runs([tmp_path])))
+    counts = confusion_counts(section)
     assert list(counts) == ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
     for at, matrix in enumerate(counts.values()):
         assert np.sum(matrix) == 2 * 600
@@ -159,5 +158,5 @@ def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     ("text", "label"),
     [("int8_qat", "int8_qat"), ("_x", " _x"), ("a\nb\ud800", "a�b�"), ("x" * 99, "x" * 39 + "…"), ("", "")],
 )
-def test_labels_are_signs_of_limited_number(text: str, label: str) -> None:
+def test_labels_are_short_and_printable(text: str, label: str) -> None:
     assert printable(text) == label

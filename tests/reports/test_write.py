@@ -64,9 +64,9 @@ def test_a_sweep_without_any_result(tmp_path: Path) -> None:
     report = write_report([tmp_path])
     assert report.files == ("results.csv", "results.md", "report.html")
     assert report.document.counts == (
-        ("not started", 1),
-        ("interrupted", 1),
         ("failed", 1),
+        ("interrupted", 1),
+        ("not started", 1),
         ("unreadable", 1),
         ("over_budget", 1),
     )

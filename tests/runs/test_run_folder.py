@@ -13,10 +13,10 @@ import torch
 
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.deployment import compiled
-from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_views, views_of
+from fsdd_lightning.evaluation.backends import open_backends
+from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
 from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
 
 
@@ -36,18 +36,17 @@ def recorded(folder: Path, key: str) -> Any:
 
 
 def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     data = recorded_data(run, None)
-    with compiled(run.deployment) as c:
-        views = views_of(run.checkpoint, run.integer_model, host=c.engine)
-        evaluation = evaluate_views(views, clips_at(data, data.split.test))
-    scores = {name: each.as_record() for name, each in evaluation.scores.items()}
+    with open_backends(run.checkpoint, run.deployment) as backends:
+        evaluated = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+    scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     assert json.loads(json.dumps(scores)) == run.record.views
-    assert evaluation.agreement() == run.record.agreement
+    assert evaluated.agreement() == run.record.agreement
 
 
 def test_the_network_brings_the_statistics_of_its_training_clips(run_folder: Path) -> None:
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     data = prepare_data(run.config.data, run.config.split, run.config.features)
     assert np.array_equal(run.statistics.mean, data.statistics.mean)
     assert np.array_equal(run.statistics.std, data.statistics.std)
@@ -57,13 +56,13 @@ def test_the_network_brings_the_statistics_of_its_training_clips(run_folder: Pat
 def test_a_run_that_did_not_finish_is_refused(run_folder: Path, status: str) -> None:
     rewrite(run_folder, status=status, error="because of this")
     with pytest.raises(UserError, match=rf"is {status} \(because of this\); run it again"):
-        open_run(run_folder)
+        read_run(run_folder)
 
 
 def test_a_missing_network_is_refused(run_folder: Path) -> None:
     (run_folder / "network.pt").unlink()
     with pytest.raises(UserError, match=r"network\.pt is missing"):
-        open_run(run_folder)
+        read_run(run_folder)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +81,14 @@ def test_an_incomplete_or_foreign_record_is_refused(
 ) -> None:
     rewrite(run_folder, **change)
     with pytest.raises(UserError, match=named):
-        open_run(run_folder)
+        read_run(run_folder)
 
 
 def test_a_network_of_another_run_is_refused(run_folder: Path) -> None:
     config = recorded(run_folder, "config")
     rewrite(run_folder, config={**config, "features": {**config["features"], "n_mfcc": 12}})
     with pytest.raises(UserError, match="network of another run"):
-        open_run(run_folder)
+        read_run(run_folder)
 
 
 def test_other_recordings_than_the_recorded_ones_are_refused(run_folder: Path) -> None:
@@ -97,13 +96,13 @@ def test_other_recordings_than_the_recorded_ones_are_refused(run_folder: Path) -
     with pytest.raises(
         UserError, match=r"are not those of the run \(digest [0-9a-f]{12}, not 000000000000\)"
     ):
-        recorded_data(open_run(run_folder), None)
+        recorded_data(read_run(run_folder), None)
 
 
 def test_recordings_that_moved_are_named_and_compared(run_folder: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(recorded(run_folder, "dataset")["folder"], moved)
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     assert recorded_data(run, moved).recordings.folder == moved
     next(moved.glob("*.wav")).unlink()
     with pytest.raises(UserError, match="name theirs with --data-root"):
@@ -115,7 +114,7 @@ def test_a_synthetic_corpus_is_made_again_where_it_is_gone(run_folder: Path, tmp
     (tmp_path / "cache").mkdir()
     elsewhere = {**config, "data": {**config["data"], "cache_dir": str(tmp_path / "cache")}}
     rewrite(run_folder, config=elsewhere, dataset={**dataset, "folder": "/gone"})
-    data = recorded_data(open_run(run_folder), None)
+    data = recorded_data(read_run(run_folder), None)
     assert data.recordings.folder.is_relative_to(tmp_path)
     assert data.recordings.digest == dataset["digest"]
 
@@ -139,7 +138,7 @@ def test_recordings_are_found_where_they_were_from_any_folder(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")  # from here, data.root=voices is nothing
-    assert recorded_data(open_run(run_on_files), None).recordings.folder == tmp_path / "voices"
+    assert recorded_data(read_run(run_on_files), None).recordings.folder == tmp_path / "voices"
 
 
 def test_recordings_that_are_gone_are_looked_for_in_the_usual_places(
@@ -147,7 +146,7 @@ def test_recordings_that_are_gone_are_looked_for_in_the_usual_places(
 ) -> None:
     (tmp_path / "voices").rename(tmp_path / "usual")
     monkeypatch.setenv("FSDD_ROOT", str(tmp_path / "usual"))
-    assert recorded_data(open_run(run_on_files), None).recordings.folder == tmp_path / "usual"
+    assert recorded_data(read_run(run_on_files), None).recordings.folder == tmp_path / "usual"
 
 
 def test_the_cache_folder_of_another_machine_is_not_made_here(
@@ -157,7 +156,7 @@ def test_the_cache_folder_of_another_machine_is_not_made_here(
     foreign = tmp_path / "home" / "somebody" / "cache"
     rewrite(run_folder, config={**config, "data": {**config["data"], "cache_dir": str(foreign)}})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
-    data = recorded_data(open_run(run_folder), None)
+    data = recorded_data(read_run(run_folder), None)
     assert data.recordings.folder.is_relative_to(tmp_path / "own")
     assert not foreign.exists()
 
@@ -167,21 +166,22 @@ def test_opening_and_evaluating_change_nothing_in_the_folder(run_folder: Path) -
         return {str(path): path.read_bytes() for path in run_folder.rglob("*") if path.is_file()}
 
     before = contents()
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     data = recorded_data(run, None)
-    evaluate_views(views_of(run.checkpoint, run.integer_model), clips_at(data, data.split.test))
+    with open_backends(run.checkpoint, run.deployment) as backends:
+        evaluate_backends(backends.by_name, clips_at(data, data.split.test))
     assert contents() == before
 
 
-def test_settings_of_a_run_are_checked_like_any_others(run_folder: Path) -> None:
+def test_the_config_of_a_run_is_checked_like_any_others(run_folder: Path) -> None:
     config = recorded(run_folder, "config")
     rewrite(run_folder, config={**config, "model": {**config["model"], "hidden_size": 0}})
     with pytest.raises(UserError, match="hidden_size must be at least 1"):
-        open_run(run_folder)
+        read_run(run_folder)
 
 
 def test_the_size_of_the_network_is_the_checkpoints(run_folder: Path) -> None:
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     assert run.checkpoint.network.shape == plan_run(run.config).shape == NetworkShape(13, 8, 2, 10)
     assert run.checkpoint.weight_code == run.config.quantization.weight_code == "int8"
     with torch.no_grad():

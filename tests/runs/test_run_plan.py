@@ -1,4 +1,4 @@
-"""A trial before it runs: its size solved, its bill drawn up, refused where it does not fit."""
+"""A trial before it runs: its size solved, its bill drawn up, over budget where it does not fit."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ def fail_in(mode: str) -> None:
     """A defect that only one quantization mode meets."""
     from fsdd_lightning.training import experiment as training
 
-    evaluate = training._evaluate
+    test = training.test
 
-    def failing(record, config, *rest):  # type: ignore[no-untyped-def]
-        if config.quantization.name == mode:
+    def failing(checkpoint, context):  # type: ignore[no-untyped-def]
+        if context.config.quantization.name == mode:
             raise ZeroDivisionError("deep inside\nmore")
-        return evaluate(record, config, *rest)
+        return test(checkpoint, context)
 
-    training._evaluate = failing
+    training.test = failing
 
 
 def statuses(folder: Path) -> list[str]:
@@ -46,6 +46,7 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
+@pytest.mark.slow
 def test_fail_fast_begins_no_further_trial(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep([*finished_sweep.words, "fail_fast=true"], tmp_path, fail_in, "int4_qat")
     assert code == 1
@@ -58,6 +59,7 @@ def test_fail_fast_begins_no_further_trial(finished_sweep: Finished, tmp_path: P
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
+@pytest.mark.slow
 def test_a_run_folder_that_cannot_be_made_fails_alone(finished_sweep: Finished, tmp_path: Path) -> None:
     name = next(finished_sweep.trials.glob("*/run.json")).parent.name
     (tmp_path / "multirun" / "grid").mkdir(parents=True)

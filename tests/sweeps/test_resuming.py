@@ -247,6 +247,7 @@ def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None
     assert code_digest() == before, "a move changes no result"
 
 
+@pytest.mark.slow
 def test_what_the_code_digest_leaves_out_is_not_part_of_a_run(tmp_path: Path) -> None:
     from fsdd_lightning.runs.provenance import _NOT_CODE, _OUTSIDE_RUNS
 

@@ -16,8 +16,7 @@ from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.results import ordered
-from fsdd_lightning.reports.table import csv_bytes, results_table
+from fsdd_lightning.reports.frame import csv_bytes, frame
 from fsdd_lightning.runs.metrics import FINAL_METRICS
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
@@ -68,7 +67,7 @@ def events(sweep: Path) -> EventMultiplexer:
 @pytest.fixture(scope="module")
 def rows(sweep: Path) -> dict[str, dict[str, str]]:
     """The lines of results.csv, by run folder."""
-    text = csv_bytes(results_table(ordered(collect_runs([sweep])))).decode()
+    text = csv_bytes(frame(collect_runs([sweep]))).decode()
     return {row["run"]: row for row in csv.DictReader(text.splitlines())}
 
 

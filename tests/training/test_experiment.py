@@ -21,7 +21,7 @@ from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import fit as fitting
@@ -247,7 +247,7 @@ def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
 
 def correct_as_integers(folder: Path) -> int:
     """Right answers on the test clips, prepared as everyone does who does not train."""
-    run = open_run(folder)
+    run = read_run(folder)
     data = recorded_data(run, None)
     assert data.copies is None and run.integer_model is not None
     test = data.split.test

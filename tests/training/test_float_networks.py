@@ -1,4 +1,4 @@
-"""Float networks are trained once for all that want the same one, and never taken for another."""
+"""Float networks are trained once for all that need the same one, and never taken for another."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def in_parallel(config: Config, store: Path, number: int, gate: Any, answers: An
 
     def slowly() -> tuple[Checkpoint, dict[str, Any]]:
         time.sleep(0.3)  # the others arrive meanwhile
-        training.calls = number  # so that each would give other weights
+        training.calls = number  # so that every process would give other weights
         return training()
 
     gate.wait()

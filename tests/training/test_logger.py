@@ -13,14 +13,14 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.evaluation.evaluate import clips_at, integer_logits
-from fsdd_lightning.runs.folder import open_run, recorded_data
+from fsdd_lightning.evaluation.backends import integer_backend
+from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
+from fsdd_lightning.training.callbacks import WeightHistograms
 from fsdd_lightning.training.logger import (
     DashboardLogger,
-    WeightHistograms,
     log_mistakes,
     log_trial_end,
 )
@@ -92,7 +92,7 @@ def test_the_confusion_matrix_is_a_figure(dashboard: EventAccumulator, view: str
 
 
 def test_all_weights_have_a_histogram_for_each_epoch(dashboard: EventAccumulator, finished_run: Path) -> None:
-    weights = open_run(finished_run).checkpoint.network.state_dict()
+    weights = read_run(finished_run).checkpoint.network.state_dict()
     tags = {f"network.{name}" for name in weights}
     assert set(dashboard.Tags()["histograms"]) == tags
     for tag in tags:
@@ -102,11 +102,11 @@ def test_all_weights_have_a_histogram_for_each_epoch(dashboard: EventAccumulator
 
 def mistakes(run_folder: Path) -> list[str]:
     """What was misheard in the test, in the words of the audio tags."""
-    run = open_run(run_folder)
+    run = read_run(run_folder)
     data = recorded_data(run, None)
     test = data.split.test
     assert run.integer_model is not None
-    heard = integer_logits(run.integer_model, clips_at(data, test)).argmax(axis=1)
+    heard = integer_backend(run.integer_model).logits(data.features[test], data.lengths[test]).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
         f"misclassified/{each.name} said {each.digit} heard {digit}"
@@ -123,7 +123,7 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
     assert clip.encoded_audio_string[:4] == b"RIFF"
     assert clip.sample_rate == 8000
     name = expected[0].split("/")[1].split(" ")[0]
-    data = recorded_data(open_run(finished_run), None)
+    data = recorded_data(read_run(finished_run), None)
     names = [each.name for each in data.recordings.recordings]
     assert clip.length_frames == len(data.recordings.waveforms[names.index(name)])
 
@@ -217,7 +217,7 @@ def test_weights_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [0, 2])
 def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: Path, most: int) -> None:
-    data: PreparedData = recorded_data(open_run(finished_run), None)
+    data: PreparedData = recorded_data(read_run(finished_run), None)
     logger = DashboardLogger(tmp_path)
     logger.log_metrics({"any": 0.0}, 0)
     wrong = (data.labels[data.split.test] + 1) % 10

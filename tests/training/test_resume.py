@@ -1,114 +1,271 @@
-"""A training that is resumed from a Lightning checkpoint ends with the weights of one that was never interrupted."""
+"""A run that is killed in mid-training goes on in the same folder, and ends with the bits of one that never was."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.load import register_resolvers
-from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.datamodule import DigitDataModule
-from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.data.recordings import RecordingSet
-from fsdd_lightning.data.splits import Split
-from fsdd_lightning.data.standardization import FeatureStatistics
-from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
-from fsdd_lightning.training.callbacks import QuantizationSchedule
+from fsdd_lightning.training.experiment import fit, prepare, quantize
+from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch
 
-CLIPS, FRAMES, CHANNELS = 60, 9, 5
-EPOCHS, INTERRUPTED_AFTER = 4, 2
+RunTrial = Callable[[Sequence[str], Path], RunRecord]
+Curves = dict[str, list[tuple[int, float]]]
+Weights = dict[str, torch.Tensor]
 
-
-def random_data() -> PreparedData:
-    rng = np.random.default_rng(7)
-    features = rng.standard_normal((CLIPS, FRAMES, CHANNELS)).astype(np.float32)
-    lengths = rng.integers(3, FRAMES + 1, CLIPS)
-    positions = np.arange(CLIPS)
-    split = Split("random", positions[:40], positions[40:50], positions[50:])
-    statistics = FeatureStatistics(np.zeros(CHANNELS, np.float32), np.ones(CHANNELS, np.float32))
-    nothing = RecordingSet("none", Path(), (), (), 8000, "", (), ())
-    labels = rng.integers(0, 10, CLIPS)
-    return PreparedData(
-        nothing, Mfcc(features, lengths, 0), split, statistics, features, labels, "synthetic", ()
-    )
+SHORT = ("quantization.epochs=3", "model.dropout=0.3", "feature_augmentation=strong")
+QAT = ("quantization=int8_qat", "quantization.start_epoch=1")
 
 
-def config() -> Config:
-    register_resolvers()
-    overrides = [
-        "trainer.batch_size=16",
-        "model.dropout=0.3",
-        "quantization=int4_qat",
-        "feature_augmentation=strong",
-    ]
-    ((_, composed),) = compose_trials(overrides, multirun=False)
-    return composed
+class Killed(BaseException):
+    """The process ends here."""
 
 
-def parts(chosen: Config, code: str | None, start: int, folder: Path, epochs: int):
-    torch.manual_seed(3)
-    network = LSTMClassifier(NetworkShape(CHANNELS, 6, 2, 10), chosen.model.dropout)
-    module = DigitClassifier(network, chosen.trainer, chosen.trainer.learning_rate)
-    datamodule = DigitDataModule(random_data(), chosen.feature_augmentation, chosen.trainer.batch_size, 5)
-    callbacks: list[pl.Callback] = [ModelCheckpoint(folder, "last", enable_version_counter=False)]
-    if code is not None:
-        callbacks.append(QuantizationSchedule(weight_code(code), start))
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        callbacks=callbacks,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-    return trainer, module, datamodule
+@dataclass(frozen=True)
+class Kill:
+    """In which epoch (from 0) of a stage: in its first step, or once its checkpoint is written."""
+
+    stage: str
+    epoch: int
+    at_end: bool
+
+    def __call__(self, run: Callable[[], object]) -> None:
+        step, save = DigitClassifier.training_step, LastEpoch.on_train_epoch_end
+
+        def check(trainer: pl.Trainer) -> None:
+            assert isinstance(trainer.logger, DashboardLogger)
+            if (trainer.logger.stage, trainer.current_epoch) == (self.stage, self.epoch):
+                raise Killed
+
+        def killed_step(module: DigitClassifier, *batch: Any) -> torch.Tensor:
+            check(module.trainer)
+            return step(module, *batch)
+
+        def killed_save(last: LastEpoch, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            save(last, trainer, module)
+            check(trainer)
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            if self.at_end:
+                patch.setattr(LastEpoch, "on_train_epoch_end", killed_save)
+            else:
+                patch.setattr(DigitClassifier, "training_step", killed_step)
+            run()
 
 
-class StopAfter(pl.Callback):
-    """End a training early, as a kill at the end of an epoch would; the learning rate still plans for all epochs."""
+def curves(folder: Path) -> Curves:
+    """All curves by tag, as steps and values; of histograms, the sums."""
+    (file,) = folder.glob("events.out.tfevents.*[!e]")  # not .outcome
+    accumulator = EventAccumulator(str(file), {"scalars": 0, "histograms": 0}).Reload()
+    tags = accumulator.Tags()
+    found = {
+        tag: [(point.step, point.value) for point in accumulator.Scalars(tag)] for tag in tags["scalars"]
+    }
+    return found | {
+        tag: [(event.step, event.histogram_value.sum) for event in accumulator.Histograms(tag)]
+        for tag in tags["histograms"]
+    }
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch + 1 == INTERRUPTED_AFTER:
-            trainer.should_stop = True
+
+# --- whole runs ---
+
+
+@pytest.fixture(scope="module")
+def words(tiny_overrides: list[str]) -> list[str]:
+    return [*tiny_overrides, *SHORT, *QAT]
+
+
+@pytest.fixture(scope="module")
+def whole(words: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    run_trial([*words, f"output_root={tmp_path_factory.mktemp('output')}"], folder)
+    return folder
+
+
+def assert_alike(folder: Path, whole: Path) -> None:
+    for name in ("network.pt", "integer_model.npz"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    resumed, expected = read_record(folder), read_record(whole)
+    assert (resumed.status, resumed.views, resumed.notes) == ("done", expected.views, expected.notes)
+    assert resumed.training["quantized"] == expected.training["quantized"]
+    own = {"run", "reused"}
+    assert {key: value for key, value in resumed.training["float"].items() if key not in own} == {
+        key: value for key, value in expected.training["float"].items() if key not in own
+    }
+    assert curves(folder) == curves(whole)
+    kept = sorted(path.name for path in (folder / CHECKPOINTS).iterdir())
+    assert kept == ["best_float.ckpt", "best_quantized.ckpt"]
 
 
 @pytest.mark.parametrize(
-    ("code", "start"), [(None, 0), ("int8", 0), ("int8", 3), ("int4", 1), ("pot", 0), ("int8_pot_scale", 0)]
+    "kill",
+    [
+        Kill("float", 1, False),
+        Kill("float", 2, True),
+        Kill("quantized", 0, False),
+        Kill("quantized", 1, True),
+    ],
 )
-def test_resumed_training_ends_where_an_uninterrupted_one_does(
-    code: str | None, start: int, tmp_path: Path
+def test_a_killed_run_goes_on_to_the_same_bits(
+    words: list[str], whole: Path, tmp_path: Path, run_trial: RunTrial, kill: Kill
 ) -> None:
-    chosen = config()
-    trainer, whole, datamodule = parts(chosen, code, start, tmp_path / "whole", EPOCHS)
-    trainer.fit(whole, datamodule)
-
-    trainer, first, datamodule = parts(chosen, code, start, tmp_path / "halves", EPOCHS)
-    trainer.callbacks.append(StopAfter())
-    trainer.fit(first, datamodule)
-    assert trainer.current_epoch == INTERRUPTED_AFTER
-
-    trainer, second, datamodule = parts(chosen, code, start, tmp_path / "halves", EPOCHS)
+    own = [*words, f"output_root={tmp_path / 'output'}"]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    kill(lambda: run_trial(own, folder))
+    assert read_record(folder).status == "interrupted"
     torch.manual_seed(99)  # what the process drew before must not matter
-    trainer.fit(second, datamodule, ckpt_path=str(tmp_path / "halves" / "last.ckpt"), weights_only=True)
-    assert trainer.current_epoch == EPOCHS
-    for name, weights in whole.network.state_dict().items():
-        assert torch.equal(weights, second.network.state_dict()[name]), name
-    assert (second.quantized_view is None) == (whole.quantized_view is None)
+    run_trial(own, folder)
+    assert_alike(folder, whole)
+    assert [step for step, _ in curves(folder)["train/loss"]] == list(range(6))
 
 
-def test_a_checkpoint_knows_its_mode(tmp_path: Path) -> None:
-    trainer, module, datamodule = parts(config(), "pot", 1, tmp_path, 2)
-    trainer.fit(module, datamodule)
-    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert content["weight_code"] == "pot"
+def test_the_same_command_goes_on_after_a_kill(words: list[str], whole: Path, tmp_path: Path) -> None:
+    """A SIGKILL, of which no code of ours learns; even twice."""
+    program = """
+import os, signal, sys
+from fsdd_lightning import train
+from fsdd_lightning.training.resume import LastEpoch
+save, epochs = LastEpoch.on_train_epoch_end, []
+
+def killed(last, trainer, module):
+    save(last, trainer, module)
+    epochs.append(trainer.current_epoch)
+    if len(epochs) == int(os.environ["KILLED_AFTER"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+LastEpoch.on_train_epoch_end = killed
+train.main()
+"""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", program, *words, f"output_root={tmp_path}", f"hydra.run.dir={folder}"]
+    ends = []
+    for killed_after in (1, 3, 99):
+        environment = {"KILLED_AFTER": str(killed_after)}
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, check=False
+        )
+        ends.append(done.returncode)
+    assert ends == [-9, -9, 0], done.stderr
+    assert "note: quantized training goes on after epoch 1" in done.stdout
+    assert_alike(folder, whole)
+
+
+# --- stages alone ---
+
+
+class Stages:
+    """The training of a run, without what follows it."""
+
+    def __init__(self, words: Sequence[str], output: Path) -> None:
+        self.words, self.output = words, output
+
+    def __call__(self, folder: Path, *changes: str) -> tuple[Weights, dict[str, Any]]:
+        """Weights, and how they were trained."""
+        folder.mkdir(exist_ok=True)
+        ((_, config),) = compose_trials([*self.words, *changes, f"output_root={self.output}"], multirun=False)
+        plan = plan_run(config)
+        torch.manual_seed(99)  # what the process drew before must not matter
+        with closing(DashboardLogger(folder)) as logger:
+            context = prepare(plan, new_record(plan, []), folder, logger)
+            weights = quantize(fit(context), context).network.state_dict()
+        return weights, context.record.training
+
+
+@pytest.fixture
+def stages(words: list[str], tmp_path: Path) -> Stages:
+    return Stages(words, tmp_path / "output")
+
+
+def equal(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("mode", "start"), [("int8", 0), ("int8", 2), ("int4", 1), ("pot", 0), ("ternary", 1)]
+)
+def test_every_code_goes_on_exactly(stages: Stages, tmp_path: Path, mode: str, start: int) -> None:
+    chosen = (f"quantization={mode}_qat", f"quantization.start_epoch={start}")
+    expected, described = stages(tmp_path / "whole", *chosen)
+    Kill("quantized", 1, True)(lambda: stages(tmp_path / "killed", *chosen))
+    stored = torch.load(tmp_path / "killed" / CHECKPOINTS / "last_quantized.ckpt", weights_only=True)
+    assert stored["weight_code"] == (mode if start <= 1 else None)  # a checkpoint knows its mode
+    resumed, resumed_described = stages(tmp_path / "killed", *chosen)
+    assert equal(resumed, expected)
+    assert resumed_described["quantized"] == described["quantized"]
+
+
+class Decreed(DigitClassifier):
+    """Its validation losses are given."""
+
+    losses = (0.1, 0.9, 0.05, 0.7)
+
+    def log(self, name: str, value: Any, **options: Any) -> None:
+        """Replace the validation loss."""
+        loss = torch.tensor(self.losses[self.current_epoch])
+        super().log(name, loss if name == "val/loss" else value, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "epochs", "best", "val_loss"),
+    [
+        ("callbacks.early_stopping_patience=1", 2, 0, 0.1),  # one epoch more would be better than the best
+        ("callbacks.early_stopping_patience=2", 4, 2, 0.05),
+        ("trainer.checkpoint=last", 4, 3, 0.7),
+    ],
+)
+def test_a_training_that_had_ended_is_not_trained_any_further(
+    stages: Stages,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    epochs: int,
+    best: int,
+    val_loss: float,
+) -> None:
+    monkeypatch.setattr("fsdd_lightning.training.fit.DigitClassifier", Decreed)
+    words = ("quantization=float32", "trainer.max_epochs=4", change)
+    Kill("float", epochs - 1, True)(lambda: stages(tmp_path / "run", *words))
+    _, described = stages(tmp_path / "run", *words)
+    found = described["float"]
+    assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (
+        epochs,
+        best,
+        pytest.approx(val_loss),
+    )
+
+
+@pytest.mark.parametrize("changed", ["trainer.learning_rate=0.01", "damage", "folder"])
+def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
+    stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: str
+) -> None:
+    words = ["quantization=float32"]
+    folder, checkpoint = tmp_path / "run", Path(CHECKPOINTS) / "last_float.ckpt"
+    Kill("float", 1, True)(lambda: stages(folder, *words))
+    if changed == "damage":
+        (folder / checkpoint).write_bytes((folder / checkpoint).read_bytes()[:-100])
+    elif changed == "folder":
+        folder = folder.rename(tmp_path / "moved")
+    else:
+        words.append(changed)
+    resumed, _ = stages(folder, *words)
+    assert "note: training starts anew: the checkpoint of the interrupted run" in capsys.readouterr().out
+    stages.output = tmp_path / "other"
+    expected, _ = stages(tmp_path / "whole", *words)
+    assert equal(resumed, expected)
+    assert curves(folder) == curves(tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""What launchers complain about: in one line that says how to mend it, or not at all."""
+"""Errors and warnings of launchers: in one line that says how to mend it, or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from fsdd_lightning.errors import RunFailedError, UserError
 
-# what an error's text contains: what to tell
+# what an error's text contains: what to raise
 _MENDABLE: dict[str, UserError | RunFailedError] = {
     "Could not find any running Ray instance": UserError(
         "hydra/launcher=ray: no Ray cluster runs here; start one with `ray start --head`"
@@ -26,7 +26,7 @@ _MENDABLE: dict[str, UserError | RunFailedError] = {
 
 @contextmanager
 def launcher_errors() -> Iterator[None]:
-    """Say in one line what the user can mend; all else goes on upwards as it is.
+    """Raise what the user can mend as one line; all else goes on upwards as it is.
 
     Raises:
         UserError: the launcher can't work here at all.
@@ -35,9 +35,9 @@ def launcher_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        for text, told in _MENDABLE.items():
+        for text, answer in _MENDABLE.items():
             if text in str(error):
-                raise type(told)(str(told)) from error
+                raise type(answer)(str(answer)) from error
         raise
 
 

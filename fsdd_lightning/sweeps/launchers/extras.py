@@ -1,4 +1,4 @@
-"""Launchers and searches are extras: what each needs, and one clear line where it is not installed."""
+"""Launchers and searches are extras: what they need, and one clear line where it is not installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABOUT_SWEEPS = ("hparams_search", "hydra/launcher", "hydra/sweeper")
 
 
 def check_launcher(overrides: Sequence[str]) -> None:
-    """Refuse a command line that chooses a launcher whose package is missing.
+    """Reject a command line that chooses a launcher whose package is missing.
 
     Raises:
         UserError: naming the extra to install.
@@ -31,7 +31,7 @@ def check_launcher(overrides: Sequence[str]) -> None:
 
 
 def check_alone(overrides: Sequence[str]) -> None:
-    """Refuse a command line without -m that chooses what is about sweeps: Hydra would say nothing and ignore it.
+    """Reject a command line without -m that chooses what is about sweeps: Hydra would ignore it silently.
 
     Raises:
         UserError: naming the choice.
@@ -43,7 +43,7 @@ def check_alone(overrides: Sequence[str]) -> None:
 
 
 def require(package: str, extra: str, what: str) -> None:
-    """Refuse `what` where `package` is not installed.
+    """Reject `what` where `package` is not installed.
 
     Raises:
         UserError: naming the extra to install.

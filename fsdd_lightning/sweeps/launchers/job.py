@@ -12,7 +12,7 @@ from typing import Any
 from fsdd_lightning.config.load import register_resolvers
 from fsdd_lightning.sweeps.launchers.complaints import silence_schema_matching
 
-# What decides where data are found and how errors are told. A Ray worker has the environment of `ray start` instead.
+# What decides where data are found and how errors are shown. A Ray worker has the environment of `ray start` instead.
 _CARRIED = ("FSDD_ROOT", "XDG_CACHE_HOME", "HYDRA_FULL_ERROR")
 
 

@@ -15,7 +15,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class LimitedLocalLauncher(Launcher):
-    """Runs as many jobs as the cores allow, then the next ones. Settings: submitit's."""
+    """Runs as many jobs as the cores allow, then the next ones. Its parameters are submitit's."""
 
     def __init__(self, cpus_per_task: int | None, **submitit: Any) -> None:
         from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher
@@ -28,7 +28,7 @@ class LimitedLocalLauncher(Launcher):
         self._launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run all jobs, each with as many threads as it has cores, where the environment does not say otherwise."""
+        """Run all jobs, with as many threads in a job as it has cores, where the environment does not say otherwise."""
         at_once = max(1, (os.cpu_count() or 1) // self._cpus)
         returned: list[JobReturn] = []
         with env_override({name: os.environ.get(name, str(self._cpus)) for name in _THREADS}):

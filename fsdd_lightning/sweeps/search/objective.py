@@ -1,10 +1,11 @@
-"""What a search is told of a trial: two numbers of its record. The test clips are not among them."""
+"""The two numbers of a record that a search works with. The test clips are not among them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.runs.metrics import validation_accuracy
 from fsdd_lightning.runs.record import RunRecord
 
 
@@ -17,13 +18,12 @@ class Objective:
 
 
 def objective(record: RunRecord) -> Objective:
-    """Of a finished run: the integer view's validation accuracy, or that of the last view where there is no integer.
+    """Of a finished run: the deployed backend's validation accuracy, and the bytes of flash.
 
-    `record.views`, which is about the test clips, is not read.
+    Raises:
+        UserError: a record without one of the two.
     """
     try:
-        accuracies = record.training["val_accuracy"]
-        accuracy = accuracies["integer"] if "integer" in accuracies else list(accuracies.values())[-1]
-        return Objective(float(accuracy), int(record.memory["flash_bytes"]))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise UserError(f"the record of {record.overrides} lacks its validation accuracy or bytes") from error
+        return Objective(validation_accuracy(record), int(record.memory["flash_bytes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the record of {record.overrides} lacks its flash bytes") from error

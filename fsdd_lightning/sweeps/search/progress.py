@@ -1,4 +1,4 @@
-"""What a search has done so far, told as it goes. Accuracies are those of the validation clips throughout."""
+"""What a search has done so far, printed as it goes. Accuracies are those of the validation clips throughout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.plan import Trial
 from fsdd_lightning.sweeps.progress import TrialEnd
-from fsdd_lightning.sweeps.search.front import Point, front_table, pareto_front, write_front
+from fsdd_lightning.sweeps.search.front import Point, front_of, front_table, write_front
 from fsdd_lightning.sweeps.search.objective import Objective, objective
 
 
@@ -32,54 +32,54 @@ class SearchProgress:
     @property
     def missing(self) -> int:
         """How many are still to be trained."""
-        over_budget = sum(not each.plan.fits for each in self.trials)
+        over_budget = sum(not trial.plan.fits for trial in self.trials)
         return self.to_train - (len(self.trials) - over_budget)
 
-    def note_over_budget(self, each: Trial) -> None:
+    def note_over_budget(self, trial: Trial) -> None:
         """A trial does not fit its budget."""
-        self.ends[each.label] = ("over_budget", str(each.plan.over_budget_reason))
-        self._print("over_budget", each, str(each.plan.over_budget_reason))
+        self.ends[trial.label] = ("over_budget", str(trial.plan.over_budget_reason))
+        self._print("over_budget", trial, str(trial.plan.over_budget_reason))
 
-    def tell(self, each: Trial, choice: dict[str, str], error: str | None) -> Objective | None:
-        """Look up what became of a trial that was launched or was done before; None if it failed.
+    def note_end(self, trial: Trial, choice: dict[str, str], error: str | None) -> Objective | None:
+        """Note how a trial ended that was launched or was done before; None if it failed.
 
-        `error`: what is known of it where its record tells nothing.
+        `error`: a line on the failure for where there is no record of it.
         """
-        record = _record(each)
+        record = _record(trial)
         if record is None or record.status != "done":
             line = error or (str(record.error) if record else "it left no record")
-            self.ends[each.label] = ("failed", line)
-            self._print("failed", each, line)
+            self.ends[trial.label] = ("failed", line)
+            self._print("failed", trial, line)
             return None
         result = objective(record)
-        self.points.append(Point(choice, result, each.folder.name))
-        before = each.state.is_settled
+        self.points.append(Point(choice, result, trial.folder.name))
+        before = trial.state.is_settled
         if not before:
-            self.ends[each.label] = ("done", "")
+            self.ends[trial.label] = ("done", "")
         line = f"validation {percent(result.accuracy)} %, {result.flash_bytes:,} bytes"
-        self._print("known" if before else "done", each, line)
+        self._print("known" if before else "done", trial, line)
         return result
 
     def show(self, folder: Path) -> None:
         """Print the front and write its files."""
         if self.points:
-            self.out.print(front_table(pareto_front(self.points)))
+            self.out.print(front_table(front_of(self.points)))
         names = ", ".join(path.name for path in write_front(self.points, folder))
         self.out.print(f"front of {len(self.points)} trained trials: {names}")
 
-    def _print(self, status: str, each: Trial, line: str) -> None:
+    def _print(self, status: str, trial: Trial, line: str) -> None:
         counts = Counter(name for name, _ in self.ends.values())
         spent_s = time.monotonic() - self.started
         tail = f"{counts['over_budget']} over_budget, {counts['failed']} failed, {spent_s:.0f} s"
         number = len(self.points) + counts["failed"]
-        text = f"[{number}/{self.to_train}] {status:<7} {each.label}: {line} ({tail})"
+        text = f"[{number}/{self.to_train}] {status:<11} {trial.label}: {line} ({tail})"
         self.out.print(text, soft_wrap=True)
 
 
-def _record(each: Trial) -> RunRecord | None:
-    """What the trial's folder holds, unless it is outdated and was not replaced."""
+def _record(trial: Trial) -> RunRecord | None:
+    """The record in the trial's folder, unless it is outdated and was not replaced."""
     try:
-        record = read_record(each.folder)
+        record = read_record(trial.folder)
     except UserError:
         return None
-    return record if each.state.is_settled or record != each.state.record else None
+    return record if trial.state.is_settled or record != trial.state.record else None

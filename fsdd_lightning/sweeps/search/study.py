@@ -1,4 +1,4 @@
-"""Optuna's part: which trial next. Optuna is imported in this file alone.
+"""The part of Optuna: which trial next. Optuna is imported in this file alone.
 
 A proposal depends only on the seed and the results reported before it: the sampler is created anew from the seed and
 the number of trials proposed so far. A killed search is therefore resumed by replay: the same proposals come again,
@@ -50,7 +50,7 @@ class ParetoStudy:
         trial, values = self._ask()
         if values in self._trials:  # the sampler repeats itself: try an untested one
             self._study.tell(trial, state=TrialState.FAIL)
-            left = [each for each in self._space.points() if each not in self._trials]
+            left = [point for point in self._space.points() if point not in self._trials]
             if not left:
                 return None
             chosen = random.Random(f"{self._seed} {number}").choice(left)
@@ -72,12 +72,12 @@ class ParetoStudy:
         self._study.tell(self._trials[values], state=TrialState.FAIL)
 
     def _ask(self) -> tuple[Trial, Values]:
-        trial = self._study.ask({each.key: _distribution(each) for each in self._space.dimensions})
-        return trial, tuple(str(trial.params[each.key]) for each in self._space.dimensions)
+        trial = self._study.ask({axis.key: _distribution(axis) for axis in self._space.dimensions})
+        return trial, tuple(str(trial.params[axis.key]) for axis in self._space.dimensions)
 
     def _params(self, values: Values) -> dict[str, str | int]:
         pairs = zip(self._space.dimensions, values, strict=True)
-        return {each.key: value if each.grid is None else int(value) for each, value in pairs}
+        return {axis.key: value if axis.grid is None else int(value) for axis, value in pairs}
 
 
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
@@ -87,7 +87,7 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
             seed=random.Random(f"{seed} {number}").getrandbits(32),
             n_startup_trials=_RANDOM_TRIALS,
             multivariate=True,
-            constant_liar=True,  # of trials that are chosen together, each knows that the others are under way
+            constant_liar=True,  # trials that are chosen together count one another as under way
         )
 
 

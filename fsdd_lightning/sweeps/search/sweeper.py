@@ -23,12 +23,7 @@ from fsdd_lightning.sweeps.launchers.extras import require
 from fsdd_lightning.sweeps.plan import Trial, running_order
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.search.space import Values, search_space
-from fsdd_lightning.sweeps.steps import (
-    conclude,
-    prepare_run_folders,
-    prepare_sweep_folders,
-    say_how_to_go_on,
-)
+from fsdd_lightning.sweeps.steps import conclude, prepare_run_folders, prepare_sweep_folders, say_how_to_go_on
 from fsdd_lightning.sweeps.sweeper import ResumingSweeper
 from fsdd_lightning.sweeps.task import record_over_budget
 
@@ -79,7 +74,7 @@ class ParetoSweeper(ResumingSweeper):
                 self._run(batch)
                 for values, each in batch.items():
                     error = self._errors.get(each.label, self._launcher_error)
-                    result = self._progress.tell(each, self._choice(values), error)
+                    result = self._progress.note_end(each, self._choice(values), error)
                     if result is None:
                         study.fail(values)
                     else:

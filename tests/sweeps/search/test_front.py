@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fsdd_lightning.sweeps.search.front import Point, pareto_front, write_front
+from fsdd_lightning.sweeps.search.front import Point, front_of, front_table, write_front
 from fsdd_lightning.sweeps.search.objective import Objective
 
 
@@ -31,11 +31,22 @@ def test_the_front_is_what_nothing_beats() -> None:
         points = [point(rng.randrange(8) / 8, rng.randrange(8), str(i)) for i in range(rng.randrange(12))]
         results = [each.objective for each in points]
         expected = {each.run for each in points if not is_beaten(each.objective, results)}
-        front = pareto_front(points)
+        front = front_of(points)
         assert {each.run for each in front} == expected
-        assert [each.objective.flash_bytes for each in front] == sorted(
-            each.objective.flash_bytes for each in front
-        )
+        sizes = [each.objective.flash_bytes for each in front]
+        assert sizes == sorted(sizes)
+
+
+def test_points_that_are_equal_in_both_are_all_on_the_front() -> None:
+    points = [
+        point(0.5, 100, "a"),
+        point(0.5, 200, "beaten"),
+        point(0.5, 100, "b"),
+        point(0.4, 100, "beaten"),
+    ]
+    assert [each.run for each in front_of(points)] == ["a", "b"]
+    assert front_of([]) == []
+    assert front_table(front_of(points)).row_count == 2
 
 
 def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
@@ -57,6 +68,6 @@ def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
         assert image.width > 600
 
 
-def test_a_search_without_a_trained_cell_has_an_empty_front(tmp_path: Path) -> None:
+def test_a_search_without_a_trained_trial_has_an_empty_front(tmp_path: Path) -> None:
     paths = write_front([], tmp_path)
     assert paths[0].read_text() == "val_accuracy,flash_bytes,run\n"

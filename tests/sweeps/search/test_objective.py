@@ -1,4 +1,4 @@
-"""What a search is told of a trial."""
+"""The two numbers that a search knows of a trial."""
 
 from __future__ import annotations
 
@@ -9,20 +9,29 @@ import pytest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.sweeps.search.objective import Objective, objective
+from fsdd_lightning.sweeps.task import _objective
 
 
 def record(training: dict[str, Any], **more: Any) -> RunRecord:
     return RunRecord("x", [], {}, "", 1, training=training, memory={"flash_bytes": 1234}, **more)
 
 
-def test_it_is_the_integer_view_of_the_validation_clips() -> None:
-    accuracies = {"float": 0.9, "quantized": 0.8, "integer": 0.7, "c": 0.6}
-    assert objective(record({"val_accuracy": accuracies})) == Objective(0.7, 1234)
-
-
-def test_without_an_integer_view_it_is_the_last_one() -> None:
-    assert objective(record({"val_accuracy": {"float": 0.9}})) == Objective(0.9, 1234)
-    assert objective(record({"val_accuracy": {"float": 0.9, "quantized": 0.8}})) == Objective(0.8, 1234)
+@pytest.mark.parametrize(
+    ("accuracies", "deployed"),
+    [
+        ({"float": 0.9, "quantized": 0.8, "integer": 0.7, "c": 0.6}, 0.7),
+        ({"integer": 0.7, "quantized": 0.8, "float": 0.9}, 0.7),
+        ({"float": 0.9, "quantized": 0.8}, 0.8),  # PyTorch's own int8, whatever the order
+        ({"quantized": 0.8, "float": 0.9}, 0.8),
+        ({"float": 0.9}, 0.9),
+    ],
+)
+def test_it_is_the_deployed_backend_on_the_validation_clips(
+    accuracies: dict[str, float], deployed: float
+) -> None:
+    found = record({"val_accuracy": accuracies}, status="done")
+    assert objective(found) == Objective(deployed, 1234)
+    assert _objective(found) == deployed  # what Hydra's own sweepers are given
 
 
 class Untouchable(dict[str, Any]):
@@ -36,13 +45,22 @@ class Untouchable(dict[str, Any]):
 
 def test_the_test_clips_are_not_looked_at() -> None:
     views, agreement = Untouchable(), Untouchable()
-    told = record({"val_accuracy": {"integer": 0.5}}, views=views, agreement=agreement)
-    assert objective(told) == Objective(0.5, 1234)
+    found = record({"val_accuracy": {"integer": 0.5}}, views=views, agreement=agreement)
+    assert objective(found) == Objective(0.5, 1234)
     with pytest.raises(AssertionError):
         len(views)
 
 
-@pytest.mark.parametrize("training", [{}, {"val_accuracy": {}}, {"val_accuracy": {"integer": None}}])
-def test_a_record_without_the_numbers_is_said(training: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "training", [{}, {"val_accuracy": {}}, {"val_accuracy": {"integer": None}}, {"val_accuracy": 3}]
+)
+def test_a_record_without_the_accuracy_is_named(training: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="lacks its validation accuracy"):
         objective(record(training))
+
+
+def test_a_record_without_the_bytes_is_named() -> None:
+    found = record({"val_accuracy": {"integer": 0.5}})
+    found.memory = {}
+    with pytest.raises(UserError, match="lacks its flash bytes"):
+        objective(found)

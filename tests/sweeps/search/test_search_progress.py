@@ -1,4 +1,4 @@
-"""What became of a trial is told by its record."""
+"""A search learns how a trial ended from its record."""
 
 from __future__ import annotations
 
@@ -44,28 +44,29 @@ def printed(progress: SearchProgress) -> str:
     return progress.out.file.getvalue()
 
 
-def test_a_trained_cell_is_a_point(progress: SearchProgress, tmp_path: Path) -> None:
+def test_a_trained_trial_is_a_point(progress: SearchProgress, tmp_path: Path) -> None:
     each = plan(tmp_path, RunState("to run"))
     progress.trials.append(each)
     record_end(each, "done")
-    assert progress.tell(each, {"a": "1"}, "the launcher gave up later") == Objective(
+    assert progress.note_end(each, {"a": "1"}, "the launcher gave up later") == Objective(
         0.75, each.plan.bill.flash_bytes
     )
     assert progress.ends == {"label": ("done", "")}
-    assert "[1/3] done    label: validation 75.00 %" in printed(progress)
+    assert "[1/3] done        label: validation 75.00 %" in printed(progress)
     assert progress.missing == 2
 
 
-def test_a_failed_cell_is_told_by_its_record(progress: SearchProgress, tmp_path: Path) -> None:
+def test_a_failed_trial_is_explained_by_its_record(progress: SearchProgress, tmp_path: Path) -> None:
     each = plan(tmp_path, RunState("to run"))
     record_end(each, "failed")
-    assert progress.tell(each, {}, None) is None
+    assert progress.note_end(each, {}, None) is None
     assert progress.ends == {"label": ("failed", "no such speaker")}
 
 
-def test_without_a_record_it_is_told_by_the_launcher(progress: SearchProgress, tmp_path: Path) -> None:
+def test_without_a_record_it_is_explained_by_the_launcher(progress: SearchProgress, tmp_path: Path) -> None:
     assert (
-        progress.tell(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder") is None
+        progress.note_end(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder")
+        is None
     )
     assert progress.ends == {"label": ("failed", "its machine has to share the folder")}
 
@@ -74,12 +75,12 @@ def test_an_outdated_record_that_was_not_replaced_is_none(progress: SearchProgre
     each = plan(tmp_path, RunState("to run"))
     record_end(each, "done")
     outdated = plan(tmp_path, RunState("to run", "code changed", read_record(tmp_path)))
-    assert progress.tell(outdated, {}, None) is None
+    assert progress.note_end(outdated, {}, None) is None
     record_end(each, "done", started="later")
-    assert progress.tell(outdated, {}, None) is not None
+    assert progress.note_end(outdated, {}, None) is not None
 
 
-def test_refused_cells_are_not_counted(progress: SearchProgress, tmp_path: Path) -> None:
+def test_trials_over_budget_are_not_counted(progress: SearchProgress, tmp_path: Path) -> None:
     each = plan(tmp_path, RunState("to run"), "model.hidden_size=400", "memory_budget=kb8")
     progress.trials.append(each)
     progress.note_over_budget(each)

@@ -1,4 +1,4 @@
-"""Figures of one run."""
+"""The confusion matrix of one run as a picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def confusion_figure(view: dict[str, Any], title: str) -> Figure:
-    """Counts and shading by share of the spoken digit. Drawn without pyplot, so that nothing global is left behind."""
+def confusion_figure(score: dict[str, Any], title: str) -> Figure:
+    """Counts, shaded by share of the spoken digit; `score` as in a record. Without pyplot, which keeps figures."""
     from matplotlib.figure import Figure
 
-    labels = [each["label"] for each in view["classes"]]
-    counts = view["confusion"]
+    labels = [digit["label"] for digit in score["classes"]]
+    counts = score["confusion"]
     shares = [[count / max(sum(row), 1) for count in row] for row in counts]
     figure = Figure(figsize=(6.0, 5.6), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -22,17 +22,10 @@ def confusion_figure(view: dict[str, Any], title: str) -> Figure:
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                axes.text(
-                    j,
-                    i,
-                    str(count),
-                    ha="center",
-                    va="center",
-                    color="white" if shares[i][j] > 0.5 else "black",
-                )
+                axes.text(j, i, str(count), ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("recognised digit")
+    axes.set_xlabel("recognized digit")
     axes.set_ylabel("spoken digit")
     axes.set_title(title)
     return figure

@@ -1,33 +1,34 @@
-"""Records as flat rows: dotted names, plain values, an order of columns that doesn't depend on what is there."""
+"""Names of columns: a record as one flat row, the order of its columns, and which of them differ between rows."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.config.load import PRESENTATION
 from fsdd_lightning.runs.record import RunRecord
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
-_BLOCKS = [each.name for each in dataclasses.fields(RunRecord)]
+_BLOCKS = [block.name for block in dataclasses.fields(RunRecord)]
 # What differs between two runs of the same trial: when it ran, how long it took, whose float network it could take.
 _VOLATILE = ("started", "timings_s", "training.float.run", "training.float.reused")
-_PRESENTATION = tuple(
-    f"{group}.{name}" if name else group for group, names in PRESENTATION.items() for name in names or ("",)
+# What makes a network neither better nor worse: its name, where it is kept, and the budget it had to fit in.
+_NOT_DECIDING = (
+    "config.seed",
+    "config.memory_budget",
+    *(f"config.{group}" for group, names in PRESENTATION.items() if not names),
+    *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )
 
 
-def is_volatile(column: str) -> bool:
-    """Whether this column may differ between two runs of the same trial by the same code."""
-    return _within(column, _VOLATILE)
-
-
 def flat_record(record: RunRecord) -> dict[str, Any]:
-    """All fields. Lists are JSON, intervals two columns `_low` and `_high`."""
+    """All fields under dotted names. Lists are JSON, intervals two columns `_low` and `_high`."""
     row: dict[str, Any] = {}
     for name, value in flatten(dataclasses.asdict(record)).items():
         if name.endswith(".ci95") and isinstance(value, list) and len(value) == 2:
@@ -48,8 +49,22 @@ def flatten(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict
     return row
 
 
+def is_volatile(column: str) -> bool:
+    """Whether this column may differ between two runs of the same trial by the same code."""
+    return _within(column, _VOLATILE)
+
+
+def is_deciding(column: str) -> bool:
+    """Whether this is a setting that makes a network what it is: not the seed, and not the budget."""
+    return column.startswith("config.") and not _within(column, _NOT_DECIDING)
+
+
+def _within(name: str, groups: tuple[str, ...]) -> bool:
+    return any(name == group or name.startswith(f"{group}.") for group in groups)
+
+
 def column_order(columns: Iterable[str]) -> list[str]:
-    """Blocks as in the record, names sorted within, what is volatile last."""
+    """Blocks as in the record, names sorted within, volatile columns last: an order by names alone."""
     return sorted(columns, key=lambda name: (is_volatile(name), _block(name), natural(name)))
 
 
@@ -68,41 +83,19 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def deciding_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that make a network what it is, flat: not the seed, and not the budget it had to fit in."""
-    left_out = ("seed", "memory_budget", *_PRESENTATION)
-    return {name: value for name, value in flatten(config).items() if not _within(name, left_out)}
-
-
-def trial_key(config: dict[str, Any]) -> str:
-    """Equal for trials that are repetitions of each other: they differ in the training seed alone."""
-    return hashlib.sha256(_plain(deciding_config(config)).encode()).hexdigest()
-
-
-def _within(name: str, groups: tuple[str, ...]) -> bool:
-    return any(name == group or name.startswith(f"{group}.") for group in groups)
-
-
-def differing(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def differing(table: pd.DataFrame) -> list[str]:
     """Columns that don't hold one and the same value in all rows, sorted.
 
     Of a group of settings that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
     """
-    listed = list(rows)
-    columns = sorted({name for row in listed for name in row}, key=natural)
-    values = {name: [_plain(row.get(name)) for row in listed] for name in columns}
-    changed = [name for name in columns if len(set(values[name])) > 1]
-    return [name for name in changed if not _follows(name, changed, values)]
+    texts = {str(name): list(map(repr, table[name])) for name in table}  # 1, 1.0 and True differ
+    changed = {name: column for name, column in texts.items() if len(set(column)) > 1}
+    return sorted((name for name in changed if not _follows(name, changed)), key=natural)
 
 
-def _follows(column: str, changed: list[str], values: Mapping[str, list[str]]) -> bool:
-    """Whether the group's name, which changes too, says it all."""
+def _follows(column: str, changed: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the name of the column's group, which changes too, determines its value."""
     chosen = column.rpartition(".")[0] + ".name"
     if column == chosen or chosen not in changed:
         return False
-    pairs = set(zip(values[chosen], values[column], strict=True))
-    return len(pairs) == len(set(values[chosen]))
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+    return len(set(zip(changed[chosen], changed[column], strict=True))) == len(set(changed[chosen]))

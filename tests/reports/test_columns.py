@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import random
-from typing import Any
 
+import pandas as pd
 import pytest
 from fabricated_runs import blank_record, finished
 
 from fsdd_lightning.config.load import config_keys, content_hash
-from fsdd_lightning.reports.flatten import (
+from fsdd_lightning.reports.columns import (
     column_order,
     differing,
     flat_record,
+    is_deciding,
     is_volatile,
     natural,
-    trial_key,
 )
 
 LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})
 
 
-def changed(config: dict[str, Any], key: str) -> dict[str, Any]:
-    """With another value under a dotted key."""
-    config = copy.deepcopy(config)
-    *groups, last = key.split(".")
-    inner = config
-    for group in groups:
-        inner = inner[group]
-    inner[last] = "something else"
-    return config
-
-
 @pytest.mark.parametrize("key", LEAVES)
-def test_cells_differ_where_their_hashes_do_but_for_seed_and_budget(key: str) -> None:
+def test_settings_decide_where_they_change_the_hash_but_for_seed_and_budget(key: str) -> None:
     config = blank_record().config
-    other = changed(config, key)
+    other = copy.deepcopy(config)
+    *groups, last = key.split(".")
+    functools.reduce(dict.__getitem__, groups, other)[last] = "something else"
     of_no_matter = key == "seed" or key.startswith("memory_budget.")
-    same_end = of_no_matter or content_hash(config) == content_hash(other)
-    assert (trial_key(config) == trial_key(other)) == same_end
+    assert is_deciding(f"config.{key}") == (not of_no_matter and content_hash(config) != content_hash(other))
 
 
 def test_every_field_of_a_record_has_a_column() -> None:
@@ -71,12 +62,16 @@ def test_numbers_in_names_count() -> None:
     sorted(["²", "9" * 5000, "٣", "", "1a", "a1"], key=natural)  # digits that are no ASCII digits
 
 
-def test_only_columns_that_differ_are_told() -> None:
+def table(*rows: dict[str, object]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), dtype=object)
+
+
+def test_columns_that_differ() -> None:
     rows = [{"a": 1, "b": 1, "c": [1]}, {"a": 1, "b": 2, "c": [2]}, {"a": 1, "b": 2, "c": [2]}]
-    assert differing(rows) == ["b", "c"]
-    assert differing([{"a": 1}, {}]) == ["a"]
-    assert differing([{"a": 1}]) == differing([]) == []
-    assert differing([{"a": 1}, {"a": True}]) == ["a"]
+    assert differing(table(*rows)) == ["b", "c"]
+    assert differing(table({"a": 1}, {})) == ["a"]
+    assert differing(table({"a": 1})) == differing(table()) == []
+    assert differing(table({"a": 1}, {"a": True})) == differing(table({"a": 1}, {"a": 1.0})) == ["a"]
 
 
 def test_what_follows_from_a_groups_name_is_left_out() -> None:
@@ -84,5 +79,5 @@ def test_what_follows_from_a_groups_name_is_left_out() -> None:
         {"budget.name": "kb8", "budget.bytes": 8192, "budget.scope": "network"},
         {"budget.name": "kb16", "budget.bytes": 16384, "budget.scope": "network"},
     ]
-    assert differing(rows) == ["budget.name"]
-    assert differing([*rows, {**rows[0], "budget.scope": "layer"}]) == ["budget.name", "budget.scope"]
+    assert differing(table(*rows)) == ["budget.name"]
+    assert differing(table(*rows, {**rows[0], "budget.scope": "layer"})) == ["budget.name", "budget.scope"]

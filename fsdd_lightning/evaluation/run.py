@@ -1,0 +1,88 @@
+"""A finished run, opened to be used: it recognizes digits, and its test clips can be counted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.evaluation.backends import Backends, baseline_of, open_backend, open_backends
+from fsdd_lightning.evaluation.evaluate import BackendScores, clips_at, evaluate_backends
+from fsdd_lightning.evaluation.predict import Prediction, Predictor
+from fsdd_lightning.runs.folder import Run, read_run, recorded_data
+
+
+@dataclass(frozen=True)
+class OpenRun(Run):
+    """What a run folder holds, and what can be done with it."""
+
+    def predict(
+        self, sound: str | PathLike[str] | np.ndarray, sample_rate_hz: int | None = None, backend: str | None = None
+    ) -> Prediction:
+        """The digit that is spoken in a WAV file or an array; where the sound is unusable, the answer has an `error`.
+
+        sound: a path; or samples, float in -1..1 or int16, (samples,) or (samples, channels), at `sample_rate_hz`
+            (None: the rate of the model). Any rate is resampled to the model's.
+        backend: float, quantized, integer or c; None: the one that is deployed.
+
+        Raises:
+            UserError: an array of another type or shape, a rate beside a path, or a backend that the run does not have.
+        """
+        if sample_rate_hz is not None and not isinstance(sound, np.ndarray):
+            raise UserError("sample_rate_hz belongs to an array: a WAV file states its own")
+        with self.threads(), open_backend(self, backend) as opened:
+            predictor = Predictor(self, opened)
+            if isinstance(sound, np.ndarray):
+                return predictor.predict_array(sound, sample_rate_hz)
+            return predictor.predict(Path(sound))
+
+    def evaluate(self, backend: str | None = None, data_root: str | PathLike[str] | None = None) -> BackendScores:
+        """Logits and scores of the test clips, of one backend or of all that the run has.
+
+        data_root: where the recordings are now; None: where they were, or where such data are looked for.
+
+        Raises:
+            UserError: no recordings, other ones than the run's, or a backend that the run does not have.
+            RunFailedError: two backends that must be equal differ.
+        """
+        data = recorded_data(self, None if data_root is None else Path(data_root))
+        with self.threads(), self.backends(data, backend) as opened:
+            return evaluate_backends(opened.by_name, clips_at(data, data.split.test))
+
+    @contextmanager
+    def backends(self, data: PreparedData, name: str | None = None) -> Iterator[Backends]:
+        """One backend or all that the run has. `data` are the run's own."""
+        if name is not None:
+            with open_backend(self, name, data) as opened:
+                yield Backends({name: opened})
+            return
+        baseline = baseline_of(self.config.quantization.baseline, self.checkpoint, data)
+        with open_backends(self.checkpoint, self.deployment, baseline) as all_backends:
+            yield all_backends
+
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """As many threads of torch as the run had: the last bits of sums in float depend on it."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.config.torch_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def open_run(path: str | PathLike[str]) -> OpenRun:
+    """Open the folder of a finished run. Nothing in it is executed.
+
+    Raises:
+        UserError: no run folder, a run that did not finish, a damaged, foreign or newer file.
+    """
+    run = read_run(Path(path))
+    return OpenRun(run.folder, run.record, run.config, run.checkpoint, run.deployment)

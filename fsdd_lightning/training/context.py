@@ -1,0 +1,40 @@
+"""One run while it lasts: what it is, what it works on, and where it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsdd_lightning.config.schema import Config
+from fsdd_lightning.console.summary import print_note
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.runs.plan import RunPlan
+from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.training.float_networks import FOLDER as FLOAT_NETWORKS
+from fsdd_lightning.training.logger import DashboardLogger
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all stages of a run need. `record` and `logger` are filled by them."""
+
+    plan: RunPlan
+    record: RunRecord
+    data: PreparedData
+    folder: Path
+    logger: DashboardLogger
+
+    @property
+    def config(self) -> Config:
+        """The config with the hidden size solved."""
+        return self.plan.config
+
+    @property
+    def store(self) -> Path:
+        """Where runs share float networks."""
+        return Path(self.config.output_root).resolve() / FLOAT_NETWORKS
+
+    def note(self, text: str) -> None:
+        """Record and print something that the user should know."""
+        self.record.notes.append(text)
+        print_note(text)

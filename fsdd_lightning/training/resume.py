@@ -1,0 +1,131 @@
+"""A training that was killed goes on in the same folder, to the same bits as one that never was interrupted.
+
+Every epoch leaves all that training depends on in checkpoints/last_STAGE.ckpt. A run that begins in a folder which
+still holds one of the very same run (config, code, packages, data) starts from there; at a run's end they are removed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
+
+from fsdd_lightning.console.summary import print_note
+from fsdd_lightning.runs.lock import remove_results
+from fsdd_lightning.training.context import RunContext
+from fsdd_lightning.training.float_networks import float_key
+from fsdd_lightning.training.logger import DashboardLogger
+from fsdd_lightning.training.tensorboard import event_files, training_events
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINTS = "checkpoints"
+_CURVES = "curves"  # prefix of event files of the interrupted run, under a name that TensorBoard does not read
+
+
+class LastEpoch(Checkpoint):
+    """Writes the state of training after every epoch, with the key of its run and the epoch's metrics.
+
+    Derived from Lightning's `Checkpoint`: such callbacks run after all others, when the metrics of the epoch are known.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path, self.key = path, key
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write it, after the curves so far."""
+        if isinstance(trainer.logger, DashboardLogger):
+            trainer.logger.finalize("running")
+        trainer.save_checkpoint(self.path)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """The metrics: those of the training clips are drawn only after the checkpoint has been written."""
+        checkpoint["run_key"] = self.key
+        checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Early stopping remembers that it ended the training; the trainer of another process does not."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
+                trainer.should_stop = True
+
+
+def last_checkpoint(folder: Path, stage: str) -> Path:
+    """Of a stage (float or quantized) of the run in `folder`."""
+    return folder / CHECKPOINTS / f"last_{stage}.ckpt"
+
+
+def run_key(context: RunContext) -> str:
+    """SHA-256 (hex) over all that training depends on, and the folder, as checkpoints hold paths."""
+    decides = [
+        float_key(context.config, context.data),
+        dataclasses.asdict(context.config.quantization),
+        str(context.folder),
+    ]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove what an earlier run left, but for the checkpoints and the curves of an interrupted training."""
+    checkpoints = folder / CHECKPOINTS
+    interrupted = any(checkpoints.glob("last_*.ckpt"))
+    if interrupted:
+        for path in event_files(folder):
+            path.replace(checkpoints / f"{_CURVES}_{len(list(checkpoints.glob(f'{_CURVES}_*'))):04d}")
+    remove_results(folder, kept=(CHECKPOINTS,) if interrupted else ())
+
+
+def discard_foreign_checkpoints(context: RunContext) -> None:
+    """Remove all checkpoints in the folder, with a note, if any is of another config, code or dataset."""
+    found = list((context.folder / CHECKPOINTS).glob("last_*.ckpt"))
+    if found and any(_key_of(path) != run_key(context) for path in found):
+        shutil.rmtree(context.folder / CHECKPOINTS)
+        announce(
+            "training starts anew: the checkpoint of the interrupted run is damaged, or of another config, code, "
+            "packages, data or folder"
+        )
+
+
+def announce(text: str) -> None:
+    """Print and log it. The record of a run that was interrupted is that of any other, so it is not among its notes."""
+    print_note(text)
+    logger.info(text)
+
+
+def _key_of(path: Path) -> str | None:
+    try:
+        content = torch.load(path, weights_only=True)
+        return str(content["run_key"])
+    except Exception:  # damaged zips and pickles raise nearly anything
+        return None
+
+
+def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, float] | None = None) -> None:
+    """Draw what the interrupted run had drawn in `epochs` epochs of this stage; `last_metrics`: of the last epoch."""
+    dashboard = context.logger
+    events = training_events(sorted((context.folder / CHECKPOINTS).glob(f"{_CURVES}_*")))
+    steps = range(dashboard.first_epoch, dashboard.first_epoch + epochs)
+    for (step, _), event in events.items():
+        if step in steps:
+            dashboard.experiment.file_writer.add_event(event, step, event.wall_time)
+    for name, value in (last_metrics or {}).items():
+        if (steps[-1], name) not in events:
+            dashboard.log_metrics({name: value, "epoch": epochs - 1})
+
+
+def remove_resume_files(folder: Path) -> None:
+    """The run is complete: the same command begins anew from now on."""
+    for pattern in ("last_*.ckpt", f"{_CURVES}_*"):
+        for path in (folder / CHECKPOINTS).glob(pattern):
+            path.unlink()
