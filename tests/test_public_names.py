@@ -29,7 +29,7 @@ def test_the_examples_run(finished_run: Path, tiny_overrides: list[str]) -> None
     assert result.attempted >= 15
 
 
-@pytest.mark.parametrize("name", fsdd_lightning.__all__)
+@pytest.mark.parametrize("name", fsdd_lightning._HOMES)
 def test_a_public_name_is_there_and_documented(name: str) -> None:
     found: Callable[..., object] = getattr(fsdd_lightning, name)
     assert found.__name__ == name

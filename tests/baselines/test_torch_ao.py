@@ -29,9 +29,9 @@ from fsdd_lightning.baselines.torch_ao import (
 )
 from fsdd_lightning.config.schema import FeatureConfig, SplitConfig
 from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.preparation import FeatureStatistics
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
-from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
 

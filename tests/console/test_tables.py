@@ -10,13 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fsdd_lightning.console.tables import (
-    bill_table,
-    class_table,
-    confusion_table,
-    kilobytes,
-    result_table,
-)
+from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, kilobytes, result_table
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.evaluation.scores import score
 from fsdd_lightning.memory.bill import float32_bill

@@ -241,7 +241,7 @@ def test_no_clips_give_an_empty_batch() -> None:
 def test_importing_the_module_imports_neither_librosa_nor_scipy() -> None:
     """`--help` and a warm cache must not wait for them."""
     code = (
-        "import sys, fsdd_lightning.data.feature_cache, fsdd_lightning.data.standardization\n"
+        "import sys, fsdd_lightning.data.feature_cache, fsdd_lightning.data.preparation\n"
         "print({name.split('.')[0] for name in sys.modules} & {'librosa', 'scipy', 'numba', 'torch'})"
     )
     done = subprocess.run(

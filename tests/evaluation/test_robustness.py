@@ -18,13 +18,7 @@ from fsdd_lightning.console.tables import robustness_table
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
 from fsdd_lightning.evaluation.backends import Backend, open_backend
-from fsdd_lightning.evaluation.robustness import (
-    CORRUPTIONS,
-    Corruption,
-    RobustnessRow,
-    Scene,
-    robustness,
-)
+from fsdd_lightning.evaluation.robustness import CORRUPTIONS, Corruption, RobustnessRow, Scene, robustness
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data

@@ -17,8 +17,8 @@ from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
+from fsdd_lightning.data.preparation import FeatureStatistics
 from fsdd_lightning.data.recordings import parse_name, wav_paths
-from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.wav import decode_wav
 from fsdd_lightning.sweeps.compose import compose_trials
 

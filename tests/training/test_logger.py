@@ -19,11 +19,7 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.callbacks import WeightHistograms
-from fsdd_lightning.training.logger import (
-    DashboardLogger,
-    log_mistakes,
-    log_trial_end,
-)
+from fsdd_lightning.training.logger import DashboardLogger, log_mistakes, log_trial_end
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
 EPOCHS = 3

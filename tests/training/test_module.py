@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from fsdd_lightning.config.schema import TrainerConfig
-from fsdd_lightning.data.batch import Batch
+from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.training.module import DigitClassifier
 
