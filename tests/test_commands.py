@@ -308,7 +308,7 @@ def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call)
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
     code, _, err = call(evaluate, run_folder)
     assert code == 1
-    assert "has no quantized view" in only_line(err)
+    assert "has no quantized backend" in only_line(err)
 
 
 def test_evaluate_without_a_compiler_compares_the_other_views(
@@ -319,7 +319,7 @@ def test_evaluate_without_a_compiler_compares_the_other_views(
     assert code == 0
     assert list(json.loads(out)) == ["float", "quantized", "integer"]
     note, equal = err.splitlines()
-    assert note.startswith("note: no c view of the network: there is no C compiler")
+    assert note.startswith("note: no c backend of the network: there is no C compiler")
     assert equal.startswith("equal to the record")
 
 
