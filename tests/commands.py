@@ -41,10 +41,7 @@ Call = Callable[..., Ended]
 
 
 def call_here(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: ModuleType,
-    *arguments: object,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: ModuleType, *arguments: object
 ) -> Ended:
     """The command of a module such as fsdd_lightning.predict, without the cost of another process."""
     handler = signal.getsignal(signal.SIGTERM)

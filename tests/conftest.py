@@ -59,11 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """-n auto: every core that this process may use; none beside it for a single test, for -s and to measure speed."""
-    if (
-        config.option.benchmark_only
-        or config.option.capture == "no"
-        or any("::" in arg for arg in config.args)
-    ):
+    if config.option.benchmark_only or config.option.capture == "no" or any("::" in arg for arg in config.args):
         return 0
     return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
 

@@ -117,19 +117,11 @@ def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "overrides", "word"),
-    [
-        (signal.SIGINT, 130, ["-m", "seed=1,2"], "interrupted"),
-        (signal.SIGTERM, 143, [], "terminated"),
-    ],
+    [(signal.SIGINT, 130, ["-m", "seed=1,2"], "interrupted"), (signal.SIGTERM, 143, [], "terminated")],
     ids=["ctrl-c-in-a-sweep", "sigterm"],
 )
 def test_a_signal_ends_a_training_with_its_record(
-    tiny_overrides: list[str],
-    tmp_path: Path,
-    number: signal.Signals,
-    code: int,
-    overrides: list[str],
-    word: str,
+    tiny_overrides: list[str], tmp_path: Path, number: signal.Signals, code: int, overrides: list[str], word: str
 ) -> None:
     child = started(tmp_path, *overrides, *tiny_overrides)
     child.send_signal(number)
@@ -190,11 +182,7 @@ def no_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_dataset")
 def test_without_the_dataset_a_run_fails_in_one_line(
-    tiny_overrides: list[str],
-    tmp_path: Path,
-    closed_port: str,
-    capsys: pytest.CaptureFixture[str],
-    run_trial: RunTrial,
+    tiny_overrides: list[str], tmp_path: Path, closed_port: str, capsys: pytest.CaptureFixture[str], run_trial: RunTrial
 ) -> None:
     tiny = [each for each in tiny_overrides if each != "data=synthetic" and "cache_dir" not in each]
     changes = [f"data.archive_url={closed_port}", f"data.cache_dir={tmp_path / 'cache'}"]
@@ -256,9 +244,7 @@ def rewrite(folder: Path, **changes: Any) -> None:
 
 
 @pytest.mark.slow
-def test_evaluate_makes_the_recorded_numbers_again_in_another_process(
-    finished_run: Path, tmp_path: Path
-) -> None:
+def test_evaluate_makes_the_recorded_numbers_again_in_another_process(finished_run: Path, tmp_path: Path) -> None:
     process = run(tmp_path, "-m", "fsdd_lightning.evaluate", str(finished_run), "--json")
     assert process.returncode == 0
     assert json.loads(process.stdout) == read_record(finished_run).views
@@ -273,12 +259,7 @@ def test_evaluate_prints_tables(finished_run: Path, call: Call) -> None:
     assert "Confusion" in out and "recall" in out
 
 
-def test_evaluate_refuses_changed_recordings(
-    run_folder: Path,
-    recordings: Path,
-    tmp_path: Path,
-    call: Call,
-) -> None:
+def test_evaluate_refuses_changed_recordings(run_folder: Path, recordings: Path, tmp_path: Path, call: Call) -> None:
     changed = Path(shutil.copytree(recordings, tmp_path / "changed"))
     assert call(evaluate, run_folder, "--data-root", changed).code == 0
     file = changed / "0_ada_0.wav"
@@ -291,9 +272,7 @@ def test_evaluate_refuses_changed_recordings(
 
 
 @pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
-def test_evaluate_says_where_its_numbers_differ_from_the_record(
-    run_folder: Path, call: Call, name: str
-) -> None:
+def test_evaluate_says_where_its_numbers_differ_from_the_record(run_folder: Path, call: Call, name: str) -> None:
     views = read_record(run_folder).views
     view = views[name]
     rewrite(run_folder, views={**views, name: {**view, "correct": view["correct"] + 1}})
@@ -340,11 +319,7 @@ def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(run_folde
     ],
 )
 def test_a_folder_that_is_no_finished_run_is_refused(
-    run_folder: Path,
-    recordings: Path,
-    call: Call,
-    spoiled: str,
-    command: str,
+    run_folder: Path, recordings: Path, call: Call, spoiled: str, command: str
 ) -> None:
     spoil: dict[str, Callable[[], object]] = {
         "no folder": lambda: shutil.rmtree(run_folder),
@@ -379,10 +354,7 @@ def test_predict_prints_digit_probability_and_file_in_another_process(
 
 
 def test_predict_names_each_unreadable_file_and_still_hears_the_others(
-    finished_run: Path,
-    recordings: Path,
-    tmp_path: Path,
-    call: Call,
+    finished_run: Path, recordings: Path, tmp_path: Path, call: Call
 ) -> None:
     good, text, missing = recordings / "0_ada_0.wav", tmp_path / "text.wav", tmp_path / "missing.wav"
     text.write_text("seven")

@@ -36,9 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_export_is_made_again_byte_for_byte(
-    fsdd_export: Call, finished_run: Path, moved_run: Path
-) -> None:
+def test_the_export_is_made_again_byte_for_byte(fsdd_export: Call, finished_run: Path, moved_run: Path) -> None:
     code, out, err = fsdd_export(moved_run)
     assert (code, err) == (0, "")
     assert files(moved_run / "export") == files(finished_run / "export")
@@ -68,9 +66,7 @@ def test_what_has_no_integer_network_has_no_c_but_onnx(
     assert (code, out) == (0, f"the float network is in {tmp_path / 'export' / 'digits.onnx'}\n")
 
 
-def test_the_onnx_file_of_a_run_gives_its_float_logits(
-    fsdd_export: Call, moved_run: Path, tmp_path: Path
-) -> None:
+def test_the_onnx_file_of_a_run_gives_its_float_logits(fsdd_export: Call, moved_run: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     ort = pytest.importorskip("onnxruntime")
     code, _, _ = fsdd_export(moved_run, "--format", "onnx", "--output", tmp_path, "--name", "mine")

@@ -131,10 +131,7 @@ def test_a_single_trial_that_does_not_fit_says_what_would(plan_of: Call) -> None
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (
-            ["model.hidden_sise=3"],
-            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
-        ),
+        (["model.hidden_sise=3"], "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
         (["-m", "seed=1,2", "trainr.max_epochs=3"], "unknown config key 'trainr.max_epochs'"),
         (["quantization=int9"], "no option 'int9' in group 'quantization'"),
         (["model=fit"], "hidden_size=fit needs a budget"),

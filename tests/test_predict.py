@@ -44,9 +44,7 @@ def recordings(finished_run: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def float_run(
-    finished_overrides: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def float_run(finished_overrides: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("float32")
     run_trial([*finished_overrides, "quantization=float32"], folder)
     return folder
@@ -84,9 +82,7 @@ def test_integers_are_the_default_and_float_is_the_float_network(
     assert 0 < np.median(distance) < 0.05
 
 
-def test_a_float32_run_has_the_float_backend_alone(
-    fsdd_predict: Prediction, float_run: Path, recordings: Path
-) -> None:
+def test_a_float32_run_has_the_float_backend_alone(fsdd_predict: Prediction, float_run: Path, recordings: Path) -> None:
     file = recordings / "7_ada_1.wav"
     assert fsdd_predict.json(float_run, file) == fsdd_predict.json(float_run, file, "--backend", "float")
     for backend in ("quantized", "integer", "c"):
@@ -133,9 +129,7 @@ def test_an_unknown_or_former_name_is_answered_in_one_line(
     assert fsdd_predict(finished_run, "a.wav", option, value) == (2, "", f"error: {answer}\n")
 
 
-def test_words_are_printed_with_their_times(
-    fsdd_predict: Prediction, finished_run: Path, long_recording: Path
-) -> None:
+def test_words_are_printed_with_their_times(fsdd_predict: Prediction, finished_run: Path, long_recording: Path) -> None:
     code, out, err = fsdd_predict(finished_run, long_recording, "--segment")
     assert (code, err) == (0, "")
     words = fsdd_predict.json(finished_run, long_recording, "--segment")
@@ -173,9 +167,7 @@ def test_a_file_is_followed_frame_by_frame_to_its_answer(
     assert float(share) == pytest.approx(moments[0]["probability"], abs=6e-4)
 
 
-def test_only_one_file_can_be_followed(
-    fsdd_predict: Prediction, finished_run: Path, recordings: Path
-) -> None:
+def test_only_one_file_can_be_followed(fsdd_predict: Prediction, finished_run: Path, recordings: Path) -> None:
     code, out, err = fsdd_predict(finished_run, recordings, "--stream")
     assert (code, out) == (2, "")
     assert err == "error: --stream follows one file, not 120: name a single WAV\n"

@@ -88,9 +88,7 @@ class Grid:
 
 
 @pytest.fixture(scope="module")
-def grid(
-    tiny_overrides: list[str], run_trial: RunTrial, once: Callable[[str, Callable[[Path], object]], Path]
-) -> Grid:
+def grid(tiny_overrides: list[str], run_trial: RunTrial, once: Callable[[str, Callable[[Path], object]], Path]) -> Grid:
     return Grid(once("modes", lambda folder: run_every_mode(tiny_overrides, folder, run_trial)))
 
 
@@ -151,9 +149,7 @@ def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: 
     run, clips = grid.open(mode), grid.test_clips(mode)
     with torch.no_grad():
         run.checkpoint.network.output.bias[3] += 0.1
-    with pytest.raises(
-        RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"
-    ):
+    with pytest.raises(RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"):
         evaluate_backends(exact_backends(run), clips)
 
 
@@ -218,9 +214,7 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
     run = grid.open(mode)
     data = recorded_data(run, None)
     chosen = data.split.test[:6]
-    steps = logits(integer_backend(model_of(run)), clips_at(data, chosen)) * (
-        model_of(run).output.scale / 128
-    )
+    steps = logits(integer_backend(model_of(run)), clips_at(data, chosen)) * (model_of(run).output.scale / 128)
     deaf = LSTMClassifier(run.checkpoint.network.shape)
     torch.nn.init.zeros_(deaf.output.weight)
     blind = dataclasses.replace(run.checkpoint, network=deaf, float_network=deaf)

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 SLOW = (directed_checks.check_against_scalar_reference, code_checks.check_least_squares_scales)
-CHECKS = sorted(
-    directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW
-)
+CHECKS = sorted(directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW)
 
 # Mutants that compute the same numbers: (part of the source line, the change) and why it is not a bug.
 EQUIVALENT = {

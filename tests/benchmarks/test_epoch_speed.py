@@ -46,9 +46,7 @@ class EpochClock(pl.Callback):
 @pytest.fixture(scope="module")
 def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
     register_resolvers()
-    ((_, config),) = compose_trials(
-        [f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False
-    )
+    ((_, config),) = compose_trials([f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False)
     return config, prepare_data(config.data, config.split, config.features)
 
 
@@ -78,9 +76,7 @@ def bare_epochs(config: Config, data: PreparedData) -> list[float]:
     wanted, network = config.trainer, network_of(config)
     augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
-    features, lengths, labels = (
-        torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels)
-    )
+    features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
     optimizer = torch.optim.AdamW(network.parameters(), wanted.learning_rate, foreach=True)
     steps = -(-len(train) // wanted.batch_size) * EPOCHS_PER_ROUND
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, wanted.learning_rate, total_steps=steps)

@@ -21,9 +21,7 @@ CLIPS, FRAMES = 10, 4
 
 def constant(offset: float) -> Mfcc:
     """Clip i has the value i + offset in all frames but the last, which is after its end."""
-    values = (
-        np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
-    )
+    values = np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
     values[:, -1] = 0.0
     return Mfcc(values, np.full(CLIPS, FRAMES - 1), trimmed=0)
 

@@ -94,9 +94,7 @@ class TraceProgram:
         """Whether a program computes what is expected; the first difference ends it."""
         command = [program, str(mutant), self.folder / "expected.bin"]
         with (self.folder / "stdin.bin").open("rb") as stdin:
-            finished = subprocess.run(
-                command, stdin=stdin, capture_output=True, preexec_fn=_limit, check=False
-            )
+            finished = subprocess.run(command, stdin=stdin, capture_output=True, preexec_fn=_limit, check=False)
         return finished.returncode == 0
 
 

@@ -35,9 +35,7 @@ MEASURED_CODE_BYTES = {"-Os": 888}  # M4, int8
 @pytest.fixture(scope="module")
 def same_compiler() -> bool:
     command = ["arm-none-eabi-gcc", "-dumpfullversion"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
-        MEASURED_WITH
-    )
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(MEASURED_WITH)
 
 
 @pytest.mark.parametrize("hidden", MOST_INSTRUCTIONS)

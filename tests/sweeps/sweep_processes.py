@@ -55,9 +55,7 @@ def start_sweep(
     return child
 
 
-def _sweep(
-    words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]
-) -> None:
+def _sweep(words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     sketch_confusions(pytest.MonkeyPatch())
     terminal.console.width = 120  # as in a pipe, whatever the fork server's own stdout is
     os.chdir(folder)

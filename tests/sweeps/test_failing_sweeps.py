@@ -142,7 +142,5 @@ def test_a_finished_sweep_needs_no_writing(finished_sweep: Finished, tmp_path: P
     code, _, err = run_sweep([*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here")
     assert (code, err) == (0, "")
     mount("ro")
-    code, out, err = run_sweep(
-        [*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here"
-    )
+    code, out, err = run_sweep([*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here")
     assert (code, err) == (0, "") and "4 trials: 4 skipped" in out

@@ -93,9 +93,7 @@ def test_the_order_of_trials_does_not_matter(
         assert trained_by(tmp_path / "multirun" / "grid") != trained_by(finished_sweep.trials)
 
 
-def test_two_sweeps_of_one_name_started_at_once_share_the_work(
-    finished_sweep: Finished, tmp_path: Path
-) -> None:
+def test_two_sweeps_of_one_name_started_at_once_share_the_work(finished_sweep: Finished, tmp_path: Path) -> None:
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()

@@ -87,9 +87,7 @@ def assert_same(folder: Path, process: Process, sequential: Path) -> None:
 @pytest.mark.slow
 @needs_joblib
 def test_joblib(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
-    process = train(
-        tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
-    )
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert_same(tmp_path / "work", process, sequential)
 
 
@@ -134,9 +132,7 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
     assert (options["time"], options["mem"], options["partition"]) == ("720", "4GB", "small")
     assert options["job-name"] == "fsdd_default"
     lines = script.splitlines()
-    setup = next(
-        i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK")
-    )
+    setup = next(i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK"))
     run = next(i for i, line in enumerate(lines) if line.startswith("srun "))
     assert setup < run
     assert "submitit.core._submit" in lines[run]
@@ -146,10 +142,7 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
 @needs_submitit
 def test_without_slurm_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
     process = train(
-        tmp_path / "work",
-        *tiny_overrides,
-        "hydra/launcher=submitit_slurm",
-        PATH=str(Path(sys.executable).parent),
+        tmp_path / "work", *tiny_overrides, "hydra/launcher=submitit_slurm", PATH=str(Path(sys.executable).parent)
     )
     assert process.returncode == 2
     assert process.stderr == (
@@ -193,18 +186,13 @@ def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
 @pytest.mark.slow
 @needs_ray
 def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
-    process = train(
-        tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster
-    )
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
     assert_same(tmp_path / "work", process, sequential)
 
 
 @needs_ray
 def test_without_a_ray_cluster_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
-    if (
-        subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode
-        == 0
-    ):
+    if subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode == 0:
         pytest.skip("somebody's Ray cluster runs on this machine")
     process = train(tmp_path / "work", *tiny_overrides, "hydra/launcher=ray")
     assert process.returncode == 2

@@ -56,14 +56,7 @@ def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process
 
 def test_other_trials_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str], tmp_path: Path) -> None:
     sizes = [each for each in tiny_overrides if not each.startswith("model.hidden_size")]
-    words = [
-        "-m",
-        *sizes,
-        "name=grid",
-        "trainer.max_epochs=1",
-        "memory_budget=kb8",
-        "model.hidden_size=200,4,90",
-    ]
+    words = ["-m", *sizes, "name=grid", "trainer.max_epochs=1", "memory_budget=kb8", "model.hidden_size=200,4,90"]
     process = run_command(tmp_path, "train", *words)
     assert (process.returncode, process.stderr) == (0, "")
     records = [read_record(file.parent) for file in tmp_path.glob("multirun/grid/*/run.json")]

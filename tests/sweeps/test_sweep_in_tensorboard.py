@@ -41,10 +41,7 @@ def record_over_budget(words: Sequence[str], folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def sweep(
-    run_trial: Run,
-    finished_run: Path,
-    finished_overrides: list[str],
-    tmp_path_factory: pytest.TempPathFactory,
+    run_trial: Run, finished_run: Path, finished_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """An integer run, a float one that shares its network, a refused trial and one that failed."""
     folder = tmp_path_factory.mktemp("sweep")
@@ -88,9 +85,7 @@ def test_every_trial_has_its_row_with_the_values_of_the_table(
         values = plugin_data(events, run, "session_start_info").hparams
         found = {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in values.items()}
         assert found.pop("status") == row["state"]
-        expected = {
-            name.removeprefix("config."): text for name, text in row.items() if name.startswith("config.")
-        }
+        expected = {name.removeprefix("config."): text for name, text in row.items() if name.startswith("config.")}
         assert found.keys() == expected.keys()
         for name, value in found.items():
             if isinstance(value, float):
@@ -125,8 +120,7 @@ def test_final_metrics_are_those_of_the_table_at_the_hidden_size(
     for run, row in rows.items():
         expected = {f"memory/{name}": row[f"memory.{name}"] for name in SIZES}
         expected |= {
-            f"accuracy/{view}": row.get(f"views.{view}.accuracy", "")
-            for view in ("float", "quantized", "integer", "c")
+            f"accuracy/{view}": row.get(f"views.{view}.accuracy", "") for view in ("float", "quantized", "integer", "c")
         }
         expected["accuracy/drop"] = row["drop"]
         expected = {name: text for name, text in expected.items() if text}

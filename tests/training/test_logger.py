@@ -221,6 +221,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [
-        f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first
-    ]
+    assert tags == [f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first]

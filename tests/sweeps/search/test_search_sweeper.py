@@ -43,9 +43,7 @@ def sweep_folder(folder: Path) -> Path:
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        path.parent.name: json.loads(path.read_text()) for path in sweep_folder(folder).glob("*/run.json")
-    }
+    return {path.parent.name: json.loads(path.read_text()) for path in sweep_folder(folder).glob("*/run.json")}
 
 
 def front_by_definition(found: dict[str, dict[str, Any]]) -> set[str]:
@@ -58,9 +56,7 @@ def front_by_definition(found: dict[str, dict[str, Any]]) -> set[str]:
     return {
         name
         for name, mine in reached.items()
-        if not any(
-            theirs != mine and theirs[0] >= mine[0] and theirs[1] >= mine[1] for theirs in reached.values()
-        )
+        if not any(theirs != mine and theirs[0] >= mine[0] and theirs[1] >= mine[1] for theirs in reached.values())
     }
 
 
@@ -70,9 +66,7 @@ def written_front(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def whole(
-    tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]
-) -> tuple[Path, Ended]:
+def whole(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, Ended]:
     """A search that nothing disturbed. Look, don't touch."""
 
     def run(folder: Path) -> None:
@@ -110,18 +104,14 @@ def test_the_front_is_that_of_the_records(whole: Whole) -> None:
     assert {row["run"] for row in front} == front_by_definition(found)
     for row in front:
         record = found[row["run"]]
-        assert float(row["val_accuracy"]) == pytest.approx(
-            record["training"]["val_accuracy"]["integer"], abs=1e-6
-        )
+        assert float(row["val_accuracy"]) == pytest.approx(record["training"]["val_accuracy"]["integer"], abs=1e-6)
         assert int(row["flash_bytes"]) == record["memory"]["flash_bytes"]
         assert f"{int(row['flash_bytes']):,}" in process.out
     for suffix in ("md", "png"):
         assert (sweep_folder(folder) / f"pareto_front.{suffix}").stat().st_size > 0
 
 
-def test_the_scores_of_the_test_clips_change_nothing(
-    whole: Whole, tiny_overrides: list[str], tmp_path: Path
-) -> None:
+def test_the_scores_of_the_test_clips_change_nothing(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
     """Told again from records whose test scores are upside down, the search proposes and ends the same."""
     folder, before = whole
     work = tmp_path / "work"
@@ -144,9 +134,7 @@ def proposed(output: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_where_it_was(
-    whole: Whole, tiny_overrides: list[str], tmp_path: Path
-) -> None:
+def test_a_killed_search_goes_on_where_it_was(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
     folder, before = whole
     work = tmp_path / "work"
     work.mkdir()
@@ -172,9 +160,7 @@ def test_a_killed_search_goes_on_where_it_was(
 
 @pytest.mark.slow
 @needs("hydra-joblib-launcher", "parallel")
-def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(
-    tiny_overrides: list[str], tmp_path: Path
-) -> None:
+def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(tiny_overrides: list[str], tmp_path: Path) -> None:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.trials=3"]
     process = search(tmp_path, [*tiny_overrides, *SEARCH, *launcher])
     assert process.code == 0, process.err
@@ -184,9 +170,7 @@ def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(
     assert {row["run"] for row in written_front(tmp_path)} == front_by_definition(found)
 
 
-def test_a_failed_trial_is_reported_and_does_not_end_the_search(
-    tiny_overrides: list[str], tmp_path: Path
-) -> None:
+def test_a_failed_trial_is_reported_and_does_not_end_the_search(tiny_overrides: list[str], tmp_path: Path) -> None:
     words = [
         "hparams_search=accuracy_vs_bytes",
         "split=random,unseen_speaker",
@@ -197,9 +181,7 @@ def test_a_failed_trial_is_reported_and_does_not_end_the_search(
     process = search(tmp_path, [*tiny_overrides, *words, *rest])
     assert process.code == 1
     (line,) = process.err.splitlines()
-    assert line.startswith(
-        "error: 1 of 2 trials failed, the first with: split.held_out=nobody: no such speaker"
-    )
+    assert line.startswith("error: 1 of 2 trials failed, the first with: split.held_out=nobody: no such speaker")
     assert sorted(each["status"] for each in records(tmp_path).values()) == ["done", "failed"]
     assert len(written_front(tmp_path)) == 1
 
