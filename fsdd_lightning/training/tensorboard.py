@@ -1,6 +1,6 @@
-"""How a run ended, for TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
+"""The end of a run in TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
 
-Works without torch, so that a trial that is over budget has its row within a second.
+No torch here, so that a trial over budget has its row within a second.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CURVES: _Charts = {
 
 
 def final_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
-    """Everything that is known of a run at its end. Every run has the same columns, whatever its mode or end.
+    """All summaries of a run at its end. Every run has the same columns, whatever its mode or end.
 
     A metric that does not apply has no value. `trial` is the name under which HParams lists the run.
     """
@@ -56,7 +56,7 @@ def metrics_step(record: RunRecord) -> int:
 
 @contextmanager
 def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
-    """Give a run that ends in an exception its row as well; the exception goes on upwards."""
+    """Write the row of a run that ends in an exception, too, and raise the exception again."""
     try:
         yield
     except BaseException:
@@ -66,7 +66,7 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
 
 
 def write_trial_end(record: RunRecord, folder: Path) -> None:
-    """Write the end of a run that ended before it could log, in an event file of its own in `folder`."""
+    """Write the end of a run that did not log it, to a separate event file in `folder`."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -81,12 +81,12 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
 
 
 def event_files(folder: Path) -> list[Path]:
-    """Those of a run's curves, not those of `write_trial_end`."""
+    """The event files of a run's curves, without those of `write_trial_end`."""
     return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix != FILE_SUFFIX]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
-    """Curves and histograms of training by step and tag; of equal ones the last. What a kill cut off is left out."""
+    """Curves and histograms of training by step and tag, of equal ones the last; truncated events are skipped."""
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -106,7 +106,7 @@ def trial_name(folder: Path) -> str:
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Every setting by its dotted name; one type a column, so what may be null is text."""
+    """Every config value by its dotted name. A column has one type, so what may be null is text."""
     kinds = dict(column_kinds())
     found = dict(_flatten(config))
     return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}

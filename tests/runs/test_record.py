@@ -69,7 +69,7 @@ def test_a_run_that_ends_well_is_done(record: RunRecord, tmp_path: Path) -> None
         (Terminated(), "interrupted", "Terminated"),
         (SystemExit(3), "interrupted", "SystemExit: 3"),
     ],
-    ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_a_run_that_ends_badly_says_how_and_passes_it_on(
     record: RunRecord, tmp_path: Path, error: BaseException, status: str, message: str

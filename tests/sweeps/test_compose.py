@@ -54,7 +54,7 @@ def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None
     assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
 
 
-@pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("quantization=")])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("quantization=")])
 @pytest.mark.parametrize("budget", ["kb36", "kb36_per_layer", "kb16", "kb8"])
 def test_every_mode_has_a_size_that_fits_every_budget(option: str, budget: str) -> None:
     plan = plan_run(composed(option, "model=fit", f"memory_budget={budget}"))
@@ -68,7 +68,7 @@ def test_tasks_b_and_c_fill_36_kilobytes() -> None:
     assert [task.shape.hidden_size for task in tasks] == [49, 69]
 
 
-@pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("experiment=")])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("experiment=")])
 def test_an_experiment_is_named_and_can_still_be_changed(option: str) -> None:
     assert composed(option).name != "default"
     assert composed(option, "trainer.max_epochs=2", "seed=5").trainer.max_epochs == 2
@@ -156,7 +156,7 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
         (["seed=???"], "seed"),
         (["seed=${nowhere}"], "nowhere"),
     ],
-    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_bad_command_is_answered_in_one_line(arguments: list[str], answer: str) -> None:
     assert answer in over_budget_reason(*arguments)

@@ -40,7 +40,7 @@ def as_written() -> None:
 
 def trained_by(sweep: Path) -> set[tuple[str, bool]]:
     records = [json.loads(path.read_text()) for path in sweep.glob("*/run.json")]
-    return {(str(each["overrides"]), each["training"]["float"]["reused"]) for each in records}
+    return {(str(record["overrides"]), record["training"]["float"]["reused"]) for record in records}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -96,7 +96,7 @@ def test_every_trial_has_its_row_with_the_values_of_the_table(
 
 def test_all_rows_have_the_same_columns_of_the_same_types(events: EventMultiplexer) -> None:
     experiments = [plugin_data(events, run, "experiment") for run in events.Runs()]
-    assert len({each.SerializeToString(deterministic=True) for each in experiments}) == 1
+    assert len({experiment.SerializeToString(deterministic=True) for experiment in experiments}) == 1
     experiment = experiments[0]
     assert [info.name.tag for info in experiment.metric_infos] == list(FINAL_METRICS)
     types = {info.name: info.type for info in experiment.hparam_infos}

@@ -24,17 +24,17 @@ VIEW = {"accuracy": 0.5}
 def trials(tmp_path: Path) -> list[Trial]:
     composed = check_command(["-m", "seed=1,2,3,4,5,6", "name=grid", f"output_root={tmp_path}"])
     planned = plan_sweep(composed.trials, composed.folder)
-    for each in planned:
-        each.folder.mkdir(parents=True)
+    for trial in planned:
+        trial.folder.mkdir(parents=True)
     return planned
 
 
-def end(each: Trial, status: str, error: str | None = None) -> None:
+def end(trial: Trial, status: str, error: str | None = None) -> None:
     """What a job, wherever it runs, leaves behind."""
-    record = new_record(each.plan, list(each.overrides))
+    record = new_record(trial.plan, list(trial.overrides))
     record.status, record.error = status, error
     record.views, record.timings_s = {"float": VIEW, "integer": {"accuracy": 0.25}}, {"total": 3.0}
-    write_record(record, each.folder)
+    write_record(record, trial.folder)
 
 
 def console() -> Console:
@@ -66,8 +66,8 @@ def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Tr
 
 
 def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
-    for each in trials:
-        end(each, "failed", "long ago")
+    for trial in trials:
+        end(trial, "failed", "long ago")
     progress = SweepProgress(trials, console())
     progress._look()
     assert progress.ends == {}
@@ -105,8 +105,8 @@ def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
 def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[Trial]) -> None:
     with SweepProgress(trials, console()) as progress:
         end(trials[0], "interrupted", "still running, or killed")
-        for each in trials[2:]:
-            end(each, "done")
+        for trial in trials[2:]:
+            end(trial, "done")
     ends = progress.end({}, "a worker was killed")
     assert ends["seed=1"] == TrialEnd("failed", "a worker was killed")
     assert ends["seed=2"].status == "not run"

@@ -50,7 +50,7 @@ class Decreed(DigitClassifier):
         """Remember what is validated."""
         super().validation_step(batch, batch_idx)
         if self.quantised_stage:
-            weights = {name: each.clone() for name, each in self.network.state_dict().items()}
+            weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
             view = None if self.quantized_view is None else QuantizedView
             self.epochs[self.current_epoch] = (view, weights)
 

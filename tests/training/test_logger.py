@@ -105,9 +105,9 @@ def mistakes(run_folder: Path) -> list[str]:
     heard = integer_backend(run.integer_model).logits(data.features[test], data.lengths[test]).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
-        f"misclassified/{each.name} said {each.digit} heard {digit}"
-        for each, digit in zip(recordings, heard, strict=True)
-        if each.digit != digit
+        f"misclassified/{recording.name} said {recording.digit} heard {digit}"
+        for recording, digit in zip(recordings, heard, strict=True)
+        if recording.digit != digit
     ]
 
 
@@ -120,7 +120,7 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
     assert clip.sample_rate == 8000
     name = expected[0].split("/")[1].split(" ")[0]
     data = recorded_data(read_run(finished_run), None)
-    names = [each.name for each in data.recordings.recordings]
+    names = [recording.name for recording in data.recordings.recordings]
     assert clip.length_frames == len(data.recordings.waveforms[names.index(name)])
 
 
@@ -221,4 +221,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first]
+    assert tags == [f"misclassified/{clip.name} said {clip.digit} heard {(clip.digit + 1) % 10}" for clip in first]

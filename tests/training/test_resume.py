@@ -248,7 +248,7 @@ def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     else:
         words.append(changed)
     resumed, _ = stages(folder, *words)
-    assert "note: training starts anew: the checkpoint of the interrupted run" in capsys.readouterr().out
+    assert "note: training starts from the first epoch: the checkpoint of the" in capsys.readouterr().out
     stages.output = tmp_path / "other"
     expected, _ = stages(tmp_path / "whole", *words)
     assert equal(resumed, expected)

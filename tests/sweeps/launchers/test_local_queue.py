@@ -29,7 +29,7 @@ def test_jobs_share_the_cores(
         seen.append([first + i for i in range(len(jobs))])
         assert jobs == [[f"seed={number}"] for number in seen[-1]]
         threads.add(os.environ["OPENBLAS_NUM_THREADS"])
-        return [JobReturn(overrides=each) for each in jobs]
+        return [JobReturn(overrides=job) for job in jobs]
 
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     monkeypatch.setattr(LocalLauncher, "launch", launch)
@@ -37,6 +37,6 @@ def test_jobs_share_the_cores(
     launcher = LimitedLocalLauncher(cpus_per_task=cpus_per_task, submitit_folder="x")
     returned = launcher.launch([[f"seed={number}"] for number in range(5)], 0)
     assert seen == batches
-    assert [each.overrides for each in returned] == [[f"seed={number}"] for number in range(5)]
+    assert [job.overrides for job in returned] == [[f"seed={number}"] for number in range(5)]
     assert threads == {str(cpus_per_task or 1)}
     assert "OPENBLAS_NUM_THREADS" not in os.environ

@@ -13,7 +13,7 @@ PARAMS = {"model.hidden_size": "range(8,25,8)", "quantization": "choice(int8_ptq
 def test_a_command_line_takes_the_place_of_what_is_configured() -> None:
     space = search_space(PARAMS, ["search=x", "quantization=int4_qat", "model.hidden_size=4,6", "model.layers=1,2"])
     assert space.fixed == ("quantization=int4_qat", "search=x")
-    assert [(each.key, each.values) for each in space.dimensions] == [
+    assert [(dimension.key, dimension.values) for dimension in space.dimensions] == [
         ("model.hidden_size", ("4", "6")),
         ("model.layers", ("1", "2")),
     ]

@@ -74,13 +74,13 @@ def test_optunas_own_tools_read_the_journal(tmp_path: Path) -> None:
     proposed = proposals(ParetoStudy(SPACE, 3, tmp_path), 20)
     storage = JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
     study = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage)
-    done = [each for each in study.trials if each.state is TrialState.COMPLETE]
-    pruned = [each for each in study.trials if each.state is TrialState.PRUNED]
-    assert {(str(each.params["model.hidden_size"]), each.params["quantization"]) for each in pruned} == {
-        each for each in proposed if int(each[0]) > 48
+    done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
+    pruned = [trial for trial in study.trials if trial.state is TrialState.PRUNED]
+    assert {(str(trial.params["model.hidden_size"]), trial.params["quantization"]) for trial in pruned} == {
+        values for values in proposed if int(values[0]) > 48
     }
-    assert [list(each.values) for each in done] == [
-        [reached(each).accuracy, reached(each).flash_bytes]
-        for each in proposed
-        if int(each[0]) <= 48 and each[0] != "12"
+    assert [list(values.values) for values in done] == [
+        [reached(values).accuracy, reached(values).flash_bytes]
+        for values in proposed
+        if int(values[0]) <= 48 and values[0] != "12"
     ]
