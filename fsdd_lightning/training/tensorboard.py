@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 STATUS_COLUMN = "status"
-FILE_SUFFIX = ".outcome"
+_SUFFIXES = (
+    ".trial_end",
+    ".outcome",
+)  # of event files that hold nothing but a run's end; the second one is of old runs
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
 _SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
 _Charts = dict[str, tuple[str, ...]]  # title: tags
@@ -70,9 +73,10 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    for earlier in folder.glob(f"events.out.tfevents.*{FILE_SUFFIX}"):
-        earlier.unlink()
-    writer = EventFileWriter(str(folder), filename_suffix=FILE_SUFFIX)
+    for earlier in folder.glob("events.out.tfevents.*"):
+        if earlier.suffix in _SUFFIXES:
+            earlier.unlink()
+    writer = EventFileWriter(str(folder), filename_suffix=_SUFFIXES[0])
     try:
         for summary in final_summaries(record, record.status, trial_name(folder)):
             writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
@@ -82,7 +86,7 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
 
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end`."""
-    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix != FILE_SUFFIX]
+    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix not in _SUFFIXES]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:

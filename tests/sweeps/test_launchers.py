@@ -1,4 +1,4 @@
-"""A sweep comes out the same whichever launcher runs it: real processes, a real Ray cluster; only Slurm is a fake."""
+"""A sweep has the same results with every launcher: real processes, a real Ray cluster; only Slurm is a fake."""
 
 from __future__ import annotations
 

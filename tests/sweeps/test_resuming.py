@@ -1,4 +1,4 @@
-"""The same command again: what is settled is left alone, what has changed is named and run again, nothing is lost."""
+"""The same command again: settled trials do not run, changes are named and run again, nothing is lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_state(sweep: Finished, folder: Path) -> trial_state.RunState:
     return found
 
 
-def test_a_finished_sweep_is_looked_at_without_heavy_imports(copy_of_sweep: Finished) -> None:
+def test_a_finished_sweep_is_checked_without_heavy_imports(copy_of_sweep: Finished) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy_of_sweep.trials.glob("*/*")}
     process = run_command(copy_of_sweep.folder, "train", "-m", *copy_of_sweep.words)
     assert (process.returncode, process.stderr) == (0, "")
@@ -97,7 +97,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_drift_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
+def test_a_change_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
     folder = trial_folder(copy_of_sweep)
     changed, reason = CHANGES[change]
     rewrite(folder, **changed(json.loads((folder / "run.json").read_text())))
@@ -106,7 +106,7 @@ def test_drift_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) ->
     assert [trial.state.name for trial in planned(copy_of_sweep)].count("done") == 3
 
 
-def test_what_does_not_decide_a_result_is_no_drift(copy_of_sweep: Finished) -> None:
+def test_what_does_not_affect_a_result_is_no_reason(copy_of_sweep: Finished) -> None:
     rewrite(trial_folder(copy_of_sweep), git={"commit": "another", "dirty": True}, started="yesterday")
     assert all(trial.state.name == "done" for trial in planned(copy_of_sweep))
     assert all(trial.state.name == "done" for trial in planned(copy_of_sweep, "fail_fast=true"))
@@ -187,7 +187,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_trial_that_runs_elsewhere_is_reported_and_left(copy_of_sweep: Finished) -> None:
+def test_a_trial_that_runs_elsewhere_is_reported_and_not_run(copy_of_sweep: Finished) -> None:
     taken, missing = trial_folder(copy_of_sweep, 0), trial_folder(copy_of_sweep, 1)
     rewrite(taken, status="interrupted", error="still running, or killed")
     shutil.rmtree(missing)
@@ -201,7 +201,7 @@ def test_a_trial_that_runs_elsewhere_is_reported_and_left(copy_of_sweep: Finishe
     assert json.loads((missing / "run.json").read_text())["status"] == "done"
 
 
-def test_the_plan_says_what_the_sweep_would_do(
+def test_the_plan_shows_what_the_sweep_would_do(
     copy_of_sweep: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from fsdd_lightning import plan

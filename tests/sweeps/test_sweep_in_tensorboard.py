@@ -1,4 +1,4 @@
-"""TensorBoard over a sweep folder, read back with TensorBoard's own reader, says what results.csv says."""
+"""TensorBoard over a sweep folder, read back with TensorBoard's own reader, agrees with results.csv."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def record_over_budget(words: Sequence[str], folder: Path) -> None:
 def sweep(
     run_trial: Run, finished_run: Path, finished_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """An integer run, a float one that shares its network, a refused trial and one that failed."""
+    """An integer run, a float one that shares its network, one over budget and one that failed."""
     folder = tmp_path_factory.mktemp("sweep")
     shutil.copytree(finished_run, folder / "quantization=int8_ptq")
     (folder / "quantization=float32").mkdir()

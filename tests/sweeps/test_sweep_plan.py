@@ -1,4 +1,4 @@
-"""Which trials a sweep has, what they are called, in which order they run, and what of them is written down before."""
+"""The trials of a sweep: their names, their order, and sweep.json."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_an_experiment_can_hold_a_sweep() -> None:
     assert {trial.folder.parent.name for trial in trials} == {"float_vs_int8"}
 
 
-def test_the_command_line_goes_before_the_experiment_and_adds_axes() -> None:
+def test_the_command_line_overrides_the_experiment_and_adds_axes() -> None:
     trials = trials_of("experiment=float_vs_int8", "model.hidden_size=4", "seed=1,2", "name=mine")
     assert len(trials) == 12
     assert {trial.plan.shape.hidden_size for trial in trials} == {4}
     assert {trial.plan.config.seed for trial in trials} == {1, 2}
 
 
-def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) -> None:
+def test_a_bad_value_in_the_sweep_of_an_experiment_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     text = "# @package _global_\nname: bad\nhydra:\n  sweeper:\n    params:\n      model.hidden_size: 8,0\n"
     (tmp_path / "experiment" / "bad.yaml").write_text(text)
@@ -44,7 +44,7 @@ def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) ->
         check_command(["--config-dir", str(tmp_path), "-m", "experiment=bad"])
 
 
-def test_trials_are_called_by_what_is_their_own() -> None:
+def test_trials_are_labeled_by_the_overrides_they_do_not_share() -> None:
     trials = trials_of("trainer.max_epochs=2", "seed=1,2", "name=grid")
     assert [trial.label for trial in trials] == ["seed=1", "seed=2"]
     assert [trial.run_name for trial in trials] == ["trainer.max_epochs=2,seed=1", "trainer.max_epochs=2,seed=2"]
@@ -65,7 +65,7 @@ def test_a_name_that_varies_makes_several_folders() -> None:
     assert [trial.folder.parent.name for trial in trials] == ["a", "a", "b", "b"]
 
 
-def test_every_float_network_is_begun_before_any_is_used_again() -> None:
+def test_every_float_network_is_trained_before_any_is_reused() -> None:
     order = running_order(trials_of("experiment=float_vs_int8"))
     assert Counter(trial.label for trial in order) == Counter(
         trial.label for trial in trials_of("experiment=float_vs_int8")
@@ -86,7 +86,7 @@ def read(folder: Path) -> dict[str, dict[str, object]]:
     return loaded
 
 
-def test_the_manifest_freezes_what_the_sweep_consists_of(tmp_path: Path) -> None:
+def test_the_manifest_lists_all_trials(tmp_path: Path) -> None:
     trials = trials_of("seed=1,2", "name=grid", "memory_budget=kb8", "model.hidden_size=4,200")
     write(tmp_path, trials, "-m", "seed=1,2")
     manifest = read(tmp_path)
@@ -125,7 +125,7 @@ def test_a_damaged_manifest_is_kept_aside(tmp_path: Path) -> None:
     assert len(read(tmp_path)["trials"]) == 2
 
 
-def test_a_sweep_of_the_version_before_is_read_and_written_as_one_of_today(tmp_path: Path) -> None:
+def test_a_manifest_of_the_version_before_is_read_and_written_in_the_current_version(tmp_path: Path) -> None:
     before = {"arguments": ["a"], "started": "2026", "code_digest": "12", "cells": ["seed=1"]}
     described = {"overrides": ["seed=1"], "config_hash": "ab", "fits": True}
     content = {"schema_version": 1, "commands": [before], "cells": {"seed=1": described}}

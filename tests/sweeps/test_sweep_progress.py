@@ -30,7 +30,7 @@ def trials(tmp_path: Path) -> list[Trial]:
 
 
 def end(trial: Trial, status: str, error: str | None = None) -> None:
-    """What a job, wherever it runs, leaves behind."""
+    """Write the record that a job leaves, wherever it runs."""
     record = new_record(trial.plan, list(trial.overrides))
     record.status, record.error = status, error
     record.views, record.timings_s = {"float": VIEW, "integer": {"accuracy": 0.25}}, {"total": 3.0}
@@ -46,7 +46,7 @@ def printed(out: Console) -> str:
     return out.file.getvalue()
 
 
-def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
+def test_every_trial_that_ends_is_one_line_with_the_counts(trials: list[Trial]) -> None:
     out = console()
     progress = SweepProgress(trials, out)
     end(trials[0], "interrupted", "still running, or killed")
@@ -65,7 +65,7 @@ def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Tr
     assert len(printed(out).splitlines()) == 3
 
 
-def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
+def test_earlier_records_do_not_count(trials: list[Trial]) -> None:
     for trial in trials:
         end(trial, "failed", "long ago")
     progress = SweepProgress(trials, console())
@@ -76,21 +76,21 @@ def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
     assert list(progress.ends) == ["seed=1"]
 
 
-def test_half_a_record_is_not_yet_one(trials: list[Trial]) -> None:
+def test_half_a_record_does_not_count(trials: list[Trial]) -> None:
     progress = SweepProgress(trials, console())
     (trials[0].folder / "run.json").write_text('{"schema')
     progress._look()
     assert progress.ends == {}
 
 
-def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
+def test_at_the_end_every_trial_has_a_status(trials: list[Trial]) -> None:
     out = console()
     with SweepProgress(trials, out) as progress:
         end(trials[0], "done")
         end(trials[1], "interrupted", "still running, or killed")
     with locked(trials[2].folder):
         ends = progress.end({"seed=4": "no space"})
-    assert ends["seed=1"].status == "done"  # though nobody looked before the end
+    assert ends["seed=1"].status == "done"  # though no look found it before the end
     assert ends["seed=2"] == TrialEnd("failed", "its process was killed")
     assert ends["seed=3"].status == "elsewhere"
     assert ends["seed=4"] == TrialEnd("failed", "no space")
@@ -102,7 +102,7 @@ def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
     assert "failed: seed=4: no space\n" in text and "elsewhere: seed=3: another process runs it\n" in text
 
 
-def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[Trial]) -> None:
+def test_where_the_launcher_gives_up_trials_that_never_started_did_not_fail(trials: list[Trial]) -> None:
     with SweepProgress(trials, console()) as progress:
         end(trials[0], "interrupted", "still running, or killed")
         for trial in trials[2:]:
@@ -114,7 +114,7 @@ def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[
         conclude(trials[1:], ends, console(), "a worker was killed")
 
 
-def test_a_terminal_sees_what_runs_between_two_lines(trials: list[Trial]) -> None:
+def test_a_terminal_has_a_status_line(trials: list[Trial]) -> None:
     out = Console(file=io.StringIO(), width=120, force_terminal=True)
     with SweepProgress(trials, out) as progress:
         assert progress._status is not None

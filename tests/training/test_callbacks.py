@@ -122,7 +122,7 @@ def test_the_kept_epoch_is_the_best_quantized_one(
     [
         # Counted from the first epoch on, patience would end this in epoch 1, before the switch ...
         ((0.1, 0.5, 0.9, 0.8, 0.95, 0.7), 2, 5, 3),
-        # ... and against the float epoch's score, in epoch 1, the first quantised one.
+        # ... and against the float epoch's score, in epoch 1, the first quantized one.
         ((0.1, 0.9, 0.8, 0.7), 1, 4, 3),
     ],
 )

@@ -1,4 +1,4 @@
-"""One experiment, whole: its record, its best epoch, its repeatability, and its end if it cannot go on."""
+"""A whole experiment: its record, its best epoch, its repeatability, and its errors."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_record_holds_the_views_in_the_order_of_the_data_flow(content: dict[
 
 
 @pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
-def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -> None:
+def test_every_backend_has_its_interval(content: dict[str, Any], name: str) -> None:
     view = content["views"][name]
     assert view["accuracy"] == view["correct"] / view["total"]
     assert view["total"] == 24 == sum(map(sum, view["confusion"]))
@@ -152,7 +152,7 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
 
 
 class RisingLoss(DigitClassifier):
-    """Its validation loss is lowest in epoch 1 by decree, while training goes on changing the weights."""
+    """Its validation loss is lowest in epoch 1 by construction, while training goes on changing the weights."""
 
     losses = (0.9, 0.1, 0.5, 0.7)
     seen: dict[int, Weights] = {}  # noqa: RUF012 - emptied by the test
@@ -233,7 +233,7 @@ def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
 
 
 def correct_as_integers(folder: Path) -> int:
-    """Right answers on the test clips, prepared as everyone does who does not train."""
+    """Right answers on the test clips, prepared as outside training."""
     run = read_run(folder)
     data = recorded_data(run, None)
     assert data.copies is None and run.integer_model is not None
@@ -376,7 +376,7 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
     assert record.status == "done"
 
 
-# --- settings that reach the trainer ---
+# --- config values that reach the trainer ---
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,9 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
         "trainer.weight_averaging=0",
     ],
 )
-def test_a_setting_of_training_changes_the_network(laboratory: Laboratory, finished_run: Path, change: str) -> None:
+def test_a_config_value_of_training_changes_the_network(
+    laboratory: Laboratory, finished_run: Path, change: str
+) -> None:
     _, folder = laboratory.run(change)
     assert not equal(weights(folder), weights(finished_run))
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import copy
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
-from fsdd_lightning.config.load import run_name, to_config
+from fsdd_lightning.config.load import to_config
 from fsdd_lightning.console.terminal import new_console
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import archive_record, locked
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
-from fsdd_lightning.runs.state import Environment, run_state
+from fsdd_lightning.runs.state import Environment
 from fsdd_lightning.sweeps.launchers import require
-from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.plan import Trial, default_sweep_folder, plan_trial
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.search.space import Values, search_space
 from fsdd_lightning.sweeps.status import conclude, interruptible
@@ -51,7 +50,7 @@ class ParetoSweeper(ResumingSweeper):
         self._space, self._environment = search_space(self._params, arguments), Environment()
         for values in self._space.probes():
             self._plan(values)  # an impossible one is an error before anything is trained
-        self._folder = self._sweep_folder()
+        self._folder = self.composed.folder or default_sweep_folder(self.composed.trials[0][1])
         self._folder.mkdir(parents=True, exist_ok=True)
         out = new_console()
         size = sum(1 for _ in self._space.points())
@@ -109,10 +108,6 @@ class ParetoSweeper(ResumingSweeper):
         self._errors |= problems
         self._launch(to_run)
 
-    def _sweep_folder(self) -> Path:
-        config = self.composed.trials[0][1].config
-        return self.composed.folder or Path(config.output_root).resolve() / config.name
-
     def _plan(self, values: Values) -> tuple[list[str], RunPlan]:
         assert self.hydra_context is not None and self.config is not None
         overrides = self._space.overrides(values)
@@ -122,10 +117,8 @@ class ParetoSweeper(ResumingSweeper):
         return overrides, plan_run(to_config(config))
 
     def _trial(self, values: Values) -> Trial:
-        overrides, plan = self._plan(values)
-        folder = self._folder / run_name(overrides)
         label = ",".join(f"{key}={value}" for key, value in self._choice(values).items())
-        return Trial(tuple(overrides), plan, folder, label, run_state(plan, folder, self._environment))
+        return plan_trial(*self._plan(values), self._folder, label, self._environment)
 
     def _choice(self, values: Values) -> dict[str, str]:
         return dict(zip((dimension.key for dimension in self._space.dimensions), values, strict=True))

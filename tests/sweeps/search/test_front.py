@@ -20,7 +20,7 @@ def is_beaten(one: Objective, others: list[Objective]) -> bool:
     return any(other != one for other in better)
 
 
-def test_the_front_is_what_nothing_beats() -> None:
+def test_no_point_beats_one_of_the_front() -> None:
     rng = random.Random(5)
     for _ in range(200):
         points = [point(rng.randrange(8) / 8, rng.randrange(8), str(i)) for i in range(rng.randrange(12))]

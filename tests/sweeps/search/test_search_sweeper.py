@@ -1,4 +1,4 @@
-"""A search as its user meets it: refused trials cost nothing, a killed one goes on, the front is right."""
+"""Whole searches: trials over budget cost nothing, a killed search resumes, the front is right."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_front_is_that_of_the_records(whole: Whole) -> None:
 
 
 def test_the_scores_of_the_test_clips_change_nothing(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
-    """Told again from records whose test scores are upside down, the search proposes and ends the same."""
+    """Repeated with records whose test scores are inverted, the search proposes and ends the same."""
     folder, before = whole
     work = tmp_path / "work"
     shutil.copytree(folder, work)
@@ -134,7 +134,7 @@ def proposed(output: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_where_it_was(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_a_killed_search_resumes(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
     folder, before = whole
     work = tmp_path / "work"
     work.mkdir()

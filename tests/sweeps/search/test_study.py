@@ -1,4 +1,4 @@
-"""Which trial next: never one twice, and the same again when a search is replayed."""
+"""No trial is proposed twice, and a replay proposes the same trials."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_no_trial_is_proposed_twice(thirty: list[Values]) -> None:
     assert len(set(thirty)) == 30
 
 
-def test_a_replay_proposes_the_same_and_goes_on(thirty: list[Values], tmp_path: Path) -> None:
+def test_a_replay_proposes_the_same_and_continues(thirty: list[Values], tmp_path: Path) -> None:
     assert proposals(ParetoStudy(SPACE, 3, tmp_path), 12) == thirty[:12]
     assert proposals(ParetoStudy(SPACE, 3, tmp_path), 30) == thirty
 
 
-def test_another_seed_chooses_otherwise(thirty: list[Values], tmp_path: Path) -> None:
+def test_another_seed_chooses_other_trials(thirty: list[Values], tmp_path: Path) -> None:
     assert proposals(ParetoStudy(SPACE, 4, tmp_path), 5) != thirty[:5]
 
 
@@ -65,7 +65,7 @@ def test_a_small_space_is_exhausted_and_then_nothing_is_proposed(tmp_path: Path)
     assert study.propose() is None
 
 
-def test_trials_that_are_under_way_are_not_proposed_again(tmp_path: Path) -> None:
+def test_running_trials_are_not_proposed_again(tmp_path: Path) -> None:
     study = ParetoStudy(SPACE, 1, tmp_path)
     assert len({study.propose() for _ in range(20)}) == 20
 

@@ -20,7 +20,7 @@ from fsdd_lightning.sweeps.launchers import LimitedLocalLauncher
 def test_jobs_share_the_cores(
     cores: int, cpus_per_task: int | None, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher  # Hydra imports it anew
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher  # Hydra imports it again
 
     seen: list[list[int]] = []
     threads: set[str] = set()
