@@ -76,7 +76,6 @@ _HOMES = {
     "DigitDataModule": "data.datamodule",
     "DigitClassifier": "training.module",
 }
-__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

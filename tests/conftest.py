@@ -1,14 +1,20 @@
-"""Fixtures shared by the whole suite."""
+"""The lanes of the suite, its environment, and what all tests share: see .github/CONTRIBUTING.md."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+from commands import Call, call_here
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from fsdd_lightning.runs.record import RunRecord
@@ -21,7 +27,103 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A busy machine is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+MOST_WORKERS = 8  # a worker takes about a gigabyte
+# What asks for one of these trains networks or starts commands: seconds, not milliseconds.
+TRAINING_FIXTURES = {"run_trial", "tiny_overrides", "small"}
+CACHE = pytest.StashKey[str]()
+
+
+# --- lanes ---
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the gate."""
+    parser.addoption("--run-slow", action="store_true", help="run the tests marked slow, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is slow unless it is asked for; mark what trains."""
+    skip = pytest.mark.skip(reason="slow: runs with --run-slow")
+    for item in items:
+        if TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("train")
+        if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
+            item.add_marker(skip)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """-n auto: every core that this process may use; none beside it for a single test, for -s and to measure speed."""
+    if config.option.benchmark_only or config.option.capture == "no" or any("::" in arg for arg in config.args):
+        return 0
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
+
+
+# --- environment ---
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """All workers and commands of a session share a cache folder of its own."""
+    if not hasattr(config, "workerinput"):
+        config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="fsdd-tests-")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{config.stash[CACHE]}/torchinductor"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The session's cache goes with it."""
+    if CACHE in config.stash:
+        shutil.rmtree(config.stash[CACHE], ignore_errors=True)
+
+
+# --- what is made once ---
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compose_once() -> Iterator[None]:
+    """Composing costs 100 ms, and tests compose the same choices of groups again and again."""
+    from fsdd_lightning.sweeps import compose
+
+    original = compose.compose
+
+    @cache
+    def composed(name: str, overrides: tuple[str, ...], whole: bool) -> object:
+        return original(name, overrides=list(overrides), return_hydra_config=whole)
+
+    def cached(name: str, overrides: Sequence[str], return_hydra_config: bool = False) -> object:
+        return composed(name, tuple(overrides), return_hydra_config)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "compose", cached)
+        yield
+
+
+Once = Callable[[str, Callable[[Path], object]], Path]
+RunTrial = Callable[[Sequence[str], Path], "RunRecord"]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """`once(name, make)`: a folder that `make` filled, once for all workers. Copy it to change it."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 def _fsdd_root() -> Path | None:
@@ -56,13 +158,19 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def tiny_overrides(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A command line that trains in about a second, on a synthetic corpus that all tests share."""
-    return [*TINY, f"data.cache_dir={tmp_path_factory.mktemp('cache')}"]
+def synthetic_cache(once: Once) -> str:
+    """The override of a cache folder in which the synthetic recordings of all tests are."""
+    return f"data.cache_dir={once('synthetic', lambda folder: None)}"
 
 
 @pytest.fixture(scope="session")
-def run_trial() -> Callable[[Sequence[str], Path], RunRecord]:
+def tiny_overrides(synthetic_cache: str) -> list[str]:
+    """A command line that trains in about a second, on a synthetic corpus that all tests share."""
+    return [*TINY, synthetic_cache]
+
+
+@pytest.fixture(scope="session")
+def run_trial() -> RunTrial:
     """Runs the trial of a command line in an existing folder, as fsdd-train does."""
     from fsdd_lightning.runs.plan import plan_run
     from fsdd_lightning.runs.record import new_record
@@ -78,18 +186,18 @@ def run_trial() -> Callable[[Sequence[str], Path], RunRecord]:
 
 
 @pytest.fixture(scope="session")
-def finished_overrides(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def finished_overrides(tiny_overrides: list[str], once: Once) -> list[str]:
     """The command line of `finished_run`."""
-    return [*tiny_overrides, f"output_root={tmp_path_factory.mktemp('output')}"]
+    return [*tiny_overrides, f"output_root={once('output', lambda folder: None)}"]
 
 
 @pytest.fixture(scope="session")
-def finished_run(
-    finished_overrides: list[str],
-    run_trial: Callable[[Sequence[str], Path], RunRecord],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def finished_run(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
-    folder = tmp_path_factory.mktemp("finished")
-    run_trial(finished_overrides, folder)
-    return folder
+    return once("finished", lambda folder: run_trial(finished_overrides, folder))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """`call(fsdd_lightning.predict, *arguments)` runs a command in this process: exit code, stdout, stderr."""
+    return partial(call_here, monkeypatch, capsys)

@@ -67,9 +67,7 @@ def names_in(folder: Path) -> list[str]:
 
 def save_network(folder: Path) -> None:
     network, ones = LSTMClassifier(NetworkShape(13, 2, 1, 10)), np.ones(13, np.float32)
-    save_checkpoint(
-        Checkpoint(network, network, None, ones, ones, tuple("0123456789")), folder / NETWORK_FILE
-    )
+    save_checkpoint(Checkpoint(network, network, None, ones, ones, tuple("0123456789")), folder / NETWORK_FILE)
 
 
 def save_record(folder: Path) -> None:
@@ -285,9 +283,7 @@ def test_a_value_is_made_once(tmp_path: Path) -> None:
     assert make.calls == 1
 
 
-def test_a_damaged_value_is_made_again_with_one_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_value_is_made_again_with_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     make = Counted()
     (tmp_path / "a").write_bytes(b"digits")
     assert [from_cache(tmp_path / "a", make) for _ in range(2)] == [b"value"] * 2

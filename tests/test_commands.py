@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -15,65 +14,42 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import commands
 import pytest
+from commands import PATIENCE_S, Call, Process, environment, only_line, run
 
 from fsdd_lightning import evaluate, predict
 from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.data import download, locate
 from fsdd_lightning.runs.record import RunRecord, read_record
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-PATIENCE_S = 240
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
-HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "tensorboard"}
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """A user's with a home of his own and no dataset."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
-    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    home = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "NO_PROXY": "*", "COLUMNS": "200"}
-    return {**kept, **home, "PYTHONPATH": python_path}
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-
-
-def only_line(text: str) -> str:
-    (line,) = text.splitlines()
-    return line
 
 
 # --- training ---
 
 
+Sweep = tuple[Path, Process]
+
+
 @pytest.fixture(scope="module")
-def sweep(
-    tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def sweep(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Sweep:
     """A sweep of three trials from a foreign folder; the second one finds out late that it can't work."""
-    folder = tmp_path_factory.mktemp("foreign")
-    changes = [
-        "name=grid",
-        "trainer.max_epochs=1",
-        "split=unseen_speaker,random,official",
-        "split.held_out=nobody",
-    ]
-    return folder, run(folder, "-m", "fsdd_lightning.train", "-m", *tiny_overrides, *changes)
+    changes = ["trainer.max_epochs=1", "split=unseen_speaker,random,official", "split.held_out=nobody"]
+
+    def run_it(folder: Path) -> None:
+        (folder / "foreign").mkdir()
+        words = ["-m", *tiny_overrides, "name=grid", *changes]
+        process = run(folder / "foreign", "-m", "fsdd_lightning.train", *words)
+        (folder / "ended.json").write_text(
+            json.dumps([process.args, process.returncode, process.stdout, process.stderr])
+        )
+
+    folder = once("foreign-sweep", run_it)
+    return folder / "foreign", Process(*json.loads((folder / "ended.json").read_text()))
 
 
-def test_every_cell_of_a_sweep_has_its_turn_and_its_folder(
-    sweep: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_every_trial_of_a_sweep_has_its_turn_and_its_folder(sweep: Sweep) -> None:
     folder, _ = sweep
     records = [read_record(path.parent) for path in (folder / "multirun" / "grid").glob("*/run.json")]
     ends = {record.config["split"]["name"]: record.status for record in records}
@@ -81,46 +57,38 @@ def test_every_cell_of_a_sweep_has_its_turn_and_its_folder(
     assert all("data=synthetic" in record.overrides for record in records)
 
 
-def test_a_failed_cell_is_told_in_one_line_and_in_the_exit_code(
-    sweep: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_a_failed_trial_is_reported_in_one_line_and_in_the_exit_code(sweep: Sweep) -> None:
     _, process = sweep
     assert process.returncode == 1
-    said = "split.held_out=nobody: no such speaker; choose one of "
-    assert only_line(process.stderr).startswith(f"error: 1 of 3 trials failed, the first with: {said}")
+    reason = "split.held_out=nobody: no such speaker; choose one of "
+    assert only_line(process.stderr).startswith(f"error: 1 of 3 trials failed, the first with: {reason}")
     (listed,) = [line for line in process.stdout.splitlines() if line.startswith("failed: ")]
-    assert said in listed and "split=unseen_speaker" in listed
+    assert reason in listed and "split=unseen_speaker" in listed
 
 
-def test_the_traceback_of_a_failed_cell_is_in_its_log(
-    sweep: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_the_traceback_of_a_failed_trial_is_in_its_log(sweep: Sweep) -> None:
     folder, _ = sweep
     logs = [path.read_text() for path in (folder / "multirun" / "grid").glob("*/run.log")]
     assert sum("Traceback" in text and "no such speaker" in text for text in logs) == 1
 
 
-def test_every_cell_is_told_in_one_line_and_the_next_commands_are_printed(
-    sweep: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_every_trial_is_one_line_and_the_next_commands_are_printed(sweep: Sweep) -> None:
     folder, process = sweep
     done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.pt")]
     assert len(done) == 2
     for each in done:
-        (line,) = [line for line in process.stdout.splitlines() if f"done    {told(each)}: " in line]
+        (line,) = [line for line in process.stdout.splitlines() if f"done    {label(each)}: " in line]
         assert f"float {100 * read_record(each).views['float']['accuracy']:.2f} %" in line
     assert "3 trials: 2 done, 1 failed" in process.stdout
     assert "tensorboard --logdir multirun/grid" in process.stdout
 
 
-def told(run_folder: Path) -> str:
+def label(run_folder: Path) -> str:
     """How a trial of that sweep is called: by what is its own."""
     return "split=" + read_record(run_folder).config["split"]["name"]
 
 
-def test_nothing_is_written_beside_the_output_root(
-    sweep: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_nothing_is_written_beside_the_output_root(sweep: Sweep) -> None:
     folder, _ = sweep
     assert {path.name for path in folder.iterdir()} <= {"multirun", "cache", ".config", ".cache"}
 
@@ -146,21 +114,14 @@ def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     return child
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "overrides", "word"),
-    [
-        (signal.SIGINT, 130, ["-m", "seed=1,2"], "interrupted"),
-        (signal.SIGTERM, 143, [], "terminated"),
-    ],
+    [(signal.SIGINT, 130, ["-m", "seed=1,2"], "interrupted"), (signal.SIGTERM, 143, [], "terminated")],
     ids=["ctrl-c-in-a-sweep", "sigterm"],
 )
 def test_a_signal_ends_a_training_with_its_record(
-    tiny_overrides: list[str],
-    tmp_path: Path,
-    number: signal.Signals,
-    code: int,
-    overrides: list[str],
-    word: str,
+    tiny_overrides: list[str], tmp_path: Path, number: signal.Signals, code: int, overrides: list[str], word: str
 ) -> None:
     child = started(tmp_path, *overrides, *tiny_overrides)
     child.send_signal(number)
@@ -178,13 +139,7 @@ def test_a_signal_ends_a_training_with_its_record(
 
 @pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "export_model"])
 def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None:
-    program = (
-        f"import sys; sys.argv = ['fsdd-{module}', '--help']\n"
-        f"from fsdd_lightning.{module} import main\n"
-        "try:\n    main()\n"
-        f"finally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    process = run(tmp_path, "-c", program)
+    process = commands.run_command(tmp_path, module, "--help")
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.splitlines()[-1] == "HEAVY []"
     assert f"fsdd-{module.removesuffix('_model')}" in process.stdout
@@ -192,13 +147,7 @@ def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None
 
 
 def test_a_wrong_command_line_is_refused_before_anything_is_loaded_or_written(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['fsdd-train', '-m', 'model.hidden_size=8,0']\n"
-        "from fsdd_lightning.train import main\n"
-        "try:\n    main()\n"
-        f"finally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    process = run(tmp_path, "-c", program)
+    process = commands.run_command(tmp_path, "train", "-m", "model.hidden_size=8,0")
     assert process.returncode == 2
     assert only_line(process.stderr) == "error: model.hidden_size must be at least 1 or 'fit', not 0"
     assert process.stdout == "HEAVY []\n"
@@ -233,11 +182,7 @@ def no_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_dataset")
 def test_without_the_dataset_a_run_fails_in_one_line(
-    tiny_overrides: list[str],
-    tmp_path: Path,
-    closed_port: str,
-    capsys: pytest.CaptureFixture[str],
-    run_trial: RunTrial,
+    tiny_overrides: list[str], tmp_path: Path, closed_port: str, capsys: pytest.CaptureFixture[str], run_trial: RunTrial
 ) -> None:
     tiny = [each for each in tiny_overrides if each != "data=synthetic" and "cache_dir" not in each]
     changes = [f"data.archive_url={closed_port}", f"data.cache_dir={tmp_path / 'cache'}"]
@@ -262,7 +207,7 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     tiny_overrides: list[str],
     tmp_path: Path,
     closed_port: str,
-    monkeypatch: pytest.MonkeyPatch,
+    call: Call,
     capsys: pytest.CaptureFixture[str],
     run_trial: RunTrial,
 ) -> None:
@@ -277,24 +222,10 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     assert (record.dataset["name"], record.dataset["source"]) == ("synthetic", "synthetic")
     assert record.config["data"]["source"] == "fsdd"
     assert any(note.startswith("SYNTHETIC DATA") for note in record.notes)
-    answer = in_process(evaluate.main, monkeypatch, str(tmp_path))  # and it is evaluated on the same
-    assert answer == 0
+    assert call(evaluate, tmp_path).code == 0  # and it is evaluated on the same
 
 
 # --- evaluating and predicting ---
-
-
-def in_process(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code of a command, without the cost of another process."""
-    handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(sys, "argv", ["fsdd", *arguments])
-    try:
-        with pytest.raises(SystemExit) as caught:
-            main()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-    assert isinstance(caught.value.code, int)
-    return caught.value.code
 
 
 @pytest.fixture
@@ -312,83 +243,71 @@ def rewrite(folder: Path, **changes: Any) -> None:
     (folder / "run.json").write_text(json.dumps({**content, **changes}))
 
 
-def test_evaluate_makes_the_recorded_numbers_again_in_another_process(
-    finished_run: Path, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_evaluate_makes_the_recorded_numbers_again_in_another_process(finished_run: Path, tmp_path: Path) -> None:
     process = run(tmp_path, "-m", "fsdd_lightning.evaluate", str(finished_run), "--json")
     assert process.returncode == 0
     assert json.loads(process.stdout) == read_record(finished_run).views
     assert only_line(process.stderr) == f"equal to the record of {finished_run}"
 
 
-def test_evaluate_prints_tables(
-    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert in_process(evaluate.main, monkeypatch, str(finished_run)) == 0
-    out = capsys.readouterr().out
+def test_evaluate_prints_tables(finished_run: Path, call: Call) -> None:
+    code, out, _ = call(evaluate, finished_run)
+    assert code == 0
     view = read_record(finished_run).views["float"]
     assert f"{view['correct']}/{view['total']}" in out
     assert "Confusion" in out and "recall" in out
 
 
-def test_evaluate_refuses_changed_recordings(
-    run_folder: Path,
-    recordings: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_evaluate_refuses_changed_recordings(run_folder: Path, recordings: Path, tmp_path: Path, call: Call) -> None:
     changed = Path(shutil.copytree(recordings, tmp_path / "changed"))
-    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--data-root", str(changed)) == 0
+    assert call(evaluate, run_folder, "--data-root", changed).code == 0
     file = changed / "0_ada_0.wav"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    capsys.readouterr()
-    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--data-root", str(changed)) == 2
-    assert "are not those of the run" in only_line(capsys.readouterr().err)
+    code, _, err = call(evaluate, run_folder, "--data-root", changed)
+    assert code == 2
+    assert "are not those of the run" in only_line(err)
 
 
 @pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
-def test_evaluate_says_where_its_numbers_differ_from_the_record(
-    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_evaluate_says_where_its_numbers_differ_from_the_record(run_folder: Path, call: Call, name: str) -> None:
     views = read_record(run_folder).views
     view = views[name]
     rewrite(run_folder, views={**views, name: {**view, "correct": view["correct"] + 1}})
-    assert in_process(evaluate.main, monkeypatch, str(run_folder)) == 1
-    line = only_line(capsys.readouterr().err)
+    code, _, err = call(evaluate, run_folder)
+    line = only_line(err)
+    assert code == 1
     assert line.startswith(f"error: {name}: ")
     assert f"{view['correct']}/24 here, {view['correct'] + 1}/24 in the record" in line
 
 
-def test_evaluate_says_which_view_the_record_lacks(
-    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call) -> None:
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
-    assert in_process(evaluate.main, monkeypatch, str(run_folder)) == 1
-    assert "has no quantized view" in only_line(capsys.readouterr().err)
+    code, _, err = call(evaluate, run_folder)
+    assert code == 1
+    assert "has no quantized backend" in only_line(err)
 
 
 def test_evaluate_without_a_compiler_compares_the_other_views(
-    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished_run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert in_process(evaluate.main, monkeypatch, str(finished_run), "--json") == 0
-    out, err = capsys.readouterr()
+    code, out, err = call(evaluate, finished_run, "--json")
+    assert code == 0
     assert list(json.loads(out)) == ["float", "quantized", "integer"]
     note, equal = err.splitlines()
-    assert note.startswith("note: no c view of the network: there is no C compiler")
+    assert note.startswith("note: no c backend of the network: there is no C compiler")
     assert equal.startswith("equal to the record")
 
 
-def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(
-    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(run_folder: Path, call: Call) -> None:
     views = read_record(run_folder).views
     rewrite(run_folder, views={name: view for name, view in views.items() if name != "c"})
-    assert in_process(evaluate.main, monkeypatch, str(run_folder), "--json") == 0
-    assert json.loads(capsys.readouterr().out)["c"] == views["integer"]
+    code, out, _ = call(evaluate, run_folder, "--json")
+    assert code == 0
+    assert json.loads(out)["c"] == views["integer"]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
@@ -400,12 +319,7 @@ def test_evaluate_adds_the_c_view_to_a_run_recorded_without_a_compiler(
     ],
 )
 def test_a_folder_that_is_no_finished_run_is_refused(
-    run_folder: Path,
-    recordings: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    spoiled: str,
-    command: str,
+    run_folder: Path, recordings: Path, call: Call, spoiled: str, command: str
 ) -> None:
     spoil: dict[str, Callable[[], object]] = {
         "no folder": lambda: shutil.rmtree(run_folder),
@@ -418,12 +332,10 @@ def test_a_folder_that_is_no_finished_run_is_refused(
     }
     spoil[spoiled]()
     if command == "evaluate":
-        code = in_process(evaluate.main, monkeypatch, str(run_folder))
+        code, out, err = call(evaluate, run_folder)
     else:
-        code = in_process(predict.main, monkeypatch, str(run_folder), str(recordings))
-    assert code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
+        code, out, err = call(predict, run_folder, recordings)
+    assert (code, out) == (2, "")
     assert str(run_folder) in only_line(err)
 
 
@@ -442,25 +354,22 @@ def test_predict_prints_digit_probability_and_file_in_another_process(
 
 
 def test_predict_names_each_unreadable_file_and_still_hears_the_others(
-    finished_run: Path,
-    recordings: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    finished_run: Path, recordings: Path, tmp_path: Path, call: Call
 ) -> None:
     good, text, missing = recordings / "0_ada_0.wav", tmp_path / "text.wav", tmp_path / "missing.wav"
     text.write_text("seven")
     files = [str(text), str(good), str(missing)]
-    assert in_process(predict.main, monkeypatch, str(finished_run), *files) == 2
-    out, err = capsys.readouterr()
+    code, out, err = call(predict, finished_run, *files)
+    assert code == 2
     assert only_line(out).endswith(str(good))
     first, second, summary = err.splitlines()
     assert first == f"{text}: not a WAV file (no RIFF/WAVE header)"
     assert second.startswith(f"{missing}: ") and "No such file" in second
     assert summary == "error: 2 of 3 files could not be read (see above)"
 
-    assert in_process(predict.main, monkeypatch, str(finished_run), "--json", *files) == 2
-    answers = json.loads(capsys.readouterr().out)
+    code, out, _ = call(predict, finished_run, "--json", *files)
+    answers = json.loads(out)
+    assert code == 2
     assert [answer["file"] for answer in answers] == files
     assert [answer.keys() for answer in answers] == [
         {"file", "error"},
@@ -469,11 +378,10 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
     ]
 
 
-def test_predict_without_files_is_a_wrong_command_line(
-    finished_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert in_process(predict.main, monkeypatch, str(finished_run)) == 2
-    assert "WAV" in capsys.readouterr().err
+def test_predict_without_files_is_a_wrong_command_line(finished_run: Path, call: Call) -> None:
+    code, _, err = call(predict, finished_run)
+    assert code == 2
+    assert "WAV" in err
 
 
 def test_a_folder_named_like_markup_is_printed_as_it_is(

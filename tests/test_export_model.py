@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Call
 
 from fsdd_lightning import export_model
 from fsdd_lightning.model.inference import float_logits
@@ -17,25 +17,11 @@ from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def fsdd_export(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Calls the command in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        handler = signal.getsignal(signal.SIGTERM)
-        monkeypatch.setattr(sys, "argv", ["fsdd-export", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as caught:
-                export_model.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(caught.value.code or 0), *capsys.readouterr()
-
-    return call
+def fsdd_export(call: Call) -> Call:
+    return partial(call, export_model)
 
 
 @pytest.fixture
@@ -50,9 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_export_is_made_again_byte_for_byte(
-    fsdd_export: Command, finished_run: Path, moved_run: Path
-) -> None:
+def test_the_export_is_made_again_byte_for_byte(fsdd_export: Call, finished_run: Path, moved_run: Path) -> None:
     code, out, err = fsdd_export(moved_run)
     assert (code, err) == (0, "")
     assert files(moved_run / "export") == files(finished_run / "export")
@@ -61,7 +45,7 @@ def test_the_export_is_made_again_byte_for_byte(
     assert command.split() == ["make", "-C", str(moved_run / "export")]
 
 
-def test_output_and_name_are_the_users(fsdd_export: Command, moved_run: Path, tmp_path: Path) -> None:
+def test_output_and_name_are_the_users(fsdd_export: Call, moved_run: Path, tmp_path: Path) -> None:
     code, _, _ = fsdd_export(moved_run, "--output", tmp_path / "a" / "b", "--name", "Door bell")
     assert code == 0
     assert not (moved_run / "export").exists()
@@ -70,7 +54,7 @@ def test_output_and_name_are_the_users(fsdd_export: Command, moved_run: Path, tm
 
 @pytest.mark.parametrize("mode", ["float32", "torch_dynamic"])
 def test_what_has_no_integer_network_has_no_c_but_onnx(
-    fsdd_export: Command, finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, mode: str
+    fsdd_export: Call, finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, mode: str
 ) -> None:
     pytest.importorskip("onnx")
     run_trial([*finished_overrides, f"quantization={mode}"], tmp_path)
@@ -82,9 +66,7 @@ def test_what_has_no_integer_network_has_no_c_but_onnx(
     assert (code, out) == (0, f"the float network is in {tmp_path / 'export' / 'digits.onnx'}\n")
 
 
-def test_the_onnx_file_of_a_run_gives_its_float_logits(
-    fsdd_export: Command, moved_run: Path, tmp_path: Path
-) -> None:
+def test_the_onnx_file_of_a_run_gives_its_float_logits(fsdd_export: Call, moved_run: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     ort = pytest.importorskip("onnxruntime")
     code, _, _ = fsdd_export(moved_run, "--format", "onnx", "--output", tmp_path, "--name", "mine")
@@ -98,14 +80,14 @@ def test_the_onnx_file_of_a_run_gives_its_float_logits(
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..\\x"])
-def test_a_name_that_is_no_file_name_is_refused(fsdd_export: Command, finished_run: Path, name: str) -> None:
+def test_a_name_that_is_no_file_name_is_refused(fsdd_export: Call, finished_run: Path, name: str) -> None:
     code, _, err = fsdd_export(finished_run, "--format", "onnx", "--name", name)
     assert code == 2 and err.startswith("error: --name must be fit for a file")
 
 
 @pytest.mark.parametrize("form", ["c", "onnx"])
-def test_a_folder_that_cannot_be_written_is_said_in_one_line(
-    fsdd_export: Command, finished_run: Path, tmp_path: Path, form: str
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
+    fsdd_export: Call, finished_run: Path, tmp_path: Path, form: str
 ) -> None:
     pytest.importorskip("onnx")
     (tmp_path / "file").touch()
@@ -114,12 +96,12 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(
     assert err == f"error: cannot write to {tmp_path / 'file' / 'x'}: Not a directory\n"
 
 
-def test_a_folder_that_is_no_run_is_refused(fsdd_export: Command, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_refused(fsdd_export: Call, tmp_path: Path) -> None:
     code, _, err = fsdd_export(tmp_path)
     assert code == 2 and "is not a run folder" in err
 
 
-def test_damaged_golden_clips_are_said_in_one_line(fsdd_export: Command, moved_run: Path) -> None:
+def test_damaged_golden_clips_are_reported_in_one_line(fsdd_export: Call, moved_run: Path) -> None:
     (moved_run / "golden_clips.npz").write_bytes(b"PK")
     code, out, err = fsdd_export(moved_run)
     assert (code, out) == (2, "")

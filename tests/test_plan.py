@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Call
 
 from fsdd_lightning import plan
 from fsdd_lightning.config.load import run_name
@@ -18,35 +18,17 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
 
-Plan = Callable[..., tuple[int, str, str]]
 MAX_FRAMES = 36  # of the default features
 SWEEP = ("-m", "model.hidden_size=16,24,48", "quantization=float32,int8_ptq", "memory_budget=kb36")
 
 
-@pytest.fixture(autouse=True)
-def own_sigterm() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
-
-
 @pytest.fixture
-def plan_of(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Plan]:
+def plan_of(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Call]:
     """Exit code, stdout and stderr of fsdd-plan in an empty folder, which it has to leave empty."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-
-    def answer(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fsdd-plan", *words])
-        with pytest.raises(SystemExit) as caught:
-            plan.main()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, *capsys.readouterr()
-
-    yield answer
+    yield partial(call, plan)
     assert list(here.iterdir()) == []
 
 
@@ -56,7 +38,7 @@ def table(printed: str) -> list[list[str]]:
     return [words for words in lines if words and words[0][:1].isdigit() and words[1] != "trials:"]
 
 
-def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
+def test_a_sweep_is_a_table_of_its_trials(plan_of: Call) -> None:
     code, out, err = plan_of(*SWEEP)
     assert (code, err) == (0, "")
     rows = table("\n" + out)
@@ -73,7 +55,7 @@ def test_a_sweep_is_a_table_of_its_cells(plan_of: Plan) -> None:
     assert out.splitlines()[-1] == "6 trials: 5 to run, 1 over_budget"
 
 
-def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_are_whole_in_a_narrow_terminal(plan_of: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     from fsdd_lightning.console.terminal import console
 
     monkeypatch.setattr(console, "width", 80)
@@ -105,7 +87,7 @@ def fixed(tmp_path: Path) -> list[str]:
     return ["name=grid", f"output_root={tmp_path / 'output'}"]
 
 
-def test_what_is_done_is_not_to_run(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+def test_what_is_done_is_not_to_run(plan_of: Call, fixed: list[str], tmp_path: Path) -> None:
     finished(tmp_path / "output", ["seed=2", *fixed])
     finished(tmp_path / "output", ["seed=3", *fixed], status="failed")
     finished(tmp_path / "output", ["seed=4", *fixed], status="interrupted")
@@ -119,27 +101,27 @@ def test_what_is_done_is_not_to_run(plan_of: Plan, fixed: list[str], tmp_path: P
     assert out.splitlines()[-1] == "6 trials: 5 to run, 1 done"
 
 
-def test_a_solved_size_is_done_as_well(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+def test_a_solved_size_is_done_as_well(plan_of: Call, fixed: list[str], tmp_path: Path) -> None:
     plan = ["model=fit", "memory_budget=kb16", *fixed]
     finished(tmp_path / "output", plan)
     _, out, _ = plan_of("-m", *plan)
     assert states(out) == ["done"]
 
 
-def test_a_single_run_is_always_to_run(plan_of: Plan, fixed: list[str], tmp_path: Path) -> None:
+def test_a_single_run_is_always_to_run(plan_of: Call, fixed: list[str], tmp_path: Path) -> None:
     finished(tmp_path / "output", ["seed=2", *fixed])
     _, out, _ = plan_of("seed=2", *fixed)
     assert states(out) == ["to run"]
 
 
-def test_a_single_cell_comes_with_its_bill(plan_of: Plan) -> None:
+def test_a_single_trial_comes_with_its_bill(plan_of: Call) -> None:
     code, out, _ = plan_of("model=fit", "memory_budget=kb36", "quantization=int4_qat")
     assert code == 0
     assert [row[:2] for row in table(out)] == [["2x69", "int4_qat"]]
     assert "Memory bill" in out and "row multipliers" in out
 
 
-def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
+def test_a_single_trial_that_does_not_fit_says_what_would(plan_of: Call) -> None:
     code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
     assert code == 0
     assert states(out) == ["over_budget: does not fit"]
@@ -149,10 +131,7 @@ def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (
-            ["model.hidden_sise=3"],
-            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
-        ),
+        (["model.hidden_sise=3"], "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
         (["-m", "seed=1,2", "trainr.max_epochs=3"], "unknown config key 'trainr.max_epochs'"),
         (["quantization=int9"], "no option 'int9' in group 'quantization'"),
         (["model=fit"], "hidden_size=fit needs a budget"),
@@ -161,14 +140,14 @@ def test_a_single_cell_that_does_not_fit_says_what_would(plan_of: Plan) -> None:
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
-def test_wrong_words_are_answered_in_one_line(plan_of: Plan, words: list[str], answer: str) -> None:
+def test_wrong_words_are_answered_in_one_line(plan_of: Call, words: list[str], answer: str) -> None:
     code, out, err = plan_of(*words)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("error: ") and answer in line
 
 
-def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Plan) -> None:
+def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Call) -> None:
     code, out, err = plan_of(
         "-m", "hparams_search=accuracy_vs_bytes", "memory_budget=kb8", "quantization=int8_ptq,pot_qat"
     )
@@ -178,7 +157,7 @@ def test_a_search_is_a_table_of_what_it_may_choose_from(plan_of: Plan) -> None:
     assert out.splitlines()[-1] == "a search: it trains 40 of those that fit, of its own choosing"
 
 
-def test_the_test_set_is_told_where_it_differs(plan_of: Plan) -> None:
+def test_the_test_set_is_reported_where_it_differs(plan_of: Call) -> None:
     speakers = "split=unseen_speaker", "split.held_out=george,theo"
     _, out, _ = plan_of("-m", *speakers)
     rows = [line.split() for line in out.splitlines() if "int8_ptq" in line]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from commands import Call, Ended
 
 from fsdd_lightning import predict
 from fsdd_lightning.runs.record import BACKENDS, RunRecord, read_record
@@ -22,20 +21,11 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 class Prediction:
     """Calls fsdd-predict in this process."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
+    def __init__(self, call: Call) -> None:
+        self.call = call
 
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Exit code, stdout, stderr."""
-        handler = signal.getsignal(signal.SIGTERM)
-        self.monkeypatch.setattr(sys, "argv", ["fsdd-predict", *map(str, arguments)])
-        self.capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as caught:
-                predict.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(caught.value.code or 0), *self.capsys.readouterr()
+    def __call__(self, *arguments: object) -> Ended:
+        return self.call(predict, *arguments)
 
     def json(self, *arguments: object) -> Any:
         code, out, _ = self(*arguments, "--json")
@@ -44,8 +34,8 @@ class Prediction:
 
 
 @pytest.fixture
-def fsdd_predict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Prediction:
-    return Prediction(monkeypatch, capsys)
+def fsdd_predict(call: Call) -> Prediction:
+    return Prediction(call)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +44,7 @@ def recordings(finished_run: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def float_run(
-    finished_overrides: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def float_run(finished_overrides: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("float32")
     run_trial([*finished_overrides, "quantization=float32"], folder)
     return folder
@@ -94,9 +82,7 @@ def test_integers_are_the_default_and_float_is_the_float_network(
     assert 0 < np.median(distance) < 0.05
 
 
-def test_a_float32_run_has_the_float_backend_alone(
-    fsdd_predict: Prediction, float_run: Path, recordings: Path
-) -> None:
+def test_a_float32_run_has_the_float_backend_alone(fsdd_predict: Prediction, float_run: Path, recordings: Path) -> None:
     file = recordings / "7_ada_1.wav"
     assert fsdd_predict.json(float_run, file) == fsdd_predict.json(float_run, file, "--backend", "float")
     for backend in ("quantized", "integer", "c"):
@@ -143,9 +129,7 @@ def test_an_unknown_or_former_name_is_answered_in_one_line(
     assert fsdd_predict(finished_run, "a.wav", option, value) == (2, "", f"error: {answer}\n")
 
 
-def test_words_are_printed_with_their_times(
-    fsdd_predict: Prediction, finished_run: Path, long_recording: Path
-) -> None:
+def test_words_are_printed_with_their_times(fsdd_predict: Prediction, finished_run: Path, long_recording: Path) -> None:
     code, out, err = fsdd_predict(finished_run, long_recording, "--segment")
     assert (code, err) == (0, "")
     words = fsdd_predict.json(finished_run, long_recording, "--segment")
@@ -183,9 +167,7 @@ def test_a_file_is_followed_frame_by_frame_to_its_answer(
     assert float(share) == pytest.approx(moments[0]["probability"], abs=6e-4)
 
 
-def test_only_one_file_can_be_followed(
-    fsdd_predict: Prediction, finished_run: Path, recordings: Path
-) -> None:
+def test_only_one_file_can_be_followed(fsdd_predict: Prediction, finished_run: Path, recordings: Path) -> None:
     code, out, err = fsdd_predict(finished_run, recordings, "--stream")
     assert (code, out) == (2, "")
     assert err == "error: --stream follows one file, not 120: name a single WAV\n"

@@ -22,14 +22,12 @@ def test_the_examples_run(finished_run: Path, tiny_overrides: list[str]) -> None
     samples = (8000 * np.sin(np.arange(4000) / 9)).astype(np.int16)
     names = {"run_folder": finished_run, "samples": samples, "overrides": tiny_overrides}
     modules = {"torch": torch, "pl": pytorch_lightning}
-    result = doctest.testmod(
-        fsdd_lightning, extraglobs=names | modules, optionflags=doctest.NORMALIZE_WHITESPACE
-    )
+    result = doctest.testmod(fsdd_lightning, extraglobs=names | modules, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
     assert result.attempted >= 15
 
 
-@pytest.mark.parametrize("name", fsdd_lightning.__all__)
+@pytest.mark.parametrize("name", fsdd_lightning._HOMES)
 def test_a_public_name_is_there_and_documented(name: str) -> None:
     found: Callable[..., object] = getattr(fsdd_lightning, name)
     assert found.__name__ == name
@@ -43,9 +41,7 @@ def test_an_unknown_name_is_answered_with_those_that_exist() -> None:
 
 
 def test_the_import_alone_loads_nothing_but_itself() -> None:
-    program = (
-        "import sys; before = set(sys.modules); import fsdd_lightning; print(*(set(sys.modules) - before))"
-    )
+    program = "import sys; before = set(sys.modules); import fsdd_lightning; print(*(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     packages = {name.partition(".")[0] for name in done.stdout.split()}
     assert packages - sys.stdlib_module_names == {"fsdd_lightning"}

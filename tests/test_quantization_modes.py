@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sketches import sketch_confusions
 
 from fsdd_lightning import evaluate
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
@@ -29,7 +31,7 @@ from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.archive import load_archive
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
-from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import experiment as training
 
@@ -37,6 +39,7 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 SHORT = ("trainer.max_epochs=2", "quantization.epochs=2", "model.dropout=0.2")
 
 
+@functools.cache
 def described(mode: str) -> QuantizationConfig:
     ((_, config),) = compose_trials([f"quantization={mode}"], multirun=False)
     return config.quantization
@@ -50,27 +53,31 @@ LOOKED_AT_MODES = [mode for mode in INTEGER_MODES if described(mode).start == "a
 BASELINES = [mode for mode in OPTIONS if described(mode).baseline is not None]
 
 
+def run_every_mode(overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> None:
+    """One run of each mode over one float network, in the order of the alphabet; the float trainings are counted."""
+    original, trainings = training.fit_float, folder / "float trainings"
+
+    def counted(*arguments: object) -> object:
+        with trainings.open("a") as file:
+            file.write(".")
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        sketch_confusions(patch)
+        patch.setattr(training, "fit_float", counted)
+        for mode in OPTIONS:
+            (folder / mode).mkdir()
+            words = [*overrides, *SHORT, f"quantization={mode}", f"output_root={folder}"]
+            run_trial(words, folder / mode)
+
+
 class Grid:
-    """One run of each mode over one float network, in the order of the alphabet; it counts the float trainings."""
+    """The folders and records of `run_every_mode`."""
 
-    def __init__(self, overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> None:
-        self.float_trainings = 0
+    def __init__(self, folder: Path) -> None:
+        self.float_trainings = len((folder / "float trainings").read_text())
         self.folders = {mode: folder / mode for mode in OPTIONS}
-        original = training.fit_float
-
-        def counted(*arguments: object) -> object:
-            self.float_trainings += 1
-            return original(*arguments)  # type: ignore[arg-type]
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "fit_float", counted)
-            self.records = {mode: self._run(mode, overrides, folder, run_trial) for mode in OPTIONS}
-
-    def _run(self, mode: str, overrides: Sequence[str], folder: Path, run_trial: RunTrial) -> RunRecord:
-        self.folders[mode].mkdir()
-        return run_trial(
-            [*overrides, *SHORT, f"quantization={mode}", f"output_root={folder}"], self.folders[mode]
-        )
+        self.records = {mode: read_record(folder / mode) for mode in OPTIONS}
 
     def open(self, mode: str) -> Run:
         return read_run(self.folders[mode])
@@ -81,8 +88,8 @@ class Grid:
 
 
 @pytest.fixture(scope="module")
-def grid(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory, run_trial: RunTrial) -> Grid:
-    return Grid(tiny_overrides, tmp_path_factory.mktemp("grid"), run_trial)
+def grid(tiny_overrides: list[str], run_trial: RunTrial, once: Callable[[str, Callable[[Path], object]], Path]) -> Grid:
+    return Grid(once("modes", lambda folder: run_every_mode(tiny_overrides, folder, run_trial)))
 
 
 def model_of(run: Run) -> IntegerModel:
@@ -142,15 +149,13 @@ def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: 
     run, clips = grid.open(mode), grid.test_clips(mode)
     with torch.no_grad():
         run.checkpoint.network.output.bias[3] += 0.1
-    with pytest.raises(
-        RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"
-    ):
+    with pytest.raises(RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"):
         evaluate_backends(exact_backends(run), clips)
 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTEGER_MODES if mode != "int8_ptq"])
 def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path, mode: str) -> None:
-    """Modes that differ in nothing but their weights are told apart by their logits: see above."""
+    """Modes that differ in nothing but their weights differ in their logits: see above."""
     folder = Path(shutil.copytree(grid.folders["int8_ptq"], tmp_path / "run"))
     shutil.copy(grid.folders[mode] / "integer_model.npz", folder)
     if described(mode).weight_code != "int8":
@@ -209,9 +214,7 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
     run = grid.open(mode)
     data = recorded_data(run, None)
     chosen = data.split.test[:6]
-    steps = logits(integer_backend(model_of(run)), clips_at(data, chosen)) * (
-        model_of(run).output.scale / 128
-    )
+    steps = logits(integer_backend(model_of(run)), clips_at(data, chosen)) * (model_of(run).output.scale / 128)
     deaf = LSTMClassifier(run.checkpoint.network.shape)
     torch.nn.init.zeros_(deaf.output.weight)
     blind = dataclasses.replace(run.checkpoint, network=deaf, float_network=deaf)
@@ -247,12 +250,19 @@ def test_float_weights_and_scores_are_those_of_every_other_mode(grid: Grid, mode
 
 @pytest.mark.parametrize("mode", ["int8_ptq", *TRAINED_MODES])
 def test_who_trained_the_float_network_makes_no_difference(
-    grid: Grid, mode: str, tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial
+    grid: Grid,
+    mode: str,
+    tiny_overrides: list[str],
+    tmp_path: Path,
+    run_trial: RunTrial,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Training it leaves other random numbers behind than loading it: neither may reach what follows."""
+    sketch_confusions(monkeypatch)
     own = tmp_path / "own"
     own.mkdir()
-    record = run_trial([*tiny_overrides, *SHORT, f"quantization={mode}", f"output_root={tmp_path}"], own)
+    run_trial([*tiny_overrides, *SHORT, f"quantization={mode}", f"output_root={tmp_path}"], own)
+    record = read_record(own)
     reused = grid.records[mode]
     assert (record.training["float"]["reused"], reused.training["float"]["reused"]) == (False, True)
     assert record.views == reused.views

@@ -45,15 +45,10 @@ def test_commands_are_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    "group",
-    sorted(
-        path.name for path in config_directory().iterdir() if path.is_dir() and path.name not in ("hydra",)
-    ),
+    "group", sorted(path.name for path in config_directory().iterdir() if path.is_dir() and path.name not in ("hydra",))
 )
 def test_a_group_is_listed_with_its_options(group: str) -> None:
-    line = next(
-        (each for each in README.splitlines() if each.startswith("| `") and f"`{group}`" in each), None
-    )
+    line = next((each for each in README.splitlines() if each.startswith("| `") and f"`{group}`" in each), None)
     assert line is not None, f"the README's table of groups lacks {group}"
     options = {path.stem for path in (config_directory() / group).glob("*.yaml")}
     columns = line.split("|")

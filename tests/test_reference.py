@@ -36,9 +36,7 @@ def test_the_readmes_hold_the_numbers_of_the_reports(remake: ModuleType) -> None
         assert remake.with_tables(text, names) == text
 
 
-def test_the_tables_would_change_with_the_reports(
-    remake: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tables_would_change_with_the_reports(remake: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above can fail."""
 
     def worse(name: str) -> pd.DataFrame:

@@ -51,9 +51,7 @@ def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
     assert heading == "Could not be read (1):"
     assert broken.startswith("  seed=2: run.json can't be read (")
     assert trials == "trials: 1 done, 1 unreadable"
-    assert files.startswith("results.csv, results.md, accuracy_vs_bytes.png") and files.endswith(
-        "report.html"
-    )
+    assert files.startswith("results.csv, results.md, accuracy_vs_bytes.png") and files.endswith("report.html")
     assert place == f"in {sweep / 'report'}"
     assert heavy == "HEAVY []"
     text = (sweep / "report" / "report.html").read_text()

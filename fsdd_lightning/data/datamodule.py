@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -10,11 +11,18 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from fsdd_lightning.config.schema import Config, FeatureAugmentationConfig
-from fsdd_lightning.data.batch import Batch
 from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 
 EVALUATION_BATCH = 512
+
+
+class Batch(NamedTuple):
+    """features float32 (B, T, C) standardized, zero after a clip's end; lengths, labels int64 (B,)."""
+
+    features: torch.Tensor
+    lengths: torch.Tensor
+    labels: torch.Tensor
 
 
 class ClipDataset(Dataset[Batch]):

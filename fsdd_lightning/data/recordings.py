@@ -17,6 +17,7 @@ from fsdd_lightning.errors import UserError
 
 LISTED_BAD_FILES = 20
 NAMING = "{digit}_{speaker}_{take}.wav"
+CLASSES = tuple(str(digit) for digit in range(10))
 
 
 @dataclass(frozen=True, order=True)

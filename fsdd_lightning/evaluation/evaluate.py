@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.scores import Score, score

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from fsdd_lightning.evaluation.predict import Prediction, Predictor
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
-@dataclass(frozen=True)
 class OpenRun(Run):
     """What a run folder holds, and what can be done with it."""
 

@@ -12,9 +12,8 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
-from fsdd_lightning.data.preparation import PreparedData, prepare_data
+from fsdd_lightning.data.preparation import FeatureStatistics, PreparedData, prepare_data
 from fsdd_lightning.data.recordings import folder_digest
-from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint

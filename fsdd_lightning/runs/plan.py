@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.digits import CLASSES
+from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill, torch_int8_bill
 from fsdd_lightning.memory.budget import MemoryBudget

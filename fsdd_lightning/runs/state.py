@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding
 from fsdd_lightning.config.schema import DataConfig
-from fsdd_lightning.data.present_digest import present_digest
+from fsdd_lightning.data.locate import present_digest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.console.summary import print_data, print_result
-from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.data.preparation import prepare_data
+from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.evaluation.backends import baseline_of, open_backends
 from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips

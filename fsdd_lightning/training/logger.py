@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from fsdd_lightning.data.digits import CLASSES
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, trial_name

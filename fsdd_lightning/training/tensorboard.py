@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -111,10 +112,11 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}
 
 
-def column_kinds() -> list[tuple[str, type]]:
+@cache
+def column_kinds() -> tuple[tuple[str, type], ...]:
     """Names of all config values with the kind of their column, bool, float or str."""
     groups = {key.rpartition(".")[0] for key in config_keys()}
-    return [(key, _kind(key)) for key in config_keys() if key not in groups]
+    return tuple((key, _kind(key)) for key in config_keys() if key not in groups)
 
 
 def _kind(key: str) -> type:

@@ -19,13 +19,7 @@ def check_levels(p: Any) -> None:
     equal(code_of(p, "int4").levels, range(-7, 8))
     equal(code_of(p, "pot").levels, [-64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64])
     equal(code_of(p, "ternary").levels, [-1, 0, 1])
-    assert [code_of(p, name).bits for name in ("int8", "int8_pot_scale", "int4", "pot", "ternary")] == [
-        8,
-        8,
-        4,
-        4,
-        2,
-    ]
+    assert [code_of(p, name).bits for name in ("int8", "int8_pot_scale", "int4", "pot", "ternary")] == [8, 8, 4, 4, 2]
     assert [code_of(p, name).largest for name in ("int8", "int4", "pot", "ternary")] == [127, 7, 64, 1]
     refuses(ValueError, "int4", code_of, p, "int5")
 
@@ -40,22 +34,11 @@ def check_nearest_levels(p: Any) -> None:
 def check_nearest_powers_of_two(p: Any) -> None:
     """Ties lie at 1/2 and 3/2 * 2^k and go to the larger magnitude, on both sides of zero."""
     nearest = code_of(p, "pot").nearest_levels
-    for tie, below, above in [
-        (0.5, 0, 1),
-        (1.5, 1, 2),
-        (3, 2, 4),
-        (6, 4, 8),
-        (12, 8, 16),
-        (24, 16, 32),
-        (48, 32, 64),
-    ]:
+    for tie, below, above in [(0.5, 0, 1), (1.5, 1, 2), (3, 2, 4), (6, 4, 8), (12, 8, 16), (24, 16, 32), (48, 32, 64)]:
         ratios = np.array([math.nextafter(tie, 0), tie, math.nextafter(tie, 99)])
         equal(nearest(ratios), [below, above, above])
         equal(nearest(-ratios), [-below, -above, -above])
-    equal(
-        nearest(np.array([0.0, 0.75, 0.8, 1.0, 64.0, 96.0, 127.0, 128.0, 1e9])),
-        [0, 1, 1, 1, 64, 64, 64, 64, 64],
-    )
+    equal(nearest(np.array([0.0, 0.75, 0.8, 1.0, 64.0, 96.0, 127.0, 128.0, 1e9])), [0, 1, 1, 1, 64, 64, 64, 64, 64])
 
 
 def check_row_scales(p: Any) -> None:
@@ -90,10 +73,7 @@ def check_quantize_and_back(p: Any) -> None:
     weights = np.array([[1.0, -0.25, 0.26], [3.0, 0.0, -3.0]], np.float32)
     scales = np.array([0.5, 2.0])
     equal(code_of(p, "int8").quantize(weights, scales), [[2, 0, 1], [2, 0, -1]])
-    equal(
-        code_of(p, "int8").dequantize(np.array([[2, 0, 1], [2, 0, -1]], np.int8), scales),
-        [[1, 0, 0.5], [4, 0, -2]],
-    )
+    equal(code_of(p, "int8").dequantize(np.array([[2, 0, 1], [2, 0, -1]], np.int8), scales), [[1, 0, 0.5], [4, 0, -2]])
     for wrong in (np.zeros(3), np.zeros((0, 3)), np.array([[np.inf]]), np.array([[np.nan]])):
         refuses(ValueError, "weight", code_of(p, "int8").row_scales, wrong)
 
@@ -124,9 +104,7 @@ def check_packing(p: Any) -> None:
     for name, padded in (("int4", 0x10), ("pot", 0x10), ("ternary", 0x40)):
         refuses(ValueError, "level", code_of(p, name).unpack, np.array([[padded]], np.uint8), 1)
     refuses(ValueError, "pot levels", code_of(p, "pot").pack, np.array([[3]], np.int8))
-    sizes = [
-        [code_of(p, name).row_bytes(n) for n in (1, 2, 3, 4, 5, 37)] for name in ("int8", "int4", "ternary")
-    ]
+    sizes = [[code_of(p, name).row_bytes(n) for n in (1, 2, 3, 4, 5, 37)] for name in ("int8", "int4", "ternary")]
     equal(sizes, [[1, 2, 3, 4, 5, 37], [1, 1, 2, 2, 3, 19], [1, 1, 1, 1, 2, 10]])
 
 

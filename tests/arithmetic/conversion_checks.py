@@ -34,14 +34,9 @@ def check_bias(p: Any) -> None:
     equal(quantize_bias(np.array([2.5 / 128, -2.5 / 128]), np.array([1.0, 1.0]), names), [3, -2])
     equal(quantize_bias(np.array([1.0, -1.0]), np.array([0.5, 2.0]), names), [256, -64])
     largest = 2.0**31 - 1
-    equal(
-        quantize_bias(np.array([largest, -largest]) / 128, np.array([1.0, 1.0]), names),
-        [2**31 - 1, -(2**31 - 1)],
-    )
+    equal(quantize_bias(np.array([largest, -largest]) / 128, np.array([1.0, 1.0]), names), [2**31 - 1, -(2**31 - 1)])
     refuses(p.ranges.RangeError, "two", quantize_bias, np.array([0.0, 2.0**24]), np.array([1.0, 1.0]), names)
-    refuses(
-        p.ranges.RangeError, "one", quantize_bias, np.array([-(2.0**24), 0.0]), np.array([1.0, 1.0]), names
-    )
+    refuses(p.ranges.RangeError, "one", quantize_bias, np.array([-(2.0**24), 0.0]), np.array([1.0, 1.0]), names)
 
 
 def check_conversion(p: Any) -> None:
@@ -128,9 +123,7 @@ def check_logit_range(p: Any) -> None:
     weights = np.array([[0, 0], [100, -27]], np.int8)
     room = 2**31 - 1 - 127 * 128
     for sign in (1, -1):
-        p.ranges.check_output(
-            p.integer_model.IntegerOutput(weights, np.array([0, sign * room], np.int32), 1.0)
-        )
+        p.ranges.check_output(p.integer_model.IntegerOutput(weights, np.array([0, sign * room], np.int32), 1.0))
         wrong = p.integer_model.IntegerOutput(weights, np.array([0, sign * (room + 1)], np.int32), 1.0)
         refuses(p.ranges.RangeError, "output layer, class 1", p.ranges.check_output, wrong)
         layers = (p.integer_model.IntegerLayer(np.zeros((8, 3), np.int8), *[np.ones(8, np.int32)] * 2, 32),)
@@ -143,15 +136,7 @@ def check_shapes(p: Any) -> None:
     four, weights = np.ones(4, np.int32), np.zeros((4, 2), np.int8)
     good = layer(weights, four, four.copy(), 32)
     assert (good.input_size, good.hidden_size) == (1, 1)
-    refuses(
-        ValueError,
-        "(4H, I + H)",
-        layer,
-        np.zeros((5, 3), np.int8),
-        np.ones(5, np.int32),
-        np.ones(5, np.int32),
-        32,
-    )
+    refuses(ValueError, "(4H, I + H)", layer, np.zeros((5, 3), np.int8), np.ones(5, np.int32), np.ones(5, np.int32), 32)
     refuses(ValueError, "(4H, I + H)", layer, np.zeros((4, 1), np.int8), four, four, 32)
     refuses(ValueError, "(4H, I + H)", layer, np.zeros((0, 3), np.int8), four[:0], four[:0], 32)
     refuses(ValueError, "4 entries", layer, weights, four[:3], four, 32)
@@ -165,17 +150,8 @@ def check_shapes(p: Any) -> None:
     one = output(np.zeros((2, 1), np.int8), four[:2], 1.0)
     model = p.integer_model.IntegerModel
     refuses(ValueError, "at least one layer", model, (), one, "int8")
-    refuses(
-        ValueError,
-        "layer below",
-        model,
-        (good, layer(np.zeros((4, 3), np.int8), four, four, 32)),
-        one,
-        "int8",
-    )
-    refuses(
-        ValueError, "layer below", model, (good,), output(np.zeros((2, 2), np.int8), four[:2], 1.0), "int8"
-    )
+    refuses(ValueError, "layer below", model, (good, layer(np.zeros((4, 3), np.int8), four, four, 32)), one, "int8")
+    refuses(ValueError, "layer below", model, (good,), output(np.zeros((2, 2), np.int8), four[:2], 1.0), "int8")
     wide = layer(np.zeros((8, 3), np.int8), np.ones(8, np.int32), np.ones(8, np.int32), 32)
     refuses(ValueError, "same hidden size", model, (good, wide), one, "int8")
     refuses(ValueError, "read-only", good.weights.__setitem__, (0, 0), 1)

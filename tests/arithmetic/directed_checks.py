@@ -33,23 +33,7 @@ def refuses(error: type[Exception], text: str, call: Any, *arguments: Any) -> No
 
 def check_round_half_up(p: Any) -> None:
     just_below = math.nextafter(0.5, 0)
-    values = [
-        -2.5,
-        -1.5,
-        -0.5,
-        0.5,
-        1.5,
-        2.5,
-        just_below,
-        -just_below,
-        -0.51,
-        0.51,
-        7.0,
-        2.25,
-        2.75,
-        1e300,
-        -1e300,
-    ]
+    values = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, just_below, -just_below, -0.51, 0.51, 7.0, 2.25, 2.75, 1e300, -1e300]
     expected = [-2, -1, 0, 1, 2, 3, 0, 0, -1, 1, 7, 2, 3, 2**62, -(2**62)]
     equal(p.fixed_point.round_half_up(np.array(values)), expected)
     refuses(ValueError, "not a number", p.fixed_point.round_half_up, np.array([1.0, np.nan]))
@@ -57,15 +41,7 @@ def check_round_half_up(p: Any) -> None:
 
 def check_rounding_shift(p: Any) -> None:
     shift = p.fixed_point.rounding_shift_right
-    for value, bits, expected in [
-        (3, 1, 2),
-        (-3, 1, -1),
-        (1, 2, 0),
-        (2, 2, 1),
-        (-2, 2, 0),
-        (-3, 2, -1),
-        (5, 0, 5),
-    ]:
+    for value, bits, expected in [(3, 1, 2), (-3, 1, -1), (1, 2, 0), (2, 2, 1), (-2, 2, 0), (-3, 2, -1), (5, 0, 5)]:
         assert shift(value, bits) == expected
         equal(shift(np.array([value], np.int64), bits), [expected])
 
@@ -93,9 +69,7 @@ def check_formats(p: Any) -> None:
 @cache
 def expected_activations() -> tuple[np.ndarray, np.ndarray]:
     inputs = range(-32768, 32768)
-    return np.array([scalar_reference.sigmoid(z) for z in inputs]), np.array(
-        [scalar_reference.tanh(z) for z in inputs]
-    )
+    return np.array([scalar_reference.sigmoid(z) for z in inputs]), np.array([scalar_reference.tanh(z) for z in inputs])
 
 
 def check_activations(p: Any) -> None:
@@ -175,22 +149,7 @@ def check_hidden_ties_and_saturation(p: Any) -> None:
 
 
 def check_feature_quantization(p: Any) -> None:
-    values = [
-        1 / 32,
-        -1 / 32,
-        3 / 32,
-        -3 / 32,
-        0.0,
-        7.9375,
-        7.96875,
-        8.0,
-        100.0,
-        -8.0,
-        -8.03125,
-        -8.1,
-        -np.inf,
-        np.inf,
-    ]
+    values = [1 / 32, -1 / 32, 3 / 32, -3 / 32, 0.0, 7.9375, 7.96875, 8.0, 100.0, -8.0, -8.03125, -8.1, -np.inf, np.inf]
     expected = [1, 0, 2, -1, 0, 127, 127, 127, 127, -128, -128, -128, -128, 127]
     equal(p.integer_lstm.quantize_features(np.array(values, np.float32)), expected)
     refuses(ValueError, "not a number", p.integer_lstm.quantize_features, np.array([np.nan]))
@@ -234,9 +193,7 @@ def check_streaming_and_lengths(p: Any) -> None:
         refuses(ValueError, "1..5", p.integer_lstm.network_logits, model, features, wrong)
     refuses(ValueError, "as many lengths", p.integer_lstm.network_logits, model, features, np.array([1, 1]))
     refuses(ValueError, "int8 (..., 5)", p.integer_lstm.network_logits, model, features[..., :4], lengths)
-    refuses(
-        ValueError, "int8 (..., 5)", p.integer_lstm.network_logits, model, features.astype(np.int16), lengths
-    )
+    refuses(ValueError, "int8 (..., 5)", p.integer_lstm.network_logits, model, features.astype(np.int16), lengths)
 
 
 CHECKS = tuple(check for name, check in list(globals().items()) if name.startswith("check_"))

@@ -33,9 +33,7 @@ def random_float_model(
     return quantize.FloatModel(tuple(stack), normal(classes, hidden), normal(classes))
 
 
-def tie_model(
-    integer_model: ModuleType, seed: int, *, inputs: int = 5, hidden: int = 4, layers: int = 2
-) -> Any:
+def tie_model(integer_model: ModuleType, seed: int, *, inputs: int = 5, hidden: int = 4, layers: int = 2) -> Any:
     """z = acc / 16 exactly: one accumulator in sixteen lies on a tie."""
     random = np.random.default_rng(seed)
     stack = []
@@ -68,9 +66,7 @@ def largest_model(integer_model: ModuleType, sign: int, *, inputs: int = 5, hidd
     multiplier = np.full(rows, 2**31 - 1, np.int32)
     layer = integer_model.IntegerLayer((127 * signs).astype(np.int8), bias.astype(np.int32), multiplier, 32)
     output = integer_model.IntegerOutput(
-        (127 * signs[:3, :hidden]).astype(np.int8),
-        np.array([2**31 - 1 - 127 * 128 * hidden, -5, 7], np.int32),
-        1.0,
+        (127 * signs[:3, :hidden]).astype(np.int8), np.array([2**31 - 1 - 127 * 128 * hidden, -5, 7], np.int32), 1.0
     )
     return integer_model.IntegerModel((layer,), output, "int8")
 

@@ -14,15 +14,7 @@ import fsdd_lightning.arithmetic
 
 PACKAGE = Path(fsdd_lightning.arithmetic.__file__).parent
 # In import order.
-MODULES = (
-    "fixed_point",
-    "activation_tables",
-    "weight_codes",
-    "integer_model",
-    "ranges",
-    "quantize",
-    "integer_lstm",
-)
+MODULES = ("fixed_point", "activation_tables", "weight_codes", "integer_model", "ranges", "quantize", "integer_lstm")
 COPY = "mutated_arithmetic"
 
 SWAPS: dict[type, type] = {
@@ -105,7 +97,4 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
         for k, operator in enumerate(node.ops):
             swap = SWAPS[type(operator)]
-            yield (
-                f"{type(operator).__name__} -> {swap.__name__}",
-                lambda n, k=k, s=swap: n.ops.__setitem__(k, s()),
-            )
+            yield (f"{type(operator).__name__} -> {swap.__name__}", lambda n, k=k, s=swap: n.ops.__setitem__(k, s()))

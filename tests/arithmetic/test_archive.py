@@ -34,12 +34,8 @@ def equal_deployments(one: Deployment, other: Deployment) -> bool:
         list(arrays) == list(others)
         and all(np.array_equal(arrays[name], others[name]) for name in arrays)
         and (one.labels, one.feature_config) == (other.labels, other.feature_config)
-        and (one.model.weight_code, one.model.output.scale)
-        == (other.model.weight_code, other.model.output.scale)
-        and all(
-            np.array_equal(a.weights, b.weights)
-            for a, b in zip(one.model.layers, other.model.layers, strict=True)
-        )
+        and (one.model.weight_code, one.model.output.scale) == (other.model.weight_code, other.model.output.scale)
+        and all(np.array_equal(a.weights, b.weights) for a, b in zip(one.model.layers, other.model.layers, strict=True))
     )
 
 
@@ -120,15 +116,9 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "array missing": (lambda m, a: a.pop("layer1_bias"), "arrays are not those"),
     "array too many": (replace("extra", np.zeros(3)), "arrays are not those"),
     "wrong type": (replace("output_bias", np.zeros(3, np.int64)), "arrays are not those"),
-    "no level": (
-        lambda m, a: a.update(layer0_weights=entry(a["layer0_weights"], (0, 0), 128)),
-        "no int8 level",
-    ),
+    "no level": (lambda m, a: a.update(layer0_weights=entry(a["layer0_weights"], (0, 0), 128)), "no int8 level"),
     "other table": (lambda m, a: a.update(tanh_table=entry(a["tanh_table"], 7, 1)), "tanh_table differs"),
-    "overflow": (
-        lambda m, a: a.update(layer1_bias=entry(a["layer1_bias"], 5, 2**31 - 1)),
-        "layer 2, gate f, unit 1",
-    ),
+    "overflow": (lambda m, a: a.update(layer1_bias=entry(a["layer1_bias"], 5, 2**31 - 1)), "layer 2, gate f, unit 1"),
     "shift": (lambda m, a: a.update(layer_shifts=entry(a["layer_shifts"], 1, 33)), "shift 33"),
     "zero std": (lambda m, a: a.update(feature_std=a["feature_std"] * 0), "std must be positive"),
     "mean not finite": (lambda m, a: a.update(feature_mean=a["feature_mean"] * np.float32(np.nan)), "mean"),

@@ -31,16 +31,11 @@ def test_planned_arrays_are_the_real_ones(code: str, shape: tuple[int, int, int,
 
 def test_bytes_of_the_int8_network_of_the_task() -> None:
     """2x24 on 13 inputs, by hand."""
-    planned = {
-        spec.name: spec.nbytes for spec in planned_arrays(weight_codes.weight_code("int8"), 13, 24, 2, 10)
-    }
+    planned = {spec.name: spec.nbytes for spec in planned_arrays(weight_codes.weight_code("int8"), 13, 24, 2, 10)}
     weights = 96 * 37 + 96 * 48 + 10 * 24
     assert sum(planned.values()) == weights + 4 * 4 * 96 + 4 * 10 + 2 + 2 * 2 * 257 + 2 * 4 * 13
     four_bits = planned_arrays(weight_codes.weight_code("int4"), 13, 24, 2, 10)
-    assert (
-        sum(spec.nbytes for spec in four_bits)
-        == sum(planned.values()) - weights + 96 * 19 + 96 * 24 + 10 * 12
-    )
+    assert sum(spec.nbytes for spec in four_bits) == sum(planned.values()) - weights + 96 * 19 + 96 * 24 + 10 * 12
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,7 @@ def test_product_in_float64_equals_the_plain_integer_product() -> None:
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
-@given(
-    shift=st.integers(1, 32),
-    multiplier=st.integers(1, 2**31 - 1),
-    fraction=st.floats(-1, 1),
-)
+@given(shift=st.integers(1, 32), multiplier=st.integers(1, 2**31 - 1), fraction=st.floats(-1, 1))
 def test_a_device_may_take_the_high_word(shift: int, multiplier: int, fraction: float) -> None:
     """The identity in ranges.check_layer, for every accumulator that it allows."""
     accumulator = int(fraction * ((2**31 - 1) >> (32 - shift)))
@@ -113,8 +109,6 @@ def test_power_of_two_scales_rescale_by_a_pure_shift() -> None:
         vector = random.integers(-128, 128, layer.weights.shape[1]).astype(np.int16)
         for row, shift in enumerate(layer.row_shifts):
             accumulator = int(layer.weights[row].astype(int) @ vector) + int(layer.bias[row])
-            expected = scalar_reference.saturated(
-                scalar_reference.rshift(accumulator, int(shift)), -32768, 32767
-            )
+            expected = scalar_reference.saturated(scalar_reference.rshift(accumulator, int(shift)), -32768, 32767)
             gate, unit = divmod(row, layer.hidden_size)
             assert integer_lstm.lstm_gate(layer, gate, vector)[unit] == expected

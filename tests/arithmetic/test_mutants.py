@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 SLOW = (directed_checks.check_against_scalar_reference, code_checks.check_least_squares_scales)
-CHECKS = sorted(
-    directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW
-)
+CHECKS = sorted(directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW)
 
 # Mutants that compute the same numbers: (part of the source line, the change) and why it is not a bug.
 EQUIVALENT = {
@@ -51,6 +49,7 @@ def is_caught(mutant: mutation.Mutant) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", mutation.MODULES)
 def test_every_mutant_is_caught(module: str) -> None:
     tried = [mutant for mutant in mutants_of(module) if not is_equivalent(mutant)]
@@ -66,6 +65,7 @@ def test_a_copy_without_a_bug_is_not_caught(module: str) -> None:
     assert not is_caught(mutation.Mutant(module, 0, "", "", source))
 
 
+@pytest.mark.slow
 def test_listed_equivalents_still_exist() -> None:
     """A line of EQUIVALENT that matches nothing must be removed."""
     every = [mutant for module in mutation.MODULES for mutant in mutants_of(module)]

@@ -47,10 +47,7 @@ def test_conversion_does_not_change_the_float_weights() -> None:
 def test_float32_and_float64_of_the_same_values_agree() -> None:
     narrow = example_models.random_float_model(quantize, 10)
     wide = quantize.FloatModel(
-        tuple(
-            quantize.FloatLayer(*(a.astype(np.float64) for a in vars(layer).values()))
-            for layer in narrow.layers
-        ),
+        tuple(quantize.FloatLayer(*(a.astype(np.float64) for a in vars(layer).values())) for layer in narrow.layers),
         narrow.output_weight.astype(np.float64),
         narrow.output_bias.astype(np.float64),
     )

@@ -16,9 +16,7 @@ CODES = sorted(weight_codes.WEIGHT_CODES)
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(
-    name=st.sampled_from(CODES), rows=st.integers(1, 5), columns=st.integers(1, 40), seed=st.integers(0, 99)
-)
+@given(name=st.sampled_from(CODES), rows=st.integers(1, 5), columns=st.integers(1, 40), seed=st.integers(0, 99))
 def test_unpack_undoes_pack(name: str, rows: int, columns: int, seed: int) -> None:
     code = weight_codes.weight_code(name)
     levels = np.random.default_rng(seed).choice(code.levels, (rows, columns)).astype(np.int8)

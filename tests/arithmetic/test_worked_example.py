@@ -50,9 +50,7 @@ def constants(model: integer_lstm.IntegerModel) -> dict[str, list[int]]:
     }
 
 
-def gates(
-    model: integer_lstm.IntegerModel, frame: np.ndarray, state: integer_lstm.LstmState
-) -> dict[str, list[int]]:
+def gates(model: integer_lstm.IntegerModel, frame: np.ndarray, state: integer_lstm.LstmState) -> dict[str, list[int]]:
     layer = model.layers[0]
     v = np.concatenate([frame.astype(np.int16) << 3, state.hidden_q7])
     z = [integer_lstm.lstm_gate(layer, k, v) for k in range(4)]
@@ -69,8 +67,7 @@ def test_every_number_of_the_example() -> None:
     text = README.read_text()
     text = text[text.index("## One worked example") :]
     printed = {
-        name: [int(n) for n in numbers.split()]
-        for name, numbers in re.findall(r"^    (\w+) = (.+)$", text, re.M)
+        name: [int(n) for n in numbers.split()] for name, numbers in re.findall(r"^    (\w+) = (.+)$", text, re.M)
     }
     assert printed == example()
 

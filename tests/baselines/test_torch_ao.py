@@ -29,9 +29,9 @@ from fsdd_lightning.baselines.torch_ao import (
 )
 from fsdd_lightning.config.schema import FeatureConfig, SplitConfig
 from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.preparation import FeatureStatistics
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
-from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
 
@@ -184,9 +184,7 @@ def test_logits_depend_neither_on_other_clips_nor_on_padding(baseline: Baseline,
 # ---- Calibration
 
 
-def test_calibration_decides_the_static_scales(
-    network: LSTMClassifier, calibration: Clips, clips: Clips
-) -> None:
+def test_calibration_decides_the_static_scales(network: LSTMClassifier, calibration: Clips, clips: Clips) -> None:
     features, lengths = calibration
     usual = torch_static(network, features, lengths).network
     quiet = torch_static(network, 0.25 * features, lengths).network
@@ -194,9 +192,7 @@ def test_calibration_decides_the_static_scales(
     assert not torch.equal(usual(*clips), quiet(*clips))
 
 
-def test_only_static_needs_calibration_clips(
-    network: LSTMClassifier, calibration: Clips, clips: Clips
-) -> None:
+def test_only_static_needs_calibration_clips(network: LSTMClassifier, calibration: Clips, clips: Clips) -> None:
     none = (torch.empty(0, 6, 13), torch.empty(0, dtype=torch.int64))
     with_clips, without = (torch_dynamic(network, *given).network for given in (calibration, none))
     assert torch.equal(with_clips(*clips), without(*clips))
@@ -205,9 +201,7 @@ def test_only_static_needs_calibration_clips(
 
 
 def test_observers_never_see_padding(network: LSTMClassifier, calibration: Clips, clips: Clips) -> None:
-    clean, dirty = (
-        torch_static(network, *given).network for given in (calibration, with_dirty_padding(calibration))
-    )
+    clean, dirty = (torch_static(network, *given).network for given in (calibration, with_dirty_padding(calibration)))
     assert torch.equal(dirty(*clips), clean(*clips))
 
 
@@ -250,11 +244,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @every_baseline
 def test_the_engine_set_outside_neither_changes_nor_matters(
-    make: torch_ao.BaselineMaker,
-    engine: str,
-    network: LSTMClassifier,
-    calibration: Clips,
-    clips: Clips,
+    make: torch_ao.BaselineMaker, engine: str, network: LSTMClassifier, calibration: Clips, clips: Clips
 ) -> None:
     baseline = make(network, *calibration)
     assert torch.backends.quantized.engine == engine
@@ -300,9 +290,7 @@ def test_the_best_supported_engine_is_used_and_a_fallback_is_logged(
 
 
 @pytest.mark.parametrize("fallback", torch.backends.quantized.supported_engines)
-@pytest.mark.parametrize(
-    ("make", "preference"), [(torch_dynamic, "DYNAMIC_ENGINES"), (torch_static, "STATIC_ENGINES")]
-)
+@pytest.mark.parametrize(("make", "preference"), [(torch_dynamic, "DYNAMIC_ENGINES"), (torch_static, "STATIC_ENGINES")])
 def test_every_engine_of_this_machine_works(
     monkeypatch: pytest.MonkeyPatch,
     make: torch_ao.BaselineMaker,
@@ -325,9 +313,7 @@ def test_every_engine_of_this_machine_works(
     ("make", "activation_scales"),
     [
         (torch_dynamic, 1),  # of the output layer, which torch stores although nothing reads it
-        pytest.param(
-            torch_static, 1 + 5 + 10, marks=needs_qnnpack
-        ),  # features, matrix products, cell operations
+        pytest.param(torch_static, 1 + 5 + 10, marks=needs_qnnpack),  # features, matrix products, cell operations
     ],
 )
 def test_flash_counts_every_weight_bias_and_scale_once(
@@ -341,9 +327,7 @@ def test_flash_counts_every_weight_bias_and_scale_once(
     assert flash_bytes(network) == 4 * 8794
 
 
-def test_flash_counts_a_scale_per_row_if_weights_have_one(
-    monkeypatch: pytest.MonkeyPatch, calibration: Clips
-) -> None:
+def test_flash_counts_a_scale_per_row_if_weights_have_one(monkeypatch: pytest.MonkeyPatch, calibration: Clips) -> None:
     monkeypatch.setattr(torch_ao, "STATIC_ENGINES", ("fbgemm",))
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         pytest.skip("fbgemm is not part of this torch")
@@ -375,6 +359,7 @@ def train_briefly(features: Tensor, lengths: Tensor, labels: Tensor) -> LSTMClas
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.fsdd
 def test_both_agree_with_float_on_real_test_clips(fsdd_root: Path) -> None:
     """After 3 epochs (92.5 % right) 99.8 % and 98.5 % were measured."""

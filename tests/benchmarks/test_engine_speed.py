@@ -64,21 +64,13 @@ def onnx_graph(network: FloatNetwork, path: Path) -> None:
         )
         weights |= {f"w{k}": ih[None], f"r{k}": hh[None], f"b{k}": np.concatenate([bi, bh])[None]}
         outputs = [f"y{k}", f"h{k}"]
-        nodes.append(
-            helper.make_node("LSTM", [below, f"w{k}", f"r{k}", f"b{k}"], outputs, hidden_size=hidden)
-        )
+        nodes.append(helper.make_node("LSTM", [below, f"w{k}", f"r{k}", f"b{k}"], outputs, hidden_size=hidden))
         nodes.append(helper.make_node("Squeeze", [f"y{k}", "one"], [f"x{k + 1}"]))
         below = f"x{k + 1}"
     weights |= {"one": np.array([1]), "zero": np.array([0])}
-    weights |= {
-        "wo": np.ascontiguousarray(arrays(network.output)["weight"].T),
-        "bo": arrays(network.output)["bias"],
-    }
+    weights |= {"wo": np.ascontiguousarray(arrays(network.output)["weight"].T), "bo": arrays(network.output)["bias"]}
     nodes.append(helper.make_node("Squeeze", ["h1", "zero"], ["top"]))
-    nodes += [
-        helper.make_node("MatMul", ["top", "wo"], ["m"]),
-        helper.make_node("Add", ["m", "bo"], ["logits"]),
-    ]
+    nodes += [helper.make_node("MatMul", ["top", "wo"], ["m"]), helper.make_node("Add", ["m", "bo"], ["logits"])]
     float32 = onnx.TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
@@ -109,9 +101,7 @@ def onnxruntime_int8(network: FloatNetwork, folder: Path, features: np.ndarray) 
         return lambda: session.run(None, {"x": features})[0]
 
     with torch.no_grad():
-        np.testing.assert_allclose(
-            call("float.onnx")(), network(torch.from_numpy(features)).numpy(), atol=1e-5
-        )
+        np.testing.assert_allclose(call("float.onnx")(), network(torch.from_numpy(features)).numpy(), atol=1e-5)
     return call("int8.onnx")
 
 
@@ -156,7 +146,4 @@ def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
     microseconds = {name: 1e6 * statistics.median(side) for name, side in zip(runs, sides, strict=True)}
     ratios = {name: value / microseconds["C"] for name, value in microseconds.items()}
     benchmark.extra_info.update(microseconds=microseconds, ratios=ratios)
-    print(
-        f"\n2x{hidden_size}: "
-        + ", ".join(f"{k} {v:.0f} us ({ratios[k]:.1f} x)" for k, v in microseconds.items())
-    )
+    print(f"\n2x{hidden_size}: " + ", ".join(f"{k} {v:.0f} us ({ratios[k]:.1f} x)" for k, v in microseconds.items()))

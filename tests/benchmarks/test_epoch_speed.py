@@ -21,8 +21,8 @@ from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.runs.plan import plan_cell
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
 
@@ -46,14 +46,12 @@ class EpochClock(pl.Callback):
 @pytest.fixture(scope="module")
 def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
     register_resolvers()
-    ((_, config),) = compose_cells(
-        [f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False
-    )
+    ((_, config),) = compose_trials([f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False)
     return config, prepare_data(config.data, config.split, config.features)
 
 
 def network_of(config: Config) -> LSTMClassifier:
-    return LSTMClassifier(plan_cell(config).shape, config.model.dropout)
+    return LSTMClassifier(plan_run(config).shape, config.model.dropout)
 
 
 def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:
@@ -78,9 +76,7 @@ def bare_epochs(config: Config, data: PreparedData) -> list[float]:
     wanted, network = config.trainer, network_of(config)
     augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
-    features, lengths, labels = (
-        torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels)
-    )
+    features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
     optimizer = torch.optim.AdamW(network.parameters(), wanted.learning_rate, foreach=True)
     steps = -(-len(train) // wanted.batch_size) * EPOCHS_PER_ROUND
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, wanted.learning_rate, total_steps=steps)

@@ -78,9 +78,7 @@ def test_extraction_is_12_times_faster_than_librosa_per_file(
     ratio = float(np.median([theirs / ours for theirs, ours in pairs]))
     benchmark.extra_info.update(librosa_s=librosa_s, ours_s=ours_s, ratio=ratio)
     with capsys.disabled():
-        print(
-            f"\n{len(waveforms)} clips: librosa {librosa_s:.3f} s, ours {ours_s:.4f} s, {ratio:.1f} x faster"
-        )
+        print(f"\n{len(waveforms)} clips: librosa {librosa_s:.3f} s, ours {ours_s:.4f} s, {ratio:.1f} x faster")
     assert ratio >= SMALLEST_RATIO
 
 

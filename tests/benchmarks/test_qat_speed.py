@@ -46,9 +46,7 @@ def clip_lengths(kind: str) -> torch.Tensor:
     if kind == "full":
         return torch.full((CLIPS,), FRAMES)
     return (
-        torch.linspace(8, 34, CLIPS)
-        .round()
-        .long()[torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))]
+        torch.linspace(8, 34, CLIPS).round().long()[torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))]
     )
 
 

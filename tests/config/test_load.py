@@ -138,10 +138,7 @@ def test_the_nearest_key_is_suggested(key: str, nearest: str) -> None:
 
 
 def test_a_key_unlike_all_others_is_answered_with_the_keys_of_its_group() -> None:
-    assert (
-        unknown_key("model.q")
-        == "unknown config key 'model.q'; group 'model' holds layers, hidden_size, dropout"
-    )
+    assert unknown_key("model.q") == "unknown config key 'model.q'; group 'model' holds layers, hidden_size, dropout"
     assert "the config holds name, seed" in unknown_key("qqqqq")
 
 
@@ -152,9 +149,7 @@ def test_every_unknown_key_gets_an_answer(key: str) -> None:
 
 def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
     config = OmegaConf.create({**mapping, "model": {**mapping["model"], "hidden_sise": 3}})
-    with pytest.raises(
-        UserError, match=r"unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'"
-    ):
+    with pytest.raises(UserError, match=r"unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'"):
         to_config(config)
 
 

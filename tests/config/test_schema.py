@@ -191,9 +191,7 @@ def test_a_wrong_type_is_refused_and_its_key_named(mapping: dict[str, Any], key:
 
 def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
     wrong = changed(changed(mapping, "model.hidden_size", 0), "trainer.max_epochs", "many")
-    with pytest.raises(
-        UserError, match=r"^model\.hidden_size must be .*; trainer\.max_epochs must be [^;]*$"
-    ):
+    with pytest.raises(UserError, match=r"^model\.hidden_size must be .*; trainer\.max_epochs must be [^;]*$"):
         config_from_mapping(wrong)
 
 

@@ -10,13 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fsdd_lightning.console.tables import (
-    bill_table,
-    class_table,
-    confusion_table,
-    kilobytes,
-    result_table,
-)
+from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, kilobytes, result_table
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.evaluation.scores import score
 from fsdd_lightning.memory.bill import float32_bill
@@ -35,9 +29,7 @@ def rows(table: Table) -> list[list[str]]:
     return [[plan.strip() for plan in row] for row in printed if len(row) > 1]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.99333, "99.33"), (1.0, "100.00"), (0.0, "0.00"), (0.999949, "99.99")]
-)
+@pytest.mark.parametrize(("value", "text"), [(0.99333, "99.33"), (1.0, "100.00"), (0.0, "0.00"), (0.999949, "99.99")])
 def test_percent(value: float, text: str) -> None:
     assert percent(value) == text
 
@@ -57,18 +49,12 @@ def test_the_bill_shows_the_notebooks_numbers(hidden_size: int, total: list[str]
     assert [sums[1], sums[3]] == total
     assert [row[0] for row in lines] == ["lstm layer 1", "lstm layer 2", "output layer", "state", "scratch"]
     assert sum(int(row[3].replace(",", "")) for row in lines[:3]) == bill.flash_bytes
-    assert (
-        sum(int(row[4].replace(",", "")) for row in lines[3:])
-        == bill.ram_bytes
-        == int(sums[4].replace(",", ""))
-    )
+    assert sum(int(row[4].replace(",", "")) for row in lines[3:]) == bill.ram_bytes == int(sums[4].replace(",", ""))
     assert printed[-1][3] == kilobytes(bill.flash_bytes)
 
 
 def test_the_result_has_a_row_for_each_backend() -> None:
-    printed = rows(
-        result_table({"float": SCORE, "integer": SCORE}, {"float32_bytes": 35_176, "flash_bytes": 11_950})
-    )
+    printed = rows(result_table({"float": SCORE, "integer": SCORE}, {"float32_bytes": 35_176, "flash_bytes": 11_950}))
     assert printed[1][0] == "float" and printed[2][0] == "integer"
     low, high = (percent(bound) for bound in SCORE["ci95"])
     scores = ["83.33", f"{low} - {high}", "5/6", percent(SCORE["macro_f1"])]

@@ -9,13 +9,11 @@ import pytest
 import torch
 
 from fsdd_lightning.config.schema import FeatureAugmentationConfig
-from fsdd_lightning.data.batch import Batch
-from fsdd_lightning.data.datamodule import DigitDataModule, TrainingOrder
+from fsdd_lightning.data.datamodule import Batch, DigitDataModule, TrainingOrder
 from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.preparation import Copies, PreparedData
+from fsdd_lightning.data.preparation import Copies, FeatureStatistics, PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split
-from fsdd_lightning.data.standardization import FeatureStatistics
 
 NOTHING = FeatureAugmentationConfig("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 CLIPS, FRAMES = 10, 4
@@ -23,9 +21,7 @@ CLIPS, FRAMES = 10, 4
 
 def constant(offset: float) -> Mfcc:
     """Clip i has the value i + offset in all frames but the last, which is after its end."""
-    values = (
-        np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
-    )
+    values = np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
     values[:, -1] = 0.0
     return Mfcc(values, np.full(CLIPS, FRAMES - 1), trimmed=0)
 

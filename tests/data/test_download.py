@@ -139,9 +139,7 @@ def wav_bytes(frequency_hz: float) -> bytes:
     return buffer.getvalue()
 
 
-WAVS = {
-    f"{digit}_ann_{take}.wav": wav_bytes(300 + 50 * digit + take) for digit in range(3) for take in range(2)
-}
+WAVS = {f"{digit}_ann_{take}.wav": wav_bytes(300 + 50 * digit + take) for digit in range(3) for take in range(2)}
 DIGEST = content_digest((name, hashlib.sha256(body).hexdigest()) for name, body in WAVS.items())
 MEMBERS = {f"{TOP}/README.md": b"# FSDD", **{f"{TOP}/recordings/{name}": body for name, body in WAVS.items()}}
 TAR = tar_bytes(MEMBERS)
@@ -159,11 +157,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 def assert_whole(destination: Path) -> None:
-    files = {
-        str(path.relative_to(destination)): path.read_bytes()
-        for path in destination.rglob("*")
-        if path.is_file()
-    }
+    files = {str(path.relative_to(destination)): path.read_bytes() for path in destination.rglob("*") if path.is_file()}
     assert {f"{TOP}/{name}": body for name, body in files.items()} == MEMBERS
     assert left_in(destination.parent) == ["fsdd"]
 
@@ -239,11 +233,7 @@ def test_transient_trouble_is_overcome(trouble: Answer, server: Server, destinat
         (content(b""), "3 attempts, the last: damaged archive", 3),
         (content(b"<html>please log in</html>"), "3 attempts, the last: damaged archive", 3),
         (content(bz2.compress(TAR)[:-20]), "damaged archive", 3),
-        (
-            content(tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""})),
-            "damaged archive",
-            3,
-        ),
+        (content(tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""})), "damaged archive", 3),
         (content(tar_bytes({f"{TOP}/a/b": b"", f"{TOP}/a": b""})), "damaged archive", 3),
         (reply(503), r"\(3 attempts, the last: HTTP 503 Service Unavailable\)", 3),
         (reply(404), r"\(HTTP 404 Not Found\)", 1),
@@ -384,18 +374,10 @@ def test_hostile_members_are_refused_and_nothing_leaves_the_folder(
 
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
-    [
-        ("MAX_UNPACKED_BYTES", sum(map(len, MEMBERS.values())), "bytes"),
-        ("MAX_MEMBERS", len(MEMBERS), "members"),
-    ],
+    [("MAX_UNPACKED_BYTES", sum(map(len, MEMBERS.values())), "bytes"), ("MAX_MEMBERS", len(MEMBERS), "members")],
 )
 def test_a_bomb_is_refused_before_it_fills_the_disk(
-    limit: str,
-    value: int,
-    reason: str,
-    server: Server,
-    destination: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    limit: str, value: int, reason: str, server: Server, destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
     extract = tarfile.TarFile.extract

@@ -162,9 +162,7 @@ def test_speed_shortens_the_clip_and_raises_the_pitch(percent: int, polyphase: b
     assert power_db(faster) == pytest.approx(power_db(wave), abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("frequency_hz", "gain_db"), [(800.0, 6.0), (1200.0, -3.0), (1600.0, -12.0), (3200.0, 3.0)]
-)
+@pytest.mark.parametrize(("frequency_hz", "gain_db"), [(800.0, 6.0), (1200.0, -3.0), (1600.0, -12.0), (3200.0, 3.0)])
 def test_the_equalizer_gives_each_frequency_its_gain(frequency_hz: float, gain_db: float) -> None:
     """Six bands from 0 to 4000 Hz are 800 Hz apart: 800 Hz has the second gain, 1200 Hz the mean of two."""
     tone = np.sin(2 * np.pi * frequency_hz * np.arange(4000) / RATE)

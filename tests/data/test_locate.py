@@ -49,9 +49,7 @@ def dataset(folder: Path, inside: str = "recordings") -> Path:
     return folder
 
 
-def test_places_are_tried_in_order(
-    tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]
-) -> None:
+def test_places_are_tried_in_order(tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]) -> None:
     root, from_environ, near, nearer, cached = (
         dataset(folder)
         for folder in (
@@ -87,9 +85,7 @@ def test_a_failing_download_is_not_hidden(config: DataConfig, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("source", ["data.root", "FSDD_ROOT"])
-@pytest.mark.parametrize(
-    ("name", "problem"), [("nowhere", "is not a folder"), ("empty", "holds no recordings")]
-)
+@pytest.mark.parametrize(("name", "problem"), [("nowhere", "is not a folder"), ("empty", "holds no recordings")])
 def test_a_given_folder_without_recordings_is_refused_not_skipped(
     source: str, name: str, problem: str, tmp_path: Path, config: DataConfig
 ) -> None:
@@ -111,9 +107,7 @@ def test_wavs_may_lie_directly_in_a_given_folder(tmp_path: Path, config: DataCon
     assert locate_fsdd(replace(config, root=str(root)), {}) == root
 
 
-def test_a_tilde_is_the_home_folder(
-    tmp_path: Path, config: DataConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tilde_is_the_home_folder(tmp_path: Path, config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     root = dataset(tmp_path / "speech")
     assert locate_fsdd(config, {"FSDD_ROOT": "~/speech"}) == root

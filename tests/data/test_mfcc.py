@@ -120,8 +120,10 @@ def test_the_reference_equals_a_single_call_of_librosa() -> None:
 @pytest.mark.fsdd
 @pytest.mark.parametrize(
     ("changes", "every"),
-    [({}, 1), ({"top_db": None, "hop_length": 80, "n_mfcc": 20}, 10)],
-    ids=["all", "tenth"],
+    [
+        pytest.param({}, 1, id="all", marks=pytest.mark.slow),
+        pytest.param({"top_db": None, "hop_length": 80, "n_mfcc": 20}, 10, id="tenth"),
+    ],
 )
 def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any], every: int) -> None:
     paths = sorted((fsdd_root / "recordings").glob("*.wav"))[::every]
@@ -136,9 +138,7 @@ def test_recordings_have_librosas_values(fsdd_root: Path, changes: dict[str, Any
         assert difference < TOLERANCE, paths[index].name
 
 
-def test_a_batch_equals_single_clips_bit_for_bit(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_batch_equals_single_clips_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mfcc_module, "_CLIPS_PER_BLOCK", 4)
     monkeypatch.setattr(mfcc_module, "_FRAMES_PER_FFT", 7)
     # Reversed: the sound reaches up to the neighbor, which is half as loud.
@@ -190,9 +190,7 @@ def test_peak_is_of_either_sign_and_normalization_can_be_off() -> None:
     waveform = speech_like(3000, seed=5)
     waveform[1000] = -0.9  # the peak is negative
     loud = MfccExtractor(features()).clip(waveform)
-    np.testing.assert_allclose(
-        loud, librosa_mfcc(waveform / np.float32(0.9), features()), rtol=0, atol=TOLERANCE
-    )
+    np.testing.assert_allclose(loud, librosa_mfcc(waveform / np.float32(0.9), features()), rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(MfccExtractor(features()).clip(waveform / 16), loud, rtol=0, atol=TOLERANCE)
     raw = MfccExtractor(features(peak_normalize=False)).clip(waveform / 16)
     np.testing.assert_allclose(raw, librosa_mfcc(waveform / 16, features()), rtol=0, atol=TOLERANCE)
@@ -239,10 +237,8 @@ def test_no_clips_give_an_empty_batch() -> None:
 def test_importing_the_module_imports_neither_librosa_nor_scipy() -> None:
     """`--help` and a warm cache must not wait for them."""
     code = (
-        "import sys, fsdd_lightning.data.feature_cache, fsdd_lightning.data.standardization\n"
+        "import sys, fsdd_lightning.data.feature_cache, fsdd_lightning.data.preparation\n"
         "print({name.split('.')[0] for name in sys.modules} & {'librosa', 'scipy', 'numba', 'torch'})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert done.stdout.strip() == "set()"

@@ -25,9 +25,7 @@ from fsdd_lightning.data.recordings import (
 from fsdd_lightning.errors import UserError
 
 FSDD_DIGEST = "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959"
-SPEAKERS = st.text(
-    st.characters(categories=["Ll", "Lu"], max_codepoint=0x7F) | st.sampled_from("0189-"), min_size=1
-)
+SPEAKERS = st.text(st.characters(categories=["Ll", "Lu"], max_codepoint=0x7F) | st.sampled_from("0189-"), min_size=1)
 
 
 def tone(frequency_hz: float = 440.0, samples: int = 800, rate_hz: int = 8000) -> np.ndarray:
@@ -35,9 +33,7 @@ def tone(frequency_hz: float = 440.0, samples: int = 800, rate_hz: int = 8000) -
     return 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / rate_hz)
 
 
-def write_wav(
-    path: Path, samples: np.ndarray | None = None, rate_hz: int = 8000, subtype: str = "PCM_16"
-) -> Path:
+def write_wav(path: Path, samples: np.ndarray | None = None, rate_hz: int = 8000, subtype: str = "PCM_16") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, tone() if samples is None else samples, rate_hz, subtype=subtype, format="WAV")
     return path
@@ -46,9 +42,7 @@ def write_wav(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five good recordings, written in no particular order."""
-    for frequency_hz, name in enumerate(
-        ("3_zoe_2", "3_zoe_10", "0_zoe_1", "3_adam-b_0", "0_adam-b_7"), start=300
-    ):
+    for frequency_hz, name in enumerate(("3_zoe_2", "3_zoe_10", "0_zoe_1", "3_adam-b_0", "0_adam-b_7"), start=300):
         write_wav(tmp_path / "recordings" / f"{name}.wav", tone(frequency_hz))
     return tmp_path
 
@@ -63,9 +57,7 @@ def load(folder: Path, on_bad_file: Literal["error", "skip"] = "error") -> Recor
 @given(st.integers(0, 9), SPEAKERS, st.integers(0, 999_999_999))
 def test_a_name_and_its_parse_are_inverse(digit: int, speaker: str, take: int) -> None:
     name = Recording(digit, speaker, take, Path()).name
-    assert (
-        parse_name(name) == parse_name(name + ".wav") == parse_name(name + ".WAV") == (digit, speaker, take)
-    )
+    assert parse_name(name) == parse_name(name + ".wav") == parse_name(name + ".WAV") == (digit, speaker, take)
 
 
 @given(st.text(st.sampled_from("0179_-aB.é \u0663²"), max_size=12))
@@ -114,9 +106,7 @@ def test_composed_and_decomposed_accents_are_one_speaker() -> None:
 
 def test_digest_is_what_the_shell_command_prints(folder: Path) -> None:
     command = "sha256sum *.wav | LC_ALL=C sort -k2 | sha256sum"
-    printed = subprocess.run(
-        command, shell=True, cwd=folder / "recordings", capture_output=True, text=True, check=True
-    )
+    printed = subprocess.run(command, shell=True, cwd=folder / "recordings", capture_output=True, text=True, check=True)
     assert load(folder).digest == folder_digest(folder / "recordings") == printed.stdout.split()[0]
 
 
@@ -137,13 +127,7 @@ def test_digest_changes_with_a_byte_and_with_a_name(folder: Path) -> None:
 
 def test_recordings_are_sorted_by_digit_speaker_and_number_of_take(folder: Path) -> None:
     loaded = load(folder)
-    assert [r.name for r in loaded.recordings] == [
-        "0_adam-b_7",
-        "0_zoe_1",
-        "3_adam-b_0",
-        "3_zoe_2",
-        "3_zoe_10",
-    ]
+    assert [r.name for r in loaded.recordings] == ["0_adam-b_7", "0_zoe_1", "3_adam-b_0", "3_zoe_2", "3_zoe_10"]
     for recording, waveform in zip(loaded.recordings, loaded.waveforms, strict=True):
         expected, _ = soundfile.read(recording.path, dtype="float32")
         assert np.array_equal(waveform, expected)
@@ -272,12 +256,5 @@ def test_notes_count_mixed_resampled_and_scaled_files(folder: Path) -> None:
 def test_the_real_dataset_loads_whole(fsdd_root: Path) -> None:
     fsdd = load(fsdd_root)
     assert (len(fsdd.recordings), fsdd.digest, fsdd.notes) == (3000, FSDD_DIGEST, ())
-    assert {r.speaker for r in fsdd.recordings} == {
-        "george",
-        "jackson",
-        "lucas",
-        "nicolas",
-        "theo",
-        "yweweler",
-    }
+    assert {r.speaker for r in fsdd.recordings} == {"george", "jackson", "lucas", "nicolas", "theo", "yweweler"}
     assert list(fsdd.recordings) == sorted(fsdd.recordings)

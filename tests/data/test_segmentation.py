@@ -112,10 +112,7 @@ def test_energy_is_that_of_the_window() -> None:
 def test_synthetic_digits_between_pauses_are_all_found(noise: float) -> None:
     for voice_index in range(3):
         voice = make_voice(0, voice_index)
-        clips = [
-            synthesize_digit(digit, voice, clip_generator(0, digit, voice_index, 0), RATE)
-            for digit in range(10)
-        ]
+        clips = [synthesize_digit(digit, voice, clip_generator(0, digit, voice_index, 0), RATE) for digit in range(10)]
         sound, truth = with_pauses(clips, [0.4] * 11, noise, seed=voice_index)
         found = find_words(sound, RATE)
         assert len(found) == 10
@@ -133,7 +130,5 @@ def test_real_digits_between_pauses_are_found(fsdd_root: Path) -> None:
         clips = [0.05 / level * clip for level, clip in zip(loudness, clips, strict=True)]
         sound, truth = with_pauses(clips, rng.uniform(0.3, 0.8, 7), 0.0015)
         found = find_words(sound, RATE)
-        whole += len(found) == 6 and all(
-            f.start < t.end and t.start < f.end for f, t in zip(found, truth, strict=True)
-        )
+        whole += len(found) == 6 and all(f.start < t.end and t.start < f.end for f, t in zip(found, truth, strict=True))
     assert whole >= 54

@@ -78,9 +78,7 @@ def test_disjoint_complete_repeatable_and_independent_of_the_listing_order(
     assert sorted(together) == list(range(len(clips)))
     for part in parts:
         assert part.dtype == np.int64 and len(part) > 0 and (np.diff(part) > 0).all()
-    for again, part in zip(
-        names_of(clips, split_recordings(clips, config)), names_of(clips, split), strict=True
-    ):
+    for again, part in zip(names_of(clips, split_recordings(clips, config)), names_of(clips, split), strict=True):
         assert again == part
     other_order = list(clips)
     shuffler.shuffle(other_order)  # type: ignore[attr-defined]
@@ -127,9 +125,7 @@ def test_official_test_set_is_the_first_takes_of_every_speaker() -> None:
 def test_unseen_speakers_are_in_one_part_only() -> None:
     clips = corpus()
     for held_out in FSDD_SPEAKERS:
-        split = split_recordings(
-            clips, split_config("unseen_speaker", held_out=held_out, validation_speakers=2)
-        )
+        split = split_recordings(clips, split_config("unseen_speaker", held_out=held_out, validation_speakers=2))
         train, val, test = ({clips[i].speaker for i in part} for part in (split.train, split.val, split.test))
         assert test == {held_out}
         assert len(val) == 2 and len(train) == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.standardization import SMALLEST_STD, FeatureStatistics
+from fsdd_lightning.data.preparation import SMALLEST_STD, FeatureStatistics
 
 
 @pytest.fixture

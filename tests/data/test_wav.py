@@ -18,9 +18,7 @@ def tone(frequency_hz: float = 440.0, samples: int = 800, rate_hz: int = 8000) -
     return 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / rate_hz)
 
 
-def wav_bytes(
-    samples: np.ndarray, rate_hz: int = 8000, subtype: str = "PCM_16", format: str = "WAV"
-) -> bytes:
+def wav_bytes(samples: np.ndarray, rate_hz: int = 8000, subtype: str = "PCM_16", format: str = "WAV") -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate_hz, subtype=subtype, format=format)
     return buffer.getvalue()
@@ -29,9 +27,7 @@ def wav_bytes(
 WHOLE = wav_bytes(tone())
 
 
-@pytest.mark.parametrize(
-    "subtype", ["PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE", "ULAW", "ALAW"]
-)
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
 def test_all_usual_encodings_give_the_same_sound(subtype: str) -> None:
     decoded = decode_wav(wav_bytes(tone(), subtype=subtype), 8000)
     assert decoded.waveform.dtype == np.float32

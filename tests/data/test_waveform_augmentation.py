@@ -32,9 +32,7 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 @pytest.fixture
 def recordings() -> RecordingSet:
-    waveforms = tuple(
-        (generator(i).standard_normal(1500 + 300 * i) * 0.1).astype(np.float32) for i in range(4)
-    )
+    waveforms = tuple((generator(i).standard_normal(1500 + 300 * i) * 0.1).astype(np.float32) for i in range(4))
     return RecordingSet("noises", Path(), (), waveforms, RATE_HZ, "ab" * 32, (), ())
 
 
@@ -51,9 +49,7 @@ def test_silence_and_a_single_sample_stay_finite(waveform: np.ndarray) -> None:
 
 
 def test_copies_differ_and_are_reproducible(recordings: RecordingSet) -> None:
-    first, again, other = (
-        augmented_waveforms(copy, recordings.waveforms, EVERYTHING, RATE_HZ) for copy in (0, 0, 1)
-    )
+    first, again, other = (augmented_waveforms(copy, recordings.waveforms, EVERYTHING, RATE_HZ) for copy in (0, 0, 1))
     assert all(map(np.array_equal, first, again))
     assert not any(map(np.array_equal, first, other))
     reseeded = augmented_waveforms(0, recordings.waveforms, replace(EVERYTHING, seed=8), RATE_HZ)
@@ -76,9 +72,7 @@ def test_tempo_moves_frames_apart(recordings: RecordingSet, tmp_path: Path) -> N
     slower = copy_features(0, recordings, FEATURES, replace(NOTHING, tempo=0.2), tmp_path)
     expected = MfccExtractor(replace(FEATURES, hop_length=82))(recordings.waveforms)
     np.testing.assert_array_equal(slower.lengths, expected.lengths)
-    np.testing.assert_allclose(
-        slower.values, expected.values, atol=0.05
-    )  # 1e-7 of the waveform's peak, in dB
+    np.testing.assert_allclose(slower.values, expected.values, atol=0.05)  # 1e-7 of the waveform's peak, in dB
 
 
 def test_the_hop_never_exceeds_the_window(recordings: RecordingSet, tmp_path: Path) -> None:
@@ -96,9 +90,7 @@ def test_features_are_those_of_the_copies(recordings: RecordingSet, tmp_path: Pa
         np.testing.assert_array_equal(made.values, expected.values)
 
 
-def test_copies_are_made_once(
-    recordings: RecordingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_are_made_once(recordings: RecordingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More copies, another share of them or another name recompute no copy; another sound does."""
     made: list[int] = []
     extractor = feature_cache.MfccExtractor

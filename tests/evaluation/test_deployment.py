@@ -47,9 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_example_of_a_run_builds_and_recognizes_its_golden_clips(
-    finished_run: Path, tmp_path: Path
-) -> None:
+def test_the_example_of_a_run_builds_and_recognizes_its_golden_clips(finished_run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(finished_run / "export", tmp_path / "export")
     made = subprocess.run(["make", "-C", str(folder)], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
@@ -118,10 +116,7 @@ def test_a_single_wrong_logit_of_the_c_fails_the_run(
 
 def test_a_compiler_that_fails_is_no_missing_compiler(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "false")
-    with (
-        pytest.raises(RunFailedError, match="false failed") as caught,
-        open_backends(run.checkpoint, run.deployment),
-    ):
+    with pytest.raises(RunFailedError, match="false failed") as caught, open_backends(run.checkpoint, run.deployment):
         pass
     assert not isinstance(caught.value, CompilerMissing)
 

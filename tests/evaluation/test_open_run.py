@@ -30,12 +30,7 @@ def test_files_and_arrays_are_heard_alike(run: OpenRun, wav: Path, backend: str 
     expected = run.predict(str(wav), backend=backend)
     assert expected.error is None and expected.digit in tuple("0123456789")
     whole, rate = soundfile.read(wav, dtype="int16")
-    for samples in (
-        whole,
-        whole / 2**15,
-        (whole / 2**15).astype(np.float32),
-        np.stack([whole, whole], axis=1),
-    ):
+    for samples in (whole, whole / 2**15, (whole / 2**15).astype(np.float32), np.stack([whole, whole], axis=1)):
         heard = run.predict(samples, rate, backend)
         assert (heard.digit, heard.logits) == (expected.digit, expected.logits)
     assert run.predict(whole, backend=backend).logits == expected.logits  # the rate of the model

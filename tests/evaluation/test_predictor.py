@@ -50,11 +50,7 @@ def test_a_file_needs_no_name_of_the_datasets(run: Run, predictor: Predictor, tm
 def bad_files(folder: Path) -> dict[Path, str]:
     """Paths and a word of what is wrong with each."""
     tone = np.sin(np.arange(4000) / 5)
-    written = {
-        "silent.wav": np.zeros(4000),
-        "short.wav": tone[:50],
-        "nan.wav": np.where(tone > 0.9, np.nan, tone),
-    }
+    written = {"silent.wav": np.zeros(4000), "short.wav": tone[:50], "nan.wav": np.where(tone > 0.9, np.nan, tone)}
     for name, samples in written.items():
         soundfile.write(folder / name, samples, 8000, subtype="FLOAT")
     soundfile.write(folder / "whole.wav", tone, 8000)
@@ -96,9 +92,7 @@ def test_any_length_from_the_shortest_to_far_beyond_max_frames(
     assert 0.1 <= float(answer.probability or 0) <= 1.0
 
 
-def test_stereo_at_another_rate_is_heard_like_the_original(
-    run: Run, predictor: Predictor, tmp_path: Path
-) -> None:
+def test_stereo_at_another_rate_is_heard_like_the_original(run: Run, predictor: Predictor, tmp_path: Path) -> None:
     path = recorded_data(run, None).recordings.recordings[0].path
     samples, rate = soundfile.read(path)
     soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples], axis=1), rate)
@@ -139,9 +133,7 @@ def test_each_word_of_a_long_recording_is_recognized_in_its_place(
         assert (word.digit, word.logits) == (alone.digit, alone.logits)
 
 
-def test_a_long_recording_taken_for_one_digit_is_remarked_upon(
-    run: Run, predictor: Predictor, tmp_path: Path
-) -> None:
+def test_a_long_recording_taken_for_one_digit_is_remarked_upon(run: Run, predictor: Predictor, tmp_path: Path) -> None:
     path, _ = concatenated(run, tmp_path, [0, 50])
     assert "--segment" in str(predictor.predict(path).note)
     single = recorded_data(run, None).recordings.recordings[0].path
@@ -172,10 +164,7 @@ def test_a_moment_knows_nothing_of_what_follows(run: Run, predictor: Predictor, 
 
 def test_words_and_moments_of_a_bad_file_are_one_reason(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("seven")
-    for answers in (
-        predictor.predict_words(tmp_path / "text.wav"),
-        predictor.predict_stream(tmp_path / "text.wav"),
-    ):
+    for answers in (predictor.predict_words(tmp_path / "text.wav"), predictor.predict_stream(tmp_path / "text.wav")):
         (answer,) = answers
         assert "not a WAV" in str(answer.error)
 

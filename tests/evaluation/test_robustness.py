@@ -18,13 +18,7 @@ from fsdd_lightning.console.tables import robustness_table
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
 from fsdd_lightning.evaluation.backends import Backend, open_backend
-from fsdd_lightning.evaluation.robustness import (
-    CORRUPTIONS,
-    Corruption,
-    RobustnessRow,
-    Scene,
-    robustness,
-)
+from fsdd_lightning.evaluation.robustness import CORRUPTIONS, Corruption, RobustnessRow, Scene, robustness
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
@@ -87,11 +81,7 @@ def test_the_table_has_every_corruption_at_every_level(rows: tuple[RobustnessRow
 def test_the_first_row_is_the_recorded_accuracy(rows: tuple[RobustnessRow, ...], run: Run) -> None:
     score = run.record.views["integer"]
     first = rows[0]
-    assert (first.correct, first.total, first.accuracy) == (
-        score["correct"],
-        score["total"],
-        score["accuracy"],
-    )
+    assert (first.correct, first.total, first.accuracy) == (score["correct"], score["total"], score["accuracy"])
     assert list(first.ci95) == score["ci95"]
 
 
@@ -103,9 +93,7 @@ def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
     assert len({row.correct for row in rows}) > 3  # it does corrupt
 
 
-def test_a_backend_that_always_answers_0_is_right_as_often_as_there_are_zeros(
-    run: Run, data: PreparedData
-) -> None:
+def test_a_backend_that_always_answers_0_is_right_as_often_as_there_are_zeros(run: Run, data: PreparedData) -> None:
     rows = robustness(run, data, Backend("deaf", Listening(), 1.0), [corruption("speed")])
     zeros = int((data.labels[data.split.test] == 0).sum())
     assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
@@ -120,9 +108,7 @@ def test_every_corruption_changes_what_the_network_hears(run: Run, data: Prepare
     for row, (features, _) in zip(rows[1:], corrupted, strict=True):
         changed = (features != clean[0]).any(axis=(1, 2))
         assert changed.mean() > 0.5, row
-    stretched = {
-        row.corruption for row, (_, n) in zip(rows[1:], corrupted, strict=True) if (n != clean[1]).any()
-    }
+    stretched = {row.corruption for row, (_, n) in zip(rows[1:], corrupted, strict=True) if (n != clean[1]).any()}
     assert stretched == {
         "silence before", "silence after", "background before", "background after", "speed"
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Deliberate one-token bugs in C: every number one more and one less, every comparison and shift turned.
 
 Numbers need no compilation of their own: all are replaced at once by `(fsdd_mutant == 7 ? 16 : 15)`, and the program is
-told which of them to believe.
+given the number of the one to believe.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 # Left alone: what the preprocessor or an initializer needs as a constant, assertions, operands of single instructions.
-SKIPPED_LINE = re.compile(
-    r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const|.*(extract|insert)i128|[-0-9,}; ]*$)"
-)
+SKIPPED_LINE = re.compile(r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const|.*(extract|insert)i128|[-0-9,}; ]*$)")
 NUMBER = re.compile(r"(?<![\w.])(\d+)(u?)(?![\w.])")
 SWAPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "<<": ">>", ">>": "<<"}
 OPERATOR = re.compile(r" (<<|>>|<=|>=|==|!=|<|>) ")
@@ -27,9 +25,7 @@ class Mutant(NamedTuple):
 
 def without_comments(source: str) -> str:
     """Comments become spaces: every other character stays in its place."""
-    return re.sub(
-        r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment.group()), source, flags=re.DOTALL
-    )
+    return re.sub(r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment.group()), source, flags=re.DOTALL)
 
 
 def guarded_lines(source: str, guard: str) -> set[int]:

@@ -62,6 +62,8 @@ class TraceProgram:
         table = f"static const fsdd_model *const models[] = {{{', '.join(addresses)}}};\n"
         (folder / "models.h").write_text("".join([*headers, table]))
         (folder / "models.c").write_text("".join(sources))
+        (folder / "stdin.bin").write_bytes(self.stdin)
+        (folder / "expected.bin").write_bytes(self.expected)
         self.runtime = folder / "m0_host"
 
     def _add_clips(self, model: IntegerModel, index: int, seed: int) -> None:
@@ -88,9 +90,12 @@ class TraceProgram:
         command = [program, *words]
         return subprocess.run(command, input=self.stdin, capture_output=True, preexec_fn=_limit, check=False)
 
-    def is_right(self, program: Path, *words: str) -> bool:
-        finished = self.run(program, *words)
-        return finished.returncode == 0 and finished.stdout == self.expected
+    def is_right(self, program: Path, mutant: int = 0) -> bool:
+        """Whether a program computes what is expected; the first difference ends it."""
+        command = [program, str(mutant), self.folder / "expected.bin"]
+        with (self.folder / "stdin.bin").open("rb") as stdin:
+            finished = subprocess.run(command, stdin=stdin, capture_output=True, preexec_fn=_limit, check=False)
+        return finished.returncode == 0
 
 
 def undefined_symbols(target: Path) -> set[str]:

@@ -36,27 +36,7 @@ SHAPES = (
     (3, 40, 2),
 )
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
-EDGES = (
-    0,
-    1,
-    -1,
-    3,
-    -3,
-    16,
-    -16,
-    49,
-    255,
-    256,
-    -256,
-    16382,
-    16383,
-    16384,
-    -16384,
-    -16385,
-    30718,
-    32767,
-    -32768,
-)
+EDGES = (0, 1, -1, 3, -3, 16, -16, 49, 255, 256, -256, 16382, 16383, 16384, -16384, -16385, 30718, 32767, -32768)
 
 
 @dataclass(frozen=True)
@@ -98,10 +78,7 @@ def gate_ties() -> IntegerModel:
 def zero_weights(bias: np.ndarray, multiplier: int, shift: int, code: str = "int8") -> IntegerModel:
     rows = len(bias)
     layer = IntegerLayer(
-        np.zeros((rows, 1 + rows // 4), np.int8),
-        bias.astype(np.int32),
-        np.full(rows, multiplier, np.int32),
-        shift,
+        np.zeros((rows, 1 + rows // 4), np.int8), bias.astype(np.int32), np.full(rows, multiplier, np.int32), shift
     )
     return IntegerModel((layer,), example_models.tie_output(integer_model, rows // 4), code)
 
@@ -125,9 +102,7 @@ def wide_levels(code: str) -> IntegerModel:
     hidden, inputs = 16, 21
     random = np.random.default_rng(6)
     weights = random.choice(levels, (4 * hidden, inputs + hidden))
-    layer = IntegerLayer(
-        weights, np.arange(4 * hidden, dtype=np.int32), np.full(4 * hidden, 2**28, np.int32), 29
-    )
+    layer = IntegerLayer(weights, np.arange(4 * hidden, dtype=np.int32), np.full(4 * hidden, 2**28, np.int32), 29)
     output = IntegerOutput(random.choice(levels, (3, hidden)), np.array([5, -5, 0], np.int32), 1.0)
     return IntegerModel((layer,), output, code)
 

@@ -83,9 +83,7 @@ def test_the_example_notices_one_wrong_weight(tmp_path: Path) -> None:
     constants = tmp_path / "fsdd_model.c"
     head, bias = constants.read_text().split("digits_output_bias[4] = {\n    ", 1)
     first = int(bias.split(",")[0])
-    constants.write_text(
-        f"{head}digits_output_bias[4] = {{\n    {bias.replace(str(first), str(first + 1), 1)}"
-    )
+    constants.write_text(f"{head}digits_output_bias[4] = {{\n    {bias.replace(str(first), str(first + 1), 1)}")
     assert make(exported).returncode != 0
 
 
@@ -147,9 +145,7 @@ def test_the_compilers_sizes_are_the_bills(code: str, layout: str, tmp_path: Pat
     bill = export(tmp_path, code=code, layout=layout).bill
     target = tmp_path / "model.o"
     c_programs.compiled("-c", "-fdata-sections", tmp_path / "fsdd_model.c", "-o", target)
-    listed = subprocess.run(
-        ["nm", "-S", "--defined-only", target], capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["nm", "-S", "--defined-only", target], capture_output=True, text=True, check=True)
     sizes = {line.split()[3]: int(line.split()[1], 16) for line in listed.stdout.splitlines()}
     stored = {f"digits_{name}": array.nbytes for name, array in device_arrays(deployment(code)).items()}
     assert {name: sizes[name] for name in stored} == stored
@@ -157,9 +153,7 @@ def test_the_compilers_sizes_are_the_bills(code: str, layout: str, tmp_path: Pat
     assert sum(stored.values()) + 32 + 2 * 12 == bill.flash_bytes
     header = (tmp_path / "fsdd_model.h").read_text()
     assert f"DIGITS_FLASH_BYTES {bill.flash_bytes} " in header
-    assert (
-        f"DIGITS_RAM_BYTES {bill.ram_bytes} " in header
-    )  # fsdd_model.c does not compile where sizeof differs
+    assert f"DIGITS_RAM_BYTES {bill.ram_bytes} " in header  # fsdd_model.c does not compile where sizeof differs
 
 
 @pytest.mark.parametrize("name", ["FLASH", "RAM"])
@@ -170,9 +164,7 @@ def test_a_wrong_bill_does_not_compile(name: str, tmp_path: Path) -> None:
         pytest.skip("this compiler knows no processor with pointers of 32 bits")
     header = tmp_path / "fsdd_model.h"
     lines = header.read_text().splitlines(keepends=True)
-    header.write_text(
-        "".join(line.replace("BYTES ", "BYTES 1 + ") if f"_{name}_" in line else line for line in lines)
-    )
+    header.write_text("".join(line.replace("BYTES ", "BYTES 1 + ") if f"_{name}_" in line else line for line in lines))
     over_budget = c_programs.compile_c(*flags, tmp_path / "fsdd_model.c")
     assert over_budget.returncode != 0 and "is_the_bill" in over_budget.stderr
 
@@ -190,9 +182,7 @@ def test_feature_constants_are_exact(tmp_path: Path) -> None:
 def test_golden_vectors_are_numpys(tmp_path: Path) -> None:
     one = deployment()
     golden = GoldenVectors.random(one)
-    np.testing.assert_array_equal(
-        golden.logits, network_logits(one.model, golden.features_q4, golden.lengths)
-    )
+    np.testing.assert_array_equal(golden.logits, network_logits(one.model, golden.features_q4, golden.lengths))
     assert golden.lengths.tolist() == [1, 10, 20]
     assert golden.valid_frames_q4.shape == (31, 13)
     np.testing.assert_array_equal(golden.valid_frames_q4[1:11], golden.features_q4[1, :10])
@@ -212,9 +202,7 @@ def test_given_clips_are_the_golden_ones(tmp_path: Path) -> None:
 
 def test_the_readme_says_what_is_needed(tmp_path: Path) -> None:
     config = {"sample_rate_hz": 8000}
-    exported = export_c(
-        replace(deployment(), feature_config=config), tmp_path, name="digits", golden=None, notes=NOTES
-    )
+    exported = export_c(replace(deployment(), feature_config=config), tmp_path, name="digits", golden=None, notes=NOTES)
     text = (tmp_path / "README.md").read_text()
     assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line line *&#233;* |" in text
     assert '"sample_rate_hz": 8000' in text

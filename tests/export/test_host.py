@@ -21,24 +21,14 @@ from fsdd_lightning.runs.folder import read_run, recorded_data
 
 LENGTHS = np.array([9, 1, 3, 9, 8, 2])
 NAMES = [f"{code}, (13, 24, 2)" for code in WEIGHT_CODES]
-NAMES += [
-    "three layers",
-    "saturating",
-    "largest",
-    "largest, negated",
-    "ties",
-    "int8, (1, 1, 1)",
-    "pot, (3, 5, 3)",
-]
+NAMES += ["three layers", "saturating", "largest", "largest, negated", "ties", "int8, (1, 1, 1)", "pot, (3, 5, 3)"]
 
 
 def models() -> dict[str, IntegerModel]:
     return directed_models.all_models()
 
 
-def assert_equals_numpy(
-    network: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray
-) -> None:
+def assert_equals_numpy(network: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray) -> None:
     np.testing.assert_array_equal(network.logits(features, lengths), network_logits(model, features, lengths))
     for clip in features:
         cell_q11, hidden_q7 = network.trace(clip)
@@ -114,9 +104,7 @@ def network() -> Iterator[HostNetwork]:
         (np.zeros((2, 3, 5), np.int8), [1, 4], "need as many lengths"),
     ],
 )
-def test_wrong_clips_are_refused(
-    network: HostNetwork, features: np.ndarray, lengths: list[int], message: str
-) -> None:
+def test_wrong_clips_are_refused(network: HostNetwork, features: np.ndarray, lengths: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         network.logits(features, np.array(lengths))
 
@@ -126,9 +114,7 @@ def test_arrays_in_any_memory_order_are_read_right(network: HostNetwork) -> None
     lengths = np.array([6, 2, 4, 1])
     turned = np.asfortranarray(features)
     np.testing.assert_array_equal(network.logits(turned, lengths), network.logits(features, lengths))
-    np.testing.assert_array_equal(
-        network.logits(features[::2], lengths[::2]), network.logits(features, lengths)[::2]
-    )
+    np.testing.assert_array_equal(network.logits(features[::2], lengths[::2]), network.logits(features, lengths)[::2])
 
 
 def test_no_clips_give_no_logits(network: HostNetwork) -> None:
@@ -154,9 +140,7 @@ def test_a_closed_network_says_so() -> None:
 def test_a_missing_compiler_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(
-        CompilerMissing, match=r"^there is no C compiler \(looked for cc, gcc, clang\); install one"
-    ):
+    with pytest.raises(CompilerMissing, match=r"^there is no C compiler \(looked for cc, gcc, clang\); install one"):
         compile_host(directed_models.deployment_of(models()["int8"]))
     monkeypatch.setenv("CC", "no-such-cc -O1")
     with pytest.raises(CompilerMissing, match=r"\(\$CC is no-such-cc -O1\)"):

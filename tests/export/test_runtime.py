@@ -34,9 +34,7 @@ def test_the_runtime_has_no_float(program: c_programs.TraceProgram, tmp_path: Pa
 
 def test_the_check_for_float_can_fail(program: c_programs.TraceProgram, tmp_path: Path) -> None:
     source = tmp_path / "float.c"
-    text = (
-        program.runtime / "fsdd_lstm.c"
-    ).read_text() + "int fsdd_half(int a) { return (int)(a * 0.5f); }\n"
+    text = (program.runtime / "fsdd_lstm.c").read_text() + "int fsdd_half(int a) { return (int)(a * 0.5f); }\n"
     source.write_text(text)
     over_budget = c_programs.compile_c(
         *NO_FLOAT, "-I", program.runtime, source, "-o", tmp_path / "float.o", strict=False
@@ -52,15 +50,9 @@ def test_nothing_is_called_but_the_runtime_itself(program: c_programs.TraceProgr
     assert c_programs.undefined_symbols(target) <= {"memset", "memcpy"}  # gcc may make a loop one of these
 
 
-def test_a_runtime_without_the_models_code_is_refused(
-    program: c_programs.TraceProgram, tmp_path: Path
-) -> None:
+def test_a_runtime_without_the_models_code_is_refused(program: c_programs.TraceProgram, tmp_path: Path) -> None:
     over_budget = c_programs.compile_c(
-        "-c",
-        program.runtime / "fsdd_model.c",
-        "-DFSDD_FORMATS=(FSDD_POT | FSDD_PLAIN_ROWS)",
-        "-o",
-        tmp_path / "a.o",
+        "-c", program.runtime / "fsdd_model.c", "-DFSDD_FORMATS=(FSDD_POT | FSDD_PLAIN_ROWS)", "-o", tmp_path / "a.o"
     )
     assert over_budget.returncode != 0
     assert "FSDD_FORMATS leaves out" in over_budget.stderr

@@ -89,9 +89,7 @@ def test_networks_and_processes_share_one_runtime(
     assert_nothing_is_left(builds)
 
 
-def test_a_damaged_runtime_is_compiled_again(
-    deployment: Deployment, builds: Path, compilations: list[bool]
-) -> None:
+def test_a_damaged_runtime_is_compiled_again(deployment: Deployment, builds: Path, compilations: list[bool]) -> None:
     assert_works(deployment)
     (runtime,) = builds.glob("*.o")
     whole = runtime.read_bytes()
@@ -211,9 +209,7 @@ def test_processes_at_once_compile_it_once_and_leave_nothing(model_file: Path, b
     slow = builds.parent.parent / "cc"
     calls = slow.with_suffix(".calls")
     slow.parent.mkdir()
-    slow.write_text(
-        f'#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >>{calls}; sleep 0.5;; esac\nexec gcc "$@"\n'
-    )
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >>{calls}; sleep 0.5;; esac\nexec gcc "$@"\n')
     slow.chmod(0o755)
     command = [sys.executable, "-c", OPEN, str(model_file)]
     environment = {**os.environ, "CC": str(slow), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -228,9 +224,7 @@ def test_a_killed_compilation_harms_nobody_and_its_files_go(
 ) -> None:
     endless = builds.parent.parent / "cc"
     endless.parent.mkdir()
-    endless.write_text(
-        '#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >$TMPDIR/half.o; sleep 60;; esac\nexec gcc "$@"\n'
-    )
+    endless.write_text('#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >$TMPDIR/half.o; sleep 60;; esac\nexec gcc "$@"\n')
     endless.chmod(0o755)
     environment = {**os.environ, "CC": str(endless), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", OPEN, str(model_file)]

@@ -2,15 +2,20 @@
  *
  * stdin, one record a clip: int32 model, int32 frames, int32 preset; if preset, the int16 state to start from; frames.
  * stdout: after every frame the whole int16 state; then int32 logits and class; unless preset, the logits of the same clip
- * read at once. The state lies alone on the heap, so that a sanitizer sees whoever leaves it. */
+ * read at once. The state lies alone on the heap, so that a sanitizer sees whoever leaves it.
+ *
+ * With two words, the number of a bug and the file of the expected output, nothing is written, and the first difference
+ * ends the program. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "models.h"
 
 #ifdef MUTANT
 int fsdd_mutant;
 #endif
+static FILE *expected;
 
 static void *allocated(size_t bytes)
 {
@@ -25,9 +30,19 @@ static void *allocated(size_t bytes)
 
 static int read_exactly(void *target, size_t bytes) { return fread(target, 1, bytes, stdin) == bytes; }
 
+static void expect(const void *source, size_t bytes)
+{
+    void *right = allocated(bytes);
+    if (fread(right, 1, bytes, expected) != bytes || memcmp(source, right, bytes) != 0)
+        exit(5);
+    free(right);
+}
+
 static void write_exactly(const void *source, size_t bytes)
 {
-    if (fwrite(source, 1, bytes, stdout) != bytes)
+    if (expected != NULL)
+        expect(source, bytes);
+    else if (fwrite(source, 1, bytes, stdout) != bytes)
         exit(4);
 }
 
@@ -68,13 +83,16 @@ static int run_clip(const int32_t *head)
 int main(int count, char **words)
 {
     int32_t head[3];
+    if (count > 2) {
 #ifdef MUTANT
-    fsdd_mutant = count > 1 ? atoi(words[1]) : 0;
-#else
-    (void)count, (void)words;
+        fsdd_mutant = atoi(words[1]);
 #endif
+        expected = fopen(words[2], "rb");
+        if (expected == NULL)
+            return 6;
+    }
     while (read_exactly(head, sizeof head))
         if (!run_clip(head))
             return 2;
-    return 0;
+    return expected != NULL && fgetc(expected) != EOF ? 5 : 0;
 }

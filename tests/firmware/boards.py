@@ -18,14 +18,7 @@ import pytest
 
 BOARD_FOLDER = Path(__file__).parent / "board"
 SUPPORT = ("startup.c", "semihosting.c", "measure.c")
-STRICT = (
-    "-std=c99",
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-pedantic",
-    "-Werror",
-)  # what is exported must pass
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")  # what is exported must pass
 LENIENT = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")  # start-up and measuring code can't be strict C99
 FREESTANDING = ("-ffreestanding", "-mthumb", "-mfloat-abi=soft", "-ffunction-sections", "-fdata-sections")
 TOOLS = ("arm-none-eabi-gcc", "arm-none-eabi-nm", "arm-none-eabi-size", "qemu-system-arm")
@@ -101,8 +94,7 @@ def support_objects(board: Board) -> tuple[Path, ...]:
     folder = Path(tempfile.mkdtemp(prefix="fsdd-board-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return tuple(
-        compile_object(BOARD_FOLDER / name, board, "-Os", folder / f"{name}.o", warnings=LENIENT)
-        for name in SUPPORT
+        compile_object(BOARD_FOLDER / name, board, "-Os", folder / f"{name}.o", warnings=LENIENT) for name in SUPPORT
     )
 
 
@@ -113,22 +105,14 @@ def data_object(source: Path, board: Board, options: tuple[str, ...]) -> Path:
 
 
 def build(
-    code: Sequence[Path],
-    data: Sequence[Path],
-    board: Board,
-    level: str,
-    folder: Path,
-    *,
-    options: tuple[str, ...] = (),
+    code: Sequence[Path], data: Sequence[Path], board: Board, level: str, folder: Path, *, options: tuple[str, ...] = ()
 ) -> Path:
     """Compiles code and constants and links them with the board's own to `folder`/program.elf; it starts at reset.
 
     What nothing calls is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    objects = [
-        compile_object(source, board, level, folder / f"{source.stem}.o", options=options) for source in code
-    ]
+    objects = [compile_object(source, board, level, folder / f"{source.stem}.o", options=options) for source in code]
     objects += [data_object(source, board, options) for source in data]
     target, script = folder / "program.elf", BOARD_FOLDER / board.memories
     flags = [f"-mcpu={board.cpu}", "-mthumb", "-nostdlib", f"-L{BOARD_FOLDER}", f"-T{script}"]

@@ -17,10 +17,10 @@ from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
+from fsdd_lightning.data.preparation import FeatureStatistics
 from fsdd_lightning.data.recordings import parse_name, wav_paths
-from fsdd_lightning.data.standardization import FeatureStatistics
 from fsdd_lightning.data.wav import decode_wav
-from fsdd_lightning.sweeps.compose import compose_cells
+from fsdd_lightning.sweeps.compose import compose_trials
 
 CLIPS, FRAMES, INPUTS = 300, 36, 13
 OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips
@@ -50,7 +50,7 @@ def digit_clips(request: pytest.FixtureRequest) -> Clips:
 
 
 def spoken_clips(folder: Path) -> Clips:
-    ((_, config),) = compose_cells([], multirun=False)
+    ((_, config),) = compose_trials([], multirun=False)
     paths = [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
     waveforms = [decode_wav(path.read_bytes(), config.features.sample_rate_hz).waveform for path in paths]
     mfcc: Mfcc = MfccExtractor(config.features)(waveforms)

@@ -44,17 +44,13 @@ def measure(board: boards.Board, level: str, code: str, hidden: int) -> Cost:
 
 def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Path) -> Cost:
     model = networks.spoken_digit_model(code, hidden)
-    features = (
-        np.random.default_rng(0).normal(0, 16, (1, FRAMES, networks.INPUTS)).clip(-128, 127).astype(np.int8)
-    )
+    features = np.random.default_rng(0).normal(0, 16, (1, FRAMES, networks.INPUTS)).clip(-128, 127).astype(np.int8)
     arrays = networks.stream_arrays([model], [streams.whole(features)])
     sources = networks.export({MODEL: model}, folder)
     data = streams.write_c_arrays(folder / "data.c", arrays)
     elf = sources.build(["count.c", "memory_streams.c"], board, level, folder / "build", [data])
     numbers = boards.run(elf, board, folder, count_instructions=True).numbers
-    runtime = boards.compile_object(
-        sources.runtime, board, level, folder / "runtime.o", options=sources.options
-    )
+    runtime = boards.compile_object(sources.runtime, board, level, folder / "runtime.o", options=sources.options)
     return Cost(
         instructions=numbers["instructions"],
         code_bytes=boards.section_sizes(runtime)["text"],
@@ -72,9 +68,7 @@ def state_bytes(sources: networks.Sources, board: boards.Board, folder: Path) ->
 
 
 def main() -> None:
-    print(
-        "| core | weights | size | -O3: instructions | -Os: instructions | -Os: code | state | stack, -O3 / -Os |"
-    )
+    print("| core | weights | size | -O3: instructions | -Os: instructions | -Os: code | state | stack, -O3 / -Os |")
     print("|---|---|---|---|---|---|---|---|")
     for board in COUNTED:
         for code in WEIGHT_CODES:

@@ -67,9 +67,7 @@ def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
     ]
     table = folder / "models.c"
     table.write_text(_table(exported))
-    formats = "|".join(
-        {f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"}
-    )
+    formats = "|".join({f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"})
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     return Sources(constants, exported[0].folder / "fsdd_lstm.c", table, options)

@@ -8,6 +8,7 @@ import boards
 import pytest
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 PROGRAMS = Path(__file__).parent / "programs"
 
 
@@ -19,7 +20,5 @@ def test_a_fault_ends_with_its_own_status(board: boards.Board, tmp_path: Path) -
 
 @pytest.mark.parametrize("status", [0, 1, 77])
 def test_the_exit_status_is_the_programs(status: int, tmp_path: Path) -> None:
-    elf = boards.build(
-        [PROGRAMS / "exit_status.c"], [], boards.M3, "-Os", tmp_path, options=(f"-DSTATUS={status}",)
-    )
+    elf = boards.build([PROGRAMS / "exit_status.c"], [], boards.M3, "-Os", tmp_path, options=(f"-DSTATUS={status}",))
     assert boards.run(elf, boards.M3, tmp_path).status == status

@@ -14,6 +14,7 @@ from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 SHAPES = {"2x24 on 13": (13, 24, 2), "3x5 on 3": (3, 5, 3), "1x1 on 1": (1, 1, 1)}
 CONSTANT_KINDS = set("rR")
 WORD = 4
@@ -47,8 +48,6 @@ def test_weights_start_at_whole_words_in_memory(tmp_path: Path) -> None:
     """The DSP kernels load words and pairs of them; in an ELF optimised for size nothing else aligns bytes."""
     sources = networks.export({costs.MODEL: networks.spoken_digit_model("int8", 5, inputs=2)}, tmp_path)
     elf = sources.build(["clips.c", "file_streams.c"], boards.M4, "-Os", tmp_path)
-    weights = {
-        name: s for name, s in boards.symbols(elf).items() if name.endswith("_weights") and "layer" in name
-    }
+    weights = {name: s for name, s in boards.symbols(elf).items() if name.endswith("_weights") and "layer" in name}
     assert len(weights) == 2
     assert all(symbol.address % WORD == 0 and symbol.bytes % WORD == 0 for symbol in weights.values())

@@ -13,6 +13,7 @@ from streams import Clips
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 PROGRAM = ("clips.c", "file_streams.c")
 HIDDEN = 24
 

@@ -13,6 +13,7 @@ import costs
 import pytest
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 SLACK = 1.02
 MOST_INSTRUCTIONS = {24: 700_000, 48: 2_100_000}  # int8, -O3
 MOST_CODE_BYTES = 1_228  # 1.2 KB, int8, -Os
@@ -34,9 +35,7 @@ MEASURED_CODE_BYTES = {"-Os": 888}  # M4, int8
 @pytest.fixture(scope="module")
 def same_compiler() -> bool:
     command = ["arm-none-eabi-gcc", "-dumpfullversion"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(
-        MEASURED_WITH
-    )
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith(MEASURED_WITH)
 
 
 @pytest.mark.parametrize("hidden", MOST_INSTRUCTIONS)

@@ -14,6 +14,7 @@ import pytest
 from vectors import VectorProgram, status_of
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 KERNELS, RUNTIME = "fsdd_lstm_arm_dsp.h", "fsdd_lstm.c"
 DISPATCH_MUTANTS = [
     ("if (code == FSDD_INT8)", "if (code != FSDD_INT8)", 0),

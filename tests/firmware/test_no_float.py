@@ -11,6 +11,7 @@ import pytest
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
 boards.require_tools()
+pytestmark = pytest.mark.slow
 INTEGER_ROUTINES = {"memcpy", "memset"}  # GCC may insert these anywhere; 12.2 inserts none here
 ALSO_ON_M0 = {"__aeabi_lmul"}  # it has no product of 64 bits
 FLOAT_CONTROL = networks.PROGRAMS / "float_control.c"

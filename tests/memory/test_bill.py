@@ -61,11 +61,7 @@ def test_float32_flash_is_four_bytes_per_parameter_and_nothing_else(shape: Netwo
 def test_flash_of_2x24_by_hand(code_name: str) -> None:
     layer_1, layer_2, output, total = FLASH_2X24[code_name]
     bill = memory_bill(SMALL, code_name, FRAMES)
-    assert bill.layer_flash_bytes == {
-        "lstm layer 1": layer_1,
-        "lstm layer 2": layer_2,
-        "output layer": output,
-    }
+    assert bill.layer_flash_bytes == {"lstm layer 1": layer_1, "lstm layer 2": layer_2, "output layer": output}
     assert bill.flash_bytes == layer_1 + layer_2 + output + SHARED == total
 
 
@@ -104,9 +100,7 @@ def test_integer_ram_is_int16_and_the_same_for_every_code(shape: NetworkShape, c
 
 
 @given(SHAPES, st.sampled_from(CODE_NAMES))
-def test_totals_are_sums_of_lines_and_layers_exclude_shared_parts(
-    shape: NetworkShape, code_name: str | None
-) -> None:
+def test_totals_are_sums_of_lines_and_layers_exclude_shared_parts(shape: NetworkShape, code_name: str | None) -> None:
     bill = memory_bill(shape, code_name, FRAMES)
     assert {line.memory for line in bill.lines} == {"flash", "ram"}
     assert bill.flash_bytes + bill.ram_bytes == sum(line.bytes for line in bill.lines)
@@ -116,9 +110,7 @@ def test_totals_are_sums_of_lines_and_layers_exclude_shared_parts(
 
 
 @given(SHAPES, st.sampled_from(CODE_NAMES), st.sampled_from(["inputs", "hidden_size", "layers", "classes"]))
-def test_no_number_of_a_bill_shrinks_as_the_shape_grows(
-    shape: NetworkShape, code_name: str | None, key: str
-) -> None:
+def test_no_number_of_a_bill_shrinks_as_the_shape_grows(shape: NetworkShape, code_name: str | None, key: str) -> None:
     small = memory_bill(shape, code_name, FRAMES)
     large = memory_bill(replace(shape, **{key: getattr(shape, key) + 1}), code_name, FRAMES)
     assert small.flash_bytes < large.flash_bytes

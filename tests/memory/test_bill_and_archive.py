@@ -12,13 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdd_lightning.arithmetic.archive import archive_bytes
-from fsdd_lightning.arithmetic.device_arrays import (
-    ArraySpec,
-    Deployment,
-    array_specs,
-    device_arrays,
-    planned_arrays,
-)
+from fsdd_lightning.arithmetic.device_arrays import ArraySpec, Deployment, array_specs, device_arrays, planned_arrays
 from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES, weight_code
 from fsdd_lightning.memory.bill import memory_bill

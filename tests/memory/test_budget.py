@@ -40,8 +40,7 @@ def test_the_budgets_of_conf() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"flash_bytes": 0}, {"flash_bytes": -1}, {"flash_bytes": "36 KB"}, {"scope": "cell"}, {"ram": 1}],
+    "wrong", [{"flash_bytes": 0}, {"flash_bytes": -1}, {"flash_bytes": "36 KB"}, {"scope": "cell"}, {"ram": 1}]
 )
 def test_impossible_budgets_are_refused(wrong: dict[str, object]) -> None:
     good = {"name": "kb36", "flash_bytes": 36_864, "scope": "network"}

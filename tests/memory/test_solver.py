@@ -73,9 +73,7 @@ def test_fits_and_the_next_does_not(
 ) -> None:
     inputs, layers, classes = sizes
     budget = MemoryBudget("any", flash_bytes, scope)
-    largest = largest_hidden_size(
-        inputs=inputs, layers=layers, classes=classes, code_name=code_name, budget=budget
-    )
+    largest = largest_hidden_size(inputs=inputs, layers=layers, classes=classes, code_name=code_name, budget=budget)
     assert largest is None or fits(code_name, budget, NetworkShape(inputs, largest, layers, classes))
     assert not fits(code_name, budget, NetworkShape(inputs, (largest or 0) + 1, layers, classes))
 

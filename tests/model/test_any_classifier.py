@@ -33,9 +33,7 @@ def clips() -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("code", ["int8", "int8_pot_scale", "int4", "pot", "ternary"])
-def test_a_foreign_classifier_computes_the_integers_of_its_weights(
-    clips: tuple[Tensor, Tensor], code: str
-) -> None:
+def test_a_foreign_classifier_computes_the_integers_of_its_weights(clips: tuple[Tensor, Tensor], code: str) -> None:
     torch.manual_seed(2)
     view = quantize(SomebodyElses(), code)
     expected = network_logits(view.integer_model(), quantize_features(clips[0].numpy()), clips[1].numpy())
@@ -49,10 +47,7 @@ def test_it_is_our_classifier_with_the_same_weights(clips: tuple[Tensor, Tensor]
     ours.lstm.load_state_dict(parts.lstm.state_dict())
     ours.output.load_state_dict(parts.output.state_dict())
     assert torch.equal(quantize(foreign)(*clips), quantize(ours)(*clips))
-    assert (
-        parts.dropout.p == 0.25
-        and classifier_parts(nn.Sequential(nn.LSTM(1, 2), nn.Linear(2, 2))).dropout.p == 0
-    )
+    assert parts.dropout.p == 0.25 and classifier_parts(nn.Sequential(nn.LSTM(1, 2), nn.Linear(2, 2))).dropout.p == 0
 
 
 @pytest.mark.parametrize(

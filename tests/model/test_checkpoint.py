@@ -152,10 +152,7 @@ def test_parts_that_do_not_belong_together_are_refused(path: Path, change: dict[
 
 @pytest.mark.parametrize(
     "part",
-    [
-        *("version", "shape", "dropout", "weight_code", "labels"),
-        *("mean", "std", "weights", "float_weights", "sha256"),
-    ],
+    [*("version", "shape", "dropout", "weight_code", "labels"), *("mean", "std", "weights", "float_weights", "sha256")],
 )
 def test_a_missing_part_is_refused(path: Path, part: str) -> None:
     torch.save({key: value for key, value in content(path).items() if key != part}, path)

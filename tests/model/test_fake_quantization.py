@@ -17,9 +17,7 @@ from fsdd_lightning.model.straight_through_lstm import step_weights, steps_forwa
 CODES = sorted(WEIGHT_CODES)
 
 
-def random_network(
-    layers: int = 2, hidden_size: int = 12, spread: float = 1.0, seed: int = 0
-) -> LSTMClassifier:
+def random_network(layers: int = 2, hidden_size: int = 12, spread: float = 1.0, seed: int = 0) -> LSTMClassifier:
     """Weights `spread` times as wide as fresh ones: 8 saturates gates, 40 cells and pre-activations too."""
     torch.manual_seed(seed)
     network = LSTMClassifier(NetworkShape(13, hidden_size, layers, 10))
@@ -160,9 +158,7 @@ def test_training_in_float32_is_near_the_integers(code: str) -> None:
 
 def test_training_quantizes_features_as_the_integers_do() -> None:
     features, _ = random_clips()
-    features[3] = (
-        torch.nextafter(torch.tensor(0.5), torch.tensor(0.0)) / 16
-    )  # rounds up if 1/2 is added first
+    features[3] = torch.nextafter(torch.tensor(0.5), torch.tensor(0.0)) / 16  # rounds up if 1/2 is added first
     expected = integers.quantize_features(features.numpy()).astype(np.int16) << 3
     np.testing.assert_array_equal(_features_q7(features).numpy(), expected)
 

@@ -13,9 +13,7 @@ from fsdd_lightning.model.network import LSTMClassifier, last_valid
 STREAMING_BOUND = 1e-5  # float32 sums of at most 148 products below 1, in another order
 
 
-def network(
-    layers: int = 2, hidden_size: int = 12, dropout: float = 0.0, features: int = 13
-) -> LSTMClassifier:
+def network(layers: int = 2, hidden_size: int = 12, dropout: float = 0.0, features: int = 13) -> LSTMClassifier:
     torch.manual_seed(0)
     return LSTMClassifier(NetworkShape(features, hidden_size, layers, 10), dropout).eval()
 

@@ -22,9 +22,7 @@ def test_the_same_scales_and_levels(name: str, columns: int) -> None:
     for weights in (uniform, heavy_tailed, few_values):
         scales = code.row_scales(weights)
         np.testing.assert_array_equal(FastSearch(code).row_scales(weights), scales)
-        np.testing.assert_array_equal(
-            FastSearch(code).quantize(weights, scales), code.quantize(weights, scales)
-        )
+        np.testing.assert_array_equal(FastSearch(code).quantize(weights, scales), code.quantize(weights, scales))
 
 
 @pytest.mark.parametrize("name", SEARCHING)

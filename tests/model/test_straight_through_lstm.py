@@ -59,8 +59,7 @@ def plain_sequence(layer: IntegerLayer, inputs_q7: Tensor, parameters: list[Tens
     rescale = torch.from_numpy(layer.multiplier * 2.0**-layer.shift)
     levels = [torch.tensor(block) for block in np.split(layer.weights, [layer.input_size], axis=1)]
     weight_ih, weight_hh = (
-        p * 16 + (level * rescale[:, None] - p * 16).detach()
-        for p, level in zip(parameters, levels, strict=False)
+        p * 16 + (level * rescale[:, None] - p * 16).detach() for p, level in zip(parameters, levels, strict=False)
     )
     bias = (parameters[2] + parameters[3]) * 2**11
     bias = bias + (torch.tensor(layer.bias) * rescale - bias).detach()
@@ -68,9 +67,7 @@ def plain_sequence(layer: IntegerLayer, inputs_q7: Tensor, parameters: list[Tens
     cell = hidden = inputs_q7.new_zeros(inputs_q7.shape[2], layer.hidden_size)
     states = []
     for frame in inputs_q7:
-        z = torch.clamp(
-            round_(frame.t() @ weight_ih.t() + hidden @ weight_hh.t() + bias), -(2**15), 2**15 - 1
-        )
+        z = torch.clamp(round_(frame.t() @ weight_ih.t() + hidden @ weight_hh.t() + bias), -(2**15), 2**15 - 1)
         i, f, g, o = z.chunk(4, dim=1)
         cell = round_(sigmoid(f) * cell) + round_(sigmoid(i) * tanh(g) * 2**11)
         cell = torch.nn.functional.hardtanh(cell, -(2.0**15), 2.0**15 - 1)  # no gradient at the limits
@@ -83,9 +80,7 @@ def random_layer(inputs: int, size: int, spread: float, dtype: torch.dtype = tor
     generator = torch.Generator().manual_seed(5)
     shapes = [(4 * size, inputs), (4 * size, size), (4 * size,), (4 * size,)]
     return [
-        ((torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5) * spread)
-        .to(dtype)
-        .requires_grad_()
+        ((torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5) * spread).to(dtype).requires_grad_()
         for shape in shapes
     ]
 
@@ -100,9 +95,7 @@ def random_inputs(frames: int, inputs: int, clips: int, dtype: torch.dtype = tor
     return steps.to(dtype).requires_grad_()
 
 
-def sequence(
-    layer: IntegerLayer, inputs: Tensor, parameters: list[Tensor], running: list[int] | None = None
-) -> Tensor:
+def sequence(layer: IntegerLayer, inputs: Tensor, parameters: list[Tensor], running: list[int] | None = None) -> Tensor:
     frames, _, clips = inputs.shape
     return StraightThroughLayer.apply(
         inputs, step_weights(layer, inputs.dtype), running or [clips] * frames, *parameters
@@ -194,9 +187,7 @@ def test_float32_gradients_are_near_those_of_float64() -> None:
         results.append((hidden, *torch.autograd.grad(hidden.sum(), [inputs, *parameters])))
     assert torch.equal(results[0][0], results[1][0].double())
     for exact, single in zip(*results, strict=True):
-        torch.testing.assert_close(
-            single.double(), exact, rtol=0, atol=1e-5 * float(exact.detach().abs().max())
-        )
+        torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-5 * float(exact.detach().abs().max()))
 
 
 def test_backward_can_be_repeated() -> None:

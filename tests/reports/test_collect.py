@@ -59,9 +59,7 @@ def test_an_earlier_report_is_no_run(tmp_path: Path) -> None:
         (lambda folder: (folder / "letters" / "2024").mkdir(parents=True), "holds no runs"),
     ],
 )
-def test_what_is_no_folder_of_runs_is_refused(
-    tmp_path: Path, make: Callable[[Path], object], message: str
-) -> None:
+def test_what_is_no_folder_of_runs_is_refused(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     make(tmp_path / "x")
     with pytest.raises(UserError, match=f"x {message}"):
         collect_runs([tmp_path / "x"])
@@ -160,9 +158,7 @@ def test_what_a_sweep_has_not_come_to_is_listed(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"trials": 3}', '{"trials": [{}]}', "\xff", '{"trials": [1, null]}']
-)
+@pytest.mark.parametrize("text", ["", "[]", '{"trials": 3}', '{"trials": [{}]}', "\xff", '{"trials": [1, null]}'])
 def test_a_broken_plan_of_a_sweep_takes_no_run_with_it(tmp_path: Path, text: str) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 500)
     (tmp_path / "sweep.json").write_bytes(text.encode("latin-1"))

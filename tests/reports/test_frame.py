@@ -55,23 +55,11 @@ def test_the_leading_columns_say_what_matters(tmp_path: Path) -> None:
     table = rows(written(tmp_path))
     assert list(table.columns[: len(LEADING)]) == list(LEADING)
     done, over_budget, broken = (dict(row) for _, row in table.iterrows())
-    assert (done["state"], done["mode"], done["hidden_size"], done["training_seed"]) == (
-        "done",
-        "int8_ptq",
-        "8",
-        "3",
-    )
+    assert (done["state"], done["mode"], done["hidden_size"], done["training_seed"]) == ("done", "int8_ptq", "8", "3")
     assert float(done["accuracy"]) == 570 / 600
     assert float(done["drop"]) == 590 / 600 - 570 / 600
-    assert (over_budget["state"], over_budget["accuracy"], over_budget["hidden_size"]) == (
-        "over_budget",
-        "",
-        "90",
-    )
-    assert (broken["state"], broken["reason"]) == (
-        "unreadable",
-        "the folder is not a run folder: it holds no run.json",
-    )
+    assert (over_budget["state"], over_budget["accuracy"], over_budget["hidden_size"]) == ("over_budget", "", "90")
+    assert (broken["state"], broken["reason"]) == ("unreadable", "the folder is not a run folder: it holds no run.json")
 
 
 def test_neither_order_nor_time_of_writing_matters(tmp_path: Path) -> None:
@@ -116,13 +104,7 @@ def test_a_sweep_without_any_result_is_a_table_too(tmp_path: Path) -> None:
 
 
 def test_the_order_is_that_of_the_configurations(tmp_path: Path) -> None:
-    words = [
-        ("int8_ptq", 16, 1),
-        ("float32", 8, 10),
-        ("int8_ptq", 8, 2),
-        ("float32", 8, 9),
-        ("pot_qat", 4, 1),
-    ]
+    words = [("int8_ptq", 16, 1), ("float32", 8, 10), ("int8_ptq", 8, 2), ("float32", 8, 9), ("pot_qat", 4, 1)]
     for mode, hidden, seed in words:
         run(tmp_path, mode, hidden, seed, 580)
     ended(tmp_path, "over_budget", "too large", "quantization=float32", "model.hidden_size=90")
@@ -148,15 +130,9 @@ def test_the_order_is_that_of_the_configurations(tmp_path: Path) -> None:
         ({"views": {"float": {"accuracy": None, "correct": 1, "total": 1}}}, "views.float.accuracy"),
         ({"views": {"float": {"accuracy": 1.5, "correct": 3, "total": 2}}}, "views.float.accuracy"),
         ({"views": {"float": {"accuracy": 0.5, "correct": 1, "total": 0}}}, "views.float.total"),
-        (
-            {"views": {"float": {"accuracy": 0.5, "correct": 590, "total": 600}}},
-            "accuracy is not correct/total",
-        ),
+        ({"views": {"float": {"accuracy": 0.5, "correct": 590, "total": 600}}}, "accuracy is not correct/total"),
         ({"views": {"float": {"accuracy": 0.5, "correct": "1", "total": 2}}}, "views.float.correct"),
-        (
-            {"views": {"float": {"accuracy": 0.5, "correct": 1, "total": 2, "confusion": [[1, -1]]}}},
-            "confusion.0.1",
-        ),
+        ({"views": {"float": {"accuracy": 0.5, "correct": 1, "total": 2, "confusion": [[1, -1]]}}}, "confusion.0.1"),
         ({"memory": {"layers": 2, "hidden_size": 8}}, "no usable memory.flash_bytes"),
         ({"dataset": {}}, "no usable dataset.digest"),
         ({"config": {}}, "no usable config.quantization"),
@@ -230,9 +206,7 @@ def test_a_frame_is_read_back_from_its_csv(tmp_path: Path) -> None:
 
 def test_another_csv_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sweep,run\n1,2\n")
-    with pytest.raises(
-        UserError, match=r"a\.csv is no results\.csv of this program: it lacks the column state"
-    ):
+    with pytest.raises(UserError, match=r"a\.csv is no results\.csv of this program: it lacks the column state"):
         read_csv(tmp_path / "a.csv")
 
 

@@ -110,9 +110,7 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
 
 
 def test_tables_can_be_sorted_by_their_values(tmp_path: Path) -> None:
-    sizes = [
-        each.record.memory["flash_bytes"] for each in collect_runs([grid(tmp_path, seeds=1)]) if each.record
-    ]
+    sizes = [each.record.memory["flash_bytes"] for each in collect_runs([grid(tmp_path, seeds=1)]) if each.record]
     reader = Reader(page(document(tmp_path), tmp_path))
     assert reader.tags.count("table") == 2  # results over seeds, and trials
     assert reader.tags.count("button") == reader.tags.count("th")
@@ -134,13 +132,7 @@ def test_markdown_shows_names_as_they_are(evil_sweep: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [
-        ("int8_ptq", "int8_ptq"),
-        ("a|b", r"a\|b"),
-        ("a\n# b", "a # b"),
-        ("<b>&", r"&lt;b\>&amp;"),
-        ("`", r"\`"),
-    ],
+    [("int8_ptq", "int8_ptq"), ("a|b", r"a\|b"), ("a\n# b", "a # b"), ("<b>&", r"&lt;b\>&amp;"), ("`", r"\`")],
 )
 def test_markdown_escapes_only_what_it_must(text: str, shown: str) -> None:
     assert escaped(text) == shown
@@ -173,13 +165,7 @@ def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     ended(sweep, "over_budget", "why over_budget", "seed=5")
     (sweep / "broken").mkdir()
     made = document(sweep)
-    assert made.counts == (
-        ("done", 2),
-        ("failed", 1),
-        ("interrupted", 1),
-        ("unreadable", 1),
-        ("over_budget", 2),
-    )
+    assert made.counts == (("done", 2), ("failed", 1), ("interrupted", 1), ("unreadable", 1), ("over_budget", 2))
     assert [problems.heading for problems in made.problems] == [
         "Failed (1)",
         "Interrupted (1)",

@@ -146,9 +146,7 @@ def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     for hidden, correct in ((8, 540), (16, 570)):
         run(tmp_path, "int8_ptq", hidden, 1, correct)
     figure, _ = drawn(pictures(tmp_path)["accuracy_vs_size"], "light")
-    (line,) = [
-        each for each in figure.axes[0].lines if len(each.get_xdata()) == 2 and each.get_marker() == "o"
-    ]  # type: ignore[arg-type]
+    (line,) = [each for each in figure.axes[0].lines if len(each.get_xdata()) == 2 and each.get_marker() == "o"]  # type: ignore[arg-type]
     assert list(line.get_ydata()) == [90.0, 95.0]  # type: ignore[arg-type]
     _, texts = drawn(pictures(tmp_path)["accuracy_map"], "light")
     assert {"90.00", "95.00", "8", "16", "int8_ptq"} <= {text.get_text() for text in texts}

@@ -63,9 +63,7 @@ def test_the_same_trial_with_another_result_is_noted(tmp_path: Path) -> None:
     again = run(tmp_path / "b", "int8_ptq", 8, 1, 570)
     (section,) = sections_of(tmp_path / "a", tmp_path / "b")
     assert list(section.summary["accuracy"]) == [580 / 600]
-    assert section.notes == (
-        f"b/{again.name} repeats a/{again.name} with another result; only the first is counted",
-    )
+    assert section.notes == (f"b/{again.name} repeats a/{again.name} with another result; only the first is counted",)
 
 
 def test_a_network_that_fits_two_budgets_is_one_network(tmp_path: Path) -> None:
@@ -83,9 +81,7 @@ def test_trials_over_budget_stand_with_those_of_their_data_and_split(tmp_path: P
     ended(tmp_path, "over_budget", "too large", *large)
     ended(tmp_path, "over_budget", "too large", *large, "split=official")
     (section,) = sections_of(tmp_path)
-    assert section.unfinished[["series", "hidden_size", "state"]].values.tolist() == [
-        ["float32", 90, "over_budget"]
-    ]
+    assert section.unfinished[["series", "hidden_size", "state"]].values.tolist() == [["float32", 90, "over_budget"]]
     assert section.budgets == (8 * 1024,)
 
 
@@ -101,11 +97,7 @@ def test_variants_are_named_by_what_differs_within_a_mode(tmp_path: Path) -> Non
     run(tmp_path, "int8_ptq", 8, 1, 581, "model.layers=1")
     run(tmp_path, "pot_qat", 8, 1, 570, "trainer.max_epochs=9", "model.layers=1")
     (section,) = sections_of(tmp_path)
-    assert list(section.summary["series"]) == [
-        "int8_ptq, layers=1",
-        "int8_ptq, layers=2",
-        "pot_qat, layers=1",
-    ]
+    assert list(section.summary["series"]) == ["int8_ptq, layers=1", "int8_ptq, layers=2", "pot_qat, layers=1"]
 
 
 def test_several_versions_of_the_code_are_noted(tmp_path: Path) -> None:
@@ -134,9 +126,7 @@ def test_speakers_are_a_dimension_of_one_section(tmp_path: Path) -> None:
     (row,) = section.speakers.to_dict("records")
     assert row["voices"] == pytest.approx({"george": 0.55, "jackson": 0.8, "theo": 0.7})
     assert (row["worst_speaker"], row["missing"], row["fewest_seeds"], row["seeds"]) == ("george", (), 1, 2)
-    half = (
-        4.302652729911275 * row["std"] / 3**0.5
-    )  # t(0.975, 2) from a table: the three speakers are the sample
+    half = 4.302652729911275 * row["std"] / 3**0.5  # t(0.975, 2) from a table: the three speakers are the sample
     expected = {"accuracy": 2.05 / 3, "low": 2.05 / 3 - half, "high": min(2.05 / 3 + half, 1.0)}
     assert {name: row[name] for name in expected} == pytest.approx(expected)
     assert (row["kind"], row["worst"], row["spread"]) == ("t", pytest.approx(0.55), pytest.approx(0.25))

@@ -100,9 +100,7 @@ def test_a_folder_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
             write_report([tmp_path / "a"], output)
 
 
-def test_a_full_disk_is_one_line_and_keeps_the_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_one_line_and_keeps_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "a", "int8_ptq", 8, 1, 580)
     replace = writing.replace_file
 

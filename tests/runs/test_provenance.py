@@ -15,9 +15,7 @@ from fsdd_lightning.runs import provenance
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(
-        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -56,9 +54,7 @@ def test_an_installed_package_has_no_commit_even_inside_another_repository(check
     assert provenance.git_state() == {"commit": None, "dirty": None}
 
 
-def test_a_checkout_without_git_or_commits_is_no_error(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkout_without_git_or_commits_is_no_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(checkout, "init", "-q")
     assert provenance.git_state() == {"commit": None, "dirty": True}
     monkeypatch.setenv("PATH", str(checkout))

@@ -50,10 +50,7 @@ def test_the_fields_that_others_read(record: RunRecord, tmp_path: Path) -> None:
 def test_a_run_that_ends_well_is_done(record: RunRecord, tmp_path: Path) -> None:
     with recorded(record, tmp_path):
         # What a run that is killed outright leaves behind.
-        assert (content(tmp_path)["status"], content(tmp_path)["error"]) == (
-            "interrupted",
-            "still running, or killed",
-        )
+        assert (content(tmp_path)["status"], content(tmp_path)["error"]) == ("interrupted", "still running, or killed")
         record.views["float"] = {"accuracy": 1.0}
     ended = content(tmp_path)
     assert (ended["status"], ended["error"], ended["views"]) == ("done", None, {"float": {"accuracy": 1.0}})
@@ -87,17 +84,13 @@ def test_a_run_that_ends_badly_says_how_and_passes_it_on(
     assert "total" in ended["timings_s"]
 
 
-def test_the_traceback_goes_to_the_log(
-    record: RunRecord, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_traceback_goes_to_the_log(record: RunRecord, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError), recorded(record, tmp_path):
         raise ValueError("deep inside")
     assert "Traceback" in caplog.text and "deep inside" in caplog.text
 
 
-def test_nan_and_infinity_become_null_and_the_end_is_still_recorded(
-    record: RunRecord, tmp_path: Path
-) -> None:
+def test_nan_and_infinity_become_null_and_the_end_is_still_recorded(record: RunRecord, tmp_path: Path) -> None:
     with recorded(record, tmp_path):
         record.training = {"val_loss": math.nan, "history": [1.0, math.inf, (-math.inf,)], "epochs": 3}
     assert content(tmp_path)["training"] == {"val_loss": None, "history": [1.0, None, [None]], "epochs": 3}
@@ -135,13 +128,7 @@ def test_a_newer_schema_and_a_foreign_file_are_refused(record: RunRecord, tmp_pa
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"config": "all of it"},
-        {"views": ["float"]},
-        {"views": {"float": 0.99}},
-        {"dataset": None},
-        {"seed": "x"},
-    ],
+    [{"config": "all of it"}, {"views": ["float"]}, {"views": {"float": 0.99}}, {"dataset": None}, {"seed": "x"}],
     ids=str,
 )
 def test_a_field_of_the_wrong_type_is_refused_by_name(

@@ -76,9 +76,7 @@ def test_a_missing_network_is_refused(run_folder: Path) -> None:
     ],
     ids=str,
 )
-def test_an_incomplete_or_foreign_record_is_refused(
-    run_folder: Path, change: dict[str, Any], named: str
-) -> None:
+def test_an_incomplete_or_foreign_record_is_refused(run_folder: Path, change: dict[str, Any], named: str) -> None:
     rewrite(run_folder, **change)
     with pytest.raises(UserError, match=named):
         read_run(run_folder)
@@ -93,9 +91,7 @@ def test_a_network_of_another_run_is_refused(run_folder: Path) -> None:
 
 def test_other_recordings_than_the_recorded_ones_are_refused(run_folder: Path) -> None:
     rewrite(run_folder, dataset={**recorded(run_folder, "dataset"), "digest": "0" * 64})
-    with pytest.raises(
-        UserError, match=r"are not those of the run \(digest [0-9a-f]{12}, not 000000000000\)"
-    ):
+    with pytest.raises(UserError, match=r"are not those of the run \(digest [0-9a-f]{12}, not 000000000000\)"):
         recorded_data(read_run(run_folder), None)
 
 

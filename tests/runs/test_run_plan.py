@@ -46,9 +46,7 @@ def test_one_unit_more_than_fit_would_be_refused(mode: str, layers: int, budget:
     solved = plan("model=fit", *words)
     larger = plan(f"model.hidden_size={solved.shape.hidden_size + 1}", *words)
     assert solved.fits and not larger.fits
-    assert f"the largest hidden size that fits is {solved.shape.hidden_size}" in str(
-        larger.over_budget_reason
-    )
+    assert f"the largest hidden size that fits is {solved.shape.hidden_size}" in str(larger.over_budget_reason)
 
 
 def test_a_layer_may_be_larger_than_a_network() -> None:
@@ -89,9 +87,7 @@ def test_deltas_double_the_inputs_of_the_bill_and_of_the_solved_size() -> None:
     planned = plan("features.deltas=true", "model=fit", "memory_budget=kb36", "quantization=int8_ptq")
     assert (planned.shape.inputs, planned.shape.hidden_size, planned.fits) == (26, 47, True)
     assert planned.bill.flash_bytes <= 36_864
-    larger = plan(
-        "features.deltas=true", f"model.hidden_size={planned.shape.hidden_size + 1}", "memory_budget=kb36"
-    )
+    larger = plan("features.deltas=true", f"model.hidden_size={planned.shape.hidden_size + 1}", "memory_budget=kb36")
     assert not larger.fits
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,19 +23,22 @@ AXES = ("model.hidden_size=4,3", "quantization=int8_ptq,int4_qat")
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def small(synthetic_cache: str) -> list[str]:
     """What all trials of these tests have in common."""
-    return [*SMALL, f"data.cache_dir={tmp_path_factory.mktemp('cache')}"]
+    return [*SMALL, synthetic_cache]
 
 
 @pytest.fixture(scope="session")
-def finished_sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished_sweep(small: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Finished:
     """Look, don't touch: `copy_of_sweep` may be changed."""
-    folder = tmp_path_factory.mktemp("finished-sweep")
     words = [*small, *AXES]
-    code, out, err = run_sweep(words, folder)
-    assert (code, err) == (0, ""), err
-    return Finished(folder, words, out)
+
+    def run(folder: Path) -> None:
+        code, _, err = run_sweep(words, folder)
+        assert (code, err) == (0, ""), err
+
+    folder = once("finished-sweep", run)
+    return Finished(folder, words, (folder / "out.txt").read_text())
 
 
 @pytest.fixture

@@ -19,9 +19,7 @@ def sbatch(script: str) -> None:
     kept = HERE / "submitted.sh"
     kept.write_text(Path(script).read_text())
     with (HERE / "queue.log").open("wb") as log:  # our caller waits for all that have its pipes
-        subprocess.Popen(
-            [sys.executable, __file__, "run", str(kept)], stdout=log, stderr=log, start_new_session=True
-        )
+        subprocess.Popen([sys.executable, __file__, "run", str(kept)], stdout=log, stderr=log, start_new_session=True)
     print(f"Submitted batch job {JOB}")
 
 
@@ -31,11 +29,7 @@ def run(script: str) -> None:
     (last,) = re.findall(r"^#SBATCH --array=0-(\d+)", text, flags=re.MULTILINE)
     (cpus,) = re.findall(r"^#SBATCH --cpus-per-task=(\d+)", text, flags=re.MULTILINE)
     for index in range(int(last) + 1):
-        job = {
-            "SLURM_ARRAY_JOB_ID": str(JOB),
-            "SLURM_ARRAY_TASK_ID": str(index),
-            "SLURM_JOB_ID": str(JOB + index),
-        }
+        job = {"SLURM_ARRAY_JOB_ID": str(JOB), "SLURM_ARRAY_TASK_ID": str(index), "SLURM_JOB_ID": str(JOB + index)}
         task = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
         node = {"SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": cpus}
         subprocess.run(["bash", script], env={**os.environ, **job, **task, **node}, check=False)

@@ -12,10 +12,20 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 240
+import pytest
+from commands import PATIENCE_S
+from sketches import sketch_confusions
+
+from fsdd_lightning.console import terminal
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["fsdd_lightning.training.experiment", "fsdd_lightning.sweeps.sweeper", "matplotlib.figure"]
+    [
+        "fsdd_lightning.training.experiment",
+        "fsdd_lightning.sweeps.sweeper",
+        "matplotlib.image",
+        "optuna",
+    ]  # what is not installed is passed over
 )
 
 
@@ -45,14 +55,14 @@ def start_sweep(
     return child
 
 
-def _sweep(
-    words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]
-) -> None:
+def _sweep(words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    sketch_confusions(pytest.MonkeyPatch())
+    terminal.console.width = 120  # as in a pipe, whatever the fork server's own stdout is
     os.chdir(folder)
     os.setpgid(0, 0)
     for number, name in ((1, "out.txt"), (2, "err.txt")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner may have been told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner may ignore it
     sys.argv = ["fsdd-train", "-m", *words]
     if before is not None:
         before(*arguments)

@@ -17,9 +17,7 @@ from fsdd_lightning.sweeps.compose import check_command, compose_trials, expand_
 CONF = config_directory()
 # conf/GROUP/OPTION.yaml, whatever lies there: a new file is tested without a word here.
 OPTIONS = sorted(
-    f"{path.parent.relative_to(CONF).as_posix()}={path.stem}"
-    for path in CONF.rglob("*.yaml")
-    if path.parent != CONF
+    f"{path.parent.relative_to(CONF).as_posix()}={path.stem}" for path in CONF.rglob("*.yaml") if path.parent != CONF
 )
 
 
@@ -45,21 +43,12 @@ def test_every_option_of_every_group_composes(option: str) -> None:
 
 def test_all_groups_are_found() -> None:
     groups = {option.partition("=")[0] for option in OPTIONS}
-    assert groups >= {
-        "data",
-        "split",
-        "features",
-        "feature_augmentation",
-        "model",
-        "trainer",
-        "callbacks",
-        "logger",
-    }
+    assert groups >= {"data", "split", "features", "feature_augmentation", "model", "trainer", "callbacks", "logger"}
     assert groups >= {"experiment", "memory_budget", "quantization"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_of_every_group_is_a_cell_with_a_bill(option: str) -> None:
+def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None:
     needs_budget = composed(option).model.hidden_size == "fit" and option.startswith("model=")
     plan = plan_run(composed(option, *(["memory_budget=kb36"] if needs_budget else [])))
     assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
@@ -118,10 +107,8 @@ def test_a_sweep_is_expanded_in_order_the_last_override_fastest() -> None:
     ]
 
 
-def test_the_cells_of_a_sweep_come_with_their_settings() -> None:
-    trials = list(
-        compose_trials(["model=tiny,large", "split=unseen_speaker", "split.held_out=theo"], multirun=True)
-    )
+def test_the_trials_of_a_sweep_come_with_their_config() -> None:
+    trials = list(compose_trials(["model=tiny,large", "split=unseen_speaker", "split.held_out=theo"], multirun=True))
     assert [config.model.hidden_size for _, config in trials] == [16, 128]
     assert trials[0][0] == ["model=tiny", "split=unseen_speaker", "split.held_out=theo"]
     assert {config.split.held_out for _, config in trials} == {"theo"}
@@ -144,9 +131,7 @@ def test_a_good_command_is_let_through(arguments: list[str]) -> None:
     check_command(arguments)
 
 
-@pytest.mark.parametrize(
-    "flag", ["--help", "--hydra-help", "--cfg=job", "--info=config", "--shell-completion"]
-)
+@pytest.mark.parametrize("flag", ["--help", "--hydra-help", "--cfg=job", "--info=config", "--shell-completion"])
 def test_questions_are_left_to_hydra(flag: str) -> None:
     check_command([flag, "model.hidden_size=0"])
 
@@ -154,21 +139,12 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        (
-            ["model.hidden_sise=3"],
-            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
-        ),
+        (["model.hidden_sise=3"], "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
         (["sede=3"], "unknown config key 'sede'; did you mean 'seed'?"),
-        (
-            ["+model.hidden_sise=3"],
-            "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?",
-        ),
+        (["+model.hidden_sise=3"], "unknown config key 'model.hidden_sise'; did you mean 'model.hidden_size'?"),
         (["+seed=3"], "'seed' exists already: write it without the +"),
         (["model.hidden_size=0"], "model.hidden_size must be at least 1 or 'fit', not 0"),
-        (
-            ["model.hidden_size=many"],
-            "model.hidden_size must be a valid integer or 'fit', not 'many'",
-        ),
+        (["model.hidden_size=many"], "model.hidden_size must be a valid integer or 'fit', not 'many'"),
         (["trainer.max_epochs=1.5"], "trainer.max_epochs must be a valid integer"),
         (["~seed"], "seed is missing"),
         (["model=smal"], "did you mean model=small?"),
@@ -186,11 +162,9 @@ def test_a_bad_command_is_answered_in_one_line(arguments: list[str], answer: str
     assert answer in over_budget_reason(*arguments)
 
 
-def test_a_bad_cell_anywhere_in_a_sweep_is_refused() -> None:
+def test_a_bad_trial_anywhere_in_a_sweep_is_refused() -> None:
     assert "hidden_size" in over_budget_reason("-m", "model.hidden_size=16,24,0", "seed=1,2")
-    assert "hop_length" in over_budget_reason(
-        "-m", "features.hop_length=160,80", "features.win_length=400,100"
-    )
+    assert "hop_length" in over_budget_reason("-m", "features.hop_length=160,80", "features.win_length=400,100")
 
 
 def test_composing_leaves_hydra_free_for_the_run_itself() -> None:
@@ -209,9 +183,7 @@ def test_options_of_ones_own_folder_are_found(tmp_path: Path) -> None:
     assert config.model.hidden_size == 5
 
 
-def test_the_configuration_lies_beside_or_in_the_package(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_configuration_lies_beside_or_in_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import fsdd_lightning.config.load as configuration
 
     find: Callable[[], Path] = configuration.config_directory

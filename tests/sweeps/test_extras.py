@@ -56,8 +56,6 @@ def test_what_the_user_can_mend_is_a_user_error_and_all_else_goes_on() -> None:
     with pytest.raises(UserError, match="no Slurm on this machine"), launcher_errors():
         raise RuntimeError('Could not detect "srun", are you indeed on a slurm cluster?')
     with pytest.raises(RunFailedError, match="killed, perhaps for want of memory"), launcher_errors():
-        raise OSError(
-            "A worker process managed by the executor was unexpectedly terminated. This could be ..."
-        )
+        raise OSError("A worker process managed by the executor was unexpectedly terminated. This could be ...")
     with pytest.raises(MemoryError), launcher_errors():
         raise MemoryError

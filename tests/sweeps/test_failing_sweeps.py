@@ -46,7 +46,8 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
-def test_fail_fast_begins_no_further_cell(finished_sweep: Finished, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_fail_fast_begins_no_further_trial(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep([*finished_sweep.words, "fail_fast=true"], tmp_path, fail_in, "int4_qat")
     assert code == 1
     assert err.startswith("error: 1 of 4 trials failed")
@@ -58,6 +59,7 @@ def test_fail_fast_begins_no_further_cell(finished_sweep: Finished, tmp_path: Pa
     assert results_table(tmp_path / "multirun" / "grid") == results_table(finished_sweep.trials)
 
 
+@pytest.mark.slow
 def test_a_run_folder_that_cannot_be_made_fails_alone(finished_sweep: Finished, tmp_path: Path) -> None:
     name = next(finished_sweep.trials.glob("*/run.json")).parent.name
     (tmp_path / "multirun" / "grid").mkdir(parents=True)
@@ -95,6 +97,7 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [60, 400])
 def test_a_full_disk_is_one_line_and_costs_only_what_did_not_fit(
     finished_sweep: Finished, tmp_path: Path, mount: Mount, kilobytes: int
@@ -119,6 +122,7 @@ def views(sweep: Path) -> list[str]:
     return sorted(json.dumps([row["config_hash"], row["views"], row["files"]]) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_one_line(finished_sweep: Finished, tmp_path: Path, mount: Mount) -> None:
     place = mount("size=100m")
     shutil.copytree(finished_sweep.folder / "multirun", place / "multirun")
@@ -132,12 +136,11 @@ def test_a_read_only_folder_is_one_line(finished_sweep: Finished, tmp_path: Path
     assert results_table(place / "multirun" / "grid") == before
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_needs_no_writing(finished_sweep: Finished, tmp_path: Path, mount: Mount) -> None:
     place = mount("size=100m")
     code, _, err = run_sweep([*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here")
     assert (code, err) == (0, "")
     mount("ro")
-    code, out, err = run_sweep(
-        [*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here"
-    )
+    code, out, err = run_sweep([*finished_sweep.words, f"output_root={place / 'multirun'}"], tmp_path / "here")
     assert (code, err) == (0, "") and "4 trials: 4 skipped" in out

@@ -1,4 +1,4 @@
-"""A run on a machine that does not share the sweep's folder leaves nothing here, and that is said."""
+"""A run on a machine that does not share the sweep's folder leaves nothing here; the sweep reports it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
     trials = [(overrides, plan_run(config)) for overrides, config in compose_trials(words, multirun=True)]
     sweeper = ResumingSweeper()
     monkeypatch.setattr(ResumingSweeper, "composed", ComposedSweep(trials, None), raising=False)
-    sweeper.setup(
-        hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False})
-    )  # type: ignore[arg-type]
-    with pytest.raises(RunFailedError, match=r"2 of 2 trials failed.*has to share this folder") as told:
+    sweeper.setup(hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False}))  # type: ignore[arg-type]
+    with pytest.raises(RunFailedError, match=r"2 of 2 trials failed.*has to share this folder") as caught:
         sweeper.sweep([])
-    assert str(tmp_path / "far") in str(told.value)
+    assert str(tmp_path / "far") in str(caught.value)

@@ -15,6 +15,8 @@ import pytest
 from results_table import results_table
 from sweep_processes import Finished, end_of, run_sweep, start_sweep
 
+pytestmark = pytest.mark.slow
+
 KILLS = 2
 MOST_CHANGES = 60  # a whole sweep makes about twice as many
 
@@ -80,7 +82,7 @@ def contents(folder: Path) -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("order", [(as_written,), (shuffle, 3)], ids=["as written", "shuffled"])
-def test_the_order_of_cells_does_not_matter(
+def test_the_order_of_trials_does_not_matter(
     finished_sweep: Finished, tmp_path: Path, order: tuple[object, ...]
 ) -> None:
     change, *arguments = order
@@ -91,9 +93,7 @@ def test_the_order_of_cells_does_not_matter(
         assert trained_by(tmp_path / "multirun" / "grid") != trained_by(finished_sweep.trials)
 
 
-def test_two_sweeps_of_one_name_started_at_once_share_the_work(
-    finished_sweep: Finished, tmp_path: Path
-) -> None:
+def test_two_sweeps_of_one_name_started_at_once_share_the_work(finished_sweep: Finished, tmp_path: Path) -> None:
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()

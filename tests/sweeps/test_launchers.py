@@ -12,18 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import PATIENCE_S, REPOSITORY, Process, environment, run
 from installed_extras import needs
+from sweep_processes import run_sweep
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_SLURM = Path(__file__).with_name("fake_slurm.py")
-PATIENCE_S = 100
 # One float network is trained; one trial finds out late that it can't work; two do not fit.
-CELLS = [
+TRIALS = [
     "model.hidden_size=4,400",
     "memory_budget=kb8",
     "split=random,unseen_speaker",
@@ -44,23 +44,9 @@ needs_submitit = needs("hydra-submitit-launcher", "slurm")
 needs_ray = needs("hydra-ray-launcher", "ray")
 
 
-def environment(**more: str) -> dict[str, str]:
-    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    kept = {key: value for key, value in os.environ.items() if key not in ("FSDD_ROOT", "HYDRA_FULL_ERROR")}
-    return {**kept, "PYTHONPATH": python_path, "COLUMNS": "200", **more}
-
-
-def train(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
+def train(folder: Path, *overrides: str, **more: str) -> Process:
     folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-m", "fsdd_lightning.train", "-m", *overrides],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    return run(folder, "-m", "fsdd_lightning.train", "-m", *overrides, **more)
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -83,14 +69,13 @@ def networks(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def sequential(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sequential") / "work"
-    train(folder, *tiny_overrides, *CELLS)
+def sequential(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    folder = once("sequential", lambda folder: run_sweep([*tiny_overrides, *TRIALS], folder))
     assert {name: each["status"] for name, each in records(folder).items()} == ENDS
     return folder
 
 
-def assert_same(folder: Path, process: subprocess.CompletedProcess[str], sequential: Path) -> None:
+def assert_same(folder: Path, process: Process, sequential: Path) -> None:
     assert records(folder) == records(sequential), process.stderr
     assert networks(folder) == networks(sequential)
     assert len(networks(folder)) == 1
@@ -99,17 +84,17 @@ def assert_same(folder: Path, process: subprocess.CompletedProcess[str], sequent
     assert line.startswith("error: ") and "no such speaker" in line
 
 
+@pytest.mark.slow
 @needs_joblib
 def test_joblib(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
-    process = train(
-        tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
-    )
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert_same(tmp_path / "work", process, sequential)
 
 
+@pytest.mark.slow
 @needs_submitit
 def test_submitit_on_this_machine(sequential: Path, tiny_overrides: list[str], tmp_path: Path) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=submitit_local")
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=submitit_local")
     assert_same(tmp_path / "work", process, sequential)
 
 
@@ -127,12 +112,13 @@ def slurm(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @needs_submitit
 def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slurm: Path) -> None:
     process = train(
         tmp_path / "work",
         *tiny_overrides,
-        *CELLS,
+        *TRIALS,
         "hydra/launcher=submitit_slurm",
         "hydra.launcher.partition=small",
         "hydra.launcher.array_parallelism=3",
@@ -146,9 +132,7 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
     assert (options["time"], options["mem"], options["partition"]) == ("720", "4GB", "small")
     assert options["job-name"] == "fsdd_default"
     lines = script.splitlines()
-    setup = next(
-        i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK")
-    )
+    setup = next(i for i, line in enumerate(lines) if line.startswith("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK"))
     run = next(i for i, line in enumerate(lines) if line.startswith("srun "))
     assert setup < run
     assert "submitit.core._submit" in lines[run]
@@ -156,12 +140,9 @@ def test_slurm(sequential: Path, tiny_overrides: list[str], tmp_path: Path, slur
 
 
 @needs_submitit
-def test_without_slurm_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_without_slurm_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
     process = train(
-        tmp_path / "work",
-        *tiny_overrides,
-        "hydra/launcher=submitit_slurm",
-        PATH=str(Path(sys.executable).parent),
+        tmp_path / "work", *tiny_overrides, "hydra/launcher=submitit_slurm", PATH=str(Path(sys.executable).parent)
     )
     assert process.returncode == 2
     assert process.stderr == (
@@ -180,7 +161,7 @@ def ray_cluster() -> Iterator[str]:
         head = subprocess.Popen(
             [Path(sys.executable).with_name("ray"), "start", *words, *quiet],
             cwd=session,
-            env=environment(),
+            env=environment(session),
             stdout=log,
             stderr=log,
         )
@@ -202,18 +183,16 @@ def address_in(log: Path, head: subprocess.Popen[bytes]) -> str:
     pytest.fail(f"no Ray cluster came up: {log.read_text()}")
 
 
+@pytest.mark.slow
 @needs_ray
 def test_ray(sequential: Path, tiny_overrides: list[str], tmp_path: Path, ray_cluster: str) -> None:
-    process = train(tmp_path / "work", *tiny_overrides, *CELLS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
+    process = train(tmp_path / "work", *tiny_overrides, *TRIALS, "hydra/launcher=ray", RAY_ADDRESS=ray_cluster)
     assert_same(tmp_path / "work", process, sequential)
 
 
 @needs_ray
-def test_without_a_ray_cluster_it_is_said_in_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
-    if (
-        subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode
-        == 0
-    ):
+def test_without_a_ray_cluster_the_answer_is_one_line(tiny_overrides: list[str], tmp_path: Path) -> None:
+    if subprocess.run(["pgrep", "-f", "ray/gcs/gcs_server"], capture_output=True, check=False).returncode == 0:
         pytest.skip("somebody's Ray cluster runs on this machine")
     process = train(tmp_path / "work", *tiny_overrides, "hydra/launcher=ray")
     assert process.returncode == 2
@@ -231,7 +210,7 @@ importlib.util.find_spec = lambda name, package=None: None if name == {name!r} e
 
 
 @pytest.mark.parametrize(
-    ("package", "choice", "told"),
+    ("package", "choice", "extra"),
     [
         ("hydra_plugins.hydra_joblib_launcher", "hydra/launcher=joblib", "fsdd_lightning[parallel]"),
         ("hydra_plugins.hydra_submitit_launcher", "hydra/launcher=submitit_local", "fsdd_lightning[slurm]"),
@@ -240,13 +219,13 @@ importlib.util.find_spec = lambda name, package=None: None if name == {name!r} e
         ("optuna", "hparams_search=accuracy_vs_bytes", "fsdd_lightning[search]"),
     ],
 )
-def test_a_missing_extra_is_told_in_one_line(
-    package: str, choice: str, told: str, tiny_overrides: list[str], tmp_path: Path
+def test_a_missing_extra_is_named_in_one_line(
+    package: str, choice: str, extra: str, tiny_overrides: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(MISSING.format(name=package))
     python_path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
     process = train(tmp_path / "work", *tiny_overrides, choice, PYTHONPATH=python_path)
     assert process.returncode == 2
     last = process.stderr.splitlines()[-1]
-    assert last.startswith("error: ") and last.endswith(f"pip install '{told}'")
+    assert last.startswith("error: ") and last.endswith(f"pip install '{extra}'")
     assert not (tmp_path / "work" / "multirun").exists()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from sweep_processes import run_sweep
 
-CELLS, SETTLED_AFTER = 40, 5
+pytestmark = pytest.mark.slow
+
+TRIALS, SETTLED_AFTER = 40, 5
 MOST_GROWTH_MB = 50.0
 
 
 def note_memory(file: Path) -> None:
     """Write down the resident set after each trial."""
-    from fsdd_lightning.sweeps import task as cell_task
+    from fsdd_lightning.sweeps import task as trial_task
 
-    run_trial = cell_task.run_trial
+    run_trial = trial_task.run_trial
 
     def noting(config):  # type: ignore[no-untyped-def]
         answer = run_trial(config)
@@ -24,20 +27,14 @@ def note_memory(file: Path) -> None:
             notes.write(f"{resident_pages * os.sysconf('SC_PAGE_SIZE') / 2**20}\n")
         return answer
 
-    cell_task.run_trial = noting
+    trial_task.run_trial = noting
 
 
-def test_forty_cells_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
-    words = [
-        *small,
-        "quantization=int4_qat",
-        "model.hidden_size=2",
-        "model.layers=1",
-        "trainer.batch_size=64",
-    ]
-    sweep = [*words, "quantization.learning_rate=.001,.002,.003,.004", f"seed=range(0,{CELLS // 4})"]
+def test_forty_trials_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
+    words = [*small, "quantization=int4_qat", "model.hidden_size=2", "model.layers=1", "trainer.batch_size=64"]
+    sweep = [*words, "quantization.learning_rate=.001,.002,.003,.004", f"seed=range(0,{TRIALS // 4})"]
     code, _, err = run_sweep(sweep, tmp_path, note_memory, tmp_path / "memory.txt")
     assert (code, err) == (0, "")
     resident_mb = [float(line) for line in (tmp_path / "memory.txt").read_text().split()]
-    assert len(resident_mb) == CELLS
+    assert len(resident_mb) == TRIALS
     assert max(resident_mb[SETTLED_AFTER:]) - resident_mb[SETTLED_AFTER - 1] < MOST_GROWTH_MB, resident_mb

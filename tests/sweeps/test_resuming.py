@@ -1,27 +1,24 @@
-"""The same command again: what is settled is left alone, what has changed is said and run again, nothing is lost."""
+"""The same command again: what is settled is left alone, what has changed is named and run again, nothing is lost."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import REPOSITORY, run, run_command
 from filelock import FileLock
 from results_table import results_table
 from sweep_processes import Finished, run_sweep
 
-from fsdd_lightning.runs import state as cell_state
+from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "pytorch_lightning", "librosa", "sklearn", "scipy", "matplotlib", "soundfile", "requests"}
 
 
 def rewrite(run_folder: Path, **changes: Any) -> None:
@@ -38,31 +35,18 @@ def planned(sweep: Finished, *more: str) -> list[Trial]:
     return plan_sweep(composed.trials, composed.folder)
 
 
-def run_state(sweep: Finished, folder: Path) -> cell_state.RunState:
+def run_state(sweep: Finished, folder: Path) -> trial_state.RunState:
     (found,) = [each.state for each in planned(sweep) if each.folder == folder]
     return found
 
 
-def test_a_finished_sweep_is_looked_at_without_heavy_imports(finished_sweep: Finished) -> None:
-    program = (
-        f"import sys; sys.argv = ['fsdd-train', '-m', *{finished_sweep.words!r}]\n"
-        "from fsdd_lightning.train import main\n"
-        f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
-    )
-    before = {path: path.stat().st_mtime_ns for path in finished_sweep.trials.glob("*/*")}
-    process = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=finished_sweep.folder,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "HOME": str(finished_sweep.folder)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_a_finished_sweep_is_looked_at_without_heavy_imports(copy_of_sweep: Finished) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copy_of_sweep.trials.glob("*/*")}
+    process = run_command(copy_of_sweep.folder, "train", "-m", *copy_of_sweep.words)
     assert (process.returncode, process.stderr) == (0, "")
     first, *_, heavy = process.stdout.splitlines()
     assert (first, heavy) == ("4 trials: 0 to run, 4 to skip: they are done", "HEAVY []")
-    assert {path: path.stat().st_mtime_ns for path in finished_sweep.trials.glob("*/*")} == before
+    assert {path: path.stat().st_mtime_ns for path in copy_of_sweep.trials.glob("*/*")} == before
 
 
 def test_only_what_failed_or_is_missing_runs_again(copy_of_sweep: Finished) -> None:
@@ -203,7 +187,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_cell_that_runs_elsewhere_is_said_and_left(copy_of_sweep: Finished) -> None:
+def test_a_trial_that_runs_elsewhere_is_reported_and_left(copy_of_sweep: Finished) -> None:
     taken, missing = trial_folder(copy_of_sweep, 0), trial_folder(copy_of_sweep, 1)
     rewrite(taken, status="interrupted", error="still running, or killed")
     shutil.rmtree(missing)
@@ -263,13 +247,12 @@ def test_the_code_digest_covers_what_decides_results(own_checkout: Path) -> None
     assert code_digest() == before, "a move changes no result"
 
 
-def test_what_the_code_digest_leaves_out_is_not_part_of_a_run() -> None:
+@pytest.mark.slow
+def test_what_the_code_digest_leaves_out_is_not_part_of_a_run(tmp_path: Path) -> None:
     from fsdd_lightning.runs.provenance import _NOT_CODE, _OUTSIDE_RUNS
 
     program = "import sys, fsdd_lightning.training.experiment; print(*sys.modules)"
-    names = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.split()
+    names = run(tmp_path, "-c", program).stdout.split()
     ours = [name for name in names if name.startswith("fsdd_lightning.")]
     loaded = {name.removeprefix("fsdd_lightning.").replace(".", "/") + ".py" for name in ours}
     assert "training/experiment.py" in loaded

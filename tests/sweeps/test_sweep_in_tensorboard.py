@@ -41,10 +41,7 @@ def record_over_budget(words: Sequence[str], folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def sweep(
-    run_trial: Run,
-    finished_run: Path,
-    finished_overrides: list[str],
-    tmp_path_factory: pytest.TempPathFactory,
+    run_trial: Run, finished_run: Path, finished_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """An integer run, a float one that shares its network, a refused trial and one that failed."""
     folder = tmp_path_factory.mktemp("sweep")
@@ -81,16 +78,14 @@ def test_runs_are_named_by_their_folders(events: EventMultiplexer, rows: dict[st
     assert {row["state"] for row in rows.values()} == {"done", "over_budget", "failed"}
 
 
-def test_every_cell_has_its_row_with_the_settings_of_the_table(
+def test_every_trial_has_its_row_with_the_values_of_the_table(
     events: EventMultiplexer, rows: dict[str, dict[str, str]]
 ) -> None:
     for run, row in rows.items():
         values = plugin_data(events, run, "session_start_info").hparams
         found = {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in values.items()}
         assert found.pop("status") == row["state"]
-        expected = {
-            name.removeprefix("config."): text for name, text in row.items() if name.startswith("config.")
-        }
+        expected = {name.removeprefix("config."): text for name, text in row.items() if name.startswith("config.")}
         assert found.keys() == expected.keys()
         for name, value in found.items():
             if isinstance(value, float):
@@ -113,7 +108,7 @@ def test_all_rows_have_the_same_columns_of_the_same_types(events: EventMultiplex
             assert types[name] == kinds.get(str(value.WhichOneof("kind")), api_pb2.DATA_TYPE_STRING)
 
 
-def test_how_a_run_ended_is_said(events: EventMultiplexer, rows: dict[str, dict[str, str]]) -> None:
+def test_how_a_run_ended_is_reported(events: EventMultiplexer, rows: dict[str, dict[str, str]]) -> None:
     for run, row in rows.items():
         ended = plugin_data(events, run, "session_end_info").status
         assert ended == (api_pb2.STATUS_SUCCESS if row["state"] == "done" else api_pb2.STATUS_FAILURE)
@@ -125,8 +120,7 @@ def test_final_metrics_are_those_of_the_table_at_the_hidden_size(
     for run, row in rows.items():
         expected = {f"memory/{name}": row[f"memory.{name}"] for name in SIZES}
         expected |= {
-            f"accuracy/{view}": row.get(f"views.{view}.accuracy", "")
-            for view in ("float", "quantized", "integer", "c")
+            f"accuracy/{view}": row.get(f"views.{view}.accuracy", "") for view in ("float", "quantized", "integer", "c")
         }
         expected["accuracy/drop"] = row["drop"]
         expected = {name: text for name, text in expected.items() if text}
@@ -154,7 +148,7 @@ def test_one_chart_holds_float_and_integer_accuracy(events: EventMultiplexer) ->
         assert {"^accuracy/drop$"} in [set(chart) for chart in charts]
 
 
-def test_a_cell_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:
+def test_a_trial_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:
     plan = tmp_path / "trial"
     shutil.copytree(sweep / "data.root=gone", plan)
     with pytest.raises(UserError):

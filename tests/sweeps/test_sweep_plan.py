@@ -44,17 +44,14 @@ def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) ->
         check_command(["--config-dir", str(tmp_path), "-m", "experiment=bad"])
 
 
-def test_cells_are_called_by_what_is_their_own() -> None:
+def test_trials_are_called_by_what_is_their_own() -> None:
     trials = trials_of("trainer.max_epochs=2", "seed=1,2", "name=grid")
     assert [each.label for each in trials] == ["seed=1", "seed=2"]
-    assert [each.run_name for each in trials] == [
-        "trainer.max_epochs=2,seed=1",
-        "trainer.max_epochs=2,seed=2",
-    ]
+    assert [each.run_name for each in trials] == ["trainer.max_epochs=2,seed=1", "trainer.max_epochs=2,seed=2"]
     assert [each.label for each in trials_of("seed=1")] == ["seed=1"]
 
 
-def test_a_cell_that_is_written_twice_is_one() -> None:
+def test_a_trial_that_is_written_twice_is_one() -> None:
     assert [each.label for each in trials_of("seed=1,2,1")] == ["seed=1", "seed=2"]
 
 
@@ -68,7 +65,7 @@ def test_a_name_that_varies_makes_several_folders() -> None:
     assert [each.folder.parent.name for each in trials] == ["a", "a", "b", "b"]
 
 
-def test_each_float_network_is_begun_before_any_is_wanted_again() -> None:
+def test_every_float_network_is_begun_before_any_is_used_again() -> None:
     order = running_order(trials_of("experiment=float_vs_int8"))
     assert Counter(each.label for each in order) == Counter(
         each.label for each in trials_of("experiment=float_vs_int8")
@@ -113,9 +110,7 @@ def test_a_command_given_twice_is_written_once_and_another_one_is_added(tmp_path
     assert list(manifest["trials"]) == ["seed=1", "seed=2", "seed=3"]
 
 
-@pytest.mark.parametrize(
-    "content", ['{"mine": 1}', "[]", '{"schema_version": 9, "commands": [], "trials": {}}']
-)
+@pytest.mark.parametrize("content", ['{"mine": 1}', "[]", '{"schema_version": 9, "commands": [], "trials": {}}'])
 def test_a_foreign_or_newer_manifest_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(UserError, match=r"sweep\.json is (not a sweep of|of schema version 9)"):

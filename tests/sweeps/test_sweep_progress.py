@@ -1,4 +1,4 @@
-"""Progress is told from run.json files alone, whoever writes them."""
+"""Progress is read from run.json files alone, whoever writes them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def printed(out: Console) -> str:
     return out.file.getvalue()
 
 
-def test_every_cell_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
+def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
     out = console()
     progress = SweepProgress(trials, out)
     end(trials[0], "interrupted", "still running, or killed")
@@ -57,12 +57,8 @@ def test_every_cell_that_ends_is_one_line_with_what_is_going_on(trials: list[Tri
     end(trials[3], "failed", "no luck")
     progress._look()
     first, second, third = printed(out).splitlines()
-    assert first.startswith(
-        "[1/6] done    seed=2: float 50.00 %, integer 25.00 % in 3.0 s (1 running, 1 done"
-    )
-    assert second.startswith(
-        "[2/6] over_budget seed=3: too large (1 running, 1 done, 1 over_budget, 0 failed; "
-    )
+    assert first.startswith("[1/6] done    seed=2: float 50.00 %, integer 25.00 % in 3.0 s (1 running, 1 done")
+    assert second.startswith("[2/6] over_budget seed=3: too large (1 running, 1 done, 1 over_budget, 0 failed; ")
     assert third.startswith("[3/6] failed  seed=4: no luck (1 running, 1 done, 1 over_budget, 1 failed; ")
     assert re.search(r"; 0:\d\d, about \d:\d\d left\)$", third)
     progress._look()
@@ -87,7 +83,7 @@ def test_half_a_record_is_not_yet_one(trials: list[Trial]) -> None:
     assert progress.ends == {}
 
 
-def test_in_the_end_every_cell_has_an_outcome(trials: list[Trial]) -> None:
+def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
     out = console()
     with SweepProgress(trials, out) as progress:
         end(trials[0], "done")
@@ -99,9 +95,7 @@ def test_in_the_end_every_cell_has_an_outcome(trials: list[Trial]) -> None:
     assert ends["seed=3"][0] == "elsewhere"
     assert ends["seed=4"] == ("failed", "no space")
     assert [ends[f"seed={seed}"][0] for seed in (5, 6)] == ["not run"] * 2
-    with pytest.raises(
-        RunFailedError, match=r"^2 of 6 trials failed, the first with: its process was killed$"
-    ):
+    with pytest.raises(RunFailedError, match=r"^2 of 6 trials failed, the first with: its process was killed$"):
         conclude(trials, ends, out)
     text = printed(out)
     assert "6 trials: 1 done, 2 failed, 1 elsewhere, 2 not run\n" in text
@@ -130,8 +124,6 @@ def test_a_terminal_sees_what_runs_between_two_lines(trials: list[Trial]) -> Non
     assert "0 running, 1 done" in printed(out)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0:00"), (61.4, "1:01"), (3599.9, "1:00:00"), (7260, "2:01:00")]
-)
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (61.4, "1:01"), (3599.9, "1:00:00"), (7260, "2:01:00")])
 def test_times_are_short(seconds: float, shown: str) -> None:
     assert _clock(seconds) == shown

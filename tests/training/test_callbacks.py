@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from sketches import sketch_confusions
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fsdd_lightning.model.checkpoint import load_checkpoint
@@ -66,6 +67,7 @@ def run(
     run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
+    sketch_confusions(monkeypatch)
     monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
     monkeypatch.setattr(Decreed, "epochs", {})
     monkeypatch.setattr(Decreed, "steps", [])
@@ -98,7 +100,7 @@ def test_the_view_switches_at_the_start_of_its_epoch(run: Run, start_epoch: int)
         ((0.5, 0.5, 0.5), 1, 1),  # the first of equal ones
     ],
 )
-def test_the_kept_epoch_is_the_best_quantised_one(
+def test_the_kept_epoch_is_the_best_quantized_one(
     run: Run, tmp_path: Path, losses: tuple[float, ...], start_epoch: int, best: int
 ) -> None:
     tuned = run(losses, start_epoch).training["quantized"]

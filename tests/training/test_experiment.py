@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from sketches import sketch_confusions
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.config.load import config_from_mapping, content_hash
@@ -45,7 +46,10 @@ class Laboratory:
 
 
 @pytest.fixture
-def laboratory(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> Laboratory:
+def laboratory(
+    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
+) -> Laboratory:
+    sketch_confusions(monkeypatch)
     return Laboratory(tiny_overrides, tmp_path, run_trial)
 
 
@@ -99,18 +103,11 @@ def test_the_record_holds_what_others_read(content: dict[str, Any]) -> None:
 def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
     memory = content["memory"]
     parameters = 12 * 8**2 + 78 * 8 + 10
-    first, second = (
-        32 * (13 + 8) + 2 * 4 * 32 + 1,
-        32 * (8 + 8) + 2 * 4 * 32 + 1,
-    )  # weights, biases, multipliers
-    shared = (
-        10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12
-    )  # output layer, tables, mean and std, structs
+    first, second = (32 * (13 + 8) + 2 * 4 * 32 + 1, 32 * (8 + 8) + 2 * 4 * 32 + 1)  # weights, biases, multipliers
+    shared = 10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12  # output layer, tables, mean and std, structs
     assert (memory["parameters"], memory["float32_bytes"]) == (parameters, 4 * parameters)
     assert memory["flash_bytes"] == first + second + shared
-    assert (
-        sum(line["bytes"] for line in memory["lines"] if line["memory"] == "flash") == memory["flash_bytes"]
-    )
+    assert sum(line["bytes"] for line in memory["lines"] if line["memory"] == "flash") == memory["flash_bytes"]
     assert (memory["layers"], memory["hidden_size"], memory["budget"]) == (2, 8, "unlimited")
     assert (memory["budget_bytes"], memory["fits"]) == (None, True)
     assert sum(line["bytes"] for line in memory["lines"] if line["memory"] == "ram") == memory["ram_bytes"]
@@ -132,9 +129,7 @@ def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -
     assert [each["label"] for each in view["classes"]] == list("0123456789")
 
 
-def test_the_recorded_config_makes_the_same_run_again(
-    content: dict[str, Any], finished_overrides: list[str]
-) -> None:
+def test_the_recorded_config_makes_the_same_run_again(content: dict[str, Any], finished_overrides: list[str]) -> None:
     ((overrides, config),) = compose_trials(finished_overrides, multirun=False)
     assert config_from_mapping(content["config"]) == config
     assert content["overrides"] == overrides
@@ -170,9 +165,7 @@ class RisingLoss(DigitClassifier):
 
     def log(self, name: str, value: Any, **options: Any) -> None:
         """Replace the validation loss."""
-        super().log(
-            name, torch.tensor(self.losses[self.current_epoch]) if name == "val/loss" else value, **options
-        )
+        super().log(name, torch.tensor(self.losses[self.current_epoch]) if name == "val/loss" else value, **options)
 
 
 @pytest.fixture
@@ -218,9 +211,7 @@ def correct_with(folder: Path, part: str, state: Weights) -> int:
     return int((logits.argmax(axis=1) == data.labels[positions]).sum())
 
 
-def test_the_last_epoch_is_kept_where_it_is_asked_for(
-    laboratory: Laboratory, rising: type[RisingLoss]
-) -> None:
+def test_the_last_epoch_is_kept_where_it_is_asked_for(laboratory: Laboratory, rising: type[RisingLoss]) -> None:
     """Whatever its validation loss; that of the record is its own."""
     record, folder = laboratory.run("trainer.max_epochs=4", "trainer.checkpoint=last")
     assert record.training["float"]["best_epoch"] == 3
@@ -304,8 +295,10 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
 # --- seeds ---
 
 
-def test_the_same_command_gives_the_same_bits(laboratory: Laboratory, finished_run: Path) -> None:
-    _, folder = laboratory.run()
+def test_the_same_command_gives_the_same_bits(
+    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, finished_run: Path
+) -> None:
+    _, folder = Laboratory(tiny_overrides, tmp_path, run_trial).run()
     assert lasting(read_record(folder)) == lasting(read_record(finished_run))
     assert equal(weights(folder), weights(finished_run))
     for name in ("network.pt", "integer_model.npz", "confusion_float.png", "confusion_integer.png"):
@@ -390,23 +383,16 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
     "change",
     [
         *("trainer.gradient_clip_val=0.001", "trainer.weight_decay=5", "trainer.label_smoothing=0.5"),
-        *(
-            "trainer.learning_rate=0.01",
-            "trainer.batch_size=20",
-            "model.dropout=0.5",
-            "feature_augmentation=strong",
-        ),
+        *("trainer.learning_rate=0.01", "trainer.batch_size=20", "model.dropout=0.5", "feature_augmentation=strong"),
         "trainer.weight_averaging=0",
     ],
 )
-def test_a_setting_of_training_changes_the_network(
-    laboratory: Laboratory, finished_run: Path, change: str
-) -> None:
+def test_a_setting_of_training_changes_the_network(laboratory: Laboratory, finished_run: Path, change: str) -> None:
     _, folder = laboratory.run(change)
     assert not equal(weights(folder), weights(finished_run))
 
 
-def test_torch_has_as_many_threads_as_the_settings_say(laboratory: Laboratory) -> None:
+def test_torch_has_as_many_threads_as_the_config_asks_for(laboratory: Laboratory) -> None:
     laboratory.run("trainer.max_epochs=1", "torch_threads=2")
     assert torch.get_num_threads() == 2
     laboratory.run("trainer.max_epochs=1")

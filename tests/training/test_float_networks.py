@@ -29,9 +29,7 @@ from fsdd_lightning.training.float_networks import FloatNetwork, float_key, floa
 
 LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
 # Of `data`, the digest of the recordings decides; of `callbacks`, the patience; the rest of both only shows.
-NOT_DECIDING = {
-    *("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger"),
-}
+NOT_DECIDING = {*("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger")}
 DECIDING = {*FLOAT_GROUPS, "seed", "torch_threads"}
 
 
@@ -125,9 +123,7 @@ def test_modes_and_budgets_share_one_training(config: Config, training: Training
     assert training.calls == 1
 
 
-def test_a_size_solved_from_a_budget_shares_with_the_same_size_given(
-    training: Training, tmp_path: Path
-) -> None:
+def test_a_size_solved_from_a_budget_shares_with_the_same_size_given(training: Training, tmp_path: Path) -> None:
     for words in (["model=fit", "memory_budget=kb36", "quantization=float32"], ["model.hidden_size=24"]):
         ((_, config),) = compose_trials(words, multirun=False)
         float_network(plan_run(config).config, of_recordings(), tmp_path, training)

@@ -19,11 +19,7 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.callbacks import WeightHistograms
-from fsdd_lightning.training.logger import (
-    DashboardLogger,
-    log_mistakes,
-    log_trial_end,
-)
+from fsdd_lightning.training.logger import DashboardLogger, log_mistakes, log_trial_end
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
 EPOCHS = 3
@@ -225,6 +221,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [
-        f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first
-    ]
+    assert tags == [f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from fsdd_lightning.config.schema import TrainerConfig
-from fsdd_lightning.data.batch import Batch
+from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.training.module import DigitClassifier
 
@@ -101,7 +101,7 @@ def test_metrics_do_not_leak_from_one_evaluation_into_the_next() -> None:
     assert trainer.validate(module, batches(), verbose=False) == first
 
 
-def test_training_minimises_the_smoothed_loss_and_reports_it() -> None:
+def test_training_minimizes_the_smoothed_loss_and_reports_it() -> None:
     module = DigitClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())
@@ -135,7 +135,7 @@ def test_one_single_step_is_a_schedule_too() -> None:
     assert all(math.isfinite(each) for each in module.network.bias.tolist())
 
 
-def test_the_optimizer_is_adamw_with_the_settings_weight_decay() -> None:
+def test_the_optimizer_is_adamw_with_the_configured_weight_decay() -> None:
     module = DigitClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())

@@ -73,9 +73,7 @@ def curves(folder: Path) -> Curves:
     (file,) = folder.glob("events.out.tfevents.*[!e]")  # not .outcome
     accumulator = EventAccumulator(str(file), {"scalars": 0, "histograms": 0}).Reload()
     tags = accumulator.Tags()
-    found = {
-        tag: [(point.step, point.value) for point in accumulator.Scalars(tag)] for tag in tags["scalars"]
-    }
+    found = {tag: [(point.step, point.value) for point in accumulator.Scalars(tag)] for tag in tags["scalars"]}
     return found | {
         tag: [(event.step, event.histogram_value.sum) for event in accumulator.Histograms(tag)]
         for tag in tags["histograms"]
@@ -113,13 +111,7 @@ def assert_alike(folder: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kill",
-    [
-        Kill("float", 1, False),
-        Kill("float", 2, True),
-        Kill("quantized", 0, False),
-        Kill("quantized", 1, True),
-    ],
+    "kill", [Kill("float", 1, False), Kill("float", 2, True), Kill("quantized", 0, False), Kill("quantized", 1, True)]
 )
 def test_a_killed_run_goes_on_to_the_same_bits(
     words: list[str], whole: Path, tmp_path: Path, run_trial: RunTrial, kill: Kill
@@ -157,9 +149,7 @@ train.main()
     ends = []
     for killed_after in (1, 3, 99):
         environment = {"KILLED_AFTER": str(killed_after)}
-        done = subprocess.run(
-            command, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
         ends.append(done.returncode)
     assert ends == [-9, -9, 0], done.stderr
     assert "note: quantized training goes on after epoch 1" in done.stdout
@@ -196,9 +186,7 @@ def equal(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(
-    ("mode", "start"), [("int8", 0), ("int8", 2), ("int4", 1), ("pot", 0), ("ternary", 1)]
-)
+@pytest.mark.parametrize(("mode", "start"), [("int8", 0), ("int8", 2), ("int4", 1), ("pot", 0), ("ternary", 1)])
 def test_every_code_goes_on_exactly(stages: Stages, tmp_path: Path, mode: str, start: int) -> None:
     chosen = (f"quantization={mode}_qat", f"quantization.start_epoch={start}")
     expected, described = stages(tmp_path / "whole", *chosen)
@@ -243,11 +231,7 @@ def test_a_training_that_had_ended_is_not_trained_any_further(
     Kill("float", epochs - 1, True)(lambda: stages(tmp_path / "run", *words))
     _, described = stages(tmp_path / "run", *words)
     found = described["float"]
-    assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (
-        epochs,
-        best,
-        pytest.approx(val_loss),
-    )
+    assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (epochs, best, pytest.approx(val_loss))
 
 
 @pytest.mark.parametrize("changed", ["trainer.learning_rate=0.01", "damage", "folder"])

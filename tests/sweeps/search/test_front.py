@@ -13,16 +13,11 @@ from fsdd_lightning.sweeps.search.objective import Objective
 
 
 def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:
-    return Point(
-        {"model.hidden_size": "8", "quantization": "int8_ptq"}, Objective(accuracy, flash_bytes), run
-    )
+    return Point({"model.hidden_size": "8", "quantization": "int8_ptq"}, Objective(accuracy, flash_bytes), run)
 
 
 def is_beaten(one: Objective, others: list[Objective]) -> bool:
-    return any(
-        each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one
-        for each in others
-    )
+    return any(each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one for each in others)
 
 
 def test_the_front_is_what_nothing_beats() -> None:
@@ -38,12 +33,7 @@ def test_the_front_is_what_nothing_beats() -> None:
 
 
 def test_points_that_are_equal_in_both_are_all_on_the_front() -> None:
-    points = [
-        point(0.5, 100, "a"),
-        point(0.5, 200, "beaten"),
-        point(0.5, 100, "b"),
-        point(0.4, 100, "beaten"),
-    ]
+    points = [point(0.5, 100, "a"), point(0.5, 200, "beaten"), point(0.5, 100, "b"), point(0.4, 100, "beaten")]
     assert [each.run for each in front_of(points)] == ["a", "b"]
     assert front_of([]) == []
     assert front_table(front_of(points)).row_count == 2

@@ -26,9 +26,7 @@ def record(training: dict[str, Any], **more: Any) -> RunRecord:
         ({"float": 0.9}, 0.9),
     ],
 )
-def test_it_is_the_deployed_backend_on_the_validation_clips(
-    accuracies: dict[str, float], deployed: float
-) -> None:
+def test_it_is_the_deployed_backend_on_the_validation_clips(accuracies: dict[str, float], deployed: float) -> None:
     found = record({"val_accuracy": accuracies}, status="done")
     assert objective(found) == Objective(deployed, 1234)
     assert _objective(found) == deployed  # what Hydra's own sweepers are given

@@ -30,11 +30,7 @@ def plan(folder: Path, state: RunState, *more: str) -> Trial:
 
 def record_end(each: Trial, status: str, started: str = "now") -> None:
     record = new_record(each.plan, list(each.overrides))
-    record.status, record.error, record.started = (
-        status,
-        None if status == "done" else "no such speaker",
-        started,
-    )
+    record.status, record.error, record.started = (status, None if status == "done" else "no such speaker", started)
     record.training = {"val_accuracy": {"integer": 0.75}}
     write_record(record, each.folder)
 
@@ -64,10 +60,7 @@ def test_a_failed_trial_is_explained_by_its_record(progress: SearchProgress, tmp
 
 
 def test_without_a_record_it_is_explained_by_the_launcher(progress: SearchProgress, tmp_path: Path) -> None:
-    assert (
-        progress.note_end(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder")
-        is None
-    )
+    assert progress.note_end(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder") is None
     assert progress.ends == {"label": ("failed", "its machine has to share the folder")}
 
 

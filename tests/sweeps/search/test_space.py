@@ -11,20 +11,13 @@ PARAMS = {"model.hidden_size": "range(8,25,8)", "quantization": "choice(int8_ptq
 
 
 def test_a_command_line_takes_the_place_of_what_is_configured() -> None:
-    space = search_space(
-        PARAMS, ["search=x", "quantization=int4_qat", "model.hidden_size=4,6", "model.layers=1,2"]
-    )
+    space = search_space(PARAMS, ["search=x", "quantization=int4_qat", "model.hidden_size=4,6", "model.layers=1,2"])
     assert space.fixed == ("quantization=int4_qat", "search=x")
     assert [(each.key, each.values) for each in space.dimensions] == [
         ("model.hidden_size", ("4", "6")),
         ("model.layers", ("1", "2")),
     ]
-    assert space.overrides(("6", "1")) == [
-        "model.hidden_size=6",
-        "model.layers=1",
-        "quantization=int4_qat",
-        "search=x",
-    ]
+    assert space.overrides(("6", "1")) == ["model.hidden_size=6", "model.layers=1", "quantization=int4_qat", "search=x"]
 
 
 def test_the_points_are_all_combinations() -> None:
@@ -60,7 +53,7 @@ def test_values_are_taken_once() -> None:
     assert dimension.values == ("1", "2")
 
 
-def test_nothing_to_choose_from_is_said() -> None:
+def test_nothing_to_choose_from_is_reported() -> None:
     with pytest.raises(UserError, match=r"something to choose from, such as model\.hidden_size=8,16,24"):
         search_space({"seed": "choice(1,2)"}, ["seed=1"])
 

@@ -45,7 +45,7 @@ def thirty(tmp_path_factory: pytest.TempPathFactory) -> list[Values]:
     return proposals(ParetoStudy(SPACE, 3, tmp_path_factory.mktemp("study")), 30)
 
 
-def test_no_cell_is_proposed_twice(thirty: list[Values]) -> None:
+def test_no_trial_is_proposed_twice(thirty: list[Values]) -> None:
     assert len(set(thirty)) == 30
 
 
@@ -65,22 +65,22 @@ def test_a_small_space_is_exhausted_and_then_nothing_is_proposed(tmp_path: Path)
     assert study.propose() is None
 
 
-def test_cells_that_are_under_way_are_not_proposed_again(tmp_path: Path) -> None:
+def test_trials_that_are_under_way_are_not_proposed_again(tmp_path: Path) -> None:
     study = ParetoStudy(SPACE, 1, tmp_path)
     assert len({study.propose() for _ in range(20)}) == 20
 
 
-def test_the_journal_tells_optunas_own_tools(tmp_path: Path) -> None:
-    told = proposals(ParetoStudy(SPACE, 3, tmp_path), 20)
+def test_optunas_own_tools_read_the_journal(tmp_path: Path) -> None:
+    proposed = proposals(ParetoStudy(SPACE, 3, tmp_path), 20)
     storage = JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
     study = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage)
     done = [each for each in study.trials if each.state is TrialState.COMPLETE]
     pruned = [each for each in study.trials if each.state is TrialState.PRUNED]
     assert {(str(each.params["model.hidden_size"]), each.params["quantization"]) for each in pruned} == {
-        each for each in told if int(each[0]) > 48
+        each for each in proposed if int(each[0]) > 48
     }
     assert [list(each.values) for each in done] == [
         [reached(each).accuracy, reached(each).flash_bytes]
-        for each in told
+        for each in proposed
         if int(each[0]) <= 48 and each[0] != "12"
     ]

@@ -1,3 +1,0 @@
-"""The classes."""
-
-CLASSES = tuple(str(digit) for digit in range(10))
