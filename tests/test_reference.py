@@ -9,11 +9,11 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+from fsdd_lightning.reports.document import build_document
+from fsdd_lightning.reports.markdown import markdown
 
 from fsdd_lightning.config.load import config_keys
-from fsdd_lightning.reports.document import build_document
 from fsdd_lightning.reports.frame import csv_bytes, read_csv
-from fsdd_lightning.reports.markdown import markdown
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "multirun" / "reference"

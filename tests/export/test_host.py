@@ -66,14 +66,9 @@ def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
 
 @pytest.mark.fsdd
 def test_a_network_trained_on_the_real_recordings_on_all_of_them(
-    fsdd_root: Path, tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
+    real_overrides: list[str], tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
 ) -> None:
-    words = [
-        f"data.root={fsdd_root}",
-        f"data.cache_dir={tmp_path / 'cache'}",
-        "trainer.max_epochs=1",
-        "callbacks=quiet",
-    ]
+    words = [*real_overrides, "trainer.max_epochs=1", "trainer.batch_size=128"]
     folder = tmp_path / "run"
     folder.mkdir()
     run_trial([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)

@@ -10,9 +10,9 @@ import random
 import pandas as pd
 import pytest
 from fabricated_runs import blank_record, finished
+from fsdd_lightning.reports.columns import column_order, differing, flat_record, is_deciding, is_volatile, natural
 
 from fsdd_lightning.config.load import config_keys, content_hash
-from fsdd_lightning.reports.columns import column_order, differing, flat_record, is_deciding, is_volatile, natural
 
 LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})
 

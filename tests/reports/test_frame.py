@@ -11,13 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fabricated_runs import blank_record, ended, finished, grid, run, write
+from fsdd_lightning.reports.columns import flat_record
+from fsdd_lightning.reports.document import build_document
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.columns import flat_record
-from fsdd_lightning.reports.document import build_document
 from fsdd_lightning.reports.frame import DERIVED, LEADING, csv_bytes, frame, read_csv
 from fsdd_lightning.reports.sections import sections
 from fsdd_lightning.reports.tables import trials_table

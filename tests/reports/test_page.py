@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 import pytest
 from fabricated_runs import ended, finished, grid, run, write
+from fsdd_lightning.reports.document import Document, build_document
+from fsdd_lightning.reports.markdown import escaped, markdown
 
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.document import Document, build_document
 from fsdd_lightning.reports.frame import frame
-from fsdd_lightning.reports.markdown import escaped, markdown
 from fsdd_lightning.reports.page import link, page
 from fsdd_lightning.runs.record import read_record
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from fabricated_runs import blank_record, ended, finished, grid, run, write
+from fsdd_lightning.reports.write import write_report
 
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports import write as writing
-from fsdd_lightning.reports.write import write_report
 
 FIGURES = ("accuracy_vs_bytes.png", "accuracy_vs_size.png", "accuracy_map.png", "drop_vs_size.png")
 

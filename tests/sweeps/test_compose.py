@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -57,8 +58,8 @@ def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("quantization=")])
 @pytest.mark.parametrize("budget", ["kb36", "kb36_per_layer", "kb16", "kb8"])
 def test_every_mode_has_a_size_that_fits_every_budget(option: str, budget: str) -> None:
-    plan = plan_run(composed(option, "model=fit", f"memory_budget={budget}"))
-    assert plan.fits
+    model, memory_budget = composed("model=fit").model, composed(f"memory_budget={budget}").memory_budget
+    assert plan_run(dataclasses.replace(composed(option), model=model, memory_budget=memory_budget)).fits
 
 
 def test_tasks_b_and_c_fill_36_kilobytes() -> None:

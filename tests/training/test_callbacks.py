@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from sketches import sketch_confusions
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fsdd_lightning.model.checkpoint import load_checkpoint
@@ -67,7 +66,6 @@ def run(
     run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
-    sketch_confusions(monkeypatch)
     monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
     monkeypatch.setattr(Decreed, "epochs", {})
     monkeypatch.setattr(Decreed, "steps", [])
