@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fsdd_lightning.console.command_line import run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.reports.write import Report
+    from fsdd_lightning.reports.page import Report
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report() -> None:
     arguments = _parser().parse_args()
-    from fsdd_lightning.reports.write import write_report
+    from fsdd_lightning.reports.page import write_report
 
     _print(write_report(arguments.folder, arguments.output, arguments.title, arguments.portable))
 
@@ -43,12 +43,12 @@ def _print(report: Report) -> None:
     from fsdd_lightning.console.terminal import console
 
     document = report.document
-    for problems in document.problems:
-        console.print(f"{problems.heading}:")
-        for reason, runs in problems.reasons:
+    for heading, reasons in document.problems.items():
+        console.print(f"{heading}:")
+        for reason, runs in reasons.items():
             others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
             console.print(f"  {runs[0][0]}{others}: {reason}", soft_wrap=True)
-    trials = ", ".join(f"{count} {state}" for state, count in document.counts)
+    trials = ", ".join(f"{count} {state}" for state, count in document.counts.items())
     console.print(f"trials: {trials}")
     console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fsdd_lightning.reports.columns import natural
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from fsdd_lightning.reports.maps import accuracy_map, best_on_voices, confusion_counts, speaker_confusions, speaker_map
+from fsdd_lightning.reports.rows import natural
 from fsdd_lightning.reports.sections import Section
-from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, printable, titled_figure
+from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, new_figure, printable
 from fsdd_lightning.runs.metrics import pareto_front
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _BYTES = 1024
 
@@ -25,9 +24,9 @@ def pictures_of(section: Section) -> list[Picture]:
     points, below = section.points, bars(section)
     found = []
     if len(points):
-        by_bytes, by_size = partial(accuracy_by_bytes, section), partial(accuracy_by_size, points, below)
+        by_size = partial(accuracy_by_size, points, below)
         found += [
-            Picture("accuracy_vs_bytes", "Accuracy against flash bytes", by_bytes),
+            Picture("accuracy_vs_bytes", "Accuracy against flash bytes", partial(accuracy_by_bytes, section, below)),
             Picture("accuracy_vs_size", "Accuracy against hidden size", by_size),
             Picture("accuracy_map", "Accuracy by hidden size and mode", partial(accuracy_map, section, below)),
         ]
@@ -37,14 +36,13 @@ def pictures_of(section: Section) -> list[Picture]:
         by_speaker = partial(speaker_map, section)
         found.append(Picture("accuracy_by_speaker", "Accuracy on each unseen voice", by_speaker))
         if confusion_counts(section):
-            best = best_on_voices(section)
-            alt = f"Confusion on each unseen voice, {best['series']} {best['layers']}×{best['hidden_size']}"
+            alt = f"Confusion on each unseen voice, {best_on_voices(section)['label']}"
             found.append(Picture("confusion_by_speaker", alt, partial(speaker_confusions, section)))
     return found
 
 
 def bars(section: Section) -> str:
-    """What points and bars are, in words; see `intervals`."""
+    """What points and bars are, in words; see summaries.py."""
     points = section.points
     if section.several_speakers:
         covers = "95 % interval (Student t over speakers)" if (points["kind"] == "t").any() else "none"
@@ -56,31 +54,9 @@ def bars(section: Section) -> str:
     return f"mean of {seeds} seed{'' if seeds == '1' else 's'}; bars: 95 % interval ({kind})"
 
 
-def _series(points: pd.DataFrame, look: Look) -> dict[str, dict[str, Any]]:
-    """How every series is drawn, in natural order."""
-    colors = look.theme.series
-    return {
-        series: {
-            "label": printable(series),
-            "color": colors[at % len(colors)],
-            "marker": MARKERS[at % len(MARKERS)],
-            "markersize": 5.5,
-        }
-        for at, series in enumerate(sorted(points["series"].unique(), key=natural))
-    }
-
-
-def _percents(points: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
-    """Heights and whiskers."""
-    whiskers = [100 * (points[value] - points[low]), 100 * (points[high] - points[value])]
-    return {"y": 100 * points[value], "yerr": whiskers}
-
-
 def accuracy_by_size(points: pd.DataFrame, below: str, look: Look) -> Figure:
     """Accuracy against hidden size, a line a series."""
-    styles = _series(points, look)
-    figure, axes = titled_figure(look, 3.4, "Accuracy against hidden size", below, list(styles))
-    _lines_over_size(axes, points, styles, ("accuracy", "low", "high"))
+    figure, axes = _over_size(look, 3.4, ("Accuracy against hidden size", below), points, "accuracy", "low", "high")
     axes.set_ylabel("test accuracy, %")
     _cap_percent(axes)
     add_legend(figure, axes, look)
@@ -89,31 +65,55 @@ def accuracy_by_size(points: pd.DataFrame, below: str, look: Look) -> Figure:
 
 def drop_by_size(points: pd.DataFrame, look: Look) -> Figure:
     """What the integers cost: float accuracy minus deployed accuracy, in percentage points."""
-    dropped = points[points["drop"].notna()]
-    styles = {name: style for name, style in _series(points, look).items() if name in set(dropped["series"])}
-    below = "above zero: accuracy lost by quantization"
-    figure, axes = titled_figure(look, 3.0, "Drop from float to integer", below, list(styles))
-    _lines_over_size(axes, dropped, styles, ("drop", "drop_low", "drop_high"))
-    axes.axhline(0, color=look.theme.text, linewidth=0.9)
+    titles = ("Drop from float to integer", "above zero: accuracy lost by quantization")
+    figure, axes = _over_size(look, 3.0, titles, points, "drop", "drop_low", "drop_high")
+    axes.axhline(0, color=look.text, linewidth=0.9)
     axes.set_ylabel("drop, percentage points")
     add_legend(figure, axes, look)
     return figure
 
 
-def _lines_over_size(
-    axes: Axes, points: pd.DataFrame, styles: dict[str, dict[str, Any]], columns: tuple[str, str, str]
-) -> None:
-    """Sizes stand at equal distances; series stand side by side, so that no whisker hides another."""
-    sizes = sorted(points["hidden_size"].unique())
+def _over_size(
+    look: Look, height_in: float, titles: tuple[str, str], points: pd.DataFrame, *columns: str
+) -> tuple[Figure, Axes]:
+    """Sizes stand at equal distances; series stand side by side, so that no whisker hides another.
+
+    `columns`: the value and the ends of its whisker.
+    """
+    known = points[points[columns[0]].notna()]
+    styles = {name: style for name, style in _styles(points, look).items() if name in set(known["series"])}
+    figure = new_figure(look, height_in, *titles, list(styles))
+    axes = figure.subplots()
+    sizes = sorted(known["hidden_size"].unique())
     for at, (series, style) in enumerate(styles.items()):
         shift = 0.0 if len(styles) == 1 else 0.36 * (at / (len(styles) - 1) - 0.5)
-        own = points[points["series"] == series].sort_values("hidden_size", kind="stable")
+        own = known[known["series"] == series].sort_values("hidden_size", kind="stable")
         x = [sizes.index(size) + shift for size in own["hidden_size"]]
-        axes.errorbar(x, **_percents(own, *columns), linewidth=1.3, elinewidth=1.1, capsize=2, **style)
+        axes.errorbar(x, **_heights(own, *columns), linewidth=1.3, elinewidth=1.1, capsize=2, **style)
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.set_xlim(-0.5, len(sizes) - 0.5)
     axes.set_xlabel("hidden size")
     axes.grid(axis="y")
+    return figure, axes
+
+
+def _styles(points: pd.DataFrame, look: Look) -> dict[str, dict[str, Any]]:
+    """How every series is drawn, in natural order."""
+    return {
+        series: {
+            "label": printable(series),
+            "color": look.series[at % len(look.series)],
+            "marker": MARKERS[at % len(MARKERS)],
+            "markersize": 5.5,
+        }
+        for at, series in enumerate(sorted(points["series"].unique(), key=natural))
+    }
+
+
+def _heights(points: pd.DataFrame, value: str, low: str, high: str) -> dict[str, Any]:
+    """In percent, and whiskers."""
+    whiskers = [100 * (points[value] - points[low]), 100 * (points[high] - points[value])]
+    return {"y": 100 * points[value], "yerr": whiskers}
 
 
 def _cap_percent(axes: Axes) -> None:
@@ -122,32 +122,43 @@ def _cap_percent(axes: Axes) -> None:
     axes.set_ylim(low, min(high, 100 + 0.03 * (100 - low)))
 
 
-def accuracy_by_bytes(section: Section, look: Look) -> Figure:
+def accuracy_by_bytes(section: Section, below: str, look: Look) -> Figure:
     """Accuracy against bytes of flash, with the Pareto front and the budgets that were set."""
     points = section.points
-    styles = _series(points, look)
-    figure, axes = titled_figure(look, 3.7, "Accuracy against flash bytes", bars(section), [*styles, "Pareto front"])
+    styles = _styles(points, look)
+    figure = new_figure(look, 3.7, "Accuracy against flash bytes", below, [*styles, "Pareto front"])
+    axes = figure.subplots()
     places = list(zip(points["flash_bytes"] / _BYTES, 100 * points["accuracy"], strict=True))
-    sizes = [f"{row.layers}×{row.hidden_size}" for row in points.itertuples()]
-    front = pareto_front(list(zip(places, sizes, strict=True)), lambda point: (point[0][1], point[0][0]))
-    _draw_front(axes, look, [place for place, _ in front])
+    front = pareto_front(list(zip(places, points["network"], strict=True)), lambda point: (point[0][1], point[0][0]))
+    line: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 2)), "alpha": 0.7, "label": "Pareto front"}
+    axes.step(*zip(*(place for place, _ in front), strict=True), where="post", color=look.text, **line)
     for series, style in styles.items():
         own = points[points["series"] == series].sort_values("hidden_size", kind="stable")
-        heights = _percents(own, "accuracy", "low", "high")
+        heights = _heights(own, "accuracy", "low", "high")
         axes.errorbar(own["flash_bytes"] / _BYTES, **heights, linestyle="none", elinewidth=0.8, **style)
     axes.margins(y=0.08)
     _cap_percent(axes)
-    _draw_budgets(axes, look, section.budgets)
-    _byte_axis(axes, [*points["flash_bytes"], *section.budgets])
+    _byte_axis(axes, look, points["flash_bytes"], section.budgets)
     _label_front(axes, look, dict(reversed(front)), places)  # of equal points the first
     axes.set_ylabel("test accuracy, %")
     add_legend(figure, axes, look)
     return figure
 
 
-def _draw_front(axes: Axes, look: Look, places: Sequence[tuple[float, float]]) -> None:
-    style: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 2)), "alpha": 0.7, "label": "Pareto front"}
-    axes.step(*zip(*places, strict=True), where="post", color=look.theme.text, **style)
+def _byte_axis(axes: Axes, look: Look, sizes: Iterable[int], budgets: Sequence[int]) -> None:
+    """Doublings at equal distances, and a line a budget."""
+    style: dict[str, Any] = {"fontsize": 8, "rotation": 90, "va": "bottom"}
+    across: Any = axes.get_xaxis_transform()
+    for budget in (budget / _BYTES for budget in budgets):
+        axes.axvline(budget, color=look.text, linewidth=0.9, linestyle=":", alpha=0.8)
+        axes.annotate(f"{budget:g} KB", (budget, 0.02), (3, 0), across, "offset points", **style)
+    values = [*sizes, *budgets]
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(max(min(values) / _BYTES / 1.25, 1e-3), max(values) / _BYTES * 1.2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: "")
+    axes.set_xlabel("flash, KB of 1,024 bytes")
+    axes.grid()
 
 
 def _label_front(
@@ -160,32 +171,11 @@ def _label_front(
     taken: list[tuple[float, float]] = []
     for place, text in front.items():
         x, y = to_share.transform(place)
-        for left, low, align in ((x - width, y, "right"), (x, y - height, "left")):
+        for left, low, side, ha, va in ((x - width, y, -1, "right", "bottom"), (x, y - height, 1, "left", "top")):
             covers = any(left < u < left + width and low < v < low + height and (u, v) != (x, y) for u, v in marks)
             touches = any(abs(left - u) < width and abs(low - v) < height for u, v in taken)
             if not (covers or touches or left < 0 or left + width > 1):
                 taken.append((left, low))
-                side = 1 if align == "left" else -1
-                style: dict[str, Any] = {"ha": align, "va": "top" if align == "left" else "bottom", "fontsize": 8}
-                axes.annotate(text, place, (6 * side, -4 * side), textcoords="offset points", **style)
+                style: dict[str, Any] = {"ha": ha, "va": va, "fontsize": 8, "textcoords": "offset points"}
+                axes.annotate(text, place, (6 * side, -4 * side), **style)
                 break
-
-
-def _draw_budgets(axes: Axes, look: Look, budgets: Sequence[int]) -> None:
-    for budget in budgets:
-        axes.axvline(budget / _BYTES, color=look.theme.text, linewidth=0.9, linestyle=":", alpha=0.8)
-        style: dict[str, Any] = {"fontsize": 8, "rotation": 90, "va": "bottom"}
-        across: Any = axes.get_xaxis_transform()
-        text, place = f"{budget / _BYTES:g} KB", (budget / _BYTES, 0.02)
-        axes.annotate(text, place, (3, 0), across, "offset points", **style)
-
-
-def _byte_axis(axes: Axes, values: Sequence[int]) -> None:
-    """Doublings at equal distances."""
-    low, high = min(values) / _BYTES / 1.25, max(values) / _BYTES * 1.2
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(max(low, 1e-3), high)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(lambda value, _: "")
-    axes.set_xlabel("flash, KB of 1,024 bytes")
-    axes.grid()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
-from fsdd_lightning.reports.columns import natural
+from fsdd_lightning.reports.rows import natural
 from fsdd_lightning.reports.sections import Section
-from fsdd_lightning.reports.style import Look, empty_figure, printable, titled_figure
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
+from fsdd_lightning.reports.style import Look, new_figure, printable
+from fsdd_lightning.reports.summaries import NETWORK
 
 _STATES = {"over_budget": "too\nbig", "running": "runs", "failed": "failed", "interrupted": "stop"}
 
@@ -35,23 +34,21 @@ def accuracy_map(section: Section, below: str, look: Look) -> Figure:
 
 def speaker_map(section: Section, look: Look) -> Figure:
     """Configuration x held-out speaker."""
-    voices = section.voices.set_axis(speaker_labels(section))
+    voices = section.voices.set_axis(section.speakers["label"])
     texts = ("Accuracy on an unseen voice, %", "mean over seeds", "speaker never heard in training")
     return _shaded(look, texts, voices, voices.map(lambda _: "–"))
 
 
-def speaker_labels(section: Section) -> list[str]:
-    """Mode, variant and size of every configuration of `section.speakers`."""
-    return [f"{row.series} {row.layers}×{row.hidden_size}" for row in section.speakers.itertuples()]
-
-
 def _shaded(look: Look, texts: tuple[str, str, str], shares: pd.DataFrame, blanks: pd.DataFrame) -> Figure:
     """Shares as percent on a color; `blanks` stand where there is none. `texts`: title, what is below, x axis."""
-    rows, columns = [_row_label(row, look) for row in shares.index], [printable(str(name)) for name in shares]
+    rows, columns = [printable(row) for row in shares.index], [printable(str(name)) for name in shares]
+    if look.narrow:  # on a phone a long label takes several lines
+        rows = ["\n".join(textwrap.wrap(row, 16)) for row in rows]
     lines = [row.splitlines() or [""] for row in rows]
     turned = max(len(str(name)) for name in shares) * len(columns) > (28 if look.narrow else 80)
     height_in = 0.6 + sum(0.2 + 0.16 * len(row) for row in lines) + 0.5 * turned
-    figure, axes = titled_figure(look, height_in, texts[0], texts[1])
+    figure = new_figure(look, height_in, texts[0], texts[1])
+    axes = figure.subplots()
     _shade(axes, look, 100 * shares.to_numpy(float), blanks.to_numpy(), max(len(line) for row in lines for line in row))
     axes.set_yticks(range(len(rows)), rows)
     axes.set_xticks(range(len(columns)), columns)
@@ -62,18 +59,13 @@ def _shaded(look: Look, texts: tuple[str, str, str], shares: pd.DataFrame, blank
     return figure
 
 
-def _row_label(text: str, look: Look) -> str:
-    """On a phone a long label takes several lines."""
-    return "\n".join(textwrap.wrap(printable(text), 16)) if look.narrow else printable(text)
-
-
 def _shade(axes: Axes, look: Look, percents: np.ndarray, blanks: np.ndarray, label_length: int) -> None:
     """`label_length`, in characters, of the longest row label, which leaves the less room for numbers."""
-    image = axes.imshow(percents, cmap=look.theme.colormap, aspect="auto")
+    image = axes.imshow(percents, cmap=look.colormap, aspect="auto")
     room_in = (look.width_in - 0.072 * label_length - 0.3) / percents.shape[1]
     size = min(8.5, 72 * room_in / 3.4)  # five characters, 0.62 em wide, and some air
     for (i, j), value in np.ndenumerate(percents):
-        text, color, shrink = str(blanks[i, j]), look.theme.text, 0.85
+        text, color, shrink = str(blanks[i, j]), look.text, 0.85
         if not math.isnan(value):
             text = f"{value:.2f}" if size > 5.5 else f"{value:.0f}"
             color, shrink = _readable_on(image, value), 1.0
@@ -98,26 +90,22 @@ def confusion_counts(section: Section) -> dict[str, np.ndarray]:
     Speakers for whom a matrix is missing or is not square are left out.
     """
     best, trials, counts = best_on_voices(section), section.trials, {}
-    own = trials[
-        (trials[["configuration", "deployed_backend"]] == best[["configuration", "deployed_backend"]]).all(axis=1)
-    ]
+    own = trials[(trials[NETWORK] == best[NETWORK]).all(axis=1)]
     for speaker in best["voices"]:
         found = [json.loads(text or "[]") for text in own.loc[own["speaker"] == speaker, "confusion"]]
-        shapes = {(len(matrix), *sorted(map(len, matrix))) for matrix in found}
         size = len(found[0])
-        if size and shapes == {(size,) * (size + 1)}:
+        if size and {(len(matrix), *map(len, matrix)) for matrix in found} == {(size,) * (size + 1)}:
             counts[speaker] = np.sum(found, axis=0)
     return counts
 
 
 def speaker_confusions(section: Section, look: Look) -> Figure:
-    """A small confusion matrix for every held-out speaker."""
+    """The confusion matrix of the best configuration for every held-out speaker."""
     counts, best = confusion_counts(section), best_on_voices(section)
     columns = min(2 if look.narrow else 3, len(counts))
     rows = math.ceil(len(counts) / columns)
-    label = f"{best['series']} {best['layers']}×{best['hidden_size']}"
-    below = f"spoken digit (rows) taken for (columns); {printable(label)}"
-    figure = empty_figure(look, 1.12 * look.width_in / columns * rows, "Confusion on an unseen voice", below)
+    below = f"spoken digit (rows) taken for (columns); {printable(best['label'])}"
+    figure = new_figure(look, 1.12 * look.width_in / columns * rows, "Confusion on an unseen voice", below)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, (speaker, matrix) in zip(grid, counts.items(), strict=False):
         _confusion(axes, look, matrix)
@@ -129,7 +117,7 @@ def speaker_confusions(section: Section, look: Look) -> Figure:
 
 def _confusion(axes: Axes, look: Look, matrix: np.ndarray) -> None:
     shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)
-    image = axes.imshow(shares, cmap=look.theme.colormap, vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=look.colormap, vmin=0, vmax=1)
     for (i, j), share in np.ndenumerate(shares):
         if matrix[i, j]:
             style: dict[str, Any] = {"fontsize": 6 if look.narrow else 6.5, "color": _readable_on(image, share)}

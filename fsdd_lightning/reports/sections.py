@@ -6,22 +6,20 @@ A section holds the same recordings, split in the same way: what differs in eith
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fsdd_lightning.reports.columns import differing, is_deciding, natural
+import pandas as pd
+
+from fsdd_lightning.reports.rows import is_deciding, natural
 from fsdd_lightning.reports.summaries import NETWORK, over_seeds, over_speakers
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
 class Section:
     """`trials`: finished runs, every network once; `unfinished`: trials of this data and split without a result.
 
-    summary, speakers: see `summaries.over_seeds` and `summaries.over_speakers`.
+    summary, speakers: see summaries.py.
     """
 
     dataset: str
@@ -35,6 +33,11 @@ class Section:
     budgets: tuple[int, ...]  # bytes, ascending
 
     @property
+    def heading(self) -> str:
+        """Dataset and split."""
+        return f"{self.dataset}, split {self.split.get('name', '?')}"
+
+    @property
     def several_speakers(self) -> bool:
         """Whether more than one speaker was held out: then a result is a mean over speakers."""
         return self.summary["speaker"].nunique(dropna=False) > 1
@@ -42,9 +45,7 @@ class Section:
     @property
     def points(self) -> pd.DataFrame:
         """One result a configuration; means that lack a speaker can't be compared and are left out."""
-        if not self.several_speakers:
-            return self.summary
-        return self.speakers[self.speakers["missing"].map(len) == 0]
+        return self.speakers[self.speakers["missing"].map(len) == 0] if self.several_speakers else self.summary
 
     @property
     def voices(self) -> pd.DataFrame:
@@ -54,29 +55,38 @@ class Section:
         table = pd.DataFrame(list(self.speakers["voices"]), dtype=float)
         return table[sorted(table, key=lambda name: natural(str(name)))]
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """On the recordings and how they are split."""
+        first = self.trials.iloc[0]
+        split = ", ".join(f"{name}={value}" for name, value in self.split.items() if value is not None)
+        sizes = {part: first.get(f"split.{part}") for part in ("train", "val", "test")}
+        clips = ", ".join(f"{size} {part}" for part, size in sizes.items() if size is not None)
+        return (
+            f"{first.get('dataset.recordings', '?')} recordings, digest {self.digest[:12]}",
+            f"split: {split}",
+            "each speaker in turn is held out as the test set" if self.several_speakers else f"clips: {clips}",
+        )
+
 
 def sections(trials: pd.DataFrame) -> tuple[Section, ...]:
     """Of a frame. A run without a result stands with those of its data and split, where there is one choice."""
     done = trials[trials["state"] == "done"]
     unfinished = trials[~trials["state"].isin(["done", "incomplete"]) & trials["mode"].notna()]
-    houses = unfinished["place"].map(lambda place: _house(place, list(done["place"].unique())))
+    places = {place: json.loads(place) for place in done["place"].unique()}
+    houses = unfinished["place"].map(lambda place: _house(json.loads(place), places))
     found = [_section(trials, alike, unfinished[houses == place]) for place, alike in done.groupby("place", sort=False)]
-    return tuple(sorted(found, key=_order))
+    return tuple(
+        sorted(found, key=lambda section: (natural(section.dataset), json.dumps(section.split), section.digest))
+    )
 
 
-def _house(place: str, houses: Sequence[str]) -> str | None:
-    """A run that ended early may not have come to look at its data."""
-    name, digest, split = json.loads(place)
-    alike = []
-    for house in houses:
-        its_name, its_digest, its_split = json.loads(house)
-        if its_split == split and (its_digest == digest if digest else its_name == name):
-            alike.append(house)
+def _house(place: list[Any], places: dict[str, list[Any]]) -> str | None:
+    """A run that ended early may not have come to look at its data: then the digest is missing."""
+    name, digest, split = place
+    at = 1 if digest else 0
+    alike = [house for house, known in places.items() if known[2] == split and known[at] == (digest or name)]
     return alike[0] if len(alike) == 1 else None
-
-
-def _order(section: Section) -> tuple[Any, ...]:
-    return natural(section.dataset), json.dumps(section.split, sort_keys=True), section.digest
 
 
 def _section(trials: pd.DataFrame, done: pd.DataFrame, unfinished: pd.DataFrame) -> Section:
@@ -120,10 +130,8 @@ def _without_repetitions(done: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _code_notes(trials: pd.DataFrame) -> list[str]:
     commits = sorted(set(map(str, trials["git.commit"]))) if "git.commit" in trials else []
-    if len(commits) < 2:
-        return []
     short = ", ".join(commit[:10] for commit in commits)
-    return [f"these trials were made by {len(commits)} versions of the code ({short})"]
+    return [f"these trials were made by {len(commits)} versions of the code ({short})"] if len(commits) > 1 else []
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:
@@ -132,10 +140,8 @@ def _variants(trials: pd.DataFrame) -> pd.DataFrame:
     deciding = [name for name in map(str, trials) if is_deciding(name) and name not in own]
     names = {name for _, alike in trials.groupby("mode") for name in differing(alike[deciding])}
     shown = {name: _short(name) for name in sorted(names, key=natural)}
-    variants = [
-        ", ".join(f"{short}={row[name]}" for name, short in shown.items())
-        for row in trials[list(shown)].to_dict("records")
-    ]
+    rows = trials[list(shown)].to_dict("records")
+    variants = [", ".join(f"{short}={row[name]}" for name, short in shown.items()) for row in rows]
     series = [f"{mode}, {variant}" if variant else mode for mode, variant in zip(trials["mode"], variants, strict=True)]
     return trials[[]].assign(variant=variants, series=series)
 
@@ -144,3 +150,18 @@ def _short(name: str) -> str:
     """`config.model.layers` -> `layers`, `config.data.name` -> `data`: short, for legends."""
     group, _, last = name.removeprefix("config.").rpartition(".")
     return group if last == "name" else last
+
+
+def differing(table: pd.DataFrame) -> list[str]:
+    """Columns that don't hold one and the same value in all rows, sorted.
+
+    Of a group of settings that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
+    """
+    texts = table.map(repr)  # 1, 1.0 and True differ
+    changed = {str(name) for name in texts if texts[name].nunique() > 1}
+
+    def follows(name: str) -> bool:
+        choice = name.rpartition(".")[0] + ".name"
+        return name != choice and choice in changed and bool(texts.groupby(choice)[name].nunique().max() == 1)
+
+    return sorted((name for name in changed if not follows(name)), key=natural)

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+from scipy.stats import t
 
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.reports.columns import natural
-
-if TYPE_CHECKING:
-    import pandas as pd
+from fsdd_lightning.reports.rows import natural
 
 NETWORK = ["configuration", "deployed_backend"]
 _NAMES = (*NETWORK, "mode", "variant", "series", "speaker")
@@ -34,8 +33,7 @@ _FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro
 _FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A mean with its 95 % interval, as shares.
 
     kind: "t" (Student), "Wilson", or "" where there is no interval and low = mean = high. `std` is None for one value.
@@ -48,13 +46,13 @@ class Estimate:
     kind: str
 
 
-def mean_estimate(values: Sequence[float], low: float = -1.0, high: float = 1.0) -> Estimate:
-    """Student's interval, which ends at `low` and `high`. Fewer than three values have none."""
-    mean, std = statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.0) -> Estimate:
+    """Student's interval, cut at `low` and `high`. Fewer than three values have none; the mean of no value is NaN."""
+    # Not pandas' mean, which rounds: equal values may have another mean.
+    mean = statistics.fmean(values) if len(values) else math.nan
+    std = statistics.stdev(values) if len(values) > 1 else None
     if len(values) < _FEWEST_FOR_T or not std:
         return Estimate(mean, std, mean, mean, "")
-    from scipy.stats import t
-
     half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
     return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")
 
@@ -64,12 +62,12 @@ def accuracy_estimate(counts: Sequence[tuple[int, int]]) -> Estimate:
 
     All seeds are tested on the same clips, so Wilson counts these once, whatever the number of seeds.
     """
-    estimate = mean_estimate([correct / total for correct, total in counts], low=0.0)
-    if estimate.kind:
+    mean, std, _, _, kind = estimate = mean_estimate([correct / total for correct, total in counts], low=0.0)
+    if kind:
         return estimate
-    total, mean = min(total for _, total in counts), estimate.mean
+    total = min(total for _, total in counts)
     low, high = wilson_interval(round(mean * total), total)
-    return Estimate(mean, estimate.std, min(low, mean), max(high, mean), "Wilson")
+    return Estimate(mean, std, min(low, mean), max(high, mean), "Wilson")
 
 
 def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
@@ -77,11 +75,9 @@ def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
 
     `trials`: finished runs of one section with their `variant`, `series` and `budgets`.
 
-    Columns: NETWORK, mode, variant, series, speaker, layers, hidden_size, accuracy, std, low, high, kind, seeds, float,
-    drop, drop_low, drop_high, macro_f1, flash_bytes, ram_bytes, macs_per_clip, budget.
+    Columns: NETWORK, mode, variant, series, speaker, network ("2×8"), layers, hidden_size, accuracy, std, low, high,
+    kind, float, drop, drop_low, drop_high, macro_f1, seeds, flash_bytes, ram_bytes, macs_per_clip, budget.
     """
-    import pandas as pd
-
     needed = trials.reindex(columns=_NEEDED)  # of hundreds of columns, which would be copied for every group
     rows = [_over_seeds(alike) for _, alike in needed.groupby([*NETWORK, "speaker"], dropna=False)]
     rows.sort(key=_order)
@@ -96,62 +92,55 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
     alike = alike.sort_values("training_seed")
     first = alike.iloc[0]
-    counts = [(int(correct), int(total)) for correct, total in zip(alike["correct"], alike["total"], strict=True)]
     return {
         **{name: first[name] for name in _NAMES},
+        "network": f"{first['layers']}×{first['hidden_size']}",
         **{name: int(first[name]) for name in ("layers", "hidden_size")},
-        **_with_drop(accuracy_estimate(counts), alike["drop"].dropna()),
+        **_named(
+            accuracy_estimate([*zip(alike["correct"].astype(int), alike["total"].astype(int), strict=True)]),
+            alike["drop"],
+        ),
+        **_means(alike.rename(columns={"views.float.accuracy": "float"})),
         "seeds": len(alike),
-        "float": _mean(alike["views.float.accuracy"]),
-        "macro_f1": _mean(alike["macro_f1"]),
         **{name: first[f"memory.{name}"] for name in _SIZES},
         "budget": first["budgets"],
     }
 
 
-def _mean(values: pd.Series[Any]) -> float | None:
-    """Of those that are there. Not pandas' mean, which rounds: equal values may have another mean."""
-    found = list(values.dropna())
-    return statistics.fmean(found) if found else None
+def _means(alike: pd.DataFrame) -> dict[str, float]:
+    """Of those that are there."""
+    return {name: mean_estimate(alike[name].dropna()).mean for name in ("float", "macro_f1")}
 
 
-def _with_drop(accuracy: Estimate, drops: Iterable[float]) -> dict[str, Any]:
-    found = asdict(accuracy)
-    values = list(drops)
-    drop = mean_estimate(values) if values else None
-    return {
-        "accuracy": found.pop("mean"),
-        **found,
-        "drop": drop and drop.mean,
-        "drop_low": drop and drop.low,
-        "drop_high": drop and drop.high,
-    }
+def _named(accuracy: Estimate, drops: pd.Series[Any]) -> dict[str, Any]:
+    drop = mean_estimate(drops.dropna())
+    found = dict(zip(("accuracy", "std", "low", "high", "kind"), accuracy, strict=True))
+    return {**found, "drop": drop.mean, "drop_low": drop.low, "drop_high": drop.high}
 
 
 def over_speakers(summary: pd.DataFrame) -> pd.DataFrame:
     """A row a configuration: how it does on speakers that it has never heard; every speaker counts the same.
 
-    Columns as of `over_seeds`, and worst, worst_speaker, spread, fewest_seeds, missing (speakers that other
-    configurations were run for), voices (speaker -> accuracy).
+    Columns as of `over_seeds`, and label (series and network), worst, worst_speaker, spread, fewest_seeds, missing
+    (speakers that other configurations were run for), voices (speaker -> accuracy).
     """
-    import pandas as pd
-
     held_out = summary[summary["speaker"].notna()]
     everyone = sorted(held_out["speaker"].unique(), key=natural)
     rows = [_over_speakers(alike, everyone) for _, alike in held_out.groupby(NETWORK, sort=False)]
-    extra = ("worst", "worst_speaker", "spread", "fewest_seeds", "missing", "voices")
+    extra = ("label", "worst", "worst_speaker", "spread", "fewest_seeds", "missing", "voices")
     return pd.DataFrame(rows, columns=[*summary, *extra]).astype(_FLOATS)
 
 
 def _over_speakers(alike: pd.DataFrame, everyone: Sequence[str]) -> dict[str, Any]:
     voices = dict(zip(alike["speaker"], alike["accuracy"], strict=True))
-    drops: Iterable[float] = alike["drop"] if alike["drop"].notna().all() else ()
     worst = min(voices, key=voices.__getitem__)  # the first in order where several are as low
+    drops = alike["drop"] if alike["drop"].notna().all() else alike["drop"].head(0)
     return {
         **dict(alike.iloc[0]),
         "speaker": None,
-        **_with_drop(mean_estimate(list(voices.values()), low=0.0), drops),
-        **{name: _mean(alike[name]) for name in ("float", "macro_f1")},
+        "label": f"{alike['series'].iloc[0]} {alike['network'].iloc[0]}",
+        **_named(mean_estimate(voices.values(), low=0.0), drops),
+        **_means(alike),
         "seeds": alike["seeds"].max(),
         "fewest_seeds": alike["seeds"].min(),
         "worst": voices[worst],

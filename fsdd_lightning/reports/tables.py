@@ -1,112 +1,95 @@
-"""The tables of a report, as plain text with the values to sort by; HTML and Markdown are made of them alike."""
+"""The tables of a report: named columns of plain text with the values to sort by, for HTML and Markdown alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from fsdd_lightning.reports.columns import differing
-from fsdd_lightning.reports.maps import speaker_labels
-from fsdd_lightning.reports.sections import Section
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from fsdd_lightning.reports.sections import Section, differing
+from fsdd_lightning.runs.metrics import percent
 
 _HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir")
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field of a table. `sort` orders rows where the text would not; `folder` is what it links to."""
+class Column(NamedTuple):
+    """`texts`: one a row, empty for what is missing. `order`: numbers that sort the rows instead of their texts."""
 
-    text: str
-    sort: float | None = None
-    folder: Path | None = None
+    texts: Sequence[str]
+    order: Sequence[float | None]
+    folders: Sequence[Path | None] = ()  # what the texts link to
 
-
-@dataclass(frozen=True)
-class Table:
-    """`numeric` names the columns that hold numbers alone, which are aligned right."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Field, ...], ...]
-    numeric: frozenset[str]
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it holds numbers alone, which are aligned right."""
+        shown = [number is not None for text, number in zip(self.texts, self.order, strict=True) if text]
+        return bool(shown) and all(shown)
 
 
-def percent(share: Any, sign: str = "") -> Field:
-    """0.99333 -> 99.33; empty for what is missing."""
-    return Field("") if _is_missing(share) else Field(f"{100 * share:{sign}.2f}", float(share))
+Table = dict[str, Column]
 
 
-def count(value: Any) -> Field:
-    """12345 -> 12,345."""
-    return Field("") if _is_missing(value) else Field(f"{value:,}", float(value))
+def _column(values: Iterable[Any], written: Callable[[Any], str] = str) -> Column:
+    known = [None if pd.isna(value) else value for value in values]
+    order = [
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None for value in known
+    ]
+    return Column(["" if value is None else written(value) for value in known], order)
 
 
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
+def _points(share: float) -> str:
+    """A difference in percentage points."""
+    return f"{100 * share:+.2f}"
 
-    return bool(pd.isna(value))
 
-
-def interval(row: Any) -> Field:
-    """Bounds in percent and the kind of interval, see `intervals`; empty where there is none."""
-    text = f"{100 * row.low:.2f} – {100 * row.high:.2f} ({row.kind})"
-    return Field(text, row.low) if row.kind else Field("")
+def _intervals(summary: pd.DataFrame) -> Column:
+    """Bounds in percent and the kind of interval, see summaries.py; empty where there is none."""
+    rows = list(zip(summary["low"], summary["high"], summary["kind"], strict=True))
+    texts = [f"{percent(low)} – {percent(high)} ({kind})" if kind else "" for low, high, kind in rows]
+    return Column(texts, [low if kind else None for low, _, kind in rows])
 
 
 def summary_table(section: Section) -> Table:
     """One row a configuration and held-out speaker, over its seeds. Columns in which all is empty are left out."""
-    rows = [_summary_row(row) for row in section.summary.itertuples()]
-    return _table([name for name in rows[0] if any(row[name].text for row in rows)], rows)
-
-
-def _summary_row(row: Any) -> dict[str, Field]:
-    return {
-        "mode": Field(row.mode),
-        "variant": Field(row.variant),
-        "speaker": Field("" if _is_missing(row.speaker) else row.speaker),
-        "network": Field(f"{row.layers}×{row.hidden_size}", row.hidden_size),
-        "accuracy %": percent(row.accuracy),
-        "std": percent(row.std),
-        "95 % interval": interval(row),
-        "seeds": count(row.seeds),
-        "float %": percent(row.float),
-        "drop": percent(row.drop, "+"),
-        "macro-F1 %": percent(row.macro_f1),
-        "flash bytes": count(row.flash_bytes),
-        "RAM bytes": count(row.ram_bytes),
-        "MACs/clip": count(row.macs_per_clip),
-        "budget": Field(row.budget),
+    rows = section.summary
+    columns = {
+        "mode": _column(rows["mode"]),
+        "variant": _column(rows["variant"]),
+        "speaker": _column(rows["speaker"]),
+        "network": Column(list(rows["network"]), list(rows["hidden_size"])),
+        "accuracy %": _column(rows["accuracy"], percent),
+        "std": _column(rows["std"], percent),
+        "95 % interval": _intervals(rows),
+        "seeds": _column(rows["seeds"], "{:,}".format),
+        "float %": _column(rows["float"], percent),
+        "drop": _column(rows["drop"], _points),
+        "macro-F1 %": _column(rows["macro_f1"], percent),
+        "flash bytes": _column(rows["flash_bytes"], "{:,}".format),
+        "RAM bytes": _column(rows["ram_bytes"], "{:,}".format),
+        "MACs/clip": _column(rows["macs_per_clip"], "{:,}".format),
+        "budget": _column(rows["budget"]),
     }
+    return {name: column for name, column in columns.items() if any(column.texts)}
 
 
 def speaker_table(section: Section) -> Table:
     """One row a configuration, one column a held-out speaker."""
-    names = [str(name) for name in section.voices]
-    rows = [
-        _speaker_row(label, row, names)
-        for label, row in zip(speaker_labels(section), section.speakers.itertuples(), strict=True)
-    ]
-    is_whole = not any(section.speakers["missing"])
-    return _table([name for name in rows[0] if not (is_whole and name == "missing")], rows)
-
-
-def _speaker_row(label: str, row: Any, names: Sequence[str]) -> dict[str, Field]:
-    return {
-        "configuration": Field(label),
-        "mean %": percent(row.accuracy),
-        "std": percent(row.std),
-        "95 % interval": interval(row),
-        "worst %": percent(row.worst),
-        "worst speaker": Field(row.worst_speaker),
-        "spread": percent(row.spread),
-        "seeds": Field("–".join(str(n) for n in sorted({row.fewest_seeds, row.seeds})), row.fewest_seeds),
-        **{name: percent(row.voices.get(name)) for name in names},
-        "missing": Field(", ".join(row.missing)),
+    rows = section.speakers
+    seeds = ["–".join(map(str, sorted({*pair}))) for pair in zip(rows["fewest_seeds"], rows["seeds"], strict=True)]
+    columns = {
+        "configuration": _column(rows["label"]),
+        "mean %": _column(rows["accuracy"], percent),
+        "std": _column(rows["std"], percent),
+        "95 % interval": _intervals(rows),
+        "worst %": _column(rows["worst"], percent),
+        "worst speaker": _column(rows["worst_speaker"]),
+        "spread": _column(rows["spread"], percent),
+        "seeds": Column(seeds, list(rows["fewest_seeds"])),
+        **{str(name): _column(section.voices[name], percent) for name in section.voices},
     }
+    return columns | ({"missing": _column(map(", ".join, rows["missing"]))} if any(rows["missing"]) else {})
 
 
 def changed_columns(trials: pd.DataFrame) -> list[str]:
@@ -125,44 +108,20 @@ def short_name(setting: str) -> str:
 
 def trials_table(trials: pd.DataFrame) -> Table:
     """One row a run: what changed between them, how it ended, what it reached."""
-    changed = {name: short_name(name) for name in changed_columns(trials)}
-    several = trials["sweep"].nunique() > 1
-    rows = [
-        dict(_trial_row(number, row, changed, several)) for number, row in enumerate(trials.to_dict("records"), start=1)
-    ]
-    return _table(list(rows[0]), rows)
-
-
-def _trial_row(
-    number: int, row: dict[Any, Any], changed: Mapping[str, str], several_sweeps: bool
-) -> Iterator[tuple[str, Field]]:
-    folder = row["folder"]
-    yield "run", Field(f"{number}", number, folder if folder and folder.is_dir() else None)
-    if several_sweeps:
-        yield "sweep", Field(row["sweep"])
-    yield "state", Field(row["state"])
-    for name, short in changed.items():
-        yield short, _value(row[name])
-    yield "accuracy %", percent(row["accuracy"])
-    is_usable = not _is_missing(row["accuracy"])
-    for backend, title in (("float", "float %"), ("integer", "integer %"), ("c", "C %")):
-        yield title, percent(row.get(f"views.{backend}.accuracy") if is_usable else None)
-    yield "drop", percent(row["drop"], "+")
-    for memory, title in (("flash", "flash bytes"), ("ram", "RAM bytes")):
-        yield title, count(row.get(f"memory.{memory}_bytes") if row["mode"] else None)
-
-
-def _value(value: Any) -> Field:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return Field("" if value is None else str(value))
-    return Field(str(value), float(value))
-
-
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Field]]) -> Table:
-    numeric = set()
-    for name in columns:
-        fields = [row[name] for row in rows if row[name].text]
-        if fields and all(field.sort is not None for field in fields):
-            numeric.add(name)
-    content = tuple(tuple(row[name] for name in columns) for row in rows)
-    return Table(tuple(columns), content, frozenset(numeric))
+    numbers = range(1, len(trials) + 1)
+    folders = [folder if folder and folder.is_dir() else None for folder in trials["folder"]]
+    backends = {"float": "float %", "integer": "integer %", "c": "C %"}
+    # In a record without a usable result these may be anything.
+    shares = trials.reindex(columns=[f"views.{name}.accuracy" for name in backends]).where(trials["accuracy"].notna())
+    sizes = trials.reindex(columns=["memory.flash_bytes", "memory.ram_bytes"]).where(trials["mode"].map(bool))
+    return {
+        "run": Column([str(number) for number in numbers], numbers, folders),
+        **({"sweep": _column(trials["sweep"])} if trials["sweep"].nunique() > 1 else {}),
+        "state": _column(trials["state"]),
+        **{short_name(name): _column(trials[name]) for name in changed_columns(trials)},
+        "accuracy %": _column(trials["accuracy"], percent),
+        **{title: _column(shares[f"views.{name}.accuracy"], percent) for name, title in backends.items()},
+        "drop": _column(trials["drop"], _points),
+        "flash bytes": _column(sizes["memory.flash_bytes"], "{:,}".format),
+        "RAM bytes": _column(sizes["memory.ram_bytes"], "{:,}".format),
+    }

@@ -128,6 +128,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert [step for step, _ in curves(folder)["train/loss"]] == list(range(6))
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_after_a_kill(words: list[str], whole: Path, tmp_path: Path) -> None:
     """A SIGKILL, which our code can't handle; even twice."""
     program = """
