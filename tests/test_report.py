@@ -44,7 +44,7 @@ def sweep(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
+def test_a_report_names_what_it_found_and_where_it_is(sweep: Path) -> None:
     process = report(sweep)
     assert (process.returncode, process.stderr) == (0, "")
     heading, broken, trials, files, place, heavy = process.stdout.splitlines()
@@ -59,7 +59,7 @@ def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
     assert '<a href="../seed%3D1/"' in text
 
 
-def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
+def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path) -> None:
     process = report(sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
     assert process.returncode == 0
     assert (tmp_path / "here" / "results.md").read_text().startswith("# Mine\n")
@@ -68,7 +68,7 @@ def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
     assert "<a " not in page and "run's folder" not in page  # they would lead nowhere elsewhere
 
 
-def test_a_folder_without_runs_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_folder_without_runs_is_an_error_of_one_line(tmp_path: Path) -> None:
     process = report(tmp_path)
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
