@@ -42,7 +42,7 @@ def test_there_is_a_row_for_every_run_with_all_its_fields(tmp_path: Path) -> Non
     rows = written(tmp_path)
     assert len(rows) == 20
     for row in rows:
-        for name, value in flat(vars(read_record(tmp_path / row["run"]))).items():
+        for name, value in flat(vars(read_record(tmp_path / row["run"]))):
             if isinstance(value, bool) or value is None or isinstance(value, str):
                 assert row[name] == ("" if value is None else str(value))
             else:
@@ -50,7 +50,7 @@ def test_there_is_a_row_for_every_run_with_all_its_fields(tmp_path: Path) -> Non
 
 
 def test_every_field_of_a_record_has_a_column() -> None:
-    row = flat(vars(finished(("seed=3",), {"float": 590, "integer": 580})))
+    row = dict(flat(vars(finished(("seed=3",), {"float": 590, "integer": 580}))))
     assert {f"config.{key}" for key in LEAVES} <= row.keys()
     assert (row["seed"], row["views.integer.correct"], row["timings_s.total"]) == (3, 580, 1.5)
     assert row["views.float.ci95_low"] < 590 / 600 < row["views.float.ci95_high"]
