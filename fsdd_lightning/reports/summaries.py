@@ -55,7 +55,7 @@ def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.
     return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")
 
 
-def accuracy_estimate(counts: Sequence[tuple[int, int]]) -> Estimate:
+def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
     """From (correct, total) of every seed.
 
     All seeds are tested on the same clips, so Wilson counts these once, whatever the number of seeds.
@@ -73,8 +73,8 @@ def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
 
     `trials`: finished runs of one section with their `variant` and `series`.
 
-    Columns: NETWORK, mode, variant, series, speaker, budget, layers, hidden_size, flash_bytes, ram_bytes, macs_per_clip,
-    network ("2×8"), accuracy, std, low, high, kind, drop, drop_low, drop_high, float, macro_f1, seeds.
+    Columns: NETWORK, mode, variant, series, speaker, budget, layers, hidden_size, flash_bytes, ram_bytes,
+    macs_per_clip, network ("2×8"), accuracy, std, low, high, kind, drop, drop_low, drop_high, float, macro_f1, seeds.
     """
     # Of hundreds of columns, which would be copied for every group.
     needed = trials.rename(columns=_RENAMED).reindex(columns=_NEEDED).sort_values("training_seed", kind="stable")
