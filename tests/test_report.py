@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from commands import Process, only_line, run
 
@@ -18,7 +19,7 @@ def report(folder: Path, *words: str | Path) -> Process:
         "from fsdd_lightning.report import main\n"
         f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
-    return run(folder, "-c", program)
+    return run(folder, "-c", program, MPLCONFIGDIR=mpl.get_cachedir())  # its list of fonts takes long to make
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +58,12 @@ def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_runs_is_an_error_of_one_line(tmp_path: Path) -> None:
-    process = report(tmp_path, tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    process = report(tmp_path, empty)
     assert process.returncode == 2
-    assert only_line(process.stderr).startswith(f"error: {tmp_path} holds no runs: name a run folder")
-    assert list(tmp_path.iterdir()) == []
+    assert only_line(process.stderr).startswith(f"error: {empty} holds no runs: name a run folder")
+    assert list(empty.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [("--help",), ()])
