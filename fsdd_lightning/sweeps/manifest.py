@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, exclusive, archive_damaged, write_json
+from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, archive_damaged, exclusive, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.plan import Trial
