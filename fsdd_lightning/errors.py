@@ -1,18 +1,18 @@
-"""The two ways in which a command ends badly on purpose, and how any error is told in one line."""
+"""The two exceptions that end a command with one line, and that line for any other exception."""
 
 import errno
 
 _HINTS = {
     errno.ENOSPC: "free some space, or choose another output_root=",
     errno.EDQUOT: "free some space, or choose another output_root=",
-    errno.EACCES: "mend the permissions, or choose another output_root=",
-    errno.EPERM: "mend the permissions, or choose another output_root=",
+    errno.EACCES: "fix the permissions, or choose another output_root=",
+    errno.EPERM: "fix the permissions, or choose another output_root=",
     errno.EROFS: "choose another output_root=",
 }
 
 
 class UserError(Exception):
-    """The user's input is wrong. The message is one clear line: what, where, how to mend it. Exit code 2."""
+    """The user's input is wrong. The message is one clear line: what, where, how to fix it. Exit code 2."""
 
 
 class RunFailedError(Exception):
@@ -20,7 +20,7 @@ class RunFailedError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """An exception as one line."""
     if isinstance(error, OSError) and error.errno in _HINTS:
         place = f" to {error.filename}" if error.filename else ""
         return f"cannot write{place} ({error.strerror}): {_HINTS[error.errno]}"

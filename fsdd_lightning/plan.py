@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 
-Prints a table of every trial that `fsdd-train` would run with the same words: shape, quantization mode, bytes of flash
-and RAM, multiply-accumulates a clip, whether it fits its memory budget, and whether it is done already.
+Prints a table of every trial that `fsdd-train` would run with the same arguments: shape, quantization mode, bytes of
+flash and RAM, multiply-accumulates a clip, whether it fits its memory budget, and whether it is done already.
 
   fsdd-plan model=fit memory_budget=kb36 quantization=int4_qat
   fsdd-plan -m model.hidden_size=16,24,32,48 quantization=float32,int8_ptq memory_budget=kb36

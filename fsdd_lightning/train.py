@@ -19,23 +19,20 @@ def main() -> None:
 
 
 def _launch() -> None:
-    # Hydra would put its exceptions in its own words and exit with 1; this makes it hand them to us.
+    # Hydra would print its exceptions and exit with 1; this makes it raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     from fsdd_lightning.config.load import register_resolvers
     from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
-    from fsdd_lightning.sweeps.launchers.complaints import silence_schema_matching
-    from fsdd_lightning.sweeps.launchers.extras import check_alone, check_launcher
+    from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
-    from fsdd_lightning.sweeps.sweeper import register_sweeper
     from fsdd_lightning.sweeps.task import run_trial
 
     register_resolvers()
-    register_plugins()
     silence_schema_matching()
     with hydra_errors():
         check_launcher(sys.argv[1:])
         composed = check_command(sys.argv[1:])
-        register_sweeper(composed)
+        register_plugins(composed)
         if is_sweep(sys.argv[1:]):
             _hydra_main(run_trial)
         else:
@@ -48,13 +45,13 @@ def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     import hydra
 
     from fsdd_lightning.config.load import CONFIG_NAME, config_directory
-    from fsdd_lightning.sweeps.launchers.job import Job
+    from fsdd_lightning.sweeps.launchers import Job
 
     hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
 
 
 def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:
-    """A single run, whose failure Hydra would comment upon."""
+    """A single run. Hydra must not see its exception: it would print a hint of its own."""
     failures: list[Exception] = []
 
     def task(config: DictConfig) -> None:

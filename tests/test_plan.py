@@ -121,7 +121,7 @@ def test_a_single_trial_comes_with_its_bill(plan_of: Call) -> None:
     assert "Memory bill" in out and "row multipliers" in out
 
 
-def test_a_single_trial_that_does_not_fit_says_what_would(plan_of: Call) -> None:
+def test_a_single_trial_that_does_not_fit_names_the_size_that_does(plan_of: Call) -> None:
     code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
     assert code == 0
     assert states(out) == ["over_budget: does not fit"]

@@ -11,8 +11,7 @@ import pytest
 
 from fsdd_lightning.config.load import config_directory, register_resolvers
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.launchers.complaints import silence_schema_matching
-from fsdd_lightning.sweeps.plugins import register_plugins
+from fsdd_lightning.sweeps.launchers import silence_schema_matching
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,7 +32,6 @@ def test_there_are_commands_to_check() -> None:
 @pytest.mark.parametrize("line", COMPOSED)
 def test_a_command_composes(line: str) -> None:
     register_resolvers()
-    register_plugins()
     silence_schema_matching()
     check_command(shlex.split(line)[1:])
 

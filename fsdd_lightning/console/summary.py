@@ -16,11 +16,13 @@ from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord
 
 if TYPE_CHECKING:
-    from fsdd_lightning.data.preparation import PreparedData  # scikit-learn: a trial over budget does not wait for it
+    from fsdd_lightning.data.preparation import (
+        PreparedData,
+    )  # imports scikit-learn, which a trial over budget does not need
 
 
 def print_data(data: PreparedData, plan: RunPlan) -> None:
-    """Recordings, split and the size of the network before it is trained."""
+    """Print recordings, split and the size of the network before it is trained."""
     for note in data.notes:
         if note.startswith("SYNTHETIC"):
             console.print(Panel(note, style="bold yellow"))
@@ -45,7 +47,7 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
 
 
 def print_note(note: str) -> None:
-    """Something that a user should know."""
+    """Print something that a user should know."""
     console.print(f"note: {note}", soft_wrap=True)
 
 
@@ -56,12 +58,12 @@ def _stage_after_float(mode: QuantizationConfig) -> str:
 
 
 def print_over_budget(plan: RunPlan) -> None:
-    """The bill of a network that is not going to be trained."""
+    """Print the bill of a network that is not trained."""
     console.print(bill_table(plan.bill))
 
 
 def print_result(record: RunRecord, folder: Path) -> None:
-    """Tables of the result, where everything is, and the next commands."""
+    """Print tables of the result, where everything is, and the next commands."""
     deployed = deployed_backend(record.views)
     assert deployed is not None
     console.print(confusion_table(record.views[deployed]))

@@ -1,4 +1,4 @@
-"""What commands print: tables of results, of bytes, of classes."""
+"""Tables that commands print: results, bytes, classes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
 
 
 def plan_table(trials: Sequence[tuple[RunPlan, str]]) -> Table:
-    """One row for each trial and what would be done with it; the test set only where trials differ in it."""
+    """One row for each trial, with its state; the test set only where trials differ in it."""
     numbers = ("flash bytes", "RAM", "MACs/clip", "seed")
     tested = [_tested_on(plan) for plan, _ in trials]
     differ = len(set(tested)) > 1
@@ -119,7 +119,7 @@ def _tested_on(plan: RunPlan) -> str:
 
 
 def plain_table(title: str, words: tuple[str, ...], numbers: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
-    """Narrow, so that 80 columns do; numbers stand right and are never cut."""
+    """Narrow, so that 80 columns do; numbers are aligned right and never cut."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in words:
         table.add_column(column)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.errors import UserError
@@ -121,6 +120,8 @@ def _cut(
 
     Stratified by digit and speaker if there are enough recordings, otherwise by digit alone.
     """
+    from sklearn.model_selection import train_test_split  # takes a second to import
+
     digits = _digits(recordings, pool)
     cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(digits)))
     for strata in (_digits_and_speakers(recordings, pool), digits):

@@ -69,7 +69,7 @@ def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
 
 
 def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
-    """Whether both are of one run, as far as it shows without a clip."""
+    """Whether both are of one run, as far as can be checked without a clip."""
     model, shape = deployment.model, checkpoint.network.shape
     found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     return (
@@ -80,10 +80,10 @@ def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
 
 
 def _check_complete(record: RunRecord, folder: Path) -> None:
-    """What is read of a finished record is there; its config is checked elsewhere, as a whole."""
+    """Check that a finished record has the fields that are read; its config is checked elsewhere, as a whole."""
     dataset = {"name", "source", "digest", "folder"} - record.dataset.keys()
-    halves = [name for name, score in record.views.items() if not {"correct", "total"} <= score.keys()]
-    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in halves]
+    incomplete = [name for name, score in record.views.items() if not {"correct", "total"} <= score.keys()]
+    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in incomplete]
     if not record.views:
         missing.append("views")
     if missing:
@@ -91,7 +91,7 @@ def _check_complete(record: RunRecord, folder: Path) -> None:
 
 
 def describe_data(record: RunRecord, data: PreparedData) -> None:
-    """Fill what a record holds about its data, by which `recorded_data` finds them again."""
+    """Fill the part of a record about its data, by which `recorded_data` finds them again."""
     recordings = data.recordings
     record.dataset = {
         "name": recordings.name,
@@ -109,7 +109,7 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
 
 
 def recorded_data(run: Run, root: Path | None) -> PreparedData:
-    """The data of a run, from `root`, else where they were, else where such data are looked for.
+    """The data of a run, from `root`, else from their folder, else from where data are searched by default.
 
     Raises:
         UserError: the recordings found are not those of the record.
@@ -126,7 +126,7 @@ def recorded_data(run: Run, root: Path | None) -> PreparedData:
 
 def _data_config(run: Run, root: Path | None) -> DataConfig:
     config, dataset = _with_usable_cache(run.config.data), run.record.dataset
-    if root is None and dataset["source"] == "synthetic":  # perhaps by fallback: made again, always the same
+    if root is None and dataset["source"] == "synthetic":  # perhaps by fallback: generated again, always the same
         return dataclasses.replace(config, source="synthetic", name=dataset["name"])
     before = Path(dataset["folder"])
     known = root if root is not None else before if before.is_dir() else None
@@ -136,6 +136,6 @@ def _data_config(run: Run, root: Path | None) -> DataConfig:
 
 
 def _with_usable_cache(config: DataConfig) -> DataConfig:
-    """Another machine's cache folder is not made here."""
+    """Do not create the cache folder of another machine here."""
     known = config.cache_dir is not None and Path(config.cache_dir).expanduser().is_dir()
     return config if known else dataclasses.replace(config, cache_dir=None)

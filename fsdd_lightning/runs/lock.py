@@ -1,4 +1,4 @@
-"""One process a run folder, and room in it for a run that begins anew."""
+"""One process per run folder, and its cleaning before a new run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fsdd_lightning.artifacts import set_aside
+from fsdd_lightning.artifacts import archive_damaged
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.runs.state import RunState
 
 LOCK = "run.lock"
-EARLIER = "earlier"  # records of finished runs that a changed configuration, code or dataset has outdated
-_PATIENCE_S = 0.5  # with somebody who only looks whether it is taken
+EARLIER = "earlier"  # records of finished runs, outdated by a changed config, code or dataset
+_PATIENCE_S = 0.5  # longer than `is_locked` of another process holds the lock
 _RESULTS = (
     *("events.out.tfevents.*", "confusion_*.png", "checkpoints", "network.pt", "integer_model.npz", "export"),
     *("golden_clips.npz", "robustness.*", "*.tmp"),
@@ -24,15 +24,15 @@ _RESULTS = (
 
 
 class RunningElsewhereError(RunFailedError):
-    """Another process is at work in this run folder."""
+    """Another process is running in this folder."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep all others out of `folder` (which exists); a process that ends in whatever way lets go.
+    """Hold the lock of `folder`, which exists. The system releases it when the process ends, even by a kill.
 
     Raises:
-        RunningElsewhereError: another process is in there.
+        RunningElsewhereError: another process holds it.
     """
     try:
         held = FileLock(folder / LOCK).acquire(timeout=_PATIENCE_S)
@@ -43,7 +43,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process is at work in there just now. Writes nothing."""
+    """Whether a process holds the lock now. Writes nothing."""
     if not (folder / LOCK).exists():
         return False
     try:
@@ -54,10 +54,10 @@ def is_locked(folder: Path) -> bool:
 
 
 def archive_record(folder: Path, state: RunState) -> None:
-    """Keep what the next run would overwrite and can't make again: a damaged record, or an outdated result."""
+    """Keep what the next run would overwrite: a damaged record, or an outdated result."""
     path = folder / RUN_FILE
     if state.damaged:
-        set_aside(path)
+        archive_damaged(path)
     elif state.record is not None and state.record.status == "done":
         earlier = folder / EARLIER
         earlier.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def archive_record(folder: Path, state: RunState) -> None:
 
 
 def remove_results(folder: Path, kept: Collection[str] = ()) -> None:
-    """What an earlier run left, but for `kept`: its event files would draw a second curve. Record the new run first."""
+    """Remove the results of an earlier run except `kept`: its curves would stay. First record the new run."""
     for pattern in set(_RESULTS) - set(kept):
         for path in folder.glob(pattern):
             if path.is_dir():

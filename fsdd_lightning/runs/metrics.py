@@ -1,4 +1,4 @@
-"""The numbers a run stands for: which backend is deployed, its accuracy, what quantization cost, what it needs."""
+"""The final metrics of a run: accuracy of the deployed backend, cost of quantization, memory; and Pareto fronts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsdd_lightning.runs.record import BACKENDS, RunRecord
 
 Point = TypeVar("Point")
 
-# The backend whose accuracy a run stands for: the integers where there are any (the C file is equal to them), else
+# The deployed backend is the first of these that a run has: the integers (the C file is equal to them), else
 # PyTorch's own quantized network, else the float network.
 DEPLOYED_BACKENDS = ("integer", "c", "quantized", "float")
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
@@ -23,7 +23,7 @@ def percent(value: float) -> str:
 
 
 def deployed_backend(backends: Container[str]) -> str | None:
-    """The name of the backend that a run stands for; None where it has none."""
+    """The name of the deployed backend; None where there is none."""
     return next((name for name in DEPLOYED_BACKENDS if name in backends), None)
 
 

@@ -77,7 +77,7 @@ FLOAT_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentat
 def float_config(config: Config) -> dict[str, Any]:
     """The parts of a config that its float network depends on, as plain data.
 
-    Of `data` it is the recordings that count: their digest, or where nothing was read yet, that group.
+    Of `data` only the recordings matter: add their digest, or that group where nothing was read yet.
     """
     groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
     patience = config.callbacks.early_stopping_patience

@@ -1,4 +1,4 @@
-"""Which code and which packages made a result."""
+"""The code and the packages that made a result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import fsdd_lightning
 _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "scipy", "librosa", "torchmetrics")
 
 # Files and rooms of the package that no run executes: a change to them leaves every result as it is. A test watches
-# both lists. The configuration has a hash of its own.
+# both lists. The config has its own hash.
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
     "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",

@@ -1,4 +1,4 @@
-"""`run.json`: what a run was, what it reached, how it ended. Written atomically, whatever happens."""
+"""`run.json`: a run's config, results and end. It is written atomically, also when the run fails."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RunRecord:
     config: dict[str, Any]
     config_hash: str
     seed: int
-    status: str = "interrupted"  # until it ends in another way: a killed run can't record its end
+    status: str = "interrupted"  # until another end is recorded: a killed run can't do that
     error: str | None = RUNNING
     started: str = ""
     dataset: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +57,11 @@ class RunRecord:
     code_digest: str = ""  # of the package's sources, see provenance.py
     notes: list[str] = field(default_factory=list)
     schema_version: int = KIND.version
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its end is not recorded yet: the run goes on, or was killed."""
+        return self.status == "interrupted" and self.error == RUNNING
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -87,9 +92,9 @@ def new_record(plan: RunPlan, overrides: list[str]) -> RunRecord:
 
 @contextmanager
 def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
-    """Keep `record` in `folder`/run.json while the run lasts, and its end however it ends.
+    """Write `record` to `folder`/run.json at the start of the run and at its end, however it ends.
 
-    Inside, an exception marks the run as failed, Ctrl-C and SIGTERM as interrupted; all go on upwards.
+    An exception marks the run as failed, Ctrl-C and SIGTERM as interrupted; all of them are raised again.
     """
     record.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     start = time.perf_counter()
@@ -108,7 +113,7 @@ def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Replace `folder`/run.json in one step: a reader sees the old record or the new one, never a half."""
+    """Replace `folder`/run.json in one step: a reader sees the old record or the new one, never half of one."""
     write_json(folder / RUN_FILE, dataclasses.asdict(record))
 
 
@@ -117,8 +122,8 @@ def read_record(folder: Path) -> RunRecord:
 
     Raises:
         NoRecordError: there is none.
-        DamagedError: it is half, not even JSON, or its fields are not those of a record.
-        ArtifactError: it may not be read, is a foreign one, or one of a newer version.
+        DamagedError: it is cut off, no JSON, or its fields are not those of a record.
+        ArtifactError: it can't be read, is a foreign file, or one of a newer version.
     """
     try:
         return KIND.read(folder / RUN_FILE, _parse)
@@ -138,7 +143,7 @@ def _parse(data: bytes) -> RunRecord:
 
 
 def _with_current_names(content: dict[str, Any]) -> dict[str, Any]:
-    """The record of an earlier version in today's words; what it lacks or garbles is found by the validation."""
+    """The record of an earlier version with the current names; the validation finds what is missing or malformed."""
     config, status = content.get("config"), content.get("status")
     renamed = {"config": with_current_keys(config)} if isinstance(config, dict) else {}
     return content | renamed | ({"status": "over_budget"} if status == "refused" else {})

@@ -1,4 +1,4 @@
-"""What there is to do about a trial of a sweep, from its run folder alone. No torch, no decoded data."""
+"""The state of a trial, from its run folder alone: settled, to run or blocked. No torch, no decoded data."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
 
 _LISTED_CHANGES = 3
-_NUMBERS_DEPEND_NOT_ON = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code says more
+_IRRELEVANT_VERSIONS = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code is more exact
 
 
 @dataclass
 class Environment:
-    """Code, packages and recordings as they are now. Make a new one for every look at a sweep: it caches."""
+    """Code, packages and recordings as they are now. Make a new one for every command: it caches."""
 
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
     _digests: dict[tuple[DataConfig, int], str | None] = field(default_factory=dict)
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
-        """Of the recordings that the trial would use now; None where that is not known."""
+        """Of the recordings that the trial would use now; None where it is unknown."""
         key = (plan.config.data, plan.config.features.sample_rate_hz)
         if key not in self._digests:
             self._digests[key] = present_digest(*key)
@@ -38,19 +38,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class RunState:
-    """What is to do: nothing (done, over_budget), run it, or nothing because something is in the way (blocked).
+    """Settled (done, over_budget), to run, or blocked by a file that we must not replace.
 
-    `reason`: why it has to run again, None for a first time; or what is in the way.
+    `reason`: why it has to run again, None for a first run; or what blocks it.
     """
 
     name: Literal["done", "over_budget", "to run", "blocked"]
     reason: str | None = None
-    record: RunRecord | None = None  # what the folder holds, where it can be read
-    damaged: bool = False  # it holds a record that can't
+    record: RunRecord | None = None  # of the folder, where it can be read
+    damaged: bool = False  # its record can't be read
 
     @property
     def is_settled(self) -> bool:
-        """Whether another run would give what is there already."""
+        """Whether another run would give the same result."""
         return self.name in ("done", "over_budget")
 
 
@@ -62,7 +62,7 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState
         return RunState("to run")
     except DamagedError:
         return RunState("to run", "its run.json is damaged", damaged=True)
-    except UserError as error:  # a foreign file or a newer program's: not ours to replace
+    except UserError as error:  # a foreign file or a newer program's: we must not replace it
         return RunState("blocked", str(error))
     if record.status not in ("done", "over_budget"):
         return RunState("to run", f"{record.status} before: {record.error}", record)
@@ -81,7 +81,7 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
         yield f"code changed: {record.code_digest or 'unknown'} -> {environment.code}"
     if record.status == "over_budget":  # it depends on neither data nor packages
         return
-    versions = {name: version for name, version in environment.versions.items() if name not in _NUMBERS_DEPEND_NOT_ON}
+    versions = {name: version for name, version in environment.versions.items() if name not in _IRRELEVANT_VERSIONS}
     recorded = {name: version for name, version in record.versions.items() if name in versions}
     if recorded != versions:
         yield f"packages changed: {_describe(recorded, versions)}"

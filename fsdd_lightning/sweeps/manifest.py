@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, exclusive, set_aside, write_json
+from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, archive_damaged, exclusive, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.plan import Trial
@@ -25,7 +25,7 @@ def write_manifest(folder: Path, arguments: Sequence[str], trials: Sequence[Tria
     "started", "code_digest", "trials": names}], "trials": {name: {"overrides", "config_hash", "fits"}}}.
 
     Raises:
-        UserError: the file there is a foreign one or of a newer version; it is left as it is.
+        UserError: there is a foreign file, or one of a newer version, which stays as it is.
     """
     path = folder / SWEEP_FILE
     with exclusive(path):
@@ -63,8 +63,8 @@ def planned_names(folder: Path) -> set[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return KIND.read(path, _parse)
-    except DamagedError:  # written in one step, so not by us; it can be made again
-        set_aside(path)
+    except DamagedError:  # not by us, as we write it in one step; it can be made again
+        archive_damaged(path)
     except MissingError:
         pass
     return {"commands": [], "trials": {}}

@@ -37,15 +37,27 @@ def plan_sweep(trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Pa
     shared = set.intersection(*(set(overrides) for overrides, _ in trials)) if trials else set()
     planned = []
     for overrides, plan in trials:
-        above = sweep_folder or Path(plan.config.output_root).resolve() / plan.config.name
-        folder = above / run_name(overrides)
-        label = ",".join(trial for trial in overrides if trial not in shared) or folder.name
-        planned.append(Trial(tuple(overrides), plan, folder, label, run_state(plan, folder, environment)))
+        label = ",".join(override for override in overrides if override not in shared)
+        folder = sweep_folder or default_sweep_folder(plan)
+        planned.append(plan_trial(overrides, plan, folder, label, environment))
     return planned
 
 
+def plan_trial(
+    overrides: Sequence[str], plan: RunPlan, sweep_folder: Path, label: str, environment: Environment
+) -> Trial:
+    """Look at the folder of one trial. Its name replaces an empty `label`."""
+    folder = sweep_folder / run_name(overrides)
+    return Trial(tuple(overrides), plan, folder, label or folder.name, run_state(plan, folder, environment))
+
+
+def default_sweep_folder(plan: RunPlan) -> Path:
+    """The value of hydra.sweep.dir in conf/train.yaml."""
+    return Path(plan.config.output_root).resolve() / plan.config.name
+
+
 def _distinct(trials: Iterable[tuple[Sequence[str], RunPlan]]) -> list[tuple[Sequence[str], RunPlan]]:
-    """Each once: seed=1,1 is one trial."""
+    """Without repetitions: seed=1,1 is one trial."""
     return list({tuple(overrides): (overrides, plan) for overrides, plan in trials}.values())
 
 

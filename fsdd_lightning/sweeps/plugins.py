@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-# Hydra instantiates only what is called so, and looks the class up by that name.
+from hydra.core.plugins import Plugins
+
+from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
+from fsdd_lightning.sweeps.launchers import LimitedLocalLauncher
+from fsdd_lightning.sweeps.search.sweeper import ParetoSweeper
+from fsdd_lightning.sweeps.sweeper import ResumingSweeper
+
+# Hydra instantiates only classes of this namespace and of its own, and looks them up by name.
 _NAMESPACE = "hydra_plugins.fsdd_lightning"
 
 
-def register_plugins() -> None:
-    """Make our launcher and sweeper known. The packages that they build on are imported when they are used."""
-    from hydra.core.plugins import Plugins
-
-    from fsdd_lightning.sweeps.launchers.local_queue import LimitedLocalLauncher
-    from fsdd_lightning.sweeps.search.sweeper import ParetoSweeper
-
+def register_plugins(sweep: ComposedSweep) -> None:
+    """Register our launcher and sweepers; `ResumingSweeper` replaces Hydra's basic one. Both sweepers run `sweep`."""
+    ResumingSweeper.composed = sweep  # Hydra creates the sweeper itself, from its config alone
+    known = Plugins.instance().class_name_to_class
+    known[BASIC_SWEEPER] = ResumingSweeper
     for plugin in (LimitedLocalLauncher, ParetoSweeper):
-        Plugins.instance().class_name_to_class[f"{_NAMESPACE}.{plugin.__name__}"] = plugin
+        known[f"{_NAMESPACE}.{plugin.__name__}"] = plugin

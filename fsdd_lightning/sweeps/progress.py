@@ -15,16 +15,15 @@ from rich.status import Status
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import deployed_backend, percent
-from fsdd_lightning.runs.record import RUN_FILE, RUNNING, RunRecord, read_record
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
 from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.status import TrialEnd
 
 _LOOK_EVERY_S = 0.5
-STATUSES = ("done", "over_budget", "failed", "elsewhere", "not run", "skipped")
-TrialEnd = tuple[str, str]  # one of STATUSES, and one line on it
 
 
 class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """While it is entered, prints one line for trial trial that ends; on a terminal also a status line."""
+    """Inside the context, prints one line for every trial that ends; on a terminal also a status line."""
 
     def __init__(self, trials: Sequence[Trial], out: Console) -> None:
         self.ends: dict[str, TrialEnd] = {}  # by label
@@ -37,7 +36,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         self._status = Status("", console=out) if out.is_terminal else None
 
     def __enter__(self) -> SweepProgress:
-        """Begin to watch."""
+        """Start the thread that watches."""
         if self._status is not None:
             self._status.start()
         self._thread.start()
@@ -46,7 +45,7 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Have a last look."""
+        """Stop it, and read the records once more."""
         self._over.set()
         self._thread.join()
         if self._status is not None:
@@ -62,12 +61,11 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
     def _look(self) -> None:
         for name, trial in list(self._waiting.items()):
             record = self._new_record(trial)
-            if record is None or _is_running(record):
+            if record is None or record.is_running:
                 continue
-            self.ends[name] = _trial_end(record)
+            end = self.ends[name] = _trial_end(record)
             del self._waiting[name]
-            status, line = self.ends[name]
-            text = f"[{len(self.ends)}/{self._total}] {status:<7} {name}: {line} ({self._tail()})"
+            text = f"[{len(self.ends)}/{self._total}] {end.status:<7} {name}: {end.line} ({self._tail()})"
             self._out.print(text, soft_wrap=True)
 
     def _new_record(self, trial: Trial) -> RunRecord | None:
@@ -80,9 +78,9 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
             return None
 
     def _tail(self) -> str:
-        counts = Counter(status for status, _ in self.ends.values())
+        counts = Counter(end.status for end in self.ends.values())
         records = [self._new_record(trial) for trial in self._waiting.values()]
-        running = sum(record is not None and _is_running(record) for record in records)
+        running = sum(record is not None and record.is_running for record in records)
         elapsed_s = time.monotonic() - self._start
         ran = counts["done"] + counts["failed"]
         to_come = sum(trial.plan.fits for trial in self._waiting.values())
@@ -91,9 +89,9 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
 
     def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, TrialEnd]:
-        """What became of every trial, once nothing runs any more.
+        """How every trial ended, once nothing runs any more.
 
-        `errors` are those of trials, by label, that have no record; `launcher_error` is why it gave up.
+        `errors`: of trials without a record of their end, by label; `launcher_error`: why the launcher gave up.
         """
         for name, trial in self._waiting.items():
             self.ends[name] = self._unrecorded(trial, errors.get(name), launcher_error)
@@ -102,16 +100,16 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
 
     def _unrecorded(self, trial: Trial, error: str | None, launcher_error: str | None) -> TrialEnd:
         if is_locked(trial.folder):
-            return "elsewhere", "another process runs it"
+            return TrialEnd("elsewhere", "another process runs it")
         if error is not None:
-            return "failed", error
+            return TrialEnd("failed", error)
         if self._new_record(trial) is not None:
-            return "failed", launcher_error or "its process was killed"
-        return "not run", "its turn did not come"
+            return TrialEnd("failed", launcher_error or "its process was killed")
+        return TrialEnd("not run", "its turn did not come")
 
 
 def _stamp(trial: Trial) -> tuple[int, int] | None:
-    """Changes with every write of the record: it is always another file."""
+    """Changes with every write of the record, as that creates a new file."""
     try:
         found = (trial.folder / RUN_FILE).stat()
     except OSError:
@@ -119,18 +117,12 @@ def _stamp(trial: Trial) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def _is_running(record: RunRecord) -> bool:
-    return record.status == "interrupted" and record.error == RUNNING
-
-
 def _trial_end(record: RunRecord) -> TrialEnd:
-    if record.status == "over_budget":
-        return "over_budget", str(record.error)
     if record.status != "done":
-        return "failed", f"{record.error}"
+        return TrialEnd("over_budget" if record.status == "over_budget" else "failed", str(record.error))
     shown = [name for name in ("float", deployed_backend(record.views)) if name in record.views]
     scores = ", ".join(f"{name} {percent(record.views[name]['accuracy'])} %" for name in dict.fromkeys(shown))
-    return "done", f"{scores} in {record.timings_s['total']:.1f} s"
+    return TrialEnd("done", f"{scores} in {record.timings_s['total']:.1f} s")
 
 
 def _clock(seconds: float) -> str:

@@ -14,29 +14,24 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from rich.console import Console
 
-from fsdd_lightning.console.terminal import width
+from fsdd_lightning.console.terminal import new_console
 from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.runs.lock import LOCK
 from fsdd_lightning.runs.record import RUN_FILE
-from fsdd_lightning.sweeps.compose import BASIC_SWEEPER, ComposedSweep
-from fsdd_lightning.sweeps.launchers.complaints import launcher_errors
+from fsdd_lightning.sweeps.compose import ComposedSweep
+from fsdd_lightning.sweeps.launchers import launcher_errors
+from fsdd_lightning.sweeps.manifest import write_manifest
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
-from fsdd_lightning.sweeps.steps import announce, conclude, prepare_run_folders, prepare_sweep_folders, say_how_to_go_on
+from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
 from fsdd_lightning.sweeps.task import STOP_FILE
 
 logger = logging.getLogger(__name__)
 
 
-def register_sweeper(sweep: ComposedSweep) -> None:
-    """Put a `ResumingSweeper` in the place of Hydra's basic one; Hydra takes plugins from its own namespace only."""
-    ResumingSweeper.composed = sweep  # Hydra calls the class itself, with no more than its configuration
-    Plugins.instance().class_name_to_class[BASIC_SWEEPER] = ResumingSweeper
-
-
 class ResumingSweeper(Sweeper):
-    """Checks what is done, launches the rest with the configured launcher, and sums up.
+    """Runs the trials without a valid record with the configured launcher, and sums up.
 
     `max_batch_size`: how many trials are handed to the launcher at once; `params`: a sweep written into an experiment.
     """
@@ -45,44 +40,50 @@ class ResumingSweeper(Sweeper):
 
     def __init__(self, max_batch_size: int | None = None, params: dict[str, str] | None = None) -> None:
         self._max_batch_size = max_batch_size
-        self._errors: dict[str, str] = {}  # of trials that ended without a record
+        self._returns: list[Sequence[JobReturn]] = []
+        self._errors: dict[str, str] = {}  # by label, of trials without a record of their end
+        self._launcher_error: str | None = None  # why the launcher gave up
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what a launcher needs: it is made only if there is something to launch."""
+        """Keep what a launcher needs: it is created only if there is something to launch."""
         self.hydra_context, self.config, self._task = hydra_context, config, task_function
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run what is to run.
 
         Raises:
-            RunFailedError: a trial failed; all others have had their turn.
+            RunFailedError: a trial failed; all others have run.
         """
-        out = Console(highlight=False, markup=False, emoji=False, width=width())
+        out = new_console()
         trials = plan_sweep(self.composed.trials, self.composed.folder)
         if not all(trial.state.is_settled for trial in trials):
-            prepare_sweep_folders(trials, sys.argv[1:])
-        to_run, in_the_way = prepare_run_folders(trials)
+            prepare_sweep_folders(trials)
+        to_run, problems = prepare_run_folders(trials)
         announce(trials, to_run, out)
-        returns: list[Sequence[JobReturn]] = []
-        launcher_error = None
         progress = SweepProgress(to_run, out)
+        with interruptible(trials, progress.ends, out), progress:
+            self._launch(to_run)
+        failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
+        ends = progress.end(self._errors, self._launcher_error)
+        conclude(trials, ends | failed, out, self._launcher_error)
+        return self._returns
+
+    def _launch(self, trials: Sequence[Trial]) -> None:
+        """Run `trials`, in an order of our own. A launcher that breaks down leaves its error in `_launcher_error`.
+
+        Raises:
+            UserError: the launcher can't work here at all.
+        """
         try:
-            with progress:
-                self._launch(running_order(to_run), returns)
-        except UserError:  # the launcher can't work at all
+            if trials:
+                self._launch_batches(running_order(trials))
+        except UserError:
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
             logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
-            launcher_error = first_line(error)
-        except BaseException:
-            say_how_to_go_on(trials, progress.ends, out)
-            raise
-        conclude(trials, progress.end(self._errors, launcher_error) | in_the_way, out, launcher_error)
-        return returns
+            self._launcher_error = first_line(error)
 
-    def _launch(self, trials: Sequence[Trial], returns: list[Sequence[JobReturn]]) -> None:
-        if not trials:
-            return
+    def _launch_batches(self, trials: Sequence[Trial]) -> None:
         assert self.config is not None and self.hydra_context is not None
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self._task, config=self.config
@@ -95,7 +96,7 @@ class ResumingSweeper(Sweeper):
                 with launcher_errors():
                     jobs = launcher.launch([_job(trial, stop_file) for trial in batch], initial_job_idx=start)
                 self._note_errors(batch, jobs)
-                returns.append(jobs)
+                self._returns.append(jobs)
         finally:
             if stop_file is not None:
                 stop_file.unlink(missing_ok=True)
@@ -110,6 +111,31 @@ class ResumingSweeper(Sweeper):
                     f"it ran, but {trial.folder} holds no record of it: "
                     "the machine that ran it has to share this folder"
                 )
+
+
+def prepare_sweep_folders(trials: Sequence[Trial]) -> None:
+    """Make the folders above those of the runs, and list this command and its trials in their sweep.json."""
+    for folder in dict.fromkeys(trial.folder.parent for trial in trials):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_manifest(folder, sys.argv[1:], [trial for trial in trials if trial.folder.parent == folder])
+
+
+def prepare_run_folders(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, str]]:
+    """The trials that can run now, and by label why others, which are not settled either, can't."""
+    unsettled = [trial for trial in trials if not trial.state.is_settled]
+    problems = {trial.label: problem for trial in unsettled if (problem := _problem(trial)) is not None}
+    return [trial for trial in unsettled if trial.label not in problems], problems
+
+
+def _problem(trial: Trial) -> str | None:
+    if trial.state.name == "blocked":
+        return trial.state.reason
+    try:
+        trial.folder.mkdir(exist_ok=True)
+        (trial.folder / LOCK).touch()
+    except OSError as error:
+        return first_line(error)
+    return None
 
 
 def _job(trial: Trial, stop_file: Path | None) -> list[str]:

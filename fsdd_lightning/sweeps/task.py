@@ -1,4 +1,4 @@
-"""What Hydra calls for every trial, in whichever process its launcher chose."""
+"""The task that Hydra calls for every trial, in the process that its launcher chose."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ STOP_FILE = "FSDD_SWEEP_STOP_FILE"  # in hydra.job.env_set: of a sweep that ends
 
 
 def run_trial(config: DictConfig) -> float | None:
-    """Run one trial; returns what a search maximizes: its validation accuracy, None where it is over budget.
+    """Run one trial; returns its validation accuracy, which a search maximizes, or None where it is over budget.
 
-    In a sweep, a trial that is settled already is left alone, and answers with what it reached.
+    In a sweep, a settled trial does not run again; the accuracy is that of its record.
 
     Raises:
-        UserError: a single run that does not fit its budget; a record in the way that is not ours to replace.
+        UserError: a single run does not fit its budget, or the folder holds a record that we must not replace.
         RunningElsewhereError: another process runs this very trial.
     """
     hydra_config = HydraConfig.get()
@@ -73,8 +73,8 @@ def _run(plan: RunPlan, record: RunRecord, folder: Path, is_sweep: bool) -> floa
 def _free_memory() -> None:
     """Collect what a run leaves in reference cycles (Lightning's trainer and module know each other).
 
-    Left to itself a process grew by 2 MB a trial; this way by 0.2 MB. What was there by the end of the first run,
-    half a million objects of torch and others, is not looked at again: 20 ms instead of 300 ms a trial.
+    Without this a process grew by 2 MB a trial, with it by 0.2 MB. What exists at the end of the first run, half a
+    million objects of torch and others, is not examined again: 20 ms instead of 300 ms a trial.
     """
     gc.collect()
     if not gc.get_freeze_count():
@@ -95,7 +95,7 @@ def _objective(record: RunRecord | None) -> float | None:
 
 @contextmanager
 def _stopping_all(stop_file: str | None) -> Iterator[bool]:
-    """Yields whether another trial of this sweep has failed; leaves a file for the others if this one does."""
+    """Yields whether another trial of this sweep has failed; if this one fails, creates the file for the others."""
     path = None if stop_file is None else Path(stop_file)
     try:
         yield path is not None and path.exists()

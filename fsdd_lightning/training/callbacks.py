@@ -1,4 +1,4 @@
-"""When training begins to look through the integer arithmetic, and histograms of the weights."""
+"""When training switches to the integer arithmetic, and histograms of the weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fsdd_lightning.training.module import DigitClassifier
 class QuantizationSchedule(pl.Callback):
     """Switches to the quantized view at the start of epoch `start_epoch`; the search for the best epoch starts then.
 
-    A float epoch that scores better than any quantized one must not be taken for the best, nor use up the patience of
-    early stopping: it is not what is deployed.
+    A float epoch is not what is deployed. So it must neither be kept as the best one, nor count for the patience of
+    early stopping.
     """
 
     def __init__(self, code: WeightCode, start_epoch: int) -> None:
@@ -23,7 +23,7 @@ class QuantizationSchedule(pl.Callback):
         self.start_epoch = start_epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Switch, once; until then, forget every epoch before."""
+        """Switch, once; until then, forget the earlier epochs."""
         assert isinstance(pl_module, DigitClassifier)
         if pl_module.quantized_view is not None:
             return
@@ -37,7 +37,7 @@ class QuantizationSchedule(pl.Callback):
 
 
 def forget_best_checkpoint(checkpoint: ModelCheckpoint) -> None:
-    """Back to where it was before the first epoch; the next one overwrites the file."""
+    """Restore the state before the first epoch; the next one overwrites the file."""
     fresh = ModelCheckpoint(monitor=checkpoint.monitor, mode=checkpoint.mode, save_top_k=checkpoint.save_top_k)
     for name in ("best_k_models", "kth_best_model_path", "best_model_score", "best_model_path", "current_score"):
         setattr(checkpoint, name, getattr(fresh, name))
@@ -64,5 +64,5 @@ class WeightHistograms(pl.Callback):
         if isinstance(logger, DashboardLogger):
             epoch = logger.first_epoch + trainer.current_epoch
             for name, weights in pl_module.named_parameters():
-                if weights.isfinite().all():  # a training that diverges is to end as that, not in a histogram
+                if weights.isfinite().all():  # a diverged training must fail with its own error, not in a histogram
                     logger.experiment.add_histogram(name, weights.detach(), epoch)

@@ -1,4 +1,4 @@
-"""One run while it lasts: what it is, what it works on, and where it writes."""
+"""A run while it lasts: its plan and data, and where it writes."""
 
 from __future__ import annotations
 

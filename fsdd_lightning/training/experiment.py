@@ -1,4 +1,4 @@
-"""One experiment from plan to record: prepare, fit, quantize, test the chosen weights, write everything down."""
+"""One experiment from plan to record: prepare, fit, quantize, test, write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from fsdd_lightning.training.tensorboard import trial_end_of_failure
 
 
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
-    """Run a trial that fits its budget in `folder` (which exists); the record is in `folder`/run.json by then."""
+    """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
     with trial_end_of_failure(record, folder), recorded(record, folder), closing(logger):
         with record.timed("data"):
@@ -49,7 +49,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
 
 
 def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLogger) -> RunContext:
-    """Clear the folder and load the data; what an interrupted run of the same experiment left stays."""
+    """Clear the folder and load the data; the checkpoints of an interrupted run of the same experiment stay."""
     clear_folder(folder)
     config = plan.config
     use_threads(config)
@@ -62,7 +62,7 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
 
 
 def fit(context: RunContext) -> FloatNetwork:
-    """The float network: from the store that runs share, or else trained."""
+    """The float network, from the store that runs share, or trained now."""
 
     def train() -> tuple[Checkpoint, dict[str, Any]]:
         seed_everything(context.config)
@@ -72,14 +72,14 @@ def fit(context: RunContext) -> FloatNetwork:
         return checkpoint, {"run": str(context.folder), **result.as_record()}
 
     shared = float_network(context.config, context.data, context.store, train)
-    if shared.reused and shared.origin["run"] == str(context.folder):  # it was killed after its float training
+    if shared.reused and shared.origin["run"] == str(context.folder):  # this run was killed after its float training
         redraw_curves(context, shared.origin["epochs"])
     context.record.training = {"float": {"key": shared.key, "reused": shared.reused, **shared.origin}}
     return shared
 
 
 def quantize(shared: FloatNetwork, context: RunContext) -> Checkpoint:
-    """What the mode makes of the float network: nothing, another look at it, or some more epochs."""
+    """The network of the mode: the float one, the same through the arithmetic, or after some more epochs."""
     mode = context.config.quantization
     checkpoint = dataclasses.replace(shared.checkpoint, weight_code=mode.weight_code)
     if mode.start != "epoch":
@@ -92,7 +92,7 @@ def quantize(shared: FloatNetwork, context: RunContext) -> Checkpoint:
 
 
 def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
-    """All backends on the validation clips, which a search may look at, and then, once, on the test clips."""
+    """Evaluate all backends on the validation clips, which a search may use, and then, once, on the test clips."""
     record, data = context.record, context.data
     baseline = baseline_of(context.config.quantization.baseline, checkpoint, data)
     if baseline is not None:
@@ -114,7 +114,7 @@ def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
 
 
 def write(scores: BackendScores, context: RunContext) -> None:
-    """Pictures, and what TensorBoard shows beside the curves. The run is complete then."""
+    """Write pictures, and what TensorBoard shows beside the curves. The run is complete then."""
     record, logger = context.record, context.logger
     pictures = {name: context.folder / f"confusion_{name}.png" for name in record.views}
     for name, path in pictures.items():

@@ -84,12 +84,12 @@ def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
 
 
 def use_threads(config: Config) -> None:
-    """Set how many threads torch takes in this run, also where a network trained before is only evaluated."""
+    """Set the number of torch threads of this run, also where an earlier network is only evaluated."""
     torch.set_num_threads(config.torch_threads)
 
 
 def seed_everything(config: Config) -> None:
-    """Seed all generators at the start of a stage, so that it does not depend on whether another one ran before.
+    """Seed all generators at the start of a stage, so that it does not depend on the stages before.
 
     One thread gives the same sums on any number of cores.
     """
@@ -112,13 +112,13 @@ def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: l
     trainer = _trainer(epochs, context, [*averaging, *callbacks, best, last])
     resumed = last.path if last.path.exists() else None
     if resumed is not None:
-        _take_up(resumed, context)
+        _announce_resumed(resumed, context)
     with _honest_interrupts():
         trainer.fit(module, _datamodule(context), ckpt_path=resumed, weights_only=True if resumed else None)
     return _kept_epoch(module, best, trainer.current_epoch, stage)
 
 
-def _take_up(checkpoint: Path, context: RunContext) -> None:
+def _announce_resumed(checkpoint: Path, context: RunContext) -> None:
     content = torch.load(checkpoint, weights_only=True)
     redraw_curves(context, content["epoch"] + 1, content["metrics"])
     announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
@@ -144,7 +144,7 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
     """Validate, and keep, an exponential moving average of the weights instead of the last step's.
 
     On 10 splits with other seeds than the reported one it lost nothing on any and gained 0.2 points on average: the
-    best epoch is no longer one that was lucky on a few hundred validation clips.
+    best epoch is no longer one that happened to fit a few hundred validation clips.
     """
     trainer = context.config.trainer
     steps = math.ceil(len(context.data.split.train) / trainer.batch_size) * epochs
@@ -179,7 +179,7 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
 
 @contextmanager
 def _honest_interrupts() -> Iterator[None]:
-    """Lightning answers Ctrl-C by ignoring SIGINT and exiting with 1; turn that into a KeyboardInterrupt again."""
+    """On Ctrl-C Lightning ignores SIGINT and exits with 1; turn that into a KeyboardInterrupt again."""
     try:
         yield
     except SystemExit as error:

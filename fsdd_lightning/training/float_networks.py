@@ -1,4 +1,4 @@
-"""Trained float networks, kept by what they were trained from, so that all quantization modes share them."""
+"""A store of trained float networks by a hash of all that they depend on, so that quantization modes share them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORIGIN_KEYS = {"run", "epochs", "best_epoch", "val_loss"}
 
 @dataclass(frozen=True)
 class FloatNetwork:
-    """A trained float network and where it came from; `reused`: it was there already, or after `waited_s` seconds."""
+    """A trained float network and its origin; `reused`: it was in the store already, or after `waited_s` seconds."""
 
     checkpoint: Checkpoint
     key: str
@@ -36,9 +36,9 @@ class FloatNetwork:
 def float_network(
     config: Config, data: PreparedData, store: Path, train: Callable[[], tuple[Checkpoint, dict[str, Any]]]
 ) -> FloatNetwork:
-    """The network of this config on these data from `store`, or else from `train`, which is then kept.
+    """The network of this config on these data from `store`, or else from `train`, whose result is then stored.
 
-    Parallel jobs that need the same network wait for the first one. A damaged file is trained anew.
+    Parallel jobs that need the same network wait for the first one. A damaged one is trained again.
     """
     key = float_key(config, data)
     folder = store / key

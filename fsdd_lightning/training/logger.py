@@ -1,4 +1,4 @@
-"""The event file of a run, and what it holds beside curves."""
+"""The event file of a run, and its content beside curves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DashboardLogger(TensorBoardLogger):
     def __init__(self, run_folder: Path) -> None:
         super().__init__(run_folder, name="", version="", default_hp_metric=False)
         self.stage = "float"
-        # Of this stage, in the curves: those of the next stage go on where the last one ended.
+        # Of this stage in the curves: they continue where those of the stage before end.
         self.first_epoch = 0
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -33,7 +33,7 @@ class DashboardLogger(TensorBoardLogger):
         super().log_metrics(kept, self.first_epoch + int(metrics.get("epoch", step or 0)))
 
     def finalize(self, status: str) -> None:
-        """Write out what there is, and stay open."""
+        """Flush, and stay open."""
         self.experiment.flush()
 
     def save(self) -> None:
@@ -46,7 +46,7 @@ class DashboardLogger(TensorBoardLogger):
 
 
 def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
-    """One confusion matrix for each backend, from the PNG that was drawn: drawing it again would cost as much again."""
+    """One confusion matrix for each backend, from its PNG: drawing it again would take as long again."""
     from matplotlib.image import imread
 
     for name, path in pictures.items():

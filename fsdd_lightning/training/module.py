@@ -1,4 +1,4 @@
-"""How the network is trained: one shared step for training, validation and test."""
+"""The LightningModule: one shared step for training, validation and test."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class DigitClassifier(pl.LightningModule):
 
     @classmethod
     def from_config(cls, config: Config) -> DigitClassifier:
-        """A new float network of the config's size; the current random state decides its weights."""
+        """A new float network of the config's size; the current random state determines its weights."""
         network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
         return cls(network, config.trainer, config.trainer.learning_rate)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (B, classes) of the network as it is seen now: in float, or through the integer arithmetic."""
+        """Logits (B, classes) of the network in its current mode: in float, or through the integer arithmetic."""
         view = self.network if self.quantized_view is None else self.quantized_view
         logits: Tensor = view(features, lengths)
         return logits
@@ -56,13 +56,13 @@ class DigitClassifier(pl.LightningModule):
     def _shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         logits = self(batch.features, batch.lengths)
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=self.config.label_smoothing)
-        # Only kept here; summed up once an epoch. Logging every step costs a fifth of the step itself.
+        # Collected here, summed up once per epoch: logging every step costs a fifth of the step itself.
         self._seen[stage].append((loss.detach(), logits.detach(), batch.labels))
         return loss, logits
 
     def _log_epoch(self, stage: str, metrics: MetricCollection) -> None:
         losses, logits, labels = zip(*self._seen[stage], strict=True)
-        clips = torch.tensor([float(len(each)) for each in labels])
+        clips = torch.tensor([float(len(batch)) for batch in labels])
         metrics.update(torch.cat(logits), torch.cat(labels))
         self.log(f"{stage}/loss", torch.stack(losses).float() @ clips / clips.sum())
         self.log_dict(metrics.compute(), prog_bar=stage == "val")
@@ -97,12 +97,12 @@ class DigitClassifier(pl.LightningModule):
         self._log_epoch("test", self.test_metrics)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the mode, and the state of the random numbers that dropout draws."""
+        """Save the mode, and the state of the random numbers that dropout draws."""
         checkpoint["weight_code"] = None if self.quantized_view is None else self.quantized_view.code.name
         checkpoint["random_state"] = torch.get_rng_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See the network as it was seen when the checkpoint was written."""
+        """Restore the mode and the random state."""
         code = checkpoint["weight_code"]
         self.quantized_view = None if code is None else QuantizedView(self.network, weight_code(code))
         torch.set_rng_state(checkpoint["random_state"])

@@ -1,7 +1,7 @@
-"""A training that was killed goes on in the same folder, to the same bits as one that never was interrupted.
+"""Resume a killed training in the same folder, to the same bits as one that was never interrupted.
 
-Every epoch leaves all that training depends on in checkpoints/last_STAGE.ckpt. A run that begins in a folder which
-still holds one of the very same run (config, code, packages, data) starts from there; at a run's end they are removed.
+After every epoch checkpoints/last_STAGE.ckpt holds all that training depends on. A run that finds one of the same run
+(config, code, packages, data) in its folder starts from there. At the end of a run they are removed.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from fsdd_lightning.training.tensorboard import event_files, training_events
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
-_CURVES = "curves"  # prefix of event files of the interrupted run, under a name that TensorBoard does not read
+_CURVES = "curves"  # prefix of the interrupted run's event files, so that TensorBoard does not read them
 
 
 class LastEpoch(Checkpoint):
     """Writes the state of training after every epoch, with the key of its run and the epoch's metrics.
 
-    Derived from Lightning's `Checkpoint`: such callbacks run after all others, when the metrics of the epoch are known.
+    Derived from Lightning's `Checkpoint`: such callbacks run after all others, when the metrics of the epoch exist.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path, self.key = path, key
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write it, after the curves so far."""
+        """Write the curves, then the checkpoint."""
         if isinstance(trainer.logger, DashboardLogger):
             trainer.logger.finalize("running")
         trainer.save_checkpoint(self.path)
@@ -50,24 +50,24 @@ class LastEpoch(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """The metrics: those of the training clips are drawn only after the checkpoint has been written."""
+        """Add the metrics: those of the training clips are logged only after the checkpoint is written."""
         checkpoint["run_key"] = self.key
         checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Early stopping remembers that it ended the training; the trainer of another process does not."""
+        """Stop again where early stopping had ended the training: a new trainer does not know that."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
                 trainer.should_stop = True
 
 
 def last_checkpoint(folder: Path, stage: str) -> Path:
-    """Of a stage (float or quantized) of the run in `folder`."""
+    """The checkpoint of a stage (float or quantized) of the run in `folder`."""
     return folder / CHECKPOINTS / f"last_{stage}.ckpt"
 
 
 def run_key(context: RunContext) -> str:
-    """SHA-256 (hex) over all that training depends on, and the folder, as checkpoints hold paths."""
+    """SHA-256 (hex) over all that training depends on, and the folder, as checkpoints contain paths."""
     decides = [
         float_key(context.config, context.data),
         dataclasses.asdict(context.config.quantization),
@@ -77,7 +77,7 @@ def run_key(context: RunContext) -> str:
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove what an earlier run left, but for the checkpoints and the curves of an interrupted training."""
+    """Remove the files of an earlier run, except the checkpoints and the curves of an interrupted training."""
     checkpoints = folder / CHECKPOINTS
     interrupted = any(checkpoints.glob("last_*.ckpt"))
     if interrupted:
@@ -92,13 +92,13 @@ def discard_foreign_checkpoints(context: RunContext) -> None:
     if found and any(_key_of(path) != run_key(context) for path in found):
         shutil.rmtree(context.folder / CHECKPOINTS)
         announce(
-            "training starts anew: the checkpoint of the interrupted run is damaged, or of another config, code, "
-            "packages, data or folder"
+            "training starts from the first epoch: the checkpoint of the interrupted run is damaged, or of another "
+            "config, code, packages, data or folder"
         )
 
 
 def announce(text: str) -> None:
-    """Print and log it. The record of a run that was interrupted is that of any other, so it is not among its notes."""
+    """Print and log it; no note, as the record of a resumed run is the same as that of any other."""
     print_note(text)
     logger.info(text)
 
@@ -107,12 +107,12 @@ def _key_of(path: Path) -> str | None:
     try:
         content = torch.load(path, weights_only=True)
         return str(content["run_key"])
-    except Exception:  # damaged zips and pickles raise nearly anything
+    except Exception:  # damaged zips and pickles raise exceptions of many types
         return None
 
 
 def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, float] | None = None) -> None:
-    """Draw what the interrupted run had drawn in `epochs` epochs of this stage; `last_metrics`: of the last epoch."""
+    """Write the curves of `epochs` epochs of this stage from the interrupted run; `last_metrics`: of the last epoch."""
     dashboard = context.logger
     events = training_events(sorted((context.folder / CHECKPOINTS).glob(f"{_CURVES}_*")))
     steps = range(dashboard.first_epoch, dashboard.first_epoch + epochs)
@@ -125,7 +125,7 @@ def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, f
 
 
 def remove_resume_files(folder: Path) -> None:
-    """The run is complete: the same command begins anew from now on."""
+    """The run is complete: the next one in this folder must not resume it."""
     for pattern in ("last_*.ckpt", f"{_CURVES}_*"):
         for path in (folder / CHECKPOINTS).glob(pattern):
             path.unlink()

@@ -1,6 +1,6 @@
-"""How a run ended, for TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
+"""The end of a run in TensorBoard: its row on the HParams page, its final metrics, the layout of the charts.
 
-Works without torch, so that a trial that is over budget has its row within a second.
+No torch here, so that a trial over budget has its row within a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 STATUS_COLUMN = "status"
-FILE_SUFFIX = ".outcome"
+_SUFFIXES = (
+    ".trial_end",
+    ".outcome",
+)  # of event files that hold nothing but a run's end; the second one is of old runs
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
 _SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
 _Charts = dict[str, tuple[str, ...]]  # title: tags
@@ -39,7 +42,7 @@ _CURVES: _Charts = {
 
 
 def final_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
-    """Everything that is known of a run at its end. Every run has the same columns, whatever its mode or end.
+    """All summaries of a run at its end. Every run has the same columns, whatever its mode or end.
 
     A metric that does not apply has no value. `trial` is the name under which HParams lists the run.
     """
@@ -56,7 +59,7 @@ def metrics_step(record: RunRecord) -> int:
 
 @contextmanager
 def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
-    """Give a run that ends in an exception its row as well; the exception goes on upwards."""
+    """Write the row of a run that ends in an exception, too, and raise the exception again."""
     try:
         yield
     except BaseException:
@@ -66,13 +69,14 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
 
 
 def write_trial_end(record: RunRecord, folder: Path) -> None:
-    """Write the end of a run that ended before it could log, in an event file of its own in `folder`."""
+    """Write the end of a run that did not log it, to a separate event file in `folder`."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    for earlier in folder.glob(f"events.out.tfevents.*{FILE_SUFFIX}"):
-        earlier.unlink()
-    writer = EventFileWriter(str(folder), filename_suffix=FILE_SUFFIX)
+    for earlier in folder.glob("events.out.tfevents.*"):
+        if earlier.suffix in _SUFFIXES:
+            earlier.unlink()
+    writer = EventFileWriter(str(folder), filename_suffix=_SUFFIXES[0])
     try:
         for summary in final_summaries(record, record.status, trial_name(folder)):
             writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
@@ -81,12 +85,12 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
 
 
 def event_files(folder: Path) -> list[Path]:
-    """Those of a run's curves, not those of `write_trial_end`."""
-    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix != FILE_SUFFIX]
+    """The event files of a run's curves, without those of `write_trial_end`."""
+    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix not in _SUFFIXES]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
-    """Curves and histograms of training by step and tag; of equal ones the last. What a kill cut off is left out."""
+    """Curves and histograms of training by step and tag, of equal ones the last; truncated events are skipped."""
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -106,7 +110,7 @@ def trial_name(folder: Path) -> str:
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Every setting by its dotted name; one type a column, so what may be null is text."""
+    """Every config value by its dotted name. A column has one type, so what may be null is text."""
     kinds = dict(column_kinds())
     found = dict(_flatten(config))
     return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}

@@ -33,7 +33,7 @@ def own_sigterm() -> Iterator[None]:
         (SystemExit(7), 7, ""),
         (None, 0, ""),
     ],
-    ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_every_end_has_its_exit_code_and_one_line(
     capfd: pytest.CaptureFixture[str], error: BaseException | None, code: int, line: str

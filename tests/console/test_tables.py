@@ -1,4 +1,4 @@
-"""What is printed: the numbers, all of them, and nothing taken for markup."""
+"""Printed tables: all numbers, and nothing is treated as markup."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SCORE = score(np.array([0, 0, 1, 2, 2, 2]), np.array([0, 0, 1, 1, 2, 2]), ("0", 
 
 
 def rows(table: Table) -> list[list[str]]:
-    """The trials of a printed table, line by line."""
+    """The fields of a printed table, line by line."""
     text = io.StringIO()
     table.box = box.HEAVY_HEAD  # what is printed has no lines between columns
     Console(file=text, width=200, markup=False).print(table)
     printed = [line.replace("┃", "│")[1:-1].split("│") for line in text.getvalue().splitlines()]
-    return [[plan.strip() for plan in row] for row in printed if len(row) > 1]
+    return [[field.strip() for field in row] for row in printed if len(row) > 1]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.99333, "99.33"), (1.0, "100.00"), (0.0, "0.00"), (0.999949, "99.99")])

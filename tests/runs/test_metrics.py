@@ -1,4 +1,4 @@
-"""What a run comes down to."""
+"""The final metrics of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""run.json: there from the first moment, whole at every moment, true at the end."""
+"""run.json exists from the start, is never cut off, and is right at the end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_fields_that_others_read(record: RunRecord, tmp_path: Path) -> None:
 
 def test_a_run_that_ends_well_is_done(record: RunRecord, tmp_path: Path) -> None:
     with recorded(record, tmp_path):
-        # What a run that is killed outright leaves behind.
+        # The record that a killed run leaves.
         assert (content(tmp_path)["status"], content(tmp_path)["error"]) == ("interrupted", "still running, or killed")
         record.views["float"] = {"accuracy": 1.0}
     ended = content(tmp_path)
@@ -69,9 +69,9 @@ def test_a_run_that_ends_well_is_done(record: RunRecord, tmp_path: Path) -> None
         (Terminated(), "interrupted", "Terminated"),
         (SystemExit(3), "interrupted", "SystemExit: 3"),
     ],
-    ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_a_run_that_ends_badly_says_how_and_passes_it_on(
+def test_a_run_that_fails_records_the_error_and_raises_it(
     record: RunRecord, tmp_path: Path, error: BaseException, status: str, message: str
 ) -> None:
     with pytest.raises(type(error)) as caught, recorded(record, tmp_path):
@@ -106,8 +106,8 @@ def test_seconds_of_a_stage_add_up_even_if_it_fails(record: RunRecord) -> None:
 
 def test_fields_of_a_later_program_are_tolerated(record: RunRecord, tmp_path: Path) -> None:
     write_record(record, tmp_path)
-    rewrite(tmp_path, colour="blue", dataset={"name": "fsdd", "licence": "CC BY-SA"})
-    assert read_record(tmp_path).dataset == {"name": "fsdd", "licence": "CC BY-SA"}
+    rewrite(tmp_path, color="blue", dataset={"name": "fsdd", "license": "CC BY-SA"})
+    assert read_record(tmp_path).dataset == {"name": "fsdd", "license": "CC BY-SA"}
 
 
 def test_a_folder_without_a_record_is_no_run_folder(tmp_path: Path) -> None:

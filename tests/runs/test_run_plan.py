@@ -41,7 +41,7 @@ def test_fit_is_the_largest_size_within_the_budget(mode: str, budget: str, hidde
 @pytest.mark.parametrize("budget", ["kb8", "kb16", "kb36", "kb36_per_layer"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("mode", ["float32", "int8_ptq", "int4_qat"])
-def test_one_unit_more_than_fit_would_be_refused(mode: str, layers: int, budget: str) -> None:
+def test_one_unit_more_than_fit_would_be_over_budget(mode: str, layers: int, budget: str) -> None:
     words = (f"quantization={mode}", f"memory_budget={budget}", f"model.layers={layers}")
     solved = plan("model=fit", *words)
     larger = plan(f"model.hidden_size={solved.shape.hidden_size + 1}", *words)

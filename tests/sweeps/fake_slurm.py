@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands for sbatch, srun and sacct: runs the tasks of a job array one after the other on this machine.
+"""A fake sbatch, srun and sacct: runs the tasks of a job array one after the other on this machine.
 
 Called by the name of the command that it stands for. A copy of every submitted script is kept beside it.
 """
@@ -15,16 +15,16 @@ HERE = Path(__file__).resolve().parent
 
 
 def sbatch(script: str) -> None:
-    """Queue: answer at once, run in the background."""
+    """Queue a job: answer at once, run it in the background."""
     kept = HERE / "submitted.sh"
     kept.write_text(Path(script).read_text())
-    with (HERE / "queue.log").open("wb") as log:  # our caller waits for all that have its pipes
+    with (HERE / "queue.log").open("wb") as log:  # our caller waits until its pipes are closed
         subprocess.Popen([sys.executable, __file__, "run", str(kept)], stdout=log, stderr=log, start_new_session=True)
     print(f"Submitted batch job {JOB}")
 
 
 def run(script: str) -> None:
-    """What a node does for each index of the array."""
+    """Run the script for every index of the array, as a node does."""
     text = Path(script).read_text()
     (last,) = re.findall(r"^#SBATCH --array=0-(\d+)", text, flags=re.MULTILINE)
     (cpus,) = re.findall(r"^#SBATCH --cpus-per-task=(\d+)", text, flags=re.MULTILINE)
@@ -36,7 +36,7 @@ def run(script: str) -> None:
 
 
 def srun(*words: str) -> None:
-    """Run the command behind the options, its outputs where they say; %A is the array, %a the index."""
+    """Run the command behind the options, with its outputs where they point; %A is the array, %a the index."""
     names = {"%A": os.environ["SLURM_ARRAY_JOB_ID"], "%a": os.environ["SLURM_ARRAY_TASK_ID"], "%t": "0"}
     outputs, command = {}, list(words)
     while command[0].startswith("--"):
@@ -48,7 +48,7 @@ def srun(*words: str) -> None:
 
 
 def sacct(*_: str) -> None:
-    """No news."""
+    """Print nothing."""
     print("JobID|State|NodeList")
 
 

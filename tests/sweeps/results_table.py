@@ -1,4 +1,4 @@
-"""What a sweep found out, without what may differ between two sweeps that are the same: times and origins."""
+"""The results of a sweep, without what may differ between two equal sweeps: times and origins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILES = ("integer_model.npz", "confusion_float.png", "confusion_quantized.png", 
 
 
 def results_table(sweep_folder: Path) -> str:
-    """One row a trial; equal results give equal bytes."""
+    """One row per trial; equal results give equal bytes."""
     rows = [_row(path.parent) for path in sorted(sweep_folder.glob("*/run.json"))]
     return "\n".join(json.dumps(row, sort_keys=True) for row in rows)
 

@@ -1,4 +1,4 @@
-"""Hydra's command line: every option of every group composes, every bad trial is refused before a run."""
+"""Hydra's command line: every option of every group composes, every bad trial is an error before the first run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.sweeps.compose import check_command, compose_trials, expand_sweep, hydra_errors
 
 CONF = config_directory()
-# conf/GROUP/OPTION.yaml, whatever lies there: a new file is tested without a word here.
+# conf/GROUP/OPTION.yaml, whatever is there: a new file is tested without a change here.
 OPTIONS = sorted(
     f"{path.parent.relative_to(CONF).as_posix()}={path.stem}" for path in CONF.rglob("*.yaml") if path.parent != CONF
 )
@@ -27,8 +27,8 @@ def composed(*overrides: str) -> Config:
     return config
 
 
-def over_budget_reason(*arguments: str) -> str:
-    """What a command line is answered with; one line, always."""
+def error_of(*arguments: str) -> str:
+    """The error of a command line, always one line."""
     with pytest.raises(UserError) as caught, hydra_errors():
         check_command(arguments)
     message = str(caught.value)
@@ -54,7 +54,7 @@ def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None
     assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
 
 
-@pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("quantization=")])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("quantization=")])
 @pytest.mark.parametrize("budget", ["kb36", "kb36_per_layer", "kb16", "kb8"])
 def test_every_mode_has_a_size_that_fits_every_budget(option: str, budget: str) -> None:
     plan = plan_run(composed(option, "model=fit", f"memory_budget={budget}"))
@@ -68,7 +68,7 @@ def test_tasks_b_and_c_fill_36_kilobytes() -> None:
     assert [task.shape.hidden_size for task in tasks] == [49, 69]
 
 
-@pytest.mark.parametrize("option", [each for each in OPTIONS if each.startswith("experiment=")])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("experiment=")])
 def test_an_experiment_is_named_and_can_still_be_changed(option: str) -> None:
     assert composed(option).name != "default"
     assert composed(option, "trainer.max_epochs=2", "seed=5").trainer.max_epochs == 2
@@ -127,7 +127,7 @@ def test_the_trials_of_a_sweep_come_with_their_config() -> None:
     ],
     ids=" ".join,
 )
-def test_a_good_command_is_let_through(arguments: list[str]) -> None:
+def test_a_good_command_passes(arguments: list[str]) -> None:
     check_command(arguments)
 
 
@@ -156,21 +156,21 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
         (["seed=???"], "seed"),
         (["seed=${nowhere}"], "nowhere"),
     ],
-    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_bad_command_is_answered_in_one_line(arguments: list[str], answer: str) -> None:
-    assert answer in over_budget_reason(*arguments)
+def test_a_bad_command_is_an_error_of_one_line(arguments: list[str], answer: str) -> None:
+    assert answer in error_of(*arguments)
 
 
-def test_a_bad_trial_anywhere_in_a_sweep_is_refused() -> None:
-    assert "hidden_size" in over_budget_reason("-m", "model.hidden_size=16,24,0", "seed=1,2")
-    assert "hop_length" in over_budget_reason("-m", "features.hop_length=160,80", "features.win_length=400,100")
+def test_a_bad_trial_anywhere_in_a_sweep_is_rejected() -> None:
+    assert "hidden_size" in error_of("-m", "model.hidden_size=16,24,0", "seed=1,2")
+    assert "hop_length" in error_of("-m", "features.hop_length=160,80", "features.win_length=400,100")
 
 
 def test_composing_leaves_hydra_free_for_the_run_itself() -> None:
     from hydra.core.global_hydra import GlobalHydra
 
-    over_budget_reason("-m", "model.hidden_size=16,0")
+    error_of("-m", "model.hidden_size=16,0")
     check_command(["seed=1"])
     assert not GlobalHydra.instance().is_initialized()
 
@@ -183,13 +183,13 @@ def test_options_of_ones_own_folder_are_found(tmp_path: Path) -> None:
     assert config.model.hidden_size == 5
 
 
-def test_the_configuration_lies_beside_or_in_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import fsdd_lightning.config.load as configuration
+def test_the_config_is_beside_or_in_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from fsdd_lightning.config import load
 
-    find: Callable[[], Path] = configuration.config_directory
+    find: Callable[[], Path] = load.config_directory
     package = tmp_path / "fsdd_lightning"
     (package / "config").mkdir(parents=True)
-    monkeypatch.setattr(configuration, "__file__", str(package / "config" / "load.py"))
+    monkeypatch.setattr(load, "__file__", str(package / "config" / "load.py"))
     assert find() == tmp_path / "conf"
     (package / "conf").mkdir()
     assert find() == package / "conf"

@@ -1,4 +1,4 @@
-"""Trials that fail, folders that can't be written, disks that are full: the others have their turn, nothing is lost."""
+"""Trials that fail, folders that can't be written, disks that are full: all other trials run, nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweep_processes import Finished, run_sweep
 
 
 def fail_in(mode: str) -> None:
-    """A defect that only one quantization mode meets."""
+    """A defect that affects only one quantization mode."""
     from fsdd_lightning.training import experiment as training
 
     test = training.test
@@ -47,7 +47,7 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
 
 
 @pytest.mark.slow
-def test_fail_fast_begins_no_further_trial(finished_sweep: Finished, tmp_path: Path) -> None:
+def test_fail_fast_starts_no_further_trial(finished_sweep: Finished, tmp_path: Path) -> None:
     code, out, err = run_sweep([*finished_sweep.words, "fail_fast=true"], tmp_path, fail_in, "int4_qat")
     assert code == 1
     assert err.startswith("error: 1 of 4 trials failed")
@@ -99,7 +99,7 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", [60, 400])
-def test_a_full_disk_is_one_line_and_costs_only_what_did_not_fit(
+def test_a_full_disk_is_one_line_and_loses_only_what_did_not_fit(
     finished_sweep: Finished, tmp_path: Path, mount: Mount, kilobytes: int
 ) -> None:
     words = [*finished_sweep.words, f"output_root={mount(f'size={kilobytes}k') / 'multirun'}"]

@@ -24,7 +24,7 @@ class Elsewhere:
         return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
 
 
-def test_a_run_that_is_not_to_be_seen_is_a_failure_that_names_the_folder(
+def test_a_run_without_a_record_is_a_failure_that_names_the_folder(
     tiny_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Elsewhere())

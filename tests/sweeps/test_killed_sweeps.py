@@ -1,4 +1,4 @@
-"""A sweep that is killed and started again, or goes another way, ends with the very results of an undisturbed one."""
+"""A sweep that is killed and resumed, or runs in another order, has the same results as an undisturbed one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def shuffle(seed: int) -> None:
 
 
 def as_written() -> None:
-    """Trials that train on come second here, and train the shared float network otherwise."""
+    """Trials with quantized training come second here; otherwise they train the shared float network."""
     from fsdd_lightning.sweeps import sweeper as sweeping
 
     sweeping.running_order = list  # type: ignore[assignment]
@@ -40,7 +40,7 @@ def as_written() -> None:
 
 def trained_by(sweep: Path) -> set[tuple[str, bool]]:
     records = [json.loads(path.read_text()) for path in sweep.glob("*/run.json")]
-    return {(str(each["overrides"]), each["training"]["float"]["reused"]) for each in records}
+    return {(str(record["overrides"]), record["training"]["float"]["reused"]) for record in records}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -63,7 +63,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(
 
 
 def wait_for_changes(folder: Path, changes: int, child: BaseProcess) -> None:
-    """Until files came, went or grew so many times: a moment of the work, not of the clock."""
+    """Until files have changed so many times: a moment that depends on the work, not on the clock."""
     before: object = None
     while child.is_alive() and changes:
         now = contents(folder)
@@ -119,12 +119,12 @@ def without_root(sweep: Path) -> list[object]:
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-def test_a_sweep_that_is_ended_says_how_to_go_on_and_goes_on(
+def test_a_sweep_that_is_ended_prints_how_to_resume_and_resumes(
     finished_sweep: Finished, tmp_path: Path, number: signal.Signals, code: int, word: str
 ) -> None:
     child = start_sweep(finished_sweep.words, tmp_path)
     while not list(tmp_path.glob("multirun/grid/*/network.pt")) and child.is_alive():
-        time.sleep(0.01)  # in the midst of a trial
+        time.sleep(0.01)  # in the middle of a trial
     assert child.pid is not None
     os.kill(child.pid, number)
     ended, out, err = end_of(child, tmp_path)

@@ -1,4 +1,4 @@
-"""A sweep comes out the same whichever launcher runs it: real processes, a real Ray cluster; only Slurm is a fake."""
+"""A sweep has the same results with every launcher: real processes, a real Ray cluster; only Slurm is a fake."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def networks(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def sequential(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     folder = once("sequential", lambda folder: run_sweep([*tiny_overrides, *TRIALS], folder))
-    assert {name: each["status"] for name, each in records(folder).items()} == ENDS
+    assert {name: record["status"] for name, record in records(folder).items()} == ENDS
     return folder
 
 

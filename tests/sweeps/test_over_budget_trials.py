@@ -1,4 +1,4 @@
-"""A trial that does not fit its memory budget is refused, with its bill, before torch or data are touched."""
+"""A trial over its memory budget ends with its bill, before torch is imported or data are read."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process
     assert record.versions and record.config_hash and record.overrides == list(TOO_LARGE)
 
 
-def test_other_trials_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str], tmp_path: Path) -> None:
-    sizes = [each for each in tiny_overrides if not each.startswith("model.hidden_size")]
+def test_other_trials_of_a_sweep_run_and_the_plan_agrees(tiny_overrides: list[str], tmp_path: Path) -> None:
+    sizes = [word for word in tiny_overrides if not word.startswith("model.hidden_size")]
     words = ["-m", *sizes, "name=grid", "trainer.max_epochs=1", "memory_budget=kb8", "model.hidden_size=200,4,90"]
     process = run_command(tmp_path, "train", *words)
     assert (process.returncode, process.stderr) == (0, "")
@@ -79,7 +79,7 @@ def test_other_trials_of_a_sweep_run_and_the_plan_knows(tiny_overrides: list[str
         (["-m", "model=small,fit"], "hidden_size=fit needs a budget"),
         (["-m", "quantization.weight_code=int8,int3"], "quantization.weight_code: there is no 'int3'"),
     ],
-    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_trial_that_cannot_be_planned_stops_a_sweep_before_its_first_run(
     tmp_path: Path, words: list[str], answer: str

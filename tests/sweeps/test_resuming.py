@@ -1,4 +1,4 @@
-"""The same command again: what is settled is left alone, what has changed is named and run again, nothing is lost."""
+"""The same command again: settled trials do not run, changes are named and run again, nothing is lost."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def planned(sweep: Finished, *more: str) -> list[Trial]:
 
 
 def run_state(sweep: Finished, folder: Path) -> trial_state.RunState:
-    (found,) = [each.state for each in planned(sweep) if each.folder == folder]
+    (found,) = [trial.state for trial in planned(sweep) if trial.folder == folder]
     return found
 
 
-def test_a_finished_sweep_is_looked_at_without_heavy_imports(copy_of_sweep: Finished) -> None:
+def test_a_finished_sweep_is_checked_without_heavy_imports(copy_of_sweep: Finished) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy_of_sweep.trials.glob("*/*")}
     process = run_command(copy_of_sweep.folder, "train", "-m", *copy_of_sweep.words)
     assert (process.returncode, process.stderr) == (0, "")
@@ -64,12 +64,12 @@ def test_only_what_failed_or_is_missing_runs_again(copy_of_sweep: Finished) -> N
 
 
 def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
-    words = [each.replace("=4,3", "=4,3,200") for each in copy_of_sweep.words]
+    words = [word.replace("=4,3", "=4,3,200") for word in copy_of_sweep.words]
     code, out, _ = run_sweep(words, copy_of_sweep.folder)
     assert code == 0
     assert "4 to skip" in out and "2 over_budget" in out.splitlines()[-2]
     manifest = json.loads((copy_of_sweep.trials / "sweep.json").read_text())
-    assert [len(each["trials"]) for each in manifest["commands"]] == [4, 6]
+    assert [len(command["trials"]) for command in manifest["commands"]] == [4, 6]
     assert len(manifest["trials"]) == 6
     again = run_sweep(words, copy_of_sweep.folder)[1]
     assert again.splitlines()[0] == "6 trials: 0 to run, 6 to skip: they are done"
@@ -97,38 +97,38 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_drift_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
+def test_a_change_is_a_reason_to_run_again(copy_of_sweep: Finished, change: str) -> None:
     folder = trial_folder(copy_of_sweep)
     changed, reason = CHANGES[change]
     rewrite(folder, **changed(json.loads((folder / "run.json").read_text())))
     state = run_state(copy_of_sweep, folder)
     assert state.name == "to run" and str(state.reason).startswith(reason), state.reason
-    assert [each.state.name for each in planned(copy_of_sweep)].count("done") == 3
+    assert [trial.state.name for trial in planned(copy_of_sweep)].count("done") == 3
 
 
-def test_what_does_not_decide_a_result_is_no_drift(copy_of_sweep: Finished) -> None:
+def test_what_does_not_affect_a_result_is_no_reason(copy_of_sweep: Finished) -> None:
     rewrite(trial_folder(copy_of_sweep), git={"commit": "another", "dirty": True}, started="yesterday")
-    assert all(each.state.name == "done" for each in planned(copy_of_sweep))
-    assert all(each.state.name == "done" for each in planned(copy_of_sweep, "fail_fast=true"))
+    assert all(trial.state.name == "done" for trial in planned(copy_of_sweep))
+    assert all(trial.state.name == "done" for trial in planned(copy_of_sweep, "fail_fast=true"))
 
 
 def test_changed_recordings_are_noticed(copy_of_sweep: Finished, tmp_path: Path) -> None:
     used = Path(json.loads((trial_folder(copy_of_sweep) / "run.json").read_text())["dataset"]["folder"])
-    words = [each for each in copy_of_sweep.words if not each.startswith(("data=", "data.synthetic"))]
+    words = [word for word in copy_of_sweep.words if not word.startswith(("data=", "data.synthetic"))]
     mine = Path(shutil.copytree(used, tmp_path / "mine"))
     words += [f"data.root={mine}", "quantization=int8_ptq", "model.hidden_size=3", "name=mine"]
     code, _, err = run_sweep(words, tmp_path)
     assert (code, err) == (0, "")
     sweep = Finished(tmp_path, words, "")
-    assert [each.state.name for each in planned(sweep)] == ["done"]
+    assert [trial.state.name for trial in planned(sweep)] == ["done"]
     some = next(mine.glob("*.wav"))
     content = bytearray(some.read_bytes())
     content[-1] ^= 1
     some.write_bytes(content)
-    (state,) = [each.state for each in planned(sweep)]
+    (state,) = [trial.state for trial in planned(sweep)]
     assert state.name == "to run" and "recordings changed" in str(state.reason)
     shutil.rmtree(mine)  # a finished trial needs no data
-    assert [each.state.name for each in planned(sweep)] == ["done"]
+    assert [trial.state.name for trial in planned(sweep)] == ["done"]
 
 
 def test_the_outdated_record_is_kept(copy_of_sweep: Finished) -> None:
@@ -187,7 +187,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_trial_that_runs_elsewhere_is_reported_and_left(copy_of_sweep: Finished) -> None:
+def test_a_trial_that_runs_elsewhere_is_reported_and_not_run(copy_of_sweep: Finished) -> None:
     taken, missing = trial_folder(copy_of_sweep, 0), trial_folder(copy_of_sweep, 1)
     rewrite(taken, status="interrupted", error="still running, or killed")
     shutil.rmtree(missing)
@@ -201,7 +201,7 @@ def test_a_trial_that_runs_elsewhere_is_reported_and_left(copy_of_sweep: Finishe
     assert json.loads((missing / "run.json").read_text())["status"] == "done"
 
 
-def test_the_plan_says_what_the_sweep_would_do(
+def test_the_plan_shows_what_the_sweep_would_do(
     copy_of_sweep: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from fsdd_lightning import plan
@@ -215,7 +215,7 @@ def test_the_plan_says_what_the_sweep_would_do(
     with FileLock(folders[2] / "run.lock"):
         plan._plan()
     out = capsys.readouterr().out
-    counts = dict(reversed(each.split(" ", 1)) for each in out.splitlines()[-1].split(": ")[1].split(", "))
+    counts = dict(reversed(count.split(" ", 1)) for count in out.splitlines()[-1].split(": ")[1].split(", "))
     assert counts == {"to run": "1", "blocked": "1", "running": "1", "done": "1"}
     assert "code changed: before -> " in out
 

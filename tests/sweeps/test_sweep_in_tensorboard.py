@@ -1,4 +1,4 @@
-"""TensorBoard over a sweep folder, read back with TensorBoard's own reader, says what results.csv says."""
+"""TensorBoard over a sweep folder, read back with TensorBoard's own reader, agrees with results.csv."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def record_over_budget(words: Sequence[str], folder: Path) -> None:
 def sweep(
     run_trial: Run, finished_run: Path, finished_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """An integer run, a float one that shares its network, a refused trial and one that failed."""
+    """An integer run, a float one that shares its network, one over budget and one that failed."""
     folder = tmp_path_factory.mktemp("sweep")
     shutil.copytree(finished_run, folder / "quantization=int8_ptq")
     (folder / "quantization=float32").mkdir()
@@ -96,7 +96,7 @@ def test_every_trial_has_its_row_with_the_values_of_the_table(
 
 def test_all_rows_have_the_same_columns_of_the_same_types(events: EventMultiplexer) -> None:
     experiments = [plugin_data(events, run, "experiment") for run in events.Runs()]
-    assert len({each.SerializeToString(deterministic=True) for each in experiments}) == 1
+    assert len({experiment.SerializeToString(deterministic=True) for experiment in experiments}) == 1
     experiment = experiments[0]
     assert [info.name.tag for info in experiment.metric_infos] == list(FINAL_METRICS)
     types = {info.name: info.type for info in experiment.hparam_infos}

@@ -1,4 +1,4 @@
-"""Which trials a sweep has, what they are called, in which order they run, and what of them is written down before."""
+"""The trials of a sweep: their names, their order, and sweep.json."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def trials_of(*words: str) -> list[Trial]:
 
 def test_an_experiment_can_hold_a_sweep() -> None:
     trials = trials_of("experiment=float_vs_int8")
-    found = [(each.plan.shape.hidden_size, each.plan.config.quantization.name) for each in trials]
+    found = [(trial.plan.shape.hidden_size, trial.plan.config.quantization.name) for trial in trials]
     modes = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
     assert found == [(size, mode) for size in (16, 24, 32, 48, 64) for mode in modes]
-    assert {each.plan.config.name for each in trials} == {"float_vs_int8"}
-    assert {each.folder.parent.name for each in trials} == {"float_vs_int8"}
+    assert {trial.plan.config.name for trial in trials} == {"float_vs_int8"}
+    assert {trial.folder.parent.name for trial in trials} == {"float_vs_int8"}
 
 
-def test_the_command_line_goes_before_the_experiment_and_adds_axes() -> None:
+def test_the_command_line_overrides_the_experiment_and_adds_axes() -> None:
     trials = trials_of("experiment=float_vs_int8", "model.hidden_size=4", "seed=1,2", "name=mine")
     assert len(trials) == 12
-    assert {each.plan.shape.hidden_size for each in trials} == {4}
-    assert {each.plan.config.seed for each in trials} == {1, 2}
+    assert {trial.plan.shape.hidden_size for trial in trials} == {4}
+    assert {trial.plan.config.seed for trial in trials} == {1, 2}
 
 
-def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) -> None:
+def test_a_bad_value_in_the_sweep_of_an_experiment_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     text = "# @package _global_\nname: bad\nhydra:\n  sweeper:\n    params:\n      model.hidden_size: 8,0\n"
     (tmp_path / "experiment" / "bad.yaml").write_text(text)
@@ -44,35 +44,35 @@ def test_a_bad_value_in_the_sweep_of_an_experiment_is_refused(tmp_path: Path) ->
         check_command(["--config-dir", str(tmp_path), "-m", "experiment=bad"])
 
 
-def test_trials_are_called_by_what_is_their_own() -> None:
+def test_trials_are_labeled_by_the_overrides_they_do_not_share() -> None:
     trials = trials_of("trainer.max_epochs=2", "seed=1,2", "name=grid")
-    assert [each.label for each in trials] == ["seed=1", "seed=2"]
-    assert [each.run_name for each in trials] == ["trainer.max_epochs=2,seed=1", "trainer.max_epochs=2,seed=2"]
-    assert [each.label for each in trials_of("seed=1")] == ["seed=1"]
+    assert [trial.label for trial in trials] == ["seed=1", "seed=2"]
+    assert [trial.run_name for trial in trials] == ["trainer.max_epochs=2,seed=1", "trainer.max_epochs=2,seed=2"]
+    assert [trial.label for trial in trials_of("seed=1")] == ["seed=1"]
 
 
 def test_a_trial_that_is_written_twice_is_one() -> None:
-    assert [each.label for each in trials_of("seed=1,2,1")] == ["seed=1", "seed=2"]
+    assert [trial.label for trial in trials_of("seed=1,2,1")] == ["seed=1", "seed=2"]
 
 
 def test_a_folder_of_ones_own_is_kept(tmp_path: Path) -> None:
     trials = trials_of("seed=1,2", f"hydra.sweep.dir={tmp_path / 'mine'}")
-    assert [each.folder for each in trials] == [tmp_path / "mine" / f"seed={seed}" for seed in (1, 2)]
+    assert [trial.folder for trial in trials] == [tmp_path / "mine" / f"seed={seed}" for seed in (1, 2)]
 
 
 def test_a_name_that_varies_makes_several_folders() -> None:
     trials = trials_of("name=a,b", "seed=1,2")
-    assert [each.folder.parent.name for each in trials] == ["a", "a", "b", "b"]
+    assert [trial.folder.parent.name for trial in trials] == ["a", "a", "b", "b"]
 
 
-def test_every_float_network_is_begun_before_any_is_used_again() -> None:
+def test_every_float_network_is_trained_before_any_is_reused() -> None:
     order = running_order(trials_of("experiment=float_vs_int8"))
-    assert Counter(each.label for each in order) == Counter(
-        each.label for each in trials_of("experiment=float_vs_int8")
+    assert Counter(trial.label for trial in order) == Counter(
+        trial.label for trial in trials_of("experiment=float_vs_int8")
     )
-    sizes = [each.plan.shape.hidden_size for each in order]
+    sizes = [trial.plan.shape.hidden_size for trial in order]
     assert sizes == [64, 48, 32, 24, 16] * 6
-    trains = [each.plan.config.quantization.start == "epoch" for each in order]
+    trains = [trial.plan.config.quantization.start == "epoch" for trial in order]
     assert trains == sorted(trains, reverse=True)
 
 
@@ -86,16 +86,16 @@ def read(folder: Path) -> dict[str, dict[str, object]]:
     return loaded
 
 
-def test_the_manifest_freezes_what_the_sweep_consists_of(tmp_path: Path) -> None:
+def test_the_manifest_lists_all_trials(tmp_path: Path) -> None:
     trials = trials_of("seed=1,2", "name=grid", "memory_budget=kb8", "model.hidden_size=4,200")
     write(tmp_path, trials, "-m", "seed=1,2")
     manifest = read(tmp_path)
     (command,) = manifest["commands"]
     assert command["arguments"] == ["-m", "seed=1,2"]
-    assert command["trials"] == [each.run_name for each in trials] == list(manifest["trials"])
+    assert command["trials"] == [trial.run_name for trial in trials] == list(manifest["trials"])
     assert command["code_digest"]
-    assert [each["fits"] for each in manifest["trials"].values()] == [True, False] * 2
-    assert len({each["config_hash"] for each in manifest["trials"].values()}) == 4
+    assert [trial["fits"] for trial in manifest["trials"].values()] == [True, False] * 2
+    assert len({trial["config_hash"] for trial in manifest["trials"].values()}) == 4
     first = next(iter(manifest["trials"].values()))
     own = ["seed=1", "name=grid", "memory_budget=kb8", "model.hidden_size=4"]
     assert first["overrides"] == ["output_root=nowhere", *own]
@@ -106,7 +106,7 @@ def test_a_command_given_twice_is_written_once_and_another_one_is_added(tmp_path
     write(tmp_path, trials_of("seed=1,2"), "a")
     write(tmp_path, trials_of("seed=2,3"), "b")
     manifest = read(tmp_path)
-    assert [each["arguments"] for each in manifest["commands"]] == [["a"], ["b"]]
+    assert [command["arguments"] for command in manifest["commands"]] == [["a"], ["b"]]
     assert list(manifest["trials"]) == ["seed=1", "seed=2", "seed=3"]
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_manifest_is_kept_aside(tmp_path: Path) -> None:
     assert len(read(tmp_path)["trials"]) == 2
 
 
-def test_a_sweep_of_the_version_before_is_read_and_written_as_one_of_today(tmp_path: Path) -> None:
+def test_a_manifest_of_the_version_before_is_read_and_written_in_the_current_version(tmp_path: Path) -> None:
     before = {"arguments": ["a"], "started": "2026", "code_digest": "12", "cells": ["seed=1"]}
     described = {"overrides": ["seed=1"], "config_hash": "ab", "fits": True}
     content = {"schema_version": 1, "commands": [before], "cells": {"seed=1": described}}
@@ -134,7 +134,7 @@ def test_a_sweep_of_the_version_before_is_read_and_written_as_one_of_today(tmp_p
     write(tmp_path, trials_of("seed=2,3"), "b")
     manifest = read(tmp_path)
     assert manifest["schema_version"] == 2 and "cells" not in json.dumps(manifest)
-    assert [each["trials"] for each in manifest["commands"]] == [["seed=1"], ["seed=2", "seed=3"]]
+    assert [command["trials"] for command in manifest["commands"]] == [["seed=1"], ["seed=2", "seed=3"]]
     assert manifest["trials"]["seed=1"] == described
     assert planned_names(tmp_path) == {"seed=1", "seed=2", "seed=3"}
 

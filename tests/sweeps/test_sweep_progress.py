@@ -15,7 +15,7 @@ from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep
 from fsdd_lightning.sweeps.progress import SweepProgress, _clock
-from fsdd_lightning.sweeps.steps import conclude
+from fsdd_lightning.sweeps.status import TrialEnd, conclude
 
 VIEW = {"accuracy": 0.5}
 
@@ -24,17 +24,17 @@ VIEW = {"accuracy": 0.5}
 def trials(tmp_path: Path) -> list[Trial]:
     composed = check_command(["-m", "seed=1,2,3,4,5,6", "name=grid", f"output_root={tmp_path}"])
     planned = plan_sweep(composed.trials, composed.folder)
-    for each in planned:
-        each.folder.mkdir(parents=True)
+    for trial in planned:
+        trial.folder.mkdir(parents=True)
     return planned
 
 
-def end(each: Trial, status: str, error: str | None = None) -> None:
-    """What a job, wherever it runs, leaves behind."""
-    record = new_record(each.plan, list(each.overrides))
+def end(trial: Trial, status: str, error: str | None = None) -> None:
+    """Write the record that a job leaves, wherever it runs."""
+    record = new_record(trial.plan, list(trial.overrides))
     record.status, record.error = status, error
     record.views, record.timings_s = {"float": VIEW, "integer": {"accuracy": 0.25}}, {"total": 3.0}
-    write_record(record, each.folder)
+    write_record(record, trial.folder)
 
 
 def console() -> Console:
@@ -46,7 +46,7 @@ def printed(out: Console) -> str:
     return out.file.getvalue()
 
 
-def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Trial]) -> None:
+def test_every_trial_that_ends_is_one_line_with_the_counts(trials: list[Trial]) -> None:
     out = console()
     progress = SweepProgress(trials, out)
     end(trials[0], "interrupted", "still running, or killed")
@@ -65,9 +65,9 @@ def test_every_trial_that_ends_is_one_line_with_what_is_going_on(trials: list[Tr
     assert len(printed(out).splitlines()) == 3
 
 
-def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
-    for each in trials:
-        end(each, "failed", "long ago")
+def test_earlier_records_do_not_count(trials: list[Trial]) -> None:
+    for trial in trials:
+        end(trial, "failed", "long ago")
     progress = SweepProgress(trials, console())
     progress._look()
     assert progress.ends == {}
@@ -76,25 +76,25 @@ def test_records_of_before_do_not_count(trials: list[Trial]) -> None:
     assert list(progress.ends) == ["seed=1"]
 
 
-def test_half_a_record_is_not_yet_one(trials: list[Trial]) -> None:
+def test_half_a_record_does_not_count(trials: list[Trial]) -> None:
     progress = SweepProgress(trials, console())
     (trials[0].folder / "run.json").write_text('{"schema')
     progress._look()
     assert progress.ends == {}
 
 
-def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
+def test_at_the_end_every_trial_has_a_status(trials: list[Trial]) -> None:
     out = console()
     with SweepProgress(trials, out) as progress:
         end(trials[0], "done")
         end(trials[1], "interrupted", "still running, or killed")
     with locked(trials[2].folder):
         ends = progress.end({"seed=4": "no space"})
-    assert ends["seed=1"][0] == "done"  # though nobody looked before the end
-    assert ends["seed=2"] == ("failed", "its process was killed")
-    assert ends["seed=3"][0] == "elsewhere"
-    assert ends["seed=4"] == ("failed", "no space")
-    assert [ends[f"seed={seed}"][0] for seed in (5, 6)] == ["not run"] * 2
+    assert ends["seed=1"].status == "done"  # though no look found it before the end
+    assert ends["seed=2"] == TrialEnd("failed", "its process was killed")
+    assert ends["seed=3"].status == "elsewhere"
+    assert ends["seed=4"] == TrialEnd("failed", "no space")
+    assert [ends[f"seed={seed}"].status for seed in (5, 6)] == ["not run"] * 2
     with pytest.raises(RunFailedError, match=r"^2 of 6 trials failed, the first with: its process was killed$"):
         conclude(trials, ends, out)
     text = printed(out)
@@ -102,19 +102,19 @@ def test_in_the_end_every_trial_has_an_outcome(trials: list[Trial]) -> None:
     assert "failed: seed=4: no space\n" in text and "elsewhere: seed=3: another process runs it\n" in text
 
 
-def test_where_the_launcher_gives_up_what_never_began_did_not_fail(trials: list[Trial]) -> None:
+def test_where_the_launcher_gives_up_trials_that_never_started_did_not_fail(trials: list[Trial]) -> None:
     with SweepProgress(trials, console()) as progress:
         end(trials[0], "interrupted", "still running, or killed")
-        for each in trials[2:]:
-            end(each, "done")
+        for trial in trials[2:]:
+            end(trial, "done")
     ends = progress.end({}, "a worker was killed")
-    assert ends["seed=1"] == ("failed", "a worker was killed")
-    assert ends["seed=2"][0] == "not run"
+    assert ends["seed=1"] == TrialEnd("failed", "a worker was killed")
+    assert ends["seed=2"].status == "not run"
     with pytest.raises(RunFailedError, match=r"^the sweep ended early: a worker was killed$"):
         conclude(trials[1:], ends, console(), "a worker was killed")
 
 
-def test_a_terminal_sees_what_runs_between_two_lines(trials: list[Trial]) -> None:
+def test_a_terminal_has_a_status_line(trials: list[Trial]) -> None:
     out = Console(file=io.StringIO(), width=120, force_terminal=True)
     with SweepProgress(trials, out) as progress:
         assert progress._status is not None

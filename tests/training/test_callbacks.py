@@ -50,7 +50,7 @@ class Decreed(DigitClassifier):
         """Remember what is validated."""
         super().validation_step(batch, batch_idx)
         if self.quantised_stage:
-            weights = {name: each.clone() for name, each in self.network.state_dict().items()}
+            weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
             view = None if self.quantized_view is None else QuantizedView
             self.epochs[self.current_epoch] = (view, weights)
 
@@ -122,7 +122,7 @@ def test_the_kept_epoch_is_the_best_quantized_one(
     [
         # Counted from the first epoch on, patience would end this in epoch 1, before the switch ...
         ((0.1, 0.5, 0.9, 0.8, 0.95, 0.7), 2, 5, 3),
-        # ... and against the float epoch's score, in epoch 1, the first quantised one.
+        # ... and against the float epoch's score, in epoch 1, the first quantized one.
         ((0.1, 0.9, 0.8, 0.7), 1, 4, 3),
     ],
 )

@@ -1,4 +1,4 @@
-"""One experiment, whole: its record, its best epoch, its repeatability, and its end if it cannot go on."""
+"""A whole experiment: its record, its best epoch, its repeatability, and its errors."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ def test_the_record_holds_the_views_in_the_order_of_the_data_flow(content: dict[
 
 
 @pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
-def test_each_view_comes_with_its_interval(content: dict[str, Any], name: str) -> None:
+def test_every_backend_has_its_interval(content: dict[str, Any], name: str) -> None:
     view = content["views"][name]
     assert view["accuracy"] == view["correct"] / view["total"]
     assert view["total"] == 24 == sum(map(sum, view["confusion"]))
     assert view["ci95"][0] <= view["accuracy"] <= view["ci95"][1]
     assert 0 <= view["macro_f1"] <= 1
-    assert [each["label"] for each in view["classes"]] == list("0123456789")
+    assert [row["label"] for row in view["classes"]] == list("0123456789")
 
 
 def test_the_recorded_config_makes_the_same_run_again(content: dict[str, Any], finished_overrides: list[str]) -> None:
@@ -152,7 +152,7 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
 
 
 class RisingLoss(DigitClassifier):
-    """Its validation loss is lowest in epoch 1 by decree, while training goes on changing the weights."""
+    """Its validation loss is lowest in epoch 1 by construction, while training goes on changing the weights."""
 
     losses = (0.9, 0.1, 0.5, 0.7)
     seen: dict[int, Weights] = {}  # noqa: RUF012 - emptied by the test
@@ -160,7 +160,7 @@ class RisingLoss(DigitClassifier):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Remember the weights that are validated in this epoch."""
         super().validation_step(batch, batch_idx)
-        state = {name: each.clone() for name, each in self.network.state_dict().items()}
+        state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.seen[self.current_epoch] = state
 
     def log(self, name: str, value: Any, **options: Any) -> None:
@@ -183,7 +183,7 @@ def test_the_test_set_meets_the_best_epochs_weights_not_the_lasts(
     original = pl.Trainer.test
 
     def watched(trainer: pl.Trainer, module: RisingLoss, *arguments: Any, **options: Any) -> Any:
-        tested.append({name: each.clone() for name, each in module.network.state_dict().items()})
+        tested.append({name: tensor.clone() for name, tensor in module.network.state_dict().items()})
         return original(trainer, module, *arguments, **options)
 
     monkeypatch.setattr(pl.Trainer, "test", watched)
@@ -233,7 +233,7 @@ def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
 
 
 def correct_as_integers(folder: Path) -> int:
-    """Right answers on the test clips, prepared as everyone does who does not train."""
+    """Right answers on the test clips, prepared as outside training."""
     run = read_run(folder)
     data = recorded_data(run, None)
     assert data.copies is None and run.integer_model is not None
@@ -278,7 +278,7 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
     data = prepare_data(config.data, config.split, config.features)
 
     def clips(features: Any) -> list[bytes]:
-        return sorted(np.asarray(each).tobytes() for each in features)
+        return sorted(np.asarray(array).tobytes() for array in features)
 
     assert clips(torch.cat(seen["train"])) == clips(np.repeat(data.features[data.split.train], 2, axis=0))
     assert clips(torch.cat(seen["val"])) == clips(np.repeat(data.features[data.split.val], 2, axis=0))
@@ -334,7 +334,7 @@ def test_the_training_seed_changes_the_network_and_not_the_split(
     class Initial(DigitClassifier):
         def __init__(self, network: Any, *arguments: Any) -> None:
             super().__init__(network, *arguments)
-            initial.append({name: each.clone() for name, each in network.state_dict().items()})
+            initial.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
 
     monkeypatch.setattr(fitting, "DigitDataModule", Watching)
     monkeypatch.setattr(fitting, "DigitClassifier", Initial)
@@ -360,7 +360,7 @@ def test_weights_order_and_augmentation_start_from_the_training_seed(
     class Initial(DigitClassifier):
         def __init__(self, network: Any, *arguments: Any) -> None:
             super().__init__(network, *arguments)
-            initial.append({name: each.clone() for name, each in network.state_dict().items()})
+            initial.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
 
     monkeypatch.setattr(fitting, "DigitDataModule", Watching)
     monkeypatch.setattr(fitting, "DigitClassifier", Initial)
@@ -376,7 +376,7 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
     assert record.status == "done"
 
 
-# --- settings that reach the trainer ---
+# --- config values that reach the trainer ---
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,9 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
         "trainer.weight_averaging=0",
     ],
 )
-def test_a_setting_of_training_changes_the_network(laboratory: Laboratory, finished_run: Path, change: str) -> None:
+def test_a_config_value_of_training_changes_the_network(
+    laboratory: Laboratory, finished_run: Path, change: str
+) -> None:
     _, folder = laboratory.run(change)
     assert not equal(weights(folder), weights(finished_run))
 

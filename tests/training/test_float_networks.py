@@ -1,4 +1,4 @@
-"""Float networks are trained once for all that need the same one, and never taken for another."""
+"""Float networks are trained once for all that need the same one, and never confused with another."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fsdd_lightning.training import float_networks
 from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
 
 LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
-# Of `data`, the digest of the recordings decides; of `callbacks`, the patience; the rest of both only shows.
+# Of `data`, the digest of the recordings matters; of `callbacks`, the patience; the rest of both changes nothing.
 NOT_DECIDING = {*("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger")}
 DECIDING = {*FLOAT_GROUPS, "seed", "torch_threads"}
 
@@ -43,7 +43,7 @@ def test_of_every_field_of_a_config_it_is_known_whether_it_decides() -> None:
 
 
 def of_recordings(digest: str = "ab" * 32) -> PreparedData:
-    """As much of prepared data as a key is made of."""
+    """The part of prepared data that a key depends on."""
     return SimpleNamespace(recordings=SimpleNamespace(digest=digest))  # type: ignore[return-value]
 
 
@@ -54,7 +54,7 @@ def config() -> Config:
 
 
 def changed(config: Config, key: str) -> Config:
-    """Past all checks: the key only has to notice."""
+    """Bypasses all checks: only the key matters here."""
     copied = copy.deepcopy(config)
     *groups, name = key.split(".")
     node: Any = copied
@@ -88,7 +88,7 @@ def test_the_key_changes_with_the_code(config: Config, monkeypatch: pytest.Monke
 
 
 class Training:
-    """Stands for one; every call gives other weights."""
+    """A fake; every call gives other weights."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -155,7 +155,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_network_is_trained_anew_and_then_kept(
+def test_a_damaged_network_is_trained_again_and_then_stored(
     config: Config, training: Training, tmp_path: Path, damage: str
 ) -> None:
     first = float_network(config, of_recordings(), tmp_path, training)

@@ -1,4 +1,4 @@
-"""What TensorBoard reads of a run, read back with TensorBoard's own reader."""
+"""The TensorBoard events of a run, read back with TensorBoard's own reader."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_every_curve_has_a_point_for_each_epoch(dashboard: EventAccumulator, tag
     assert all(np.isfinite(point.value) for point in points)
 
 
-def test_the_curves_say_what_the_record_says(dashboard: EventAccumulator, record: RunRecord) -> None:
+def test_the_curves_agree_with_the_record(dashboard: EventAccumulator, record: RunRecord) -> None:
     trained = record.training["float"]
     best = trained["best_epoch"]
     losses = [point.value for point in dashboard.Scalars("val/loss")]
@@ -97,7 +97,7 @@ def test_all_weights_have_a_histogram_for_each_epoch(dashboard: EventAccumulator
 
 
 def mistakes(run_folder: Path) -> list[str]:
-    """What was misheard in the test, in the words of the audio tags."""
+    """The audio tags of the misclassified test clips."""
     run = read_run(run_folder)
     data = recorded_data(run, None)
     test = data.split.test
@@ -105,9 +105,9 @@ def mistakes(run_folder: Path) -> list[str]:
     heard = integer_backend(run.integer_model).logits(data.features[test], data.lengths[test]).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
-        f"misclassified/{each.name} said {each.digit} heard {digit}"
-        for each, digit in zip(recordings, heard, strict=True)
-        if each.digit != digit
+        f"misclassified/{recording.name} said {recording.digit} heard {digit}"
+        for recording, digit in zip(recordings, heard, strict=True)
+        if recording.digit != digit
     ]
 
 
@@ -120,11 +120,11 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
     assert clip.sample_rate == 8000
     name = expected[0].split("/")[1].split(" ")[0]
     data = recorded_data(read_run(finished_run), None)
-    names = [each.name for each in data.recordings.recordings]
+    names = [recording.name for recording in data.recordings.recordings]
     assert clip.length_frames == len(data.recordings.waveforms[names.index(name)])
 
 
-def test_the_hparams_row_holds_every_setting_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
+def test_the_hparams_row_holds_every_config_value_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
     row = hyperparameters(dashboard)
     groups = {key.rpartition(".")[0] for key in config_keys()}
     assert set(row) == {"status"} | set(config_keys()) - groups
@@ -144,7 +144,7 @@ def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, 
     assert views["c"] == views["integer"]
     for tag, value in expected.items():
         assert dashboard.Scalars(tag)[-1].value == pytest.approx(value)
-    assert not {"hp_metric", "epoch"} & set(dashboard.Tags()["scalars"])  # charts that say nothing
+    assert not {"hp_metric", "epoch"} & set(dashboard.Tags()["scalars"])  # charts without meaning
 
 
 def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_one_event_file_holds_what_comes_after_finalizing_too(tmp_path: Path) ->
 
 
 class FakeTrainer:
-    """As much of a trainer as a histogram callback asks for."""
+    """The part of a trainer that the histogram callback uses."""
 
     def __init__(self, logger: DashboardLogger, epoch: int) -> None:
         self.logger, self.current_epoch = logger, epoch
@@ -221,4 +221,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [f"misclassified/{each.name} said {each.digit} heard {(each.digit + 1) % 10}" for each in first]
+    assert tags == [f"misclassified/{clip.name} said {clip.digit} heard {(clip.digit + 1) % 10}" for clip in first]

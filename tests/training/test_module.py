@@ -132,7 +132,7 @@ def test_the_learning_rate_is_one_cycle_over_all_steps() -> None:
 def test_one_single_step_is_a_schedule_too() -> None:
     module = DigitClassifier(Fixed(), CONFIG, PEAK)
     Bench(max_epochs=1).fit(module, batches(), batches())
-    assert all(math.isfinite(each) for each in module.network.bias.tolist())
+    assert all(math.isfinite(value) for value in module.network.bias.tolist())
 
 
 def test_the_optimizer_is_adamw_with_the_configured_weight_decay() -> None:

@@ -1,4 +1,4 @@
-"""A run that is killed in mid-training goes on in the same folder, and ends with the bits of one that never was."""
+"""A run killed in mid-training resumes in the same folder, to the bits of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from fsdd_lightning.training.experiment import fit, prepare, quantize
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch
+from fsdd_lightning.training.tensorboard import event_files
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 Curves = dict[str, list[tuple[int, float]]]
@@ -70,7 +71,7 @@ class Kill:
 
 def curves(folder: Path) -> Curves:
     """All curves by tag, as steps and values; of histograms, the sums."""
-    (file,) = folder.glob("events.out.tfevents.*[!e]")  # not .outcome
+    (file,) = event_files(folder)
     accumulator = EventAccumulator(str(file), {"scalars": 0, "histograms": 0}).Reload()
     tags = accumulator.Tags()
     found = {tag: [(point.step, point.value) for point in accumulator.Scalars(tag)] for tag in tags["scalars"]}
@@ -127,8 +128,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert [step for step, _ in curves(folder)["train/loss"]] == list(range(6))
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_after_a_kill(words: list[str], whole: Path, tmp_path: Path) -> None:
-    """A SIGKILL, of which no code of ours learns; even twice."""
+    """A SIGKILL, which our code can't handle; even twice."""
     program = """
 import os, signal, sys
 from fsdd_lightning import train
@@ -248,7 +250,7 @@ def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     else:
         words.append(changed)
     resumed, _ = stages(folder, *words)
-    assert "note: training starts anew: the checkpoint of the interrupted run" in capsys.readouterr().out
+    assert "note: training starts from the first epoch: the checkpoint of the" in capsys.readouterr().out
     stages.output = tmp_path / "other"
     expected, _ = stages(tmp_path / "whole", *words)
     assert equal(resumed, expected)

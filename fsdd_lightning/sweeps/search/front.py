@@ -1,4 +1,4 @@
-"""The Pareto front of a search, and the files that it is written to."""
+"""The Pareto front of a search: the objective that it maximizes, the front's table and files."""
 
 from __future__ import annotations
 
@@ -8,25 +8,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.console.tables import plain_table
+from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.confusion import save_figure
-from fsdd_lightning.runs.metrics import pareto_front, percent
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.runs.metrics import pareto_front, percent, validation_accuracy
+from fsdd_lightning.runs.record import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.table import Table
 
-FILE_NAME = "pareto_front"  # .csv, .md, .png
+_FILE_NAME = "pareto_front"  # .csv, .md, .png
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`accuracy`: share of the validation clips, larger is better; `flash_bytes`: smaller is better."""
+
+    accuracy: float
+    flash_bytes: int
 
 
 @dataclass(frozen=True)
 class Point:
-    """A trained trial: the values chosen for it by setting, what it reached, the name of its folder."""
+    """A trained trial: its value of every dimension, its objective, the name of its folder."""
 
     choice: dict[str, str]
     objective: Objective
     run: str
+
+
+def objective(record: RunRecord) -> Objective:
+    """Of a finished run: the deployed backend's validation accuracy, and the bytes of flash. Test clips don't count.
+
+    Raises:
+        UserError: a record without one of the two.
+    """
+    try:
+        return Objective(validation_accuracy(record), int(record.memory["flash_bytes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the record of {record.overrides} lacks its flash bytes") from error
 
 
 def front_of(points: Sequence[Point]) -> list[Point]:
@@ -34,20 +56,28 @@ def front_of(points: Sequence[Point]) -> list[Point]:
     return pareto_front(points, lambda point: (point.objective.accuracy, point.objective.flash_bytes))
 
 
+def front_table(front: Sequence[Point]) -> Table:
+    """What is printed at the end of a search."""
+    keys = tuple(front[0].choice) if front else ()
+    title, numbers = "Pareto front: validation accuracy against flash", ("val accuracy %", "flash bytes")
+    table = plain_table(title, keys, numbers)
+    for point in front:
+        result = point.objective
+        table.add_row(*point.choice.values(), percent(result.accuracy), f"{result.flash_bytes:,}")
+    return table
+
+
 def write_front(points: Sequence[Point], folder: Path) -> list[Path]:
     """Write the front as CSV, Markdown and PNG; the figure shows all other trained trials, too."""
-    table = _table(front_of(points))
-    texts = {".csv": table.to_csv(index=False, lineterminator="\n"), ".md": _markdown(table)}
-    paths = []
+    frame = _frame(front_of(points))
+    texts = {"csv": frame.to_csv(index=False, lineterminator="\n"), "md": _markdown(frame)}
     for suffix, text in texts.items():
-        paths.append(folder / f"{FILE_NAME}{suffix}")
-        replace_file(paths[-1], text.encode())
-    paths.append(folder / f"{FILE_NAME}.png")
-    save_figure(front_figure(points), paths[-1])
-    return paths
+        replace_file(folder / f"{_FILE_NAME}.{suffix}", text.encode())
+    save_figure(front_figure(points), folder / f"{_FILE_NAME}.png")
+    return [folder / f"{_FILE_NAME}.{suffix}" for suffix in ("csv", "md", "png")]
 
 
-def _table(front: Sequence[Point]) -> pd.DataFrame:
+def _frame(front: Sequence[Point]) -> pd.DataFrame:
     import pandas as pd
 
     keys = list(front[0].choice) if front else []
@@ -59,22 +89,9 @@ def _table(front: Sequence[Point]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "val_accuracy", "flash_bytes", "run"], dtype=object)
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    rule = ["---:" if name in ("val_accuracy", "flash_bytes") else "---" for name in table]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (list(table), rule, *table.to_numpy()))
-
-
-def front_table(front: Sequence[Point]) -> Table:
-    """What is printed at the end of a search."""
-    from fsdd_lightning.console.tables import plain_table
-
-    keys = tuple(front[0].choice) if front else ()
-    title, numbers = "Pareto front: validation accuracy against flash", ("val accuracy %", "flash bytes")
-    table = plain_table(title, keys, numbers)
-    for point in front:
-        result = point.objective
-        table.add_row(*point.choice.values(), percent(result.accuracy), f"{result.flash_bytes:,}")
-    return table
+def _markdown(frame: pd.DataFrame) -> str:
+    rule = ["---:" if name in ("val_accuracy", "flash_bytes") else "---" for name in frame]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (list(frame), rule, *frame.to_numpy()))
 
 
 def front_figure(points: Sequence[Point]) -> Figure:
@@ -83,8 +100,8 @@ def front_figure(points: Sequence[Point]) -> Figure:
 
     figure = Figure(figsize=(7.0, 4.6), dpi=120, layout="constrained")
     axes = figure.subplots()
-    axes.scatter(*_places(points), color="#9aa5b1", label="trained")
-    front = _places(front_of(points))
+    axes.scatter(*_coordinates(points), color="#9aa5b1", label="trained")
+    front = _coordinates(front_of(points))
     axes.step(*front, where="post", color="#c2410c")
     axes.scatter(*front, color="#c2410c", zorder=3, label="Pareto front")
     axes.set_xlabel("flash bytes")
@@ -93,7 +110,7 @@ def front_figure(points: Sequence[Point]) -> Figure:
     return figure
 
 
-def _places(points: Sequence[Point]) -> tuple[list[int], list[float]]:
-    """Bytes and accuracies in percent."""
+def _coordinates(points: Sequence[Point]) -> tuple[list[int], list[float]]:
+    """Bytes, and accuracies in percent."""
     results = [point.objective for point in points]
     return [result.flash_bytes for result in results], [100 * result.accuracy for result in results]

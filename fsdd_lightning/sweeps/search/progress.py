@@ -13,9 +13,8 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.plan import Trial
-from fsdd_lightning.sweeps.progress import TrialEnd
-from fsdd_lightning.sweeps.search.front import Point, front_of, front_table, write_front
-from fsdd_lightning.sweeps.search.objective import Objective, objective
+from fsdd_lightning.sweeps.search.front import Objective, Point, front_of, front_table, objective, write_front
+from fsdd_lightning.sweeps.status import TrialEnd
 
 
 @dataclass
@@ -32,13 +31,11 @@ class SearchProgress:
     @property
     def missing(self) -> int:
         """How many are still to be trained."""
-        over_budget = sum(not trial.plan.fits for trial in self.trials)
-        return self.to_train - (len(self.trials) - over_budget)
+        return self.to_train - sum(trial.plan.fits for trial in self.trials)
 
     def note_over_budget(self, trial: Trial) -> None:
-        """A trial does not fit its budget."""
-        self.ends[trial.label] = ("over_budget", str(trial.plan.over_budget_reason))
-        self._print("over_budget", trial, str(trial.plan.over_budget_reason))
+        """Note a trial that does not fit its budget."""
+        self._note(trial, TrialEnd("over_budget", str(trial.plan.over_budget_reason)))
 
     def note_end(self, trial: Trial, choice: dict[str, str], error: str | None) -> Objective | None:
         """Note how a trial ended that was launched or was done before; None if it failed.
@@ -47,17 +44,15 @@ class SearchProgress:
         """
         record = _record(trial)
         if record is None or record.status != "done":
-            line = error or (str(record.error) if record else "it left no record")
-            self.ends[trial.label] = ("failed", line)
-            self._print("failed", trial, line)
+            self._note(trial, TrialEnd("failed", error or (str(record.error) if record else "it left no record")))
             return None
         result = objective(record)
-        self.points.append(Point(choice, result, trial.folder.name))
-        before = trial.state.is_settled
-        if not before:
-            self.ends[trial.label] = ("done", "")
+        self.points.append(Point(choice, result, trial.run_name))
         line = f"validation {percent(result.accuracy)} %, {result.flash_bytes:,} bytes"
-        self._print("known" if before else "done", trial, line)
+        if trial.state.is_settled:
+            self._print("known", trial, line)
+        else:
+            self._note(trial, TrialEnd("done", line))
         return result
 
     def show(self, folder: Path) -> None:
@@ -67,8 +62,12 @@ class SearchProgress:
         names = ", ".join(path.name for path in write_front(self.points, folder))
         self.out.print(f"front of {len(self.points)} trained trials: {names}")
 
+    def _note(self, trial: Trial, end: TrialEnd) -> None:
+        self.ends[trial.label] = end
+        self._print(end.status, trial, end.line)
+
     def _print(self, status: str, trial: Trial, line: str) -> None:
-        counts = Counter(name for name, _ in self.ends.values())
+        counts = Counter(end.status for end in self.ends.values())
         spent_s = time.monotonic() - self.started
         tail = f"{counts['over_budget']} over_budget, {counts['failed']} failed, {spent_s:.0f} s"
         number = len(self.points) + counts["failed"]

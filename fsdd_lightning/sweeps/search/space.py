@@ -47,16 +47,16 @@ class Space:
 
     def overrides(self, values: Sequence[str]) -> list[str]:
         """The overrides of one trial; what differs comes first, so that it can be read in the name of its folder."""
-        chosen = [f"{each.key}={value}" for each, value in zip(self.dimensions, values, strict=True)]
+        chosen = [f"{dimension.key}={value}" for dimension, value in zip(self.dimensions, values, strict=True)]
         return [*chosen, *self.fixed]
 
     def points(self) -> Iterator[Values]:
         """Every trial that can be chosen."""
-        return itertools.product(*(each.values for each in self.dimensions))
+        return itertools.product(*(dimension.values for dimension in self.dimensions))
 
     def probes(self) -> Iterator[Values]:
         """A few trials in which every name and every extreme occurs."""
-        first = tuple(each.values[0] for each in self.dimensions)
+        first = tuple(dimension.values[0] for dimension in self.dimensions)
         yield first
         for place, dimension in enumerate(self.dimensions):
             for value in dimension.ends:
@@ -65,7 +65,7 @@ class Space:
 
 
 def search_space(params: Mapping[str, str], arguments: Sequence[str]) -> Space:
-    """`params` of the configuration; a command line's overrides take the place of those with the same key.
+    """`params` of the config; an override of the command line replaces the one with the same key.
 
     Raises:
         UserError: nothing to choose from, or a range without an end.
@@ -73,12 +73,12 @@ def search_space(params: Mapping[str, str], arguments: Sequence[str]) -> Space:
     parser = OverridesParser.create()
     configured = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
     given = parser.parse_overrides(list(arguments))
-    merged = {each.get_key_element(): each for each in (*configured, *given)}
-    swept = {key: each for key, each in merged.items() if each.is_sweep_override()}
+    merged = {override.get_key_element(): override for override in (*configured, *given)}
+    swept = {key: override for key, override in merged.items() if override.is_sweep_override()}
     if not swept:
         raise UserError("a search needs something to choose from, such as model.hidden_size=8,16,24")
-    fixed = [each.input_line or "" for key, each in merged.items() if key not in swept]
-    return Space(tuple(fixed), tuple(Dimension(key, _values(each)) for key, each in swept.items()))
+    fixed = [override.input_line or "" for key, override in merged.items() if key not in swept]
+    return Space(tuple(fixed), tuple(Dimension(key, _values(override)) for key, override in swept.items()))
 
 
 def _values(override: Override) -> Values:

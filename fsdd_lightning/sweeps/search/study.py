@@ -1,12 +1,12 @@
-"""The part of Optuna: which trial next. Optuna is imported in this file alone.
+"""Optuna chooses the next trial. It is imported in this file alone.
 
 A proposal depends only on the seed and the results reported before it: the sampler is created anew from the seed and
 the number of trials proposed so far. A killed search is therefore resumed by replay: the same proposals come again,
-and those with a finished record get their result from it, in milliseconds, until the first without one. The records
-are the only memory of a search, as of a sweep, so changed code or data cannot leave outdated results in a second one.
+and those with a finished record take their result from it, in milliseconds, until the first without one. The records
+are the only memory of a search, as of a sweep: no second one can hold results of changed code or data.
 Optuna's journal is written beside them for its own tools (`optuna-dashboard search.journal`).
 
-Why not hydra-optuna-sweeper: its 1.3.0 is bound to optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
+Why not hydra-optuna-sweeper: version 1.3.0 needs optuna 2.10, whose storage on disk fails with SQLAlchemy 2.1, and
 it can't prune: a trial that returns no number ends its search.
 """
 
@@ -22,11 +22,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.space import Dimension, Space, Values
 
 JOURNAL = "search.journal"
-_RANDOM_TRIALS = 10  # before the sampler has seen enough to choose by
+_RANDOM_TRIALS = 10  # before the sampler has enough results to choose by
 
 
 class ParetoStudy:
@@ -59,25 +59,24 @@ class ParetoStudy:
         self._trials[values] = trial
         return values
 
-    def tell(self, values: Values, result: Objective) -> None:
-        """Report the result of a trial that was trained now or before."""
-        self._study.tell(self._trials[values], [result.accuracy, result.flash_bytes])
+    def report(self, values: Values, result: Objective | None) -> None:
+        """Report the result of a trial that was trained now or before; None: it failed."""
+        if result is None:
+            self._study.tell(self._trials[values], state=TrialState.FAIL)
+        else:
+            self._study.tell(self._trials[values], [result.accuracy, result.flash_bytes])
 
     def prune(self, values: Values) -> None:
-        """A trial does not fit its budget."""
+        """Report a trial that does not fit its budget."""
         self._study.tell(self._trials[values], state=TrialState.PRUNED)
 
-    def fail(self, values: Values) -> None:
-        """A trial went wrong."""
-        self._study.tell(self._trials[values], state=TrialState.FAIL)
-
     def _ask(self) -> tuple[Trial, Values]:
-        trial = self._study.ask({axis.key: _distribution(axis) for axis in self._space.dimensions})
-        return trial, tuple(str(trial.params[axis.key]) for axis in self._space.dimensions)
+        trial = self._study.ask({dimension.key: _distribution(dimension) for dimension in self._space.dimensions})
+        return trial, tuple(str(trial.params[dimension.key]) for dimension in self._space.dimensions)
 
     def _params(self, values: Values) -> dict[str, str | int]:
         pairs = zip(self._space.dimensions, values, strict=True)
-        return {axis.key: value if axis.grid is None else int(value) for axis, value in pairs}
+        return {dimension.key: value if dimension.grid is None else int(value) for dimension, value in pairs}
 
 
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
@@ -87,7 +86,7 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
             seed=random.Random(f"{seed} {number}").getrandbits(32),
             n_startup_trials=_RANDOM_TRIALS,
             multivariate=True,
-            constant_liar=True,  # trials that are chosen together count one another as under way
+            constant_liar=True,  # trials that are chosen together count one another as running
         )
 
 

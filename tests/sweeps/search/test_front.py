@@ -8,8 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fsdd_lightning.sweeps.search.front import Point, front_of, front_table, write_front
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective, Point, front_of, front_table, write_front
 
 
 def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:
@@ -17,24 +16,25 @@ def point(accuracy: float, flash_bytes: int, run: str = "run") -> Point:
 
 
 def is_beaten(one: Objective, others: list[Objective]) -> bool:
-    return any(each.accuracy >= one.accuracy and each.flash_bytes <= one.flash_bytes and each != one for each in others)
+    better = [other for other in others if other.accuracy >= one.accuracy and other.flash_bytes <= one.flash_bytes]
+    return any(other != one for other in better)
 
 
-def test_the_front_is_what_nothing_beats() -> None:
+def test_no_point_beats_one_of_the_front() -> None:
     rng = random.Random(5)
     for _ in range(200):
         points = [point(rng.randrange(8) / 8, rng.randrange(8), str(i)) for i in range(rng.randrange(12))]
-        results = [each.objective for each in points]
-        expected = {each.run for each in points if not is_beaten(each.objective, results)}
+        results = [point.objective for point in points]
+        expected = {point.run for point in points if not is_beaten(point.objective, results)}
         front = front_of(points)
-        assert {each.run for each in front} == expected
-        sizes = [each.objective.flash_bytes for each in front]
+        assert {point.run for point in front} == expected
+        sizes = [point.objective.flash_bytes for point in front]
         assert sizes == sorted(sizes)
 
 
 def test_points_that_are_equal_in_both_are_all_on_the_front() -> None:
     points = [point(0.5, 100, "a"), point(0.5, 200, "beaten"), point(0.5, 100, "b"), point(0.4, 100, "beaten")]
-    assert [each.run for each in front_of(points)] == ["a", "b"]
+    assert [point.run for point in front_of(points)] == ["a", "b"]
     assert front_of([]) == []
     assert front_table(front_of(points)).row_count == 2
 
@@ -44,7 +44,7 @@ def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["pareto_front.csv", "pareto_front.md", "pareto_front.png"]
     with paths[0].open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(each["run"], float(each["val_accuracy"]), int(each["flash_bytes"])) for each in rows] == [
+    assert [(row["run"], float(row["val_accuracy"]), int(row["flash_bytes"])) for row in rows] == [
         ("a", 0.25, 100),
         ("b", 0.5, 900),
     ]

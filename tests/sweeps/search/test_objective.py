@@ -1,4 +1,4 @@
-"""The two numbers that a search knows of a trial."""
+"""The objective of a search: two numbers of a trial."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.sweeps.search.objective import Objective, objective
+from fsdd_lightning.sweeps.search.front import Objective, objective
 from fsdd_lightning.sweeps.task import _objective
 
 
@@ -29,19 +29,19 @@ def record(training: dict[str, Any], **more: Any) -> RunRecord:
 def test_it_is_the_deployed_backend_on_the_validation_clips(accuracies: dict[str, float], deployed: float) -> None:
     found = record({"val_accuracy": accuracies}, status="done")
     assert objective(found) == Objective(deployed, 1234)
-    assert _objective(found) == deployed  # what Hydra's own sweepers are given
+    assert _objective(found) == deployed  # for Hydra's own sweepers
 
 
 class Untouchable(dict[str, Any]):
     """Fails a test that looks at it."""
 
     def _fail(self, *_: object) -> Any:
-        raise AssertionError("the test clips were looked at")
+        raise AssertionError("the test clips were used")
 
     __getitem__ = __iter__ = __len__ = __contains__ = get = keys = values = items = _fail  # type: ignore[assignment]
 
 
-def test_the_test_clips_are_not_looked_at() -> None:
+def test_the_test_clips_are_not_used() -> None:
     views, agreement = Untouchable(), Untouchable()
     found = record({"val_accuracy": {"integer": 0.5}}, views=views, agreement=agreement)
     assert objective(found) == Objective(0.5, 1234)

@@ -13,8 +13,9 @@ from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.runs.state import RunState
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.sweeps.plan import Trial
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.progress import SearchProgress
+from fsdd_lightning.sweeps.status import TrialEnd
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def plan(folder: Path, state: RunState, *more: str) -> Trial:
     return Trial(tuple(overrides), plan_run(config), folder, "label", state)
 
 
-def record_end(each: Trial, status: str, started: str = "now") -> None:
-    record = new_record(each.plan, list(each.overrides))
+def record_end(trial: Trial, status: str, started: str = "now") -> None:
+    record = new_record(trial.plan, list(trial.overrides))
     record.status, record.error, record.started = (status, None if status == "done" else "no such speaker", started)
     record.training = {"val_accuracy": {"integer": 0.75}}
-    write_record(record, each.folder)
+    write_record(record, trial.folder)
 
 
 def printed(progress: SearchProgress) -> str:
@@ -41,41 +42,41 @@ def printed(progress: SearchProgress) -> str:
 
 
 def test_a_trained_trial_is_a_point(progress: SearchProgress, tmp_path: Path) -> None:
-    each = plan(tmp_path, RunState("to run"))
-    progress.trials.append(each)
-    record_end(each, "done")
-    assert progress.note_end(each, {"a": "1"}, "the launcher gave up later") == Objective(
-        0.75, each.plan.bill.flash_bytes
+    trial = plan(tmp_path, RunState("to run"))
+    progress.trials.append(trial)
+    record_end(trial, "done")
+    assert progress.note_end(trial, {"a": "1"}, "the launcher gave up later") == Objective(
+        0.75, trial.plan.bill.flash_bytes
     )
-    assert progress.ends == {"label": ("done", "")}
+    assert progress.ends == {"label": TrialEnd("done", f"validation 75.00 %, {trial.plan.bill.flash_bytes:,} bytes")}
     assert "[1/3] done        label: validation 75.00 %" in printed(progress)
     assert progress.missing == 2
 
 
 def test_a_failed_trial_is_explained_by_its_record(progress: SearchProgress, tmp_path: Path) -> None:
-    each = plan(tmp_path, RunState("to run"))
-    record_end(each, "failed")
-    assert progress.note_end(each, {}, None) is None
-    assert progress.ends == {"label": ("failed", "no such speaker")}
+    trial = plan(tmp_path, RunState("to run"))
+    record_end(trial, "failed")
+    assert progress.note_end(trial, {}, None) is None
+    assert progress.ends == {"label": TrialEnd("failed", "no such speaker")}
 
 
 def test_without_a_record_it_is_explained_by_the_launcher(progress: SearchProgress, tmp_path: Path) -> None:
     assert progress.note_end(plan(tmp_path, RunState("to run")), {}, "its machine has to share the folder") is None
-    assert progress.ends == {"label": ("failed", "its machine has to share the folder")}
+    assert progress.ends == {"label": TrialEnd("failed", "its machine has to share the folder")}
 
 
 def test_an_outdated_record_that_was_not_replaced_is_none(progress: SearchProgress, tmp_path: Path) -> None:
-    each = plan(tmp_path, RunState("to run"))
-    record_end(each, "done")
+    trial = plan(tmp_path, RunState("to run"))
+    record_end(trial, "done")
     outdated = plan(tmp_path, RunState("to run", "code changed", read_record(tmp_path)))
     assert progress.note_end(outdated, {}, None) is None
-    record_end(each, "done", started="later")
+    record_end(trial, "done", started="later")
     assert progress.note_end(outdated, {}, None) is not None
 
 
 def test_trials_over_budget_are_not_counted(progress: SearchProgress, tmp_path: Path) -> None:
-    each = plan(tmp_path, RunState("to run"), "model.hidden_size=400", "memory_budget=kb8")
-    progress.trials.append(each)
-    progress.note_over_budget(each)
+    trial = plan(tmp_path, RunState("to run"), "model.hidden_size=400", "memory_budget=kb8")
+    progress.trials.append(trial)
+    progress.note_over_budget(trial)
     assert progress.missing == 3
     assert "[0/3] over_budget label: " in printed(progress)

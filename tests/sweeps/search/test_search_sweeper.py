@@ -1,4 +1,4 @@
-"""A search as its user meets it: refused trials cost nothing, a killed one goes on, the front is right."""
+"""Whole searches: trials over budget cost nothing, a killed search resumes, the front is right."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
 def front_by_definition(found: dict[str, dict[str, Any]]) -> set[str]:
     """All done runs of which no other is at least as good in both and better in one."""
     reached = {
-        name: (each["training"]["val_accuracy"]["integer"], -each["memory"]["flash_bytes"])
-        for name, each in found.items()
-        if each["status"] == "done"
+        name: (record["training"]["val_accuracy"]["integer"], -record["memory"]["flash_bytes"])
+        for name, record in found.items()
+        if record["status"] == "done"
     }
     return {
         name
@@ -82,7 +82,7 @@ Whole = tuple[Path, Ended]
 
 def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None:
     folder, process = whole
-    statuses = [each["status"] for each in records(folder).values()]
+    statuses = [record["status"] for record in records(folder).values()]
     assert sorted(statuses) == ["done"] * 4 + ["over_budget"] * 4
     assert "search: 8 trials to choose from, 40 to train, 1 at once" in process.out
     assert "8 trials: 4 done, 4 over_budget" in process.out
@@ -90,11 +90,11 @@ def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None
 
 def test_trials_over_budget_are_pruned_without_training(whole: Whole) -> None:
     folder, _ = whole
-    over_budget = [name for name, each in records(folder).items() if each["status"] == "over_budget"]
+    over_budget = [name for name, record in records(folder).items() if record["status"] == "over_budget"]
     assert not [name for name in over_budget if (sweep_folder(folder) / name / "network.pt").exists()]
     storage = JournalStorage(JournalFileBackend(str(sweep_folder(folder) / "search.journal")))
     trials = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage).trials
-    pruned = [each.params["model.hidden_size"] for each in trials if each.state is TrialState.PRUNED]
+    pruned = [trial.params["model.hidden_size"] for trial in trials if trial.state is TrialState.PRUNED]
     assert sorted(map(int, pruned)) == [100, 100, 200, 200]
 
 
@@ -112,7 +112,7 @@ def test_the_front_is_that_of_the_records(whole: Whole) -> None:
 
 
 def test_the_scores_of_the_test_clips_change_nothing(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
-    """Told again from records whose test scores are upside down, the search proposes and ends the same."""
+    """Repeated with records whose test scores are inverted, the search proposes and ends the same."""
     folder, before = whole
     work = tmp_path / "work"
     shutil.copytree(folder, work)
@@ -134,18 +134,18 @@ def proposed(output: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_where_it_was(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
+def test_a_killed_search_resumes(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
     folder, before = whole
     work = tmp_path / "work"
     work.mkdir()
     child = start_sweep([*tiny_overrides, *SEARCH], work)
     deadline = time.monotonic() + PATIENCE_S
-    while sum(each["status"] == "done" for each in records(work).values()) < 2:
+    while sum(record["status"] == "done" for record in records(work).values()) < 2:
         assert child.is_alive() and time.monotonic() < deadline
         time.sleep(0.05)
     child.kill()
     child.join()
-    finished = {name: each["started"] for name, each in records(work).items() if each["status"] == "done"}
+    finished = {name: record["started"] for name, record in records(work).items() if record["status"] == "done"}
     assert 2 <= len(finished) < 4
 
     process = search(work, [*tiny_overrides, *SEARCH])
@@ -166,7 +166,7 @@ def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(tiny_overrides:
     assert process.code == 0, process.err
     assert "3 to train, 2 at once" in process.out
     found = records(tmp_path)
-    assert [each["status"] for each in found.values()].count("done") == 3
+    assert [record["status"] for record in found.values()].count("done") == 3
     assert {row["run"] for row in written_front(tmp_path)} == front_by_definition(found)
 
 
@@ -182,7 +182,7 @@ def test_a_failed_trial_is_reported_and_does_not_end_the_search(tiny_overrides: 
     assert process.code == 1
     (line,) = process.err.splitlines()
     assert line.startswith("error: 1 of 2 trials failed, the first with: split.held_out=nobody: no such speaker")
-    assert sorted(each["status"] for each in records(tmp_path).values()) == ["done", "failed"]
+    assert sorted(record["status"] for record in records(tmp_path).values()) == ["done", "failed"]
     assert len(written_front(tmp_path)) == 1
 
 
@@ -196,7 +196,7 @@ def test_the_first_failure_ends_a_search_that_asks_for_it(tiny_overrides: list[s
     rest = ["model.hidden_size=4", "model.layers=1", "quantization=int8_ptq"]
     process = search(tmp_path, [*tiny_overrides, *words, *rest])
     assert process.code == 1
-    assert [each["status"] for each in records(tmp_path).values()] == ["failed"]
+    assert [record["status"] for record in records(tmp_path).values()] == ["failed"]
 
 
 @pytest.mark.parametrize(

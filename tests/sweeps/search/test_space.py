@@ -1,4 +1,4 @@
-"""What a search may choose from."""
+"""The space of a search."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fsdd_lightning.sweeps.search.space import Dimension, search_space
 PARAMS = {"model.hidden_size": "range(8,25,8)", "quantization": "choice(int8_ptq,pot_qat)"}
 
 
-def test_a_command_line_takes_the_place_of_what_is_configured() -> None:
+def test_a_command_line_overrides_the_config() -> None:
     space = search_space(PARAMS, ["search=x", "quantization=int4_qat", "model.hidden_size=4,6", "model.layers=1,2"])
     assert space.fixed == ("quantization=int4_qat", "search=x")
-    assert [(each.key, each.values) for each in space.dimensions] == [
+    assert [(dimension.key, dimension.values) for dimension in space.dimensions] == [
         ("model.hidden_size", ("4", "6")),
         ("model.layers", ("1", "2")),
     ]
@@ -58,6 +58,6 @@ def test_nothing_to_choose_from_is_reported() -> None:
         search_space({"seed": "choice(1,2)"}, ["seed=1"])
 
 
-def test_an_endless_range_is_refused() -> None:
+def test_an_endless_range_is_rejected() -> None:
     with pytest.raises(UserError, match=r"trainer.learning_rate=interval\(0,1\): a search takes choice"):
         search_space({"trainer.learning_rate": "interval(0,1)"}, [])

@@ -1,4 +1,4 @@
-"""Which trial next: never one twice, and the same again when a search is replayed."""
+"""No trial is proposed twice, and a replay proposes the same trials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from fsdd_lightning.sweeps.search.objective import Objective
+from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.space import Space, Values, search_space
 from fsdd_lightning.sweeps.search.study import JOURNAL, ParetoStudy
 
@@ -34,9 +34,9 @@ def proposals(study: ParetoStudy, count: int) -> list[Values]:
         if int(values[0]) > 48:
             study.prune(values)
         elif int(values[0]) == 12:
-            study.fail(values)
+            study.report(values, None)
         else:
-            study.tell(values, reached(values))
+            study.report(values, reached(values))
     return found
 
 
@@ -49,12 +49,12 @@ def test_no_trial_is_proposed_twice(thirty: list[Values]) -> None:
     assert len(set(thirty)) == 30
 
 
-def test_a_replay_proposes_the_same_and_goes_on(thirty: list[Values], tmp_path: Path) -> None:
+def test_a_replay_proposes_the_same_and_continues(thirty: list[Values], tmp_path: Path) -> None:
     assert proposals(ParetoStudy(SPACE, 3, tmp_path), 12) == thirty[:12]
     assert proposals(ParetoStudy(SPACE, 3, tmp_path), 30) == thirty
 
 
-def test_another_seed_chooses_otherwise(thirty: list[Values], tmp_path: Path) -> None:
+def test_another_seed_chooses_other_trials(thirty: list[Values], tmp_path: Path) -> None:
     assert proposals(ParetoStudy(SPACE, 4, tmp_path), 5) != thirty[:5]
 
 
@@ -65,7 +65,7 @@ def test_a_small_space_is_exhausted_and_then_nothing_is_proposed(tmp_path: Path)
     assert study.propose() is None
 
 
-def test_trials_that_are_under_way_are_not_proposed_again(tmp_path: Path) -> None:
+def test_running_trials_are_not_proposed_again(tmp_path: Path) -> None:
     study = ParetoStudy(SPACE, 1, tmp_path)
     assert len({study.propose() for _ in range(20)}) == 20
 
@@ -74,13 +74,13 @@ def test_optunas_own_tools_read_the_journal(tmp_path: Path) -> None:
     proposed = proposals(ParetoStudy(SPACE, 3, tmp_path), 20)
     storage = JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
     study = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage)
-    done = [each for each in study.trials if each.state is TrialState.COMPLETE]
-    pruned = [each for each in study.trials if each.state is TrialState.PRUNED]
-    assert {(str(each.params["model.hidden_size"]), each.params["quantization"]) for each in pruned} == {
-        each for each in proposed if int(each[0]) > 48
+    done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
+    pruned = [trial for trial in study.trials if trial.state is TrialState.PRUNED]
+    assert {(str(trial.params["model.hidden_size"]), trial.params["quantization"]) for trial in pruned} == {
+        values for values in proposed if int(values[0]) > 48
     }
-    assert [list(each.values) for each in done] == [
-        [reached(each).accuracy, reached(each).flash_bytes]
-        for each in proposed
-        if int(each[0]) <= 48 and each[0] != "12"
+    assert [list(values.values) for values in done] == [
+        [reached(values).accuracy, reached(values).flash_bytes]
+        for values in proposed
+        if int(values[0]) <= 48 and values[0] != "12"
     ]

@@ -1,4 +1,4 @@
-"""A task that has travelled finds what it needs where it arrives."""
+"""An unpickled task restores what it needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from fsdd_lightning.sweeps.launchers.job import Job
+from fsdd_lightning.sweeps.launchers import Job
 
 
 def answer(config: object) -> str:
@@ -24,7 +24,7 @@ def test_it_starts_where_the_command_was_started(tmp_path: Path, monkeypatch: py
     assert pickle.loads(parcel)("x") == f"x in {tmp_path / 'here'}"
 
 
-def test_it_brings_the_dataset_and_the_names_of_run_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_restores_the_dataset_and_the_resolvers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSDD_ROOT", "/data/fsdd")
     parcel = pickle.dumps(Job(answer))
     monkeypatch.delenv("FSDD_ROOT")
@@ -35,7 +35,7 @@ def test_it_brings_the_dataset_and_the_names_of_run_folders(monkeypatch: pytest.
 
 
 def test_a_folder_that_is_not_there_is_no_error_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command looks for the run and says that it has to be shared."""
+    """The command looks for the run and reports that the folder has to be shared."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -45,6 +45,6 @@ def test_a_folder_that_is_not_there_is_no_error_yet(tmp_path: Path, monkeypatch:
     assert pickle.loads(parcel)("x") == f"x in {tmp_path}"
 
 
-def test_hydra_takes_it_for_the_task() -> None:
+def test_hydra_sees_the_module_of_the_task() -> None:
     assert Job(answer).__module__ == answer.__module__
     assert Job(answer)("x").startswith("x in ")

@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra [slurm] is not installed")
 
-from fsdd_lightning.sweeps.launchers.local_queue import LimitedLocalLauncher
+from fsdd_lightning.sweeps.launchers import LimitedLocalLauncher
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from fsdd_lightning.sweeps.launchers.local_queue import LimitedLocalLauncher
 def test_jobs_share_the_cores(
     cores: int, cpus_per_task: int | None, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher  # Hydra imports it anew
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher  # Hydra imports it again
 
     seen: list[list[int]] = []
     threads: set[str] = set()
@@ -29,7 +29,7 @@ def test_jobs_share_the_cores(
         seen.append([first + i for i in range(len(jobs))])
         assert jobs == [[f"seed={number}"] for number in seen[-1]]
         threads.add(os.environ["OPENBLAS_NUM_THREADS"])
-        return [JobReturn(overrides=each) for each in jobs]
+        return [JobReturn(overrides=job) for job in jobs]
 
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     monkeypatch.setattr(LocalLauncher, "launch", launch)
@@ -37,6 +37,6 @@ def test_jobs_share_the_cores(
     launcher = LimitedLocalLauncher(cpus_per_task=cpus_per_task, submitit_folder="x")
     returned = launcher.launch([[f"seed={number}"] for number in range(5)], 0)
     assert seen == batches
-    assert [each.overrides for each in returned] == [[f"seed={number}"] for number in range(5)]
+    assert [job.overrides for job in returned] == [[f"seed={number}"] for number in range(5)]
     assert threads == {str(cpus_per_task or 1)}
     assert "OPENBLAS_NUM_THREADS" not in os.environ
