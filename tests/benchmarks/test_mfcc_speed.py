@@ -14,29 +14,15 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from example_configs import feature_config
 from threadpoolctl import threadpool_limits
 
-from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.feature_cache import cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 
 ROUNDS = 3
 SMALLEST_RATIO = 12.0
-SETTINGS = FeatureConfig(
-    sample_rate_hz=8000,
-    n_mfcc=13,
-    n_mels=40,
-    n_fft=400,
-    win_length=None,
-    hop_length=160,
-    f_min_hz=0.0,
-    f_max_hz=None,
-    top_db=80.0,
-    max_frames=64,
-    peak_normalize=True,
-    band_pass_hz=None,
-    deltas=False,
-)
+CONFIG = feature_config(max_frames=64)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +53,7 @@ def test_extraction_is_12_times_faster_than_librosa_per_file(
 ) -> None:
     with threadpool_limits(1):
         librosa_per_file(waveforms[:20])  # its lazy imports and compilations are not what we measure
-        extract = MfccExtractor(SETTINGS)
+        extract = MfccExtractor(CONFIG)
         extract(waveforms)
         pairs = []  # (librosa, ours) in seconds
         for _ in range(ROUNDS):
@@ -85,9 +71,9 @@ def test_extraction_is_12_times_faster_than_librosa_per_file(
 @pytest.mark.fsdd
 @pytest.mark.benchmark(group="mfcc")
 def test_warm_cache(benchmark, waveforms: list[np.ndarray], tmp_path: Path) -> None:
-    cached_mfcc("digest", waveforms, SETTINGS, tmp_path)
+    cached_mfcc("digest", waveforms, CONFIG, tmp_path)
 
     def load() -> Mfcc:
-        return cached_mfcc("digest", lambda: pytest.fail("the cache missed"), SETTINGS, tmp_path)
+        return cached_mfcc("digest", lambda: pytest.fail("the cache missed"), CONFIG, tmp_path)
 
     assert len(benchmark(load).lengths) == len(waveforms)
