@@ -2,7 +2,7 @@
 --benchmark-only -s`.
 
 One clip of 36 frames, one thread, the same network; the three take turns of ten calls, so that whatever else the
-machine does slows down all of them, and each finds its own weights in the processor's caches after the first call of a
+machine does slows down all of them, and all find their own weights in the processor's caches after the first call of a
 turn. Every call starts with a numpy array or tensor and ends with logits.
 """
 
@@ -116,7 +116,7 @@ def torch_float(network: FloatNetwork, features: np.ndarray) -> Callable[[], np.
 
 
 def seconds(run: Callable[[], np.ndarray]) -> list[float]:
-    """Of each call of one turn."""
+    """Of all calls of one turn."""
     times = [time.perf_counter()]
     for _ in range(CALLS):
         run()
@@ -126,8 +126,6 @@ def seconds(run: Callable[[], np.ndarray]) -> list[float]:
 
 @pytest.mark.parametrize("hidden_size", [24, 48])
 def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     network = FloatNetwork(hidden_size).eval()
     features = np.random.default_rng(0).normal(size=(1, FRAMES, FEATURES)).astype(np.float32)
     features_q4, lengths = quantize_features(features), np.array([FRAMES])
@@ -141,7 +139,6 @@ def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
             seconds(run)
         rounds = []
         benchmark.pedantic(lambda: rounds.append([seconds(run) for run in runs.values()]), rounds=ROUNDS)
-    torch.set_num_threads(threads)
     sides = (chain.from_iterable(side) for side in zip(*rounds, strict=True))
     microseconds = {name: 1e6 * statistics.median(side) for name, side in zip(runs, sides, strict=True)}
     ratios = {name: value / microseconds["C"] for name, value in microseconds.items()}

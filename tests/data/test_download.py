@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sounds import tone, wav_bytes
 
 from fsdd_lightning.data import download
 from fsdd_lightning.data.download import Patience, download_fsdd
@@ -132,14 +131,7 @@ def tar_bytes(members: dict[str, bytes], *extra: tarfile.TarInfo) -> bytes:
     return buffer.getvalue()
 
 
-def wav_bytes(frequency_hz: float) -> bytes:
-    buffer = io.BytesIO()
-    samples = 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(800) / 8000)
-    soundfile.write(buffer, samples, 8000, subtype="PCM_16", format="WAV")
-    return buffer.getvalue()
-
-
-WAVS = {f"{digit}_ann_{take}.wav": wav_bytes(300 + 50 * digit + take) for digit in range(3) for take in range(2)}
+WAVS = {f"{digit}_ann_{take}.wav": wav_bytes(tone(300 + 50 * digit + take)) for digit in range(3) for take in range(2)}
 DIGEST = content_digest((name, hashlib.sha256(body).hexdigest()) for name, body in WAVS.items())
 MEMBERS = {f"{TOP}/README.md": b"# FSDD", **{f"{TOP}/recordings/{name}": body for name, body in WAVS.items()}}
 TAR = tar_bytes(MEMBERS)
@@ -320,7 +312,7 @@ CHANGED = f"{TOP}/recordings/1_ann_1.wav"
 OTHER_RECORDINGS = {
     "one byte": MEMBERS | {CHANGED: MEMBERS[CHANGED][:-1] + bytes([MEMBERS[CHANGED][-1] ^ 1])},
     "one file less": {name: body for name, body in MEMBERS.items() if name != CHANGED},
-    "one file more": MEMBERS | {f"{TOP}/recordings/1_ann_9.wav": wav_bytes(1234)},
+    "one file more": MEMBERS | {f"{TOP}/recordings/1_ann_9.wav": wav_bytes(tone(1234))},
 }
 OTHER_LAYOUTS: dict[str, dict[str, bytes]] = {
     "empty": {},

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from sounds import tone, wav_bytes
 
 from fsdd_lightning.data.recordings import (
     Recording,
@@ -28,14 +29,9 @@ FSDD_DIGEST = "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959"
 SPEAKERS = st.text(st.characters(categories=["Ll", "Lu"], max_codepoint=0x7F) | st.sampled_from("0189-"), min_size=1)
 
 
-def tone(frequency_hz: float = 440.0, samples: int = 800, rate_hz: int = 8000) -> np.ndarray:
-    """(samples,) float64 at half of full scale."""
-    return 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / rate_hz)
-
-
 def write_wav(path: Path, samples: np.ndarray | None = None, rate_hz: int = 8000, subtype: str = "PCM_16") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, tone() if samples is None else samples, rate_hz, subtype=subtype, format="WAV")
+    path.write_bytes(wav_bytes(tone() if samples is None else samples, rate_hz, subtype))
     return path
 
 
