@@ -55,7 +55,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class Backends:
-    """All backends of a network by name, in the order of the data flow; `note` says why one is missing."""
+    """All backends of a network by name, in the order of the data flow; `note`: why one is missing."""
 
     by_name: dict[str, Backend]
     note: str | None = None
