@@ -131,7 +131,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def set_aside(path: Path) -> Path:
+def archive_damaged(path: Path) -> Path:
     """Rename a damaged file, so that another one can take its place; the new path."""
     number = sum(1 for _ in path.parent.glob(f"{glob.escape(path.name)}.damaged-*")) + 1
     return path.rename(path.with_name(f"{path.name}.damaged-{number}"))

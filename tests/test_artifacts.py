@@ -27,12 +27,12 @@ from fsdd_lightning.artifacts import (
     ForeignError,
     Kind,
     MissingError,
+    archive_damaged,
     arrays_digest,
     cached,
     exclusive,
     replace_file,
     sealed,
-    set_aside,
     unsealed,
     user_cache_folder,
     write_json,
@@ -134,7 +134,7 @@ def test_nan_and_infinity_become_null(tmp_path: Path) -> None:
 def test_damaged_files_are_numbered(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / "[a].json").write_text(str(number))
-        assert set_aside(tmp_path / "[a].json") == tmp_path / f"[a].json.damaged-{number}"
+        assert archive_damaged(tmp_path / "[a].json") == tmp_path / f"[a].json.damaged-{number}"
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["1", "2"]
 
 

@@ -78,7 +78,7 @@ def _readable_on(image: AxesImage, value: float) -> str:
     return "#101010" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
 
 
-def best_on_voices(section: Section) -> pd.Series[Any]:
+def best_on_voices(section: Section) -> pd.Series:
     """The row of `section.speakers` with the highest mean over all speakers; of those that were run for the most."""
     ranks = list(zip(section.speakers["voices"].map(len), section.speakers["accuracy"], strict=True))
     return section.speakers.iloc[ranks.index(max(ranks))]

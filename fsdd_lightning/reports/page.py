@@ -81,7 +81,9 @@ def build_document(trials: pd.DataFrame, title: str | None = None) -> Document:
 def _part(section: Section, prefix: str) -> Part:
     tables = {"Voices never heard in training": speaker_table(section)} if len(section.speakers) else {}
     tables["Results over seeds"] = summary_table(section)
-    return Part(section, tables, tuple(replace(each, name=prefix + each.name) for each in pictures_of(section)))
+    return Part(
+        section, tables, tuple(replace(picture, name=prefix + picture.name) for picture in pictures_of(section))
+    )
 
 
 def _problems(trials: pd.DataFrame) -> dict[str, list[tuple[str, Path | None]]]:

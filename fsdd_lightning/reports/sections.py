@@ -92,7 +92,7 @@ def _house(place: list[Any], places: dict[str, list[Any]]) -> str | None:
 def _section(trials: pd.DataFrame, done: pd.DataFrame, unfinished: pd.DataFrame) -> Section:
     networks = done.groupby(["configuration", "speaker"], dropna=False)
     budgets = networks["budget"].transform(lambda names: ", ".join(names.unique()))
-    kept, notes = _without_repetitions(done.assign(budgets=budgets))
+    kept, notes = _without_repetitions(done.assign(budget=budgets))
     variants = _variants(trials.loc[kept.index.union(unfinished.index)])
     kept, unfinished = kept.join(variants), unfinished.join(variants)
     summary = over_seeds(kept)
