@@ -1,4 +1,4 @@
-"""The files that the package writes and reads again: whole or not at all, under a lock, and rejected with one clear line.
+"""The files that the package writes and reads again: whole or not at all, under a lock, rejected with one clear line.
 
 A module that keeps a kind of file defines its content. How it is written, checked, shared and rejected is decided here.
 """

@@ -135,7 +135,7 @@ def _code_notes(trials: pd.DataFrame) -> list[str]:
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:
-    """`variant`: the config keys, beside hidden size, speaker and mode, in which trials of one mode differ; `series`."""
+    """`variant`: keys, beside hidden size, speaker and mode, in which trials of one mode differ; `series`."""
     own = ("config.model.hidden_size", "config.split.held_out")
     deciding = [name for name in map(str, trials) if is_deciding(name) and name not in own]
     names = {name for _, alike in trials.groupby("mode") for name in differing(alike[deciding])}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import torch
 from threadpoolctl import threadpool_limits
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Of torch and BLAS."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with threadpool_limits(1):

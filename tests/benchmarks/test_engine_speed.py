@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
@@ -47,9 +48,7 @@ def arrays(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 def deployment_of(network: FloatNetwork) -> Deployment:
-    model = convert(float_model(arrays(network.lstm), arrays(network.output)), weight_code("int8"))
-    zeros, ones = np.zeros(FEATURES, np.float32), np.ones(FEATURES, np.float32)
-    return Deployment(model, zeros, ones, {}, tuple(map(str, range(CLASSES))))
+    return any_deployment(convert(float_model(arrays(network.lstm), arrays(network.output)), weight_code("int8")))
 
 
 def onnx_graph(network: FloatNetwork, path: Path) -> None:
@@ -59,9 +58,8 @@ def onnx_graph(network: FloatNetwork, path: Path) -> None:
     weights, nodes, below = {}, [helper.make_node("Transpose", ["x"], ["x0"], perm=[1, 0, 2])], "x0"
     lstm, hidden = arrays(network.lstm), network.lstm.hidden_size
     for k in range(2):
-        ih, hh, bi, bh = (
-            _onnx_gates(lstm[f"{name}_l{k}"]) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ih, hh, bi, bh = (_onnx_gates(lstm[f"{name}_l{k}"]) for name in names)
         weights |= {f"w{k}": ih[None], f"r{k}": hh[None], f"b{k}": np.concatenate([bi, bh])[None]}
         outputs = [f"y{k}", f"h{k}"]
         nodes.append(helper.make_node("LSTM", [below, f"w{k}", f"r{k}", f"b{k}"], outputs, hidden_size=hidden))

@@ -216,17 +216,19 @@ def test_transient_trouble_is_overcome(trouble: Answer, server: Server, destinat
     assert_whole(destination)
 
 
+DAMAGED = [
+    *(ARCHIVE[:-200], ARCHIVE[:400] + b"\x55" * 40 + ARCHIVE[440:], bz2.compress(TAR)[:-20]),
+    *(b"", b"<html>please log in</html>"),
+    tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""}),
+    tar_bytes({f"{TOP}/a/b": b"", f"{TOP}/a": b""}),
+]
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "requests"),
     [
         (reply(200, ARCHIVE, 900), r"3 attempts, the last: IncompleteRead\(900 bytes read", 3),
-        (content(ARCHIVE[:-200]), "3 attempts, the last: damaged archive", 3),
-        (content(ARCHIVE[:400] + b"\x55" * 40 + ARCHIVE[440:]), "3 attempts, the last: damaged archive", 3),
-        (content(b""), "3 attempts, the last: damaged archive", 3),
-        (content(b"<html>please log in</html>"), "3 attempts, the last: damaged archive", 3),
-        (content(bz2.compress(TAR)[:-20]), "damaged archive", 3),
-        (content(tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""})), "damaged archive", 3),
-        (content(tar_bytes({f"{TOP}/a/b": b"", f"{TOP}/a": b""})), "damaged archive", 3),
+        *((content(damaged), "3 attempts, the last: damaged archive", 3) for damaged in DAMAGED),
         (reply(503), r"\(3 attempts, the last: HTTP 503 Service Unavailable\)", 3),
         (reply(404), r"\(HTTP 404 Not Found\)", 1),
         (reply(403), r"\(HTTP 403 Forbidden\)", 1),

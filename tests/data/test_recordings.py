@@ -115,9 +115,9 @@ def test_digest_ignores_the_order_of_files(sha256s: dict[str, str], random: Rand
 
 def test_digest_changes_with_a_byte_and_with_a_name(folder: Path) -> None:
     before = load(folder).digest
-    write_wav(folder / "recordings" / "0_zoe_1.wav", tone(999))
+    path = write_wav(folder / "recordings" / "0_zoe_1.wav", tone(999))
     changed = load(folder).digest
-    (folder / "recordings" / "0_zoe_1.wav").rename(folder / "recordings" / "0_zoe_2.wav")
+    path.rename(path.with_name("0_zoe_2.wav"))
     assert len({before, changed, load(folder).digest}) == 3
 
 
@@ -126,8 +126,7 @@ def test_recordings_are_sorted_by_digit_speaker_and_number_of_take(folder: Path)
     assert [r.name for r in loaded.recordings] == ["0_adam-b_7", "0_zoe_1", "3_adam-b_0", "3_zoe_2", "3_zoe_10"]
     for recording, waveform in zip(loaded.recordings, loaded.waveforms, strict=True):
         expected, _ = soundfile.read(recording.path, dtype="float32")
-        assert np.array_equal(waveform, expected)
-        assert waveform.dtype == np.float32
+        assert waveform.dtype == np.float32 and np.array_equal(waveform, expected)
 
 
 # which files count

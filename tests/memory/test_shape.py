@@ -54,17 +54,3 @@ def test_macs_are_one_per_weight_and_frame_and_the_output_once(shape: NetworkSha
 
 def test_macs_counted_by_hand() -> None:
     assert digits(24, layers=2).macs_per_clip(36) == 36 * (96 * 37 + 96 * 48) + 240 == 294_000
-
-
-@settings(max_examples=25, deadline=None)
-@given(any_shape(5, 5, 5, 5), st.integers(1, 5))
-def test_macs_counted_one_by_one(shape: NetworkShape, frames: int) -> None:
-    macs = 0
-    for _ in range(frames):
-        width = shape.inputs
-        for _layer in range(shape.layers):
-            rows, columns = range(4 * shape.hidden_size), range(width + shape.hidden_size)
-            macs += sum(1 for _row in rows for _column in columns)
-            width = shape.hidden_size
-    macs += sum(1 for _class in range(shape.classes) for _unit in range(shape.hidden_size))
-    assert shape.macs_per_clip(frames) == macs
