@@ -27,12 +27,12 @@ from fsdd_lightning.artifacts import (
     ForeignError,
     Kind,
     MissingError,
+    archive_damaged,
     arrays_digest,
     cached,
     exclusive,
     replace_file,
     sealed,
-    set_aside,
     unsealed,
     user_cache_folder,
     write_json,
@@ -134,7 +134,7 @@ def test_nan_and_infinity_become_null(tmp_path: Path) -> None:
 def test_damaged_files_are_numbered(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / "[a].json").write_text(str(number))
-        assert set_aside(tmp_path / "[a].json") == tmp_path / f"[a].json.damaged-{number}"
+        assert archive_damaged(tmp_path / "[a].json") == tmp_path / f"[a].json.damaged-{number}"
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["1", "2"]
 
 
@@ -182,7 +182,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"can't be read \(Is a directory\); mend its perm") as caught:
+    with pytest.raises(ArtifactError, match=r"can't be read \(Is a directory\); fix its perm") as caught:
         read_letter(tmp_path)
     assert not isinstance(caught.value, DamagedError | MissingError)
 

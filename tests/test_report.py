@@ -1,36 +1,27 @@
-"""fsdd-report as its user meets it: what it prints, and how it ends."""
+"""fsdd-report as a user meets it: what it prints, and how it ends."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
+from commands import Call, Process, only_line, run
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from fsdd_lightning import report as command
+
 HEAVY = {"torch", "pytorch_lightning", "hydra", "librosa", "sklearn"}
-PATIENCE_S = 240
 
 
-def report(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command in a process whose last line of output names the heavy modules that it imported."""
+def report(folder: Path, *words: str | Path) -> Process:
+    """The command, in `folder`; the last line of its output names the heavy modules that it imported."""
     program = (
         f"import sys; sys.argv = ['fsdd-report', *{[str(word) for word in words]!r}]\n"
         "from fsdd_lightning.report import main\n"
         f"try:\n    main()\nfinally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
-    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": python_path},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    return run(folder, "-c", program, MPLCONFIGDIR=mpl.get_cachedir())  # its list of fonts takes long to make
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +35,8 @@ def sweep(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
-    process = report(sweep)
+def test_a_report_names_what_it_found_and_where_it_is(sweep: Path, tmp_path: Path) -> None:
+    process = report(tmp_path, sweep)
     assert (process.returncode, process.stderr) == (0, "")
     heading, broken, trials, files, place, heavy = process.stdout.splitlines()
     assert heading == "Could not be read (1):"
@@ -59,26 +50,27 @@ def test_a_report_says_what_it_found_and_where_it_is(sweep: Path) -> None:
     assert '<a href="../seed%3D1/"' in text
 
 
-def test_output_and_title_are_the_users(sweep: Path, tmp_path: Path) -> None:
-    process = report(sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
-    assert process.returncode == 0
+def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path, call: Call) -> None:
+    words = (sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
+    assert call(command, *words).code == 0
     assert (tmp_path / "here" / "results.md").read_text().startswith("# Mine\n")
     assert "synthetic" in (tmp_path / "here" / "results.csv").read_text()
     page = (tmp_path / "here" / "report.html").read_text()
     assert "<a " not in page and "run's folder" not in page  # they would lead nowhere elsewhere
 
 
-def test_a_folder_without_runs_is_the_users_mistake(tmp_path: Path) -> None:
-    process = report(tmp_path)
+def test_a_folder_without_runs_is_an_error_of_one_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    process = report(tmp_path, empty)
     assert process.returncode == 2
-    (line,) = process.stderr.splitlines()
-    assert line.startswith(f"error: {tmp_path} holds no runs: name a run folder")
-    assert list(tmp_path.iterdir()) == []
+    assert only_line(process.stderr).startswith(f"error: {empty} holds no runs: name a run folder")
+    assert list(empty.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [("--help",), ()])
-def test_help_and_usage_import_nothing(words: tuple[str, ...]) -> None:
-    process = report(*words)
+def test_help_and_usage_import_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    process = report(tmp_path, *words)
     assert process.returncode == (0 if words else 2)
     assert "FOLDER" in process.stdout + process.stderr
     assert process.stdout.endswith("HEAVY []\n")

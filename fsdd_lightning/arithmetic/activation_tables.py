@@ -1,5 +1,4 @@
-"""sigmoid and tanh of int16 pre-activations (step 2^-11) as int16 (step 2^-15): 257 entries, linear
-interpolation.
+"""sigmoid and tanh of int16 pre-activations (step 2^-11) as int16 (step 2^-15): 257 entries, linear interpolation.
 
 Both tables hold their function at the 256 left ends of equal intervals and, as entry 257, at the last right
 end. sigmoid covers all of int16, [-16, 16), in intervals of 2^8 steps. tanh saturates far earlier: z saturates
@@ -60,9 +59,7 @@ def tanh_table() -> Int16Array:
 
 
 def interpolate(table: Int16Array, offset: Int64Array, fraction_bits: int) -> Int16Array:
-    """The chord through two neighboring entries at `offset` >= 0 steps from the table's start, rounded half
-    up.
-    """
+    """The chord through two neighboring entries at `offset` >= 0 steps from the table's start, rounded half up."""
     index = offset >> fraction_bits
     fraction = offset & ((1 << fraction_bits) - 1)
     left: Int64Array = table[index].astype(np.int64)
@@ -77,9 +74,7 @@ def sigmoid_q15(z_q11: NDArray[Any]) -> Int16Array:
 
 
 def tanh_q15(z_q11: NDArray[Any]) -> Int16Array:
-    """tanh of int16 z (or of a cell), any shape, after saturating z to [-8, 8); the result lies in
-    -32768..32767.
-    """
+    """tanh of int16 z (or of a cell), any shape, after saturating z to [-8, 8); the result lies in -32768..32767."""
     clipped = saturate(z_q11.astype(np.int64), TANH_DOMAIN_BITS)
     return interpolate(tanh_table(), clipped + 2**14, TANH_FRACTION_BITS)
 

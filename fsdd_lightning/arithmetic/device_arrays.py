@@ -1,6 +1,4 @@
-"""Every constant of a network as the device stores it, by name: what an archive holds and a memory bill
-counts.
-"""
+"""Every constant of a network as the device stores it, by name: what an archive holds and a memory bill counts."""
 
 from __future__ import annotations
 

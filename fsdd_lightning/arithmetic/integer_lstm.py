@@ -134,9 +134,7 @@ def network_trace(model: IntegerModel, features_q4: Int8Array) -> tuple[LstmStat
 
 
 def network_logits(model: IntegerModel, features_q4: Int8Array, lengths: NDArray[Any] | int) -> Int32Array:
-    """(..., classes) int32 for features (..., T, F): read at each clip's last valid frame; lengths (...) in
-    1..T.
-    """
+    """(..., classes) int32 for features (..., T, F): read at each clip's last valid frame; lengths (...) in 1..T."""
     lengths = np.asarray(lengths)
     if lengths.shape != features_q4.shape[:-2]:
         raise ValueError(f"{features_q4.shape[:-2]} clips need as many lengths, not {lengths.shape}")

@@ -21,9 +21,7 @@ def _freeze(array: NDArray[Any], dtype: type, ndim: int, name: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class IntegerLayer:
-    """One LSTM layer: z = sat16((weights @ v + bias) * multiplier >> shift, rounded half up), v = [input,
-    hidden].
-    """
+    """One LSTM layer: z = sat16((weights @ v + bias) * multiplier >> shift, rounded half up), v = [input, hidden]."""
 
     weights: Int8Array  # (4H, I + H) levels
     bias: Int32Array  # (4H,) step s_row * 2^-7

@@ -46,9 +46,7 @@ class FloatModel:
 
 
 def float_model(lstm: Mapping[str, FloatArray], output: Mapping[str, FloatArray]) -> FloatModel:
-    """From the state of an `nn.LSTM` (names `weight_ih_l0`, ...) and of an `nn.Linear` (`weight`, `bias`), as
-    numpy.
-    """
+    """From the state of an `nn.LSTM` (names `weight_ih_l0`, ...) and of an `nn.Linear` (`weight`, `bias`), as numpy."""
     count = sum(name.startswith("weight_ih_l") for name in lstm)
     fields = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     layers = tuple(FloatLayer(**{field: lstm[f"{field}_l{k}"] for field in fields}) for k in range(count))
@@ -64,9 +62,7 @@ def convert(model: FloatModel, code: WeightCode) -> IntegerModel:
 
 
 def quantize_layer(layer: FloatLayer, code: WeightCode, index: int) -> IntegerLayer:
-    """Layer `index` (from 0, for messages only): one scale per row of [W_ih | W_hh], both biases added in
-    float64.
-    """
+    """Layer `index` (from 0, for messages only): one scale per row of [W_ih | W_hh], both biases added in float64."""
     hidden_size = layer.weight_hh.shape[1]
     weights = np.concatenate([layer.weight_ih, layer.weight_hh], axis=1).astype(np.float64)
     bias = layer.bias_ih.astype(np.float64) + layer.bias_hh.astype(np.float64)

@@ -36,8 +36,7 @@ def accumulator_bounds(layer: IntegerLayer, largest_input: int) -> Int64Array:
 
 
 def check_layer(layer: IntegerLayer, index: int) -> None:
-    """Accumulator in int32, also shifted left by 32 - shift, so that a device may always take the product's
-    high word.
+    """Accumulator in int32, also shifted left by 32 - shift, so that a device may always take the product's high word.
 
     (acc * m + 2^(shift-1)) >> shift is ((acc << (32 - shift)) * m + 2^31) >> 32, bit for bit. The product of
     two int32 and its rounding term stay below 2^63.

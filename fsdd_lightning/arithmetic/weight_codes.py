@@ -176,8 +176,7 @@ class Int4(WeightCode):
 
 @register
 class PowerOfTwo(WeightCode):
-    """0 and +-1, +-2, ..., +-64, two per byte: bit 3 is the sign, bits 0-2 are 0 for zero, else log2|level| +
-    1.
+    """0 and +-1, +-2, ..., +-64, two per byte: bit 3 is the sign, bits 0-2 are 0 for zero, else log2|level| + 1.
 
     Nearest in value, ties to the larger magnitude. The levels repeat with every factor of two, so that ratios
     over one octave around 1 try everything.

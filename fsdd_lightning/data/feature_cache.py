@@ -24,7 +24,7 @@ Waveforms = Sequence[np.ndarray] | Callable[[], Sequence[np.ndarray]]
 
 
 def cached_mfcc(dataset_digest: str, waveforms: Waveforms, config: FeatureConfig, cache_dir: Path) -> Mfcc:
-    """The MFCC of `waveforms`, each (samples,) float32; a callable is called only without a valid cache file.
+    """The MFCC of `waveforms`, (samples,) float32; a callable is called only without a valid cache file.
 
     `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait
     and read. A folder that cannot be written does not stop the run: features are computed, a warning logged.

@@ -55,7 +55,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class Backends:
-    """All backends of a network by name, in the order of the data flow; `note` says why one is missing."""
+    """All backends of a network by name, in the order of the data flow; `note` is the reason why one is missing."""
 
     by_name: dict[str, Backend]
     note: str | None = None
@@ -128,7 +128,7 @@ def open_backends(
                 opened.append(stack.enter_context(c_backend(deployment)))
             except CompilerMissing as error:
                 note = f"no c backend of the network: {error}"
-        yield Backends({each.name: each for each in opened}, note)
+        yield Backends({backend.name: backend for backend in opened}, note)
 
 
 @contextmanager

@@ -95,20 +95,17 @@ def robustness(
     """The test clips of `data` through `backend`, first as they are, then under every corruption and level."""
     extract = MfccExtractor(run.config.features)
     positions = data.split.test
-    clean = 0.0
     rows: list[RobustnessRow] = []
     for corruption in (CLEAN, *corruptions):
         for level in corruption.levels:
             mfcc = extract(list(_corrupted(corruption, level, data, positions)))
             logits = backend.logits(run.statistics.standardize(mfcc), mfcc.lengths)
             correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
-            clean = correct / total if corruption is CLEAN else clean
-            interval = wilson_interval(correct, total)
-            accuracy = correct / total
-            row = RobustnessRow(
-                corruption.name, level, corruption.unit, accuracy, correct, total, interval, clean - accuracy
+            accuracy, interval = correct / total, wilson_interval(correct, total)
+            drop = rows[0].accuracy - accuracy if rows else 0.0
+            rows.append(
+                RobustnessRow(corruption.name, level, corruption.unit, accuracy, correct, total, interval, drop)
             )
-            rows.append(row)
     return tuple(rows)
 
 

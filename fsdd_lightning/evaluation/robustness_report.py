@@ -29,7 +29,7 @@ PANELS = {
     "clipping": ("clipping",),
     "speed": ("speed",),
 }
-_COLORS = ("#0072b2", "#d55e00")  # of Okabe and Ito, which everyone can tell apart
+_COLORS = ("#0072b2", "#d55e00")  # of Okabe and Ito, which everyone can distinguish
 _COLUMNS = 3
 
 
@@ -55,11 +55,10 @@ def robustness_figure(rows: Sequence[RobustnessRow], title: str) -> Figure:
 
 
 def _panels(names: Sequence[str]) -> dict[str, list[str]]:
-    known = {panel: [each for each in kinds if each in names] for panel, kinds in PANELS.items()}
-    placed = {each for kinds in PANELS.values() for each in kinds}
-    return {panel: kinds for panel, kinds in known.items() if kinds} | {
-        each: [each] for each in names if each not in placed
-    }
+    known = {panel: [kind for kind in kinds if kind in names] for panel, kinds in PANELS.items()}
+    placed = {kind for kinds in PANELS.values() for kind in kinds}
+    others = {name: [name] for name in names if name not in placed}
+    return {panel: kinds for panel, kinds in known.items() if kinds} | others
 
 
 def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -> None:
@@ -97,7 +96,7 @@ def write_robustness(rows: Sequence[RobustnessRow], folder: Path, backend: str, 
 
 
 def _csv(rows: Sequence[RobustnessRow]) -> str:
-    names = [each.name for each in fields(RobustnessRow) if each.name != "ci95"]
+    names = [field.name for field in fields(RobustnessRow) if field.name != "ci95"]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*names, "ci95_low", "ci95_high"], lineterminator="\n")
     writer.writeheader()

@@ -63,7 +63,7 @@ def export_c(
     notes: Mapping[str, str],
     layout: Layout = "device",
 ) -> ExportedModel:
-    """Make all files, then put each in its place in one step; `folder` is made where it is missing.
+    """Make all files, then put every one in its place in one step; `folder` is made where it is missing.
 
     Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README.
 

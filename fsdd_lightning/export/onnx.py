@@ -49,7 +49,7 @@ def onnx_model(checkpoint: Checkpoint, feature_config: Mapping[str, Any], name: 
     """What `export_onnx` writes, checked by ONNX's own checker."""
     onnx = _onnx()
     shape = checkpoint.float_network.shape
-    constants = [onnx.numpy_helper.from_array(each, name) for name, each in _constants(checkpoint).items()]
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in _constants(checkpoint).items()]
     graph = onnx.helper.make_graph(_nodes(shape), name, *_interface(shape), constants)
     model: ModelProto = onnx.helper.make_model(
         graph,

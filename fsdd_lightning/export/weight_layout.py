@@ -25,7 +25,7 @@ LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z
 
 
 def arranged_arrays(deployment: Deployment, layout: Layout) -> dict[str, NDArray[Any]]:
-    """`device_arrays`, same names, same bytes each; weights flattened."""
+    """`device_arrays` under the same names, as large as there; weights flattened."""
     code = weight_code(deployment.model.weight_code)
     arrays = device_arrays(deployment)
     for k, layer in enumerate(deployment.model.layers):

@@ -17,11 +17,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports.collect import collect_runs
+from fsdd_lightning.reports.columns import (
+    Table,
+    changed_columns,
+    short_name,
+    speaker_table,
+    summary_table,
+    trials_table,
+)
 from fsdd_lightning.reports.figures import pictures_of
 from fsdd_lightning.reports.frame import csv_bytes, frame
 from fsdd_lightning.reports.sections import Section, sections
 from fsdd_lightning.reports.style import LOOKS, Picture, rendered
-from fsdd_lightning.reports.tables import Table, changed_columns, short_name, speaker_table, summary_table, trials_table
 
 # In the order in which a reader should see them; runs of all states but the first are listed under these headings.
 _HEADINGS = {
@@ -81,7 +88,9 @@ def build_document(trials: pd.DataFrame, title: str | None = None) -> Document:
 def _part(section: Section, prefix: str) -> Part:
     tables = {"Voices never heard in training": speaker_table(section)} if len(section.speakers) else {}
     tables["Results over seeds"] = summary_table(section)
-    return Part(section, tables, tuple(replace(each, name=prefix + each.name) for each in pictures_of(section)))
+    return Part(
+        section, tables, tuple(replace(picture, name=prefix + picture.name) for picture in pictures_of(section))
+    )
 
 
 def _problems(trials: pd.DataFrame) -> dict[str, list[tuple[str, Path | None]]]:

@@ -67,6 +67,7 @@ class _Result(BaseModel):
 
 
 def row_of(run: RunFolder) -> dict[str, Any]:
+    """All columns but those that this run lacks. A finished run without usable numbers becomes `incomplete`."""
     row: dict[str, Any] = {"sweep": run.sweep, "run": run.folder.name, "state": run.status, "reason": run.reason}
     if run.record is not None:
         row |= flat(vars(run.record))
@@ -78,16 +79,12 @@ def row_of(run: RunFolder) -> dict[str, Any]:
     return derived({_encodable(name): _encodable(value) for name, value in row.items()}) | {"folder": run.folder}
 
 
-def flat(nested: Mapping[str, Any]) -> dict[str, Any]:
+def flat(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """All fields of a record under dotted names. Lists are JSON, intervals two columns `_low` and `_high`."""
-    return dict(_flat(nested, "", 0))
-
-
-def _flat(nested: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for key, value in nested.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from _flat(value, f"{name}.", depth + 1)
+            yield from flat(value, f"{name}.", depth + 1)
         elif name.endswith(".ci95") and isinstance(value, list) and len(value) == 2:
             yield from zip((f"{name}_low", f"{name}_high"), value, strict=True)
         else:
@@ -128,24 +125,25 @@ def derived(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "speaker": speaker,
-        "configuration": hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16],
+        "network_config": hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16],
         "place": json.dumps([*dataset, split], sort_keys=True, default=str),
         **{name: row.get(f"views.{row.get('deployed_backend')}.{name}") for name in OF_THE_DEPLOYED},
     }
 
 
 def position(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A sort key: sweep, split, mode, size, budget; runs without a config come last."""
     name = (natural(row["run"]), str(row["folder"]))
     if row.get("mode") is None:
         return (natural(row["sweep"]), 1, *name)
     size = (row["layers"], row["hidden_size"], row.get("memory.budget_bytes") or 10**13, row["budget"])
     split = natural(f"{row.get('config.split.name')} {row['speaker']}")
-    place = (split, natural(row["mode"]), *size, row["configuration"], row["training_seed"])
+    place = (split, natural(row["mode"]), *size, row["network_config"], row["training_seed"])
     return (natural(row["sweep"]), 0, *place, *name)
 
 
 def is_deciding(column: str) -> bool:
-    """Whether this is a setting that makes a network what it is: not the seed, and not the budget."""
+    """Whether this is a config key that makes a network what it is: not the seed, and not the budget."""
     return column.startswith("config.") and not is_within(column, _NOT_DECIDING)
 
 
@@ -156,4 +154,5 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def is_within(name: str, groups: Iterable[str]) -> bool:
+    """Whether a dotted name is one of `groups` or within one."""
     return f"{name}.".startswith(tuple(f"{group}." for group in groups))

@@ -1,11 +1,11 @@
 """Means over seeds and over held-out speakers, and what a 95 % interval means.
 
-* Over seeds (one configuration on one test set): Student's t over three or more seeds that differ; it covers other
+* Over seeds (one config on one test set): Student's t over three or more seeds that differ; it covers other
   seeds on the same clips. With fewer seeds, or equal ones, Wilson's score interval; it covers other clips for the same
   networks.
 * Over held-out speakers: Student's t over the speakers, of whom each counts once, with the mean of its seeds; it covers
   **other speakers**. Pooling the speakers' clips would give an interval several times too narrow for an unseen voice:
-  clips of one speaker are alike. The same speakers are easy or hard for all configurations, so these may differ for
+  clips of one speaker are alike. The same speakers are easy or hard for all configs, so these may differ for
   certain while their intervals overlap.
 """
 
@@ -22,13 +22,11 @@ from scipy.stats import t
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.reports.rows import natural
 
-NETWORK = ["configuration", "deployed_backend"]
-_NAMES = (*NETWORK, "mode", "variant", "series", "speaker")
+NETWORK = ["network_config", "deployed_backend"]
 _SIZES = ("flash_bytes", "ram_bytes", "macs_per_clip")
-_NEEDED = [
-    *(*_NAMES, "layers", "hidden_size", "training_seed", "correct", "total", "drop", "macro_f1", "budgets"),
-    *("views.float.accuracy", *(f"memory.{name}" for name in _SIZES)),
-]
+_RENAMED = {"views.float.accuracy": "float", **{f"memory.{name}": name for name in _SIZES}}
+_EQUAL = [*NETWORK, "mode", "variant", "series", "speaker", "budget", "layers", "hidden_size", *_SIZES]  # over seeds
+_NEEDED = [*_EQUAL, "training_seed", "correct", "total", "drop", "macro_f1", "float"]
 _FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1"), float)
 _FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
 
@@ -57,7 +55,7 @@ def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.
     return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")
 
 
-def accuracy_estimate(counts: Sequence[tuple[int, int]]) -> Estimate:
+def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
     """From (correct, total) of every seed.
 
     All seeds are tested on the same clips, so Wilson counts these once, whatever the number of seeds.
@@ -71,14 +69,15 @@ def accuracy_estimate(counts: Sequence[tuple[int, int]]) -> Estimate:
 
 
 def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
-    """A row a configuration and held-out speaker, sorted by mode, variant, size and speaker.
+    """A row a config and held-out speaker, sorted by mode, variant, size and speaker.
 
-    `trials`: finished runs of one section with their `variant`, `series` and `budgets`.
+    `trials`: finished runs of one section with their `variant` and `series`.
 
-    Columns: NETWORK, mode, variant, series, speaker, network ("2×8"), layers, hidden_size, accuracy, std, low, high,
-    kind, float, drop, drop_low, drop_high, macro_f1, seeds, flash_bytes, ram_bytes, macs_per_clip, budget.
+    Columns: NETWORK, mode, variant, series, speaker, budget, layers, hidden_size, flash_bytes, ram_bytes,
+    macs_per_clip, network ("2×8"), accuracy, std, low, high, kind, drop, drop_low, drop_high, float, macro_f1, seeds.
     """
-    needed = trials.reindex(columns=_NEEDED)  # of hundreds of columns, which would be copied for every group
+    # Of hundreds of columns, which would be copied for every group.
+    needed = trials.rename(columns=_RENAMED).reindex(columns=_NEEDED).sort_values("training_seed", kind="stable")
     rows = [_over_seeds(alike) for _, alike in needed.groupby([*NETWORK, "speaker"], dropna=False)]
     rows.sort(key=_order)
     return pd.DataFrame(rows).astype(_FLOATS)
@@ -86,24 +85,18 @@ def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     names = natural(row["mode"]), natural(row["variant"])
-    return *names, row["layers"], row["hidden_size"], natural(row["speaker"] or ""), row["configuration"]
+    return *names, row["layers"], row["hidden_size"], natural(row["speaker"] or ""), row["network_config"]
 
 
 def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
-    alike = alike.sort_values("training_seed")
-    first = alike.iloc[0]
+    first = dict(alike[_EQUAL].iloc[0])
+    counts = alike[["correct", "total"]].astype(int).to_numpy().tolist()
     return {
-        **{name: first[name] for name in _NAMES},
+        **first,
         "network": f"{first['layers']}×{first['hidden_size']}",
-        **{name: int(first[name]) for name in ("layers", "hidden_size")},
-        **_named(
-            accuracy_estimate([*zip(alike["correct"].astype(int), alike["total"].astype(int), strict=True)]),
-            alike["drop"],
-        ),
-        **_means(alike.rename(columns={"views.float.accuracy": "float"})),
+        **_named(accuracy_estimate(counts), alike["drop"]),
+        **_means(alike),
         "seeds": len(alike),
-        **{name: first[f"memory.{name}"] for name in _SIZES},
-        "budget": first["budgets"],
     }
 
 
@@ -119,10 +112,10 @@ def _named(accuracy: Estimate, drops: pd.Series[Any]) -> dict[str, Any]:
 
 
 def over_speakers(summary: pd.DataFrame) -> pd.DataFrame:
-    """A row a configuration: how it does on speakers that it has never heard; every speaker counts the same.
+    """A row a config: how it does on speakers that it has never heard; every speaker counts the same.
 
     Columns as of `over_seeds`, and label (series and network), worst, worst_speaker, spread, fewest_seeds, missing
-    (speakers that other configurations were run for), voices (speaker -> accuracy).
+    (speakers that other configs were run for), voices (speaker -> accuracy).
     """
     held_out = summary[summary["speaker"].notna()]
     everyone = sorted(held_out["speaker"].unique(), key=natural)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fsdd_lightning.artifacts import set_aside
+from fsdd_lightning.artifacts import archive_damaged
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.runs.state import RunState
@@ -57,7 +57,7 @@ def archive_record(folder: Path, state: RunState) -> None:
     """Keep what the next run would overwrite: a damaged record, or an outdated result."""
     path = folder / RUN_FILE
     if state.damaged:
-        set_aside(path)
+        archive_damaged(path)
     elif state.record is not None and state.record.status == "done":
         earlier = folder / EARLIER
         earlier.mkdir(exist_ok=True)

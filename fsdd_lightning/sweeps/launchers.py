@@ -52,11 +52,10 @@ def check_launcher(overrides: Sequence[str]) -> None:
     Raises:
         UserError: naming the extra to install.
     """
-    for text in overrides:
-        key, _, value = text.lstrip("+").partition("=")
+    for choice in (text.lstrip("+") for text in overrides):
+        key, _, value = choice.partition("=")
         if key == "hydra/launcher" and value in _LAUNCHERS:
-            package, extra = _LAUNCHERS[value]
-            require(package, extra, needed_by=text.lstrip("+"))
+            require(*_LAUNCHERS[value], needed_by=choice)
 
 
 def check_alone(overrides: Sequence[str]) -> None:

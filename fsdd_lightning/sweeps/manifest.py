@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, exclusive, set_aside, write_json
+from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, archive_damaged, exclusive, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.plan import Trial
@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return KIND.read(path, _parse)
     except DamagedError:  # not by us, as we write it in one step; it can be made again
-        set_aside(path)
+        archive_damaged(path)
     except MissingError:
         pass
     return {"commands": [], "trials": {}}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.status import Status
@@ -22,8 +21,8 @@ from fsdd_lightning.sweeps.status import TrialEnd
 _LOOK_EVERY_S = 0.5
 
 
-class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """Inside the context, prints one line for every trial that ends; on a terminal also a status line."""
+class SweepProgress:
+    """Prints one line for every trial that ends."""
 
     def __init__(self, trials: Sequence[Trial], out: Console) -> None:
         self.ends: dict[str, TrialEnd] = {}  # by label
@@ -32,25 +31,20 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         self._total, self._out = len(trials), out
         self._start = time.monotonic()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="sweep progress", daemon=True)
         self._status = Status("", console=out) if out.is_terminal else None
 
-    def __enter__(self) -> SweepProgress:
-        """Start the thread that watches."""
-        if self._status is not None:
-            self._status.start()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it, and read the records once more."""
-        self._over.set()
-        self._thread.join()
-        if self._status is not None:
-            self._status.stop()
-        self._look()
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Read the records in a thread, and once more at the end; on a terminal also show a status line."""
+        thread = threading.Thread(target=self._watch, name="sweep progress", daemon=True)
+        with ExitStack() as at_end:  # in reverse order
+            at_end.callback(self._look)
+            if self._status is not None:
+                at_end.enter_context(self._status)
+            thread.start()
+            at_end.callback(thread.join)
+            at_end.callback(self._over.set)
+            yield
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):

@@ -61,7 +61,7 @@ class ResumingSweeper(Sweeper):
         to_run, problems = prepare_run_folders(trials)
         announce(trials, to_run, out)
         progress = SweepProgress(to_run, out)
-        with interruptible(trials, progress.ends, out), progress:
+        with interruptible(trials, progress.ends, out), progress.watching():
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)

@@ -126,7 +126,7 @@ def with_tables(text: str, names: Sequence[str]) -> str:
 
 
 def reference_table() -> list[str]:
-    """One row a split, budget, mode and sweep, as in the reports: see reports/intervals.py for the interval."""
+    """One row a split, budget, mode and sweep, as in the reports: see reports/summaries.py for the interval."""
     rows = [
         "| test set | budget | mode | network | bytes | float % | deployed % | 95 % interval | drop | seeds "
         "| `fsdd-train -m experiment=` |",

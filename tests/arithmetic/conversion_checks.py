@@ -86,9 +86,7 @@ def check_refused_weights(p: Any) -> None:
 
 
 def layer_of(p: Any, bias: int, *, multiplier: int = 1, shift: int = 32, row: int = 3) -> Any:
-    """One unit, two inputs; row `row` has levels 100, -27, -127 and this bias, so it reaches 127 * 1024 + 127
-    * 128.
-    """
+    """One unit, two inputs; row `row` has levels 100, -27, -127 and this bias: it reaches 127 * 1024 + 127 * 128."""
     weights = np.zeros((4, 3), np.int8)
     weights[row] = [100, -27, -127]
     biases, multipliers = np.zeros(4, np.int32), np.ones(4, np.int32)

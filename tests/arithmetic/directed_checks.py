@@ -1,5 +1,4 @@
-"""Small checks of every constant of the arithmetic, as functions of the package: run on it, and on its
-mutants.
+"""Small checks of every constant of the arithmetic, as functions of the package: run on it, and on its mutants.
 
 `p` holds the modules of the package by name. A check raises any exception if something is wrong.
 """

@@ -90,6 +90,17 @@ def all_models(p: Any) -> dict[str, Any]:
     return models
 
 
+def state_words(features_q4: np.ndarray, states: Any) -> np.ndarray:
+    """(..., words) int16, in the order of FSDD_STATE_WORDS, after frames (..., F): new hidden, then input, hidden and
+    cells of every layer. `states` are of all layers, and have these axes, too."""
+    below = features_q4.astype(np.int16) << 3
+    words = [states[-1].hidden_q7]
+    for state in states:
+        words += [below, state.hidden_q7, state.cell_q11]
+        below = state.hidden_q7
+    return np.concatenate([part.astype("<i2") for part in words], axis=-1)
+
+
 def clips(seed: int, count: int, frames: int, inputs: int = 5) -> np.ndarray:
     """(count, frames, inputs) int8: ordinary features, then uniform over int8, then only the two ends."""
     random = np.random.default_rng(seed)

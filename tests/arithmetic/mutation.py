@@ -88,8 +88,8 @@ def _deciding(node: ast.AST) -> Iterator[ast.AST]:
 def _changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         value = node.value
-        replacements = [value + 1, value - 1] + ([value / 2] if isinstance(value, float) and value else [])
-        for replacement in replacements:
+        halved = [value / 2] if isinstance(value, float) and value else []
+        for replacement in [value + 1, value - 1, *halved]:
             yield f"{value} -> {replacement}", lambda n, r=replacement: setattr(n, "value", r)
     elif isinstance(node, ast.BinOp) and type(node.op) in SWAPS:
         swap = SWAPS[type(node.op)]

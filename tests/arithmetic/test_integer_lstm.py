@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import example_models
 import numpy as np
 import pytest
 import scalar_reference
+from example_deployment import PACKAGE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsdd_lightning.arithmetic import integer_lstm, integer_model, quantize, weight_codes
+from fsdd_lightning.arithmetic import integer_lstm, quantize, weight_codes
 
-MODELS = example_models.all_models(
-    SimpleNamespace(quantize=quantize, weight_codes=weight_codes, integer_model=integer_model)
-)
+MODELS = example_models.all_models(PACKAGE)
 CODES = sorted(weight_codes.WEIGHT_CODES)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_adversarial_networks_reach_ties_and_saturation(name: str) -> None:
-    """They equal the scalar reference in directed_checks.py; here: saturation, ties and both signs do
-    occur.
-    """
+    """They equal the scalar reference in directed_checks.py; here: saturation, ties and both signs do occur."""
     runs = [scalar_reference.run(MODELS[name], clip.tolist()) for clip in example_models.clips(7, 9, 6)]
     z = np.array([run.z for run in runs])
     if name in ("saturating", "largest", "largest, negated"):

@@ -11,9 +11,7 @@ from fsdd_lightning.arithmetic import quantize, ranges, weight_codes
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worst_input_reaches_the_bound(index: int) -> None:
-    """An input that agrees in sign with a row's weights comes within one eighth of a step of v (1016 for
-    1024).
-    """
+    """An input that agrees in sign with a row's weights comes within one eighth of a step of v (1016 for 1024)."""
     floats = example_models.random_float_model(quantize, 3)
     layer = quantize.convert(floats, weight_codes.weight_code("int8")).layers[index]
     largest_input = 128 if index else 1024

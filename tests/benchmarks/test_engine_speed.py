@@ -2,7 +2,7 @@
 --benchmark-only -s`.
 
 One clip of 36 frames, one thread, the same network; the three take turns of ten calls, so that whatever else the
-machine does slows down all of them, and each finds its own weights in the processor's caches after the first call of a
+machine does slows down all of them, and all find their own weights in the processor's caches after the first call of a
 turn. Every call starts with a numpy array or tensor and ends with logits.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
@@ -47,9 +48,7 @@ def arrays(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 
 def deployment_of(network: FloatNetwork) -> Deployment:
-    model = convert(float_model(arrays(network.lstm), arrays(network.output)), weight_code("int8"))
-    zeros, ones = np.zeros(FEATURES, np.float32), np.ones(FEATURES, np.float32)
-    return Deployment(model, zeros, ones, {}, tuple(map(str, range(CLASSES))))
+    return any_deployment(convert(float_model(arrays(network.lstm), arrays(network.output)), weight_code("int8")))
 
 
 def onnx_graph(network: FloatNetwork, path: Path) -> None:
@@ -59,9 +58,8 @@ def onnx_graph(network: FloatNetwork, path: Path) -> None:
     weights, nodes, below = {}, [helper.make_node("Transpose", ["x"], ["x0"], perm=[1, 0, 2])], "x0"
     lstm, hidden = arrays(network.lstm), network.lstm.hidden_size
     for k in range(2):
-        ih, hh, bi, bh = (
-            _onnx_gates(lstm[f"{name}_l{k}"]) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ih, hh, bi, bh = (_onnx_gates(lstm[f"{name}_l{k}"]) for name in names)
         weights |= {f"w{k}": ih[None], f"r{k}": hh[None], f"b{k}": np.concatenate([bi, bh])[None]}
         outputs = [f"y{k}", f"h{k}"]
         nodes.append(helper.make_node("LSTM", [below, f"w{k}", f"r{k}", f"b{k}"], outputs, hidden_size=hidden))
@@ -116,7 +114,7 @@ def torch_float(network: FloatNetwork, features: np.ndarray) -> Callable[[], np.
 
 
 def seconds(run: Callable[[], np.ndarray]) -> list[float]:
-    """Of each call of one turn."""
+    """Of all calls of one turn."""
     times = [time.perf_counter()]
     for _ in range(CALLS):
         run()
@@ -126,8 +124,6 @@ def seconds(run: Callable[[], np.ndarray]) -> list[float]:
 
 @pytest.mark.parametrize("hidden_size", [24, 48])
 def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     network = FloatNetwork(hidden_size).eval()
     features = np.random.default_rng(0).normal(size=(1, FRAMES, FEATURES)).astype(np.float32)
     features_q4, lengths = quantize_features(features), np.array([FRAMES])
@@ -141,7 +137,6 @@ def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
             seconds(run)
         rounds = []
         benchmark.pedantic(lambda: rounds.append([seconds(run) for run in runs.values()]), rounds=ROUNDS)
-    torch.set_num_threads(threads)
     sides = (chain.from_iterable(side) for side in zip(*rounds, strict=True))
     microseconds = {name: 1e6 * statistics.median(side) for name, side in zip(runs, sides, strict=True)}
     ratios = {name: value / microseconds["C"] for name, value in microseconds.items()}

@@ -31,7 +31,7 @@ ROUNDS = 5
 
 
 class EpochClock(pl.Callback):
-    """Seconds of each training epoch, from its first batch to the end of its last."""
+    """Seconds of every training epoch, from its first batch to the end of its last."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -73,22 +73,22 @@ def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[f
 
 
 def bare_epochs(config: Config, data: PreparedData) -> list[float]:
-    wanted, network = config.trainer, network_of(config)
+    network = network_of(config)
     augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
     features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
-    optimizer = torch.optim.AdamW(network.parameters(), wanted.learning_rate, foreach=True)
-    steps = -(-len(train) // wanted.batch_size) * EPOCHS_PER_ROUND
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, wanted.learning_rate, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), config.trainer.learning_rate, foreach=True)
+    steps = -(-len(train) // config.trainer.batch_size) * EPOCHS_PER_ROUND
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.trainer.learning_rate, total_steps=steps)
     seconds = []
     for _ in range(EPOCHS_PER_ROUND):
         start = time.process_time()
-        for chosen in torch.randperm(len(train), generator=generator).split(wanted.batch_size):
+        for chosen in torch.randperm(len(train), generator=generator).split(config.trainer.batch_size):
             x, valid = augment(features[chosen], lengths[chosen], generator)
-            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=wanted.label_smoothing)
+            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=config.trainer.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), wanted.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.trainer.gradient_clip)
             optimizer.step()
             schedule.step()
         seconds.append(time.process_time() - start)
@@ -98,7 +98,6 @@ def bare_epochs(config: Config, data: PreparedData) -> list[float]:
 def test_lightning_epoch_costs_little_more_than_a_bare_loop(
     prepared: tuple[Config, PreparedData], tmp_path: Path, benchmark
 ) -> None:
-    torch.set_num_threads(1)
     under_lightning: list[float] = []
     bare: list[float] = []
 

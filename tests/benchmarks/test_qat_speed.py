@@ -1,4 +1,4 @@
-"""A quantisation-aware training step against a float one: `pytest tests/benchmarks --benchmark-only -s`.
+"""A quantization-aware training step against a float one: `pytest tests/benchmarks --benchmark-only -s`.
 
 Both train the same 2x48 network on the same batch of 64 clips: forward, backward, clipping, AdamW, one
 thread. They alternate, step by step, so that whatever else the machine does slows down both.
@@ -42,12 +42,11 @@ def training_step(code: str | None, lengths: torch.Tensor) -> Callable[[], None]
 
 
 def clip_lengths(kind: str) -> torch.Tensor:
-    """`full`: 36 frames each; `spoken`: as spread as FSDD's digits, 21 frames on average."""
+    """`full`: 36 frames; `spoken`: as spread as FSDD's digits, 21 frames on average."""
     if kind == "full":
         return torch.full((CLIPS,), FRAMES)
-    return (
-        torch.linspace(8, 34, CLIPS).round().long()[torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))]
-    )
+    order = torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))
+    return torch.linspace(8, 34, CLIPS).round().long()[order]
 
 
 def seconds(step: Callable[[], None]) -> float:
@@ -59,19 +58,16 @@ def seconds(step: Callable[[], None]) -> float:
 @pytest.mark.parametrize("lengths", ["full", "spoken"])
 @pytest.mark.parametrize("code", ["int8", "int4", "pot"])
 def test_step_against_float_step(benchmark: Any, code: str, lengths: str) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     float_step, quantized_step = (training_step(name, clip_lengths(lengths)) for name in (None, code))
     for _ in range(3):
         float_step(), quantized_step()
     pairs = []
     benchmark.pedantic(lambda: pairs.append((seconds(float_step), seconds(quantized_step))), rounds=ROUNDS)
-    torch.set_num_threads(threads)
     float_ms, quantized_ms = (1e3 * statistics.median(side) for side in zip(*pairs, strict=True))
     low, middle, high = statistics.quantiles(quantized / plain for plain, quantized in pairs)
     ratio = quantized_ms / float_ms
     benchmark.extra_info.update(float_ms=float_ms, quantized_ms=quantized_ms, ratio_of_medians=ratio)
     print(
-        f"\n{code}, {lengths} clips: float {float_ms:.1f} ms, quantised {quantized_ms:.1f} ms, "
+        f"\n{code}, {lengths} clips: float {float_ms:.1f} ms, quantized {quantized_ms:.1f} ms, "
         f"ratio of medians {ratio:.2f}; ratio of pairs {middle:.2f}, half of them in {low:.2f}..{high:.2f}"
     )

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from example_configs import NO_AUGMENTATION
 
-from fsdd_lightning.config.schema import FeatureAugmentationConfig
 from fsdd_lightning.data.datamodule import Batch, DigitDataModule, TrainingOrder
 from fsdd_lightning.data.mfcc import Mfcc
 from fsdd_lightning.data.preparation import Copies, FeatureStatistics, PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split
 
-NOTHING = FeatureAugmentationConfig("none", 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 CLIPS, FRAMES = 10, 4
 
 
@@ -49,7 +48,7 @@ def epoch(data: DigitDataModule) -> Batch:
 
 
 def module(data: PreparedData, seed: int = 1) -> DigitDataModule:
-    return DigitDataModule(data, NOTHING, batch_size=4, seed=seed)
+    return DigitDataModule(data, NO_AUGMENTATION, batch_size=4, seed=seed)
 
 
 @pytest.mark.parametrize(("copies", "clean_share"), [(0, 0.0), (3, 0.0), (3, 0.5), (3, 1.0)])

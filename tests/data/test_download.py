@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sounds import tone, wav_bytes
 
 from fsdd_lightning.data import download
 from fsdd_lightning.data.download import Patience, download_fsdd
@@ -132,14 +131,7 @@ def tar_bytes(members: dict[str, bytes], *extra: tarfile.TarInfo) -> bytes:
     return buffer.getvalue()
 
 
-def wav_bytes(frequency_hz: float) -> bytes:
-    buffer = io.BytesIO()
-    samples = 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(800) / 8000)
-    soundfile.write(buffer, samples, 8000, subtype="PCM_16", format="WAV")
-    return buffer.getvalue()
-
-
-WAVS = {f"{digit}_ann_{take}.wav": wav_bytes(300 + 50 * digit + take) for digit in range(3) for take in range(2)}
+WAVS = {f"{digit}_ann_{take}.wav": wav_bytes(tone(300 + 50 * digit + take)) for digit in range(3) for take in range(2)}
 DIGEST = content_digest((name, hashlib.sha256(body).hexdigest()) for name, body in WAVS.items())
 MEMBERS = {f"{TOP}/README.md": b"# FSDD", **{f"{TOP}/recordings/{name}": body for name, body in WAVS.items()}}
 TAR = tar_bytes(MEMBERS)
@@ -224,17 +216,19 @@ def test_transient_trouble_is_overcome(trouble: Answer, server: Server, destinat
     assert_whole(destination)
 
 
+DAMAGED = [
+    *(ARCHIVE[:-200], ARCHIVE[:400] + b"\x55" * 40 + ARCHIVE[440:], bz2.compress(TAR)[:-20]),
+    *(b"", b"<html>please log in</html>"),
+    tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""}),
+    tar_bytes({f"{TOP}/a/b": b"", f"{TOP}/a": b""}),
+]
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "requests"),
     [
         (reply(200, ARCHIVE, 900), r"3 attempts, the last: IncompleteRead\(900 bytes read", 3),
-        (content(ARCHIVE[:-200]), "3 attempts, the last: damaged archive", 3),
-        (content(ARCHIVE[:400] + b"\x55" * 40 + ARCHIVE[440:]), "3 attempts, the last: damaged archive", 3),
-        (content(b""), "3 attempts, the last: damaged archive", 3),
-        (content(b"<html>please log in</html>"), "3 attempts, the last: damaged archive", 3),
-        (content(bz2.compress(TAR)[:-20]), "damaged archive", 3),
-        (content(tar_bytes({TOP: b"a file where a folder is needed", f"{TOP}/a": b""})), "damaged archive", 3),
-        (content(tar_bytes({f"{TOP}/a/b": b"", f"{TOP}/a": b""})), "damaged archive", 3),
+        *((content(damaged), "3 attempts, the last: damaged archive", 3) for damaged in DAMAGED),
         (reply(503), r"\(3 attempts, the last: HTTP 503 Service Unavailable\)", 3),
         (reply(404), r"\(HTTP 404 Not Found\)", 1),
         (reply(403), r"\(HTTP 403 Forbidden\)", 1),
@@ -320,7 +314,7 @@ CHANGED = f"{TOP}/recordings/1_ann_1.wav"
 OTHER_RECORDINGS = {
     "one byte": MEMBERS | {CHANGED: MEMBERS[CHANGED][:-1] + bytes([MEMBERS[CHANGED][-1] ^ 1])},
     "one file less": {name: body for name, body in MEMBERS.items() if name != CHANGED},
-    "one file more": MEMBERS | {f"{TOP}/recordings/1_ann_9.wav": wav_bytes(1234)},
+    "one file more": MEMBERS | {f"{TOP}/recordings/1_ann_9.wav": wav_bytes(tone(1234))},
 }
 OTHER_LAYOUTS: dict[str, dict[str, bytes]] = {
     "empty": {},

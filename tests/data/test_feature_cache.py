@@ -10,27 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 
-CONFIG = FeatureConfig(
-    sample_rate_hz=8000,
-    n_mfcc=13,
-    n_mels=40,
-    n_fft=400,
-    win_length=None,
-    hop_length=160,
-    f_min_hz=0.0,
-    f_max_hz=None,
-    top_db=80.0,
-    max_frames=10,
-    peak_normalize=True,
-    band_pass_hz=None,
-    deltas=False,
-)
+CONFIG = feature_config(max_frames=10)
 OTHER_VALUES: dict[str, Any] = {
     "sample_rate_hz": 8001,
     "n_mfcc": 12,

@@ -50,15 +50,11 @@ def dataset(folder: Path, inside: str = "recordings") -> Path:
 
 
 def test_places_are_tried_in_order(tmp_path: Path, config: DataConfig, downloads: list[tuple[str, str, Path]]) -> None:
-    root, from_environ, near, nearer, cached = (
-        dataset(folder)
-        for folder in (
-            *(tmp_path / name for name in ("root", "environ", "near", "nearer")),
-            cached_dataset_folder(config),
-        )
-    )
+    root, from_environ, near, nearer = (dataset(tmp_path / name) for name in ("root", "environ", "near", "nearer"))
+    cached = dataset(cached_dataset_folder(config))
     environ, places = {"FSDD_ROOT": str(from_environ)}, [near, nearer]
-    assert locate_fsdd(replace(config, root=str(root)), environ, places) == root
+    for variable in (environ, {"FSDD_ROOT": "/nowhere"}):
+        assert locate_fsdd(replace(config, root=str(root)), variable, places) == root
     assert locate_fsdd(config, environ, places) == from_environ
     assert locate_fsdd(config, {}, places) == near
     assert locate_fsdd(config, {}, [tmp_path / "nowhere", nearer]) == nearer
@@ -95,11 +91,6 @@ def test_a_given_folder_without_recordings_is_refused_not_skipped(
     root, environ = (given, {}) if source == "data.root" else (None, {"FSDD_ROOT": given})
     with pytest.raises(UserError, match=rf"{source}=.* {problem}"):
         locate_fsdd(replace(config, root=root), environ, [near])
-
-
-def test_a_given_root_takes_precedence_over_a_wrong_variable(tmp_path: Path, config: DataConfig) -> None:
-    root = dataset(tmp_path / "root")
-    assert locate_fsdd(replace(config, root=str(root)), {"FSDD_ROOT": "/nowhere"}) == root
 
 
 def test_wavs_may_lie_directly_in_a_given_folder(tmp_path: Path, config: DataConfig) -> None:

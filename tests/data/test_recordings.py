@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from sounds import tone, wav_bytes
 
 from fsdd_lightning.data.recordings import (
     Recording,
@@ -28,14 +29,9 @@ FSDD_DIGEST = "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959"
 SPEAKERS = st.text(st.characters(categories=["Ll", "Lu"], max_codepoint=0x7F) | st.sampled_from("0189-"), min_size=1)
 
 
-def tone(frequency_hz: float = 440.0, samples: int = 800, rate_hz: int = 8000) -> np.ndarray:
-    """(samples,) float64 at half of full scale."""
-    return 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / rate_hz)
-
-
 def write_wav(path: Path, samples: np.ndarray | None = None, rate_hz: int = 8000, subtype: str = "PCM_16") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, tone() if samples is None else samples, rate_hz, subtype=subtype, format="WAV")
+    path.write_bytes(wav_bytes(tone() if samples is None else samples, rate_hz, subtype))
     return path
 
 
@@ -119,9 +115,9 @@ def test_digest_ignores_the_order_of_files(sha256s: dict[str, str], random: Rand
 
 def test_digest_changes_with_a_byte_and_with_a_name(folder: Path) -> None:
     before = load(folder).digest
-    write_wav(folder / "recordings" / "0_zoe_1.wav", tone(999))
+    path = write_wav(folder / "recordings" / "0_zoe_1.wav", tone(999))
     changed = load(folder).digest
-    (folder / "recordings" / "0_zoe_1.wav").rename(folder / "recordings" / "0_zoe_2.wav")
+    path.rename(path.with_name("0_zoe_2.wav"))
     assert len({before, changed, load(folder).digest}) == 3
 
 
@@ -130,8 +126,7 @@ def test_recordings_are_sorted_by_digit_speaker_and_number_of_take(folder: Path)
     assert [r.name for r in loaded.recordings] == ["0_adam-b_7", "0_zoe_1", "3_adam-b_0", "3_zoe_2", "3_zoe_10"]
     for recording, waveform in zip(loaded.recordings, loaded.waveforms, strict=True):
         expected, _ = soundfile.read(recording.path, dtype="float32")
-        assert np.array_equal(waveform, expected)
-        assert waveform.dtype == np.float32
+        assert waveform.dtype == np.float32 and np.array_equal(waveform, expected)
 
 
 # which files count

@@ -20,6 +20,8 @@ from fsdd_lightning.data import synthetic
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.data.synthetic import GENERATOR_VERSION, make_synthetic_corpus, voice_name
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model.network import LSTMClassifier
 
 SMALL = SyntheticConfig(speakers=2, takes=6, seed=0)
 # Samples and loudness of a few clips: a change of the sound needs a new GENERATOR_VERSION and new values here.
@@ -225,19 +227,8 @@ def padded(frames: list[np.ndarray], in_test: np.ndarray) -> tuple[Tensor, Tenso
     return torch.from_numpy(features), torch.tensor([len(clip) for clip in frames])
 
 
-class SmallLstm(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(13, 24, num_layers=2, batch_first=True)
-        self.output = nn.Linear(24, 10)
-
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        hidden, _ = self.lstm(features)
-        return self.output(hidden[torch.arange(len(lengths)), lengths - 1])
-
-
-def train_lstm(features: Tensor, lengths: Tensor, target: Tensor, epochs: int) -> SmallLstm:
-    network = SmallLstm()
+def train_lstm(features: Tensor, lengths: Tensor, target: Tensor, epochs: int) -> LSTMClassifier:
+    network = LSTMClassifier(NetworkShape(13, 24, 2, 10))
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     batches = -(-len(target) // 64)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * batches)

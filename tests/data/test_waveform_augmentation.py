@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data import feature_cache
@@ -21,7 +22,7 @@ from fsdd_lightning.data.waveform_augmentation import (
 )
 
 RATE_HZ = 8000
-FEATURES = FeatureConfig(RATE_HZ, 5, 20, 200, None, 100, 0.0, None, 60.0, 30, True, None, False)
+FEATURES = feature_config(n_mfcc=5, n_mels=20, n_fft=200, hop_length=100, top_db=60.0, max_frames=30)
 NOTHING = WaveformAugmentationConfig("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
 EVERYTHING = WaveformAugmentationConfig("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0))
 

@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation import backends as opening
 from fsdd_lightning.evaluation.backends import open_backends
 from fsdd_lightning.evaluation.deployment import export_notes, export_run, kept_golden_clips
 from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
 from fsdd_lightning.export import CompilerMissing, HostNetwork
-from fsdd_lightning.runs.folder import Run, read_run, recorded_data
+from fsdd_lightning.runs.folder import Run
 from fsdd_lightning.runs.record import RunRecord, read_record
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
 
 @pytest.fixture(scope="module")
-def run(finished_run: Path) -> Run:
-    return read_run(finished_run)
+def deployment(run: Run) -> Deployment:
+    assert run.deployment is not None
+    return run.deployment
 
 
 @pytest.fixture
@@ -55,24 +58,23 @@ def test_the_example_of_a_run_builds_and_recognizes_its_golden_clips(finished_ru
     assert sum(line.startswith("clip ") for line in made.stdout.splitlines()) == 10
 
 
-def test_golden_clips_are_the_first_of_each_digit_in_the_test(run: Run) -> None:
-    assert run.deployment is not None
-    golden = kept_golden_clips(run.deployment, run.folder)
-    data = recorded_data(run, None)
+def test_golden_clips_are_the_first_test_clips_of_every_digit(
+    run: Run, data: PreparedData, deployment: Deployment
+) -> None:
+    golden = kept_golden_clips(deployment, run.folder)
     labels = data.labels[data.split.test]
     assert golden is not None and len(golden.lengths) == 10
     first = [int(np.flatnonzero(labels == digit)[0]) for digit in range(10)]
     assert np.array_equal(golden.lengths, data.lengths[data.split.test][first])
 
 
-def test_an_export_from_the_folder_alone_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
-    assert run.deployment is not None
-    golden = kept_golden_clips(run.deployment, run.folder)
-    export_run(run.deployment, golden, run.record, tmp_path)
+def test_an_export_from_the_folder_alone_gives_the_same_bytes(run: Run, deployment: Deployment, tmp_path: Path) -> None:
+    golden = kept_golden_clips(deployment, run.folder)
+    export_run(deployment, golden, run.record, tmp_path)
     assert files(tmp_path) == files(run.folder / "export")
 
 
-def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
+def test_the_readme_of_the_c_files_states_how_good_they_are(run: Run) -> None:
     notes, score = export_notes(run.record), run.record.views["integer"]
     assert notes["accuracy of these integers"].startswith(f"{100 * score['accuracy']:.2f} % of 24 test clips")
     assert notes["experiment"] == "default, int8_ptq, seed 1"
@@ -82,7 +84,7 @@ def test_the_readme_of_the_c_files_says_how_good_they_are(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("no_compiler")
-def test_without_a_compiler_the_c_backend_is_absent_and_a_note_says_so(
+def test_without_a_compiler_the_c_backend_is_absent_and_a_note_states_it(
     finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = run_trial(finished_overrides, tmp_path)
@@ -114,9 +116,11 @@ def test_a_single_wrong_logit_of_the_c_fails_the_run(
     assert not (tmp_path / "export").exists()
 
 
-def test_a_compiler_that_fails_is_no_missing_compiler(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_is_no_missing_compiler(
+    run: Run, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CC", "false")
-    with pytest.raises(RunFailedError, match="false failed") as caught, open_backends(run.checkpoint, run.deployment):
+    with pytest.raises(RunFailedError, match="false failed") as caught, open_backends(run.checkpoint, deployment):
         pass
     assert not isinstance(caught.value, CompilerMissing)
 
@@ -130,9 +134,8 @@ def test_a_float32_run_has_nothing_to_compile_or_export(
     assert not (tmp_path / "export").exists() and not (tmp_path / "golden_clips.npz").exists()
 
 
-def test_the_c_backend_comes_last_and_counts_all_clips(run: Run) -> None:
-    data = recorded_data(run, None)
-    with open_backends(run.checkpoint, run.deployment) as backends:
+def test_the_c_backend_comes_last_and_counts_all_clips(run: Run, data: PreparedData, deployment: Deployment) -> None:
+    with open_backends(run.checkpoint, deployment) as backends:
         scores = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
     assert list(scores.logits) == ["float", "quantized", "integer", "c"]
     assert scores.logits["c"].dtype == np.int32
@@ -140,17 +143,17 @@ def test_the_c_backend_comes_last_and_counts_all_clips(run: Run) -> None:
 
 
 @pytest.mark.parametrize("content", [b"PK", b"", None])
-def test_damaged_golden_clips_are_the_users_to_mend(run: Run, tmp_path: Path, content: bytes | None) -> None:
+def test_damaged_golden_clips_are_the_users_to_mend(
+    deployment: Deployment, tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "golden_clips.npz"
     if content is None:
         np.savez(path, features_q4=np.zeros((1, 2, 99), np.int8), lengths=np.array([1]))
     else:
         path.write_bytes(content)
-    assert run.deployment is not None
     with pytest.raises(UserError, match=r"golden_clips\.npz is damaged"):
-        kept_golden_clips(run.deployment, tmp_path)
+        kept_golden_clips(deployment, tmp_path)
 
 
-def test_a_run_of_an_earlier_version_kept_none(run: Run, tmp_path: Path) -> None:
-    assert run.deployment is not None
-    assert kept_golden_clips(run.deployment, tmp_path) is None
+def test_a_run_of_an_earlier_version_kept_none(deployment: Deployment, tmp_path: Path) -> None:
+    assert kept_golden_clips(deployment, tmp_path) is None

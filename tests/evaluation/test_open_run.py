@@ -50,14 +50,14 @@ def test_the_default_is_the_deployed_backend(run: OpenRun, wav: Path) -> None:
 def test_unusable_sound_is_an_answer_and_an_unusable_argument_an_error(run: OpenRun, wav: Path) -> None:
     assert "silent" in str(run.predict(np.zeros(4000)).error)
     assert "NaN" in str(run.predict(np.full(4000, np.nan)).error)
-    with pytest.raises(UserError, match=r"samples must be int16 or float.*not int64 \(4000,\)"):
-        run.predict(np.arange(4000))
-    with pytest.raises(UserError, match=r"not float64 \(2, 3, 4\)"):
-        run.predict(np.zeros((2, 3, 4)))
-    with pytest.raises(UserError, match="belongs to an array"):
-        run.predict(wav, 8000)
-    with pytest.raises(UserError, match="there is no backend 'cuda'"):
-        run.predict(wav, backend="cuda")
+    for arguments, reason in (
+        ((np.arange(4000),), r"samples must be int16 or float.*not int64 \(4000,\)"),
+        ((np.zeros((2, 3, 4)),), r"not float64 \(2, 3, 4\)"),
+        ((wav, 8000), "belongs to an array"),
+        ((wav, None, "cuda"), "there is no backend 'cuda'"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            run.predict(*arguments)
 
 
 def test_the_recorded_scores_come_out_again_and_torch_keeps_its_threads(run: OpenRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,15 +11,11 @@ import pytest
 import soundfile
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
-from fsdd_lightning.runs.folder import Run, read_run, recorded_data
-
-
-@pytest.fixture(scope="module")
-def run(finished_run: Path) -> Run:
-    return read_run(finished_run)
+from fsdd_lightning.runs.folder import Run
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +24,13 @@ def predictor(run: Run) -> Predictor:
         return Predictor(run, backend)
 
 
-def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, predictor: Predictor) -> None:
-    data = recorded_data(run, None)
+@pytest.fixture
+def path(data: PreparedData) -> Path:
+    """A recording of one digit."""
+    return data.recordings.recordings[0].path
+
+
+def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, data: PreparedData, predictor: Predictor) -> None:
     positions = data.split.test[:10]
     assert run.integer_model is not None
     logits = integer_backend(run.integer_model).logits(data.features[positions], data.lengths[positions])
@@ -41,40 +43,27 @@ def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, predictor: P
         assert answer.probability == pytest.approx(expected.max(), abs=1e-6)
 
 
-def test_a_file_needs_no_name_of_the_datasets(run: Run, predictor: Predictor, tmp_path: Path) -> None:
-    path = recorded_data(run, None).recordings.recordings[0].path
+def test_a_file_needs_no_name_of_the_datasets(path: Path, predictor: Predictor, tmp_path: Path) -> None:
     shutil.copy(path, tmp_path / "what is this.wav")
     assert predictor.predict(tmp_path / "what is this.wav").digit == predictor.predict(path).digit
 
 
 def bad_files(folder: Path) -> dict[Path, str]:
-    """Paths and a word of what is wrong with each."""
+    """Paths, and a word of what is wrong with the file."""
     tone = np.sin(np.arange(4000) / 5)
     written = {"silent.wav": np.zeros(4000), "short.wav": tone[:50], "nan.wav": np.where(tone > 0.9, np.nan, tone)}
     for name, samples in written.items():
         soundfile.write(folder / name, samples, 8000, subtype="FLOAT")
-    soundfile.write(folder / "whole.wav", tone, 8000)
-    whole = (folder / "whole.wav").read_bytes()
-    (folder / "whole.wav").unlink()
-    (folder / "cut.wav").write_bytes(whole[:1000])
+    soundfile.write(folder / "cut.wav", tone, 8000)
+    os.truncate(folder / "cut.wav", 1000)
     (folder / "text.wav").write_text("seven")
     (folder / "empty.wav").touch()
-    reasons = {
-        "silent": "silent",
-        "short": "short",
-        "nan": "NaN",
-        "cut": "truncated",
-        "text": "not a WAV",
-        "empty": "empty",
-    }
-    return {
-        **{folder / f"{name}.wav": reason for name, reason in reasons.items()},
-        folder / "nowhere.wav": "No such file",
-        folder: "directory",
-    }
+    reasons = {"silent": "silent", "short": "short", "nan": "NaN", "cut": "truncated", "text": "not a WAV"}
+    reasons |= {"empty": "empty", "nowhere": "No such file"}
+    return {folder / f"{name}.wav": reason for name, reason in reasons.items()} | {folder: "directory"}
 
 
-def test_each_bad_file_has_its_reason_and_none_is_fatal(predictor: Predictor, tmp_path: Path) -> None:
+def test_every_bad_file_has_its_reason_and_none_is_fatal(predictor: Predictor, tmp_path: Path) -> None:
     for path, reason in bad_files(tmp_path).items():
         answer = predictor.predict(path)
         assert (answer.file, answer.digit, answer.probability) == (str(path), None, None)
@@ -92,8 +81,7 @@ def test_any_length_from_the_shortest_to_far_beyond_max_frames(
     assert 0.1 <= float(answer.probability or 0) <= 1.0
 
 
-def test_stereo_at_another_rate_is_heard_like_the_original(run: Run, predictor: Predictor, tmp_path: Path) -> None:
-    path = recorded_data(run, None).recordings.recordings[0].path
+def test_stereo_at_another_rate_is_heard_like_the_original(path: Path, predictor: Predictor, tmp_path: Path) -> None:
     samples, rate = soundfile.read(path)
     soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples], axis=1), rate)
     assert predictor.predict(tmp_path / "stereo.wav").probability == predictor.predict(path).probability
@@ -101,10 +89,8 @@ def test_stereo_at_another_rate_is_heard_like_the_original(run: Run, predictor: 
     assert predictor.predict(tmp_path / "slow.wav").error is None
 
 
-def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, list[float]]:
+def concatenated(data: PreparedData, folder: Path, positions: list[int]) -> tuple[Path, list[float]]:
     """A recording of several clips between half seconds of faint noise, and where their middles lie."""
-    data = recorded_data(run, None)
-    rng = np.random.default_rng(0)
     parts, middles_s, at = [np.zeros(4000)], [], 4000
     for position in positions:
         clip = data.recordings.waveforms[position]
@@ -113,16 +99,15 @@ def concatenated(run: Run, folder: Path, positions: list[int]) -> tuple[Path, li
         at += len(clip) + 4000
     sound = np.concatenate(parts)
     path = folder / "long.wav"
-    soundfile.write(path, sound + 1e-4 * rng.standard_normal(len(sound)), 8000)
+    soundfile.write(path, sound + 1e-4 * np.random.default_rng(0).standard_normal(len(sound)), 8000)
     return path, middles_s
 
 
-def test_each_word_of_a_long_recording_is_recognized_in_its_place(
-    run: Run, predictor: Predictor, tmp_path: Path
+def test_every_word_of_a_long_recording_is_recognized_in_its_place(
+    data: PreparedData, predictor: Predictor, tmp_path: Path
 ) -> None:
-    path, middles_s = concatenated(run, tmp_path, [0, 50, 100, 25])
+    path, middles_s = concatenated(data, tmp_path, [0, 50, 100, 25])
     words = predictor.predict_words(path)
-    assert len(words) == 4
     samples, _ = soundfile.read(path)
     for word, middle_s in zip(words, middles_s, strict=True):
         assert word.start_s is not None and word.end_s is not None and word.error is None
@@ -133,15 +118,16 @@ def test_each_word_of_a_long_recording_is_recognized_in_its_place(
         assert (word.digit, word.logits) == (alone.digit, alone.logits)
 
 
-def test_a_long_recording_taken_for_one_digit_is_remarked_upon(run: Run, predictor: Predictor, tmp_path: Path) -> None:
-    path, _ = concatenated(run, tmp_path, [0, 50])
-    assert "--segment" in str(predictor.predict(path).note)
-    single = recorded_data(run, None).recordings.recordings[0].path
-    assert predictor.predict(single).note is None
+def test_a_long_recording_taken_for_one_digit_gets_a_note(
+    data: PreparedData, path: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    long, _ = concatenated(data, tmp_path, [0, 50])
+    assert "--segment" in str(predictor.predict(long).note)
+    assert predictor.predict(path).note is None
 
 
-def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, predictor: Predictor) -> None:
-    path = recorded_data(run, None).recordings.recordings[3].path
+def test_the_last_moment_is_the_answer_and_frames_come_in_order(data: PreparedData, predictor: Predictor) -> None:
+    path = data.recordings.recordings[3].path
     moments, whole = predictor.predict_stream(path), predictor.predict(path)
     assert [moment.frame for moment in moments] == list(range(len(moments)))
     assert (moments[-1].digit, moments[-1].logits) == (whole.digit, whole.logits)
@@ -151,10 +137,9 @@ def test_the_last_moment_is_the_answer_and_frames_come_in_order(run: Run, predic
     assert len({moment.logits for moment in moments}) > 1
 
 
-def test_a_moment_knows_nothing_of_what_follows(run: Run, predictor: Predictor, tmp_path: Path) -> None:
+def test_a_moment_knows_nothing_of_what_follows(run: Run, data: PreparedData, predictor: Predictor) -> None:
     """The peak and the dynamic range are the clip's, so the end stays; what is cut is a middle frame's future."""
     assert run.integer_model is not None
-    data = recorded_data(run, None)
     frames = data.features[3, : data.lengths[3]]
     moments = predictor.predict_stream(data.recordings.recordings[3].path)
     for count in (1, 2, len(frames)):
@@ -164,8 +149,8 @@ def test_a_moment_knows_nothing_of_what_follows(run: Run, predictor: Predictor, 
 
 def test_words_and_moments_of_a_bad_file_are_one_reason(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("seven")
-    for answers in (predictor.predict_words(tmp_path / "text.wav"), predictor.predict_stream(tmp_path / "text.wav")):
-        (answer,) = answers
+    for predict in (predictor.predict_words, predictor.predict_stream):
+        (answer,) = predict(tmp_path / "text.wav")
         assert "not a WAV" in str(answer.error)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Call
 
 from fsdd_lightning import evaluate
 from fsdd_lightning.console.tables import robustness_table
@@ -21,17 +20,7 @@ from fsdd_lightning.evaluation.backends import Backend, open_backend
 from fsdd_lightning.evaluation.robustness import CORRUPTIONS, Corruption, RobustnessRow, Scene, robustness
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.runs.folder import Run, read_run, recorded_data
-
-
-@pytest.fixture(scope="module")
-def run(finished_run: Path) -> Run:
-    return read_run(finished_run)
-
-
-@pytest.fixture(scope="module")
-def data(run: Run) -> PreparedData:
-    return recorded_data(run, None)
+from fsdd_lightning.runs.folder import Run
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +34,9 @@ def rows(run: Run, data: PreparedData, backend: Backend) -> tuple[RobustnessRow,
     return robustness(run, data, backend)
 
 
+MILLISECONDS = (50, 100, 200, 300)
+
+
 class Listening:
     """Logits that keep what they are given and are always for 0."""
 
@@ -56,21 +48,17 @@ class Listening:
         return np.eye(10, dtype=np.int32)[np.zeros(len(lengths), int)]
 
 
-def corruption(name: str) -> Corruption:
-    return next(found for found in CORRUPTIONS if found.name == name)
+def corruption(name: str) -> list[Corruption]:
+    return [found for found in CORRUPTIONS if found.name == name]
 
 
 def test_the_table_has_every_corruption_at_every_level(rows: tuple[RobustnessRow, ...]) -> None:
     expected = {
         "none": (0,),
-        "white noise": (20, 10, 5, 0),
-        "babble": (20, 10, 5, 0),
+        **dict.fromkeys(("white noise", "babble"), (20, 10, 5, 0)),
         "gain": (-20, -10, -5, 3, 6),
         "clipping": (1, 5, 20),
-        "silence before": (50, 100, 200, 300),
-        "silence after": (50, 100, 200, 300),
-        "background before": (50, 100, 200, 300),
-        "background after": (50, 100, 200, 300),
+        **{f"{sound} {place}": MILLISECONDS for sound in ("silence", "background") for place in ("before", "after")},
         "speed": (-10, -5, 5, 10),
     }
     assert [(row.corruption, row.level) for row in rows] == [
@@ -94,7 +82,7 @@ def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
 
 
 def test_a_backend_that_always_answers_0_is_right_as_often_as_there_are_zeros(run: Run, data: PreparedData) -> None:
-    rows = robustness(run, data, Backend("deaf", Listening(), 1.0), [corruption("speed")])
+    rows = robustness(run, data, Backend("deaf", Listening(), 1.0), corruption("speed"))
     zeros = int((data.labels[data.split.test] == 0).sum())
     assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
 
@@ -109,22 +97,18 @@ def test_every_corruption_changes_what_the_network_hears(run: Run, data: Prepare
         changed = (features != clean[0]).any(axis=(1, 2))
         assert changed.mean() > 0.5, row
     stretched = {row.corruption for row, (_, n) in zip(rows[1:], corrupted, strict=True) if (n != clean[1]).any()}
-    assert stretched == {
-        "silence before", "silence after", "background before", "background after", "speed"
-    }  # fmt: skip
+    assert stretched == {"silence before", "silence after", "background before", "background after", "speed"}
 
 
 def test_a_row_depends_on_no_other_row_and_on_no_chance(
     rows: tuple[RobustnessRow, ...], run: Run, data: PreparedData, backend: Backend
 ) -> None:
-    listened = []
-    for _ in range(2):
-        listening = Listening()
-        robustness(run, data, Backend("deaf", listening, 1.0), [corruption("babble")])
-        listened.append(listening.heard)
-    for (one, _), (other, _) in zip(*listened, strict=True):
+    first, second = Listening(), Listening()
+    for listening in (first, second):
+        robustness(run, data, Backend("deaf", listening, 1.0), corruption("babble"))
+    for (one, _), (other, _) in zip(first.heard, second.heard, strict=True):
         assert np.array_equal(one, other)
-    alone = robustness(run, data, backend, [corruption("babble")])
+    alone = robustness(run, data, backend, corruption("babble"))
     assert alone[1:] == tuple(row for row in rows if row.corruption == "babble")
 
 
@@ -141,9 +125,7 @@ def test_babble_is_never_made_of_the_clip_itself_nor_twice_of_another() -> None:
 
 def test_the_files_hold_the_table(rows: tuple[RobustnessRow, ...], tmp_path: Path) -> None:
     write_robustness(rows, tmp_path, "integer", "title")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "robustness.json", "robustness.csv", "robustness.png"
-    }  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {f"robustness.{suffix}" for suffix in ("json", "csv", "png")}
     content = json.loads((tmp_path / "robustness.json").read_text())
     assert content["backend"] == "integer"
     back = [RobustnessRow(**{**row, "ci95": tuple(row["ci95"])}) for row in content["rows"]]
@@ -152,11 +134,8 @@ def test_the_files_hold_the_table(rows: tuple[RobustnessRow, ...], tmp_path: Pat
         table = list(csv.DictReader(file))
     assert len(table) == len(rows)
     for line, row in zip(table, rows, strict=True):
-        assert (line["corruption"], float(line["level"]), int(line["correct"])) == (
-            row.corruption,
-            row.level,
-            row.correct,
-        )
+        read = line["corruption"], float(line["level"]), int(line["correct"])
+        assert read == (row.corruption, row.level, row.correct)
         assert (float(line["ci95_low"]), float(line["ci95_high"])) == row.ci95
     assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
 
@@ -181,22 +160,12 @@ def test_the_printed_table_has_a_line_a_row(rows: tuple[RobustnessRow, ...]) -> 
 
 
 def test_the_command_prints_and_writes_it(
-    finished_run: Path,
-    rows: tuple[RobustnessRow, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    finished_run: Path, rows: tuple[RobustnessRow, ...], tmp_path: Path, call: Call
 ) -> None:
     folder = shutil.copytree(finished_run, tmp_path / "run")
-    handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(sys, "argv", ["fsdd-evaluate", str(folder), "--robustness", "--json"])
-    try:
-        with pytest.raises(SystemExit) as caught:
-            evaluate.main()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-    assert caught.value.code == 0
-    printed = json.loads(capsys.readouterr().out)
+    ended = call(evaluate, folder, "--robustness", "--json")
+    assert ended.code == 0
+    printed = json.loads(ended.out)
     assert printed["views"]["integer"]["correct"] == rows[0].correct
     assert [row["correct"] for row in printed["robustness"]] == [row.correct for row in rows]
     assert json.loads((folder / "robustness.json").read_text())["rows"] == printed["robustness"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import cache
 
 import example_models
 import numpy as np
+from example_deployment import PACKAGE
 
 from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
-from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import (
     LstmState,
     classify,
@@ -20,20 +20,11 @@ from fsdd_lightning.arithmetic.integer_lstm import (
 )
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
 
-PACKAGE = SimpleNamespace(integer_model=integer_model, quantize=quantize, weight_codes=weight_codes)
 # inputs, hidden units, layers: one unit, a state that ends one word behind its vector, rows that end within a byte or a
 # word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, and several vectors.
 SHAPES = (
-    (1, 1, 1),
-    (7, 1, 1),
-    (3, 5, 3),
-    (7, 8, 1),
-    (8, 8, 1),
-    (9, 8, 1),
-    (3, 16, 2),
-    (13, 24, 2),
-    (40, 2, 1),
-    (3, 40, 2),
+    *((1, 1, 1), (7, 1, 1), (3, 5, 3), (7, 8, 1), (8, 8, 1)),
+    *((9, 8, 1), (3, 16, 2), (13, 24, 2), (40, 2, 1), (3, 40, 2)),
 )
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
 EDGES = (0, 1, -1, 3, -3, 16, -16, 49, 255, 256, -256, 16382, 16383, 16384, -16384, -16385, 30718, 32767, -32768)
@@ -47,11 +38,6 @@ class Clip:
     start: tuple[LstmState, ...] | None
 
 
-def deployment_of(model: IntegerModel) -> Deployment:
-    mean = np.linspace(-1, 1, model.input_size, dtype=np.float32)
-    return Deployment(model, mean, mean + 2, {}, tuple(f"class {k}" for k in range(model.classes)))
-
-
 def random_model(code: str, shape: tuple[int, int, int], spread: float = 0.4) -> IntegerModel:
     inputs, hidden, layers = shape
     sizes = {"inputs": inputs, "hidden": hidden, "layers": layers, "classes": 4}
@@ -60,7 +46,7 @@ def random_model(code: str, shape: tuple[int, int, int], spread: float = 0.4) ->
 
 
 def constant_gates() -> IntegerModel:
-    """Each unit has its own pre-activations, whatever it reads: EDGES in many combinations, f often nearly 1."""
+    """Every unit has its own pre-activations, whatever it reads: EDGES in many combinations, f often nearly 1."""
     random = np.random.default_rng(5)
     z = random.choice(EDGES, (4, 100))
     z[1, ::3] = 32767
@@ -97,7 +83,7 @@ def row_shifts(shift: int) -> IntegerModel:
 
 
 def wide_levels(code: str) -> IntegerModel:
-    """Every level of a code in every place of a word and of a tail, each heard alone in a gate's z."""
+    """Every level of a code in every place of a word and of a tail, heard alone in a gate's z."""
     levels = np.array(weight_codes.weight_code(code).levels, np.int8)
     hidden, inputs = 16, 21
     random = np.random.default_rng(6)
@@ -107,6 +93,7 @@ def wide_levels(code: str) -> IntegerModel:
     return IntegerModel((layer,), output, code)
 
 
+@cache
 def all_models() -> dict[str, IntegerModel]:
     models = example_models.all_models(PACKAGE)
     models["never"] = zero_weights(np.zeros(8, np.int32), 3, 1)  # shift 1 is proven only where all is zero
@@ -135,23 +122,12 @@ def _random_state(random: np.random.Generator, hidden_size: int) -> LstmState:
     return LstmState(cell_q11, random.choice([-128, 127, 0, 1, -1, 77], hidden_size).astype(np.int8))
 
 
-def state_words(features_q4: np.ndarray, states: tuple[LstmState, ...]) -> np.ndarray:
-    """The state of the C runtime after a frame (F,), as fsdd_lstm.h describes it."""
-    below = features_q4.astype(np.int16) << 3
-    words = [states[-1].hidden_q7.astype(np.int16)]
-    for state in states:
-        hidden = state.hidden_q7.astype(np.int16)
-        words += [below, hidden, state.cell_q11]
-        below = hidden
-    return np.concatenate(words).astype("<i2")
-
-
 def clip_record(index: int, clip: Clip) -> bytes:
     """What the C program reads; what a start state has before its first step is 99, and must not matter."""
     head = np.array([index, len(clip.features_q4), clip.start is not None], "<i4").tobytes()
     start = b""
     if clip.start is not None:
-        words = state_words(np.zeros(clip.features_q4.shape[1], np.int8), clip.start)
+        words = example_models.state_words(np.zeros(clip.features_q4.shape[1], np.int8), clip.start)
         hidden = len(clip.start[0].cell_q11)
         words[: hidden + clip.features_q4.shape[1]] = 99
         start = words.tobytes()
@@ -164,7 +140,7 @@ def expected_output(model: IntegerModel, clip: Clip) -> bytes:
     parts = []
     for frame in clip.features_q4:
         states = network_step(model, frame, states)
-        parts.append(state_words(frame, states).tobytes())
+        parts.append(example_models.state_words(frame, states).tobytes())
     logits = output_logits(model.output, states[-1].hidden_q7)
     decision = logits.astype("<i4").tobytes() + np.array(classify(logits), "<i4").tobytes()
     if clip.start is None:

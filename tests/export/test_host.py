@@ -10,6 +10,7 @@ import directed_models
 import example_models
 import numpy as np
 import pytest
+from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, network_trace, quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
@@ -24,10 +25,6 @@ NAMES = [f"{code}, (13, 24, 2)" for code in WEIGHT_CODES]
 NAMES += ["three layers", "saturating", "largest", "largest, negated", "ties", "int8, (1, 1, 1)", "pot, (3, 5, 3)"]
 
 
-def models() -> dict[str, IntegerModel]:
-    return directed_models.all_models()
-
-
 def assert_equals_numpy(network: HostNetwork, model: IntegerModel, features: np.ndarray, lengths: np.ndarray) -> None:
     np.testing.assert_array_equal(network.logits(features, lengths), network_logits(model, features, lengths))
     for clip in features:
@@ -39,7 +36,7 @@ def assert_equals_numpy(network: HostNetwork, model: IntegerModel, features: np.
 
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_and_traces_equal_numpys(name: str) -> None:
-    model = models()[name]
+    model = directed_models.all_models()[name]
     features = example_models.clips(3, len(LENGTHS), LENGTHS.max(), model.input_size)
     with compiled(model) as network:
         assert_equals_numpy(network, model, features, LENGTHS)
@@ -53,9 +50,8 @@ def assert_all_clips_are_equal(run_folder: Path) -> None:
     features_q4 = quantize_features(data.features)
     with compile_host(deployment) as network:
         logits = network.logits(features_q4, data.lengths)
-        assert_equals_numpy(
-            network, deployment.model, features_q4[data.split.test[:20]], data.lengths[data.split.test[:20]]
-        )
+        some = data.split.test[:20]
+        assert_equals_numpy(network, deployment.model, features_q4[some], data.lengths[some])
     np.testing.assert_array_equal(logits, network_logits(deployment.model, features_q4, data.lengths))
 
 
@@ -68,23 +64,27 @@ def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
 def test_a_network_trained_on_the_real_recordings_on_all_of_them(
     real_overrides: list[str], tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
 ) -> None:
+<<<<<<< HEAD
     words = [*real_overrides, "trainer.max_epochs=1", "trainer.batch_size=128"]
+=======
+>>>>>>> main
     folder = tmp_path / "run"
     folder.mkdir()
-    run_trial([*words, "quantization=int8_ptq", f"output_root={tmp_path}"], folder)
+    words = f"trainer.max_epochs=1 callbacks=quiet quantization=int8_ptq output_root={tmp_path}".split()
+    run_trial([*words, f"data.root={fsdd_root}", f"data.cache_dir={tmp_path / 'cache'}"], folder)
     assert_all_clips_are_equal(folder)
 
 
 def compiled(model: IntegerModel) -> HostNetwork:
     try:
-        return compile_host(directed_models.deployment_of(model))
+        return compile_host(any_deployment(model))
     except CompilerMissing as missing:
         pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[HostNetwork]:
-    with compiled(models()["int8"]) as network:
+    with compiled(directed_models.all_models()["int8"]) as network:
         yield network
 
 
@@ -120,13 +120,13 @@ def test_no_clips_give_no_logits(network: HostNetwork) -> None:
 def test_two_networks_do_not_share_a_model(network: HostNetwork) -> None:
     features, lengths = example_models.clips(6, 3, 5), np.array([5, 5, 5])
     before = network.logits(features, lengths)
-    with compiled(models()["int4"]) as other:
+    with compiled(directed_models.all_models()["int4"]) as other:
         assert not np.array_equal(other.logits(features, lengths), before)
         np.testing.assert_array_equal(network.logits(features, lengths), before)
 
 
 def test_a_closed_network_says_so() -> None:
-    network = compiled(models()["int8"])
+    network = compiled(directed_models.all_models()["int8"])
     network.close()
     with pytest.raises(ValueError, match="was closed"):
         network.trace(np.zeros((1, 5), np.int8))
@@ -136,7 +136,7 @@ def test_a_missing_compiler_is_reported_in_one_line(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(CompilerMissing, match=r"^there is no C compiler \(looked for cc, gcc, clang\); install one"):
-        compile_host(directed_models.deployment_of(models()["int8"]))
+        compile_host(any_deployment(directed_models.all_models()["int8"]))
     monkeypatch.setenv("CC", "no-such-cc -O1")
     with pytest.raises(CompilerMissing, match=r"\(\$CC is no-such-cc -O1\)"):
         find_compiler()

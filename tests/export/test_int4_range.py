@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
@@ -20,8 +21,7 @@ def deployment(inputs: int, code: str) -> Deployment:
     levels = np.full((4, inputs + 1), 7, np.int8)
     layer = IntegerLayer(levels, np.full(4, 10**6, np.int32), np.full(4, 2**20, np.int32), 32)
     output = IntegerOutput(np.full((2, 1), 7, np.int8), np.zeros(2, np.int32), 1.0)
-    mean = np.zeros(inputs, np.float32)
-    return Deployment(IntegerModel((layer,), output, code), mean, mean + 1, {}, ("a", "b"))
+    return any_deployment(IntegerModel((layer,), output, code))
 
 
 @pytest.mark.parametrize(("inputs", "code"), [(MOST_INPUTS, "int4"), (MOST_INPUTS + 1, "int8")])

@@ -36,11 +36,9 @@ def test_the_check_for_float_can_fail(program: c_programs.TraceProgram, tmp_path
     source = tmp_path / "float.c"
     text = (program.runtime / "fsdd_lstm.c").read_text() + "int fsdd_half(int a) { return (int)(a * 0.5f); }\n"
     source.write_text(text)
-    over_budget = c_programs.compile_c(
-        *NO_FLOAT, "-I", program.runtime, source, "-o", tmp_path / "float.o", strict=False
-    )
-    assert over_budget.returncode != 0
-    assert "error" in over_budget.stderr
+    finished = c_programs.compile_c(*NO_FLOAT, "-I", program.runtime, source, "-o", tmp_path / "float.o", strict=False)
+    assert finished.returncode != 0
+    assert "error" in finished.stderr
 
 
 def test_nothing_is_called_but_the_runtime_itself(program: c_programs.TraceProgram, tmp_path: Path) -> None:
@@ -51,8 +49,8 @@ def test_nothing_is_called_but_the_runtime_itself(program: c_programs.TraceProgr
 
 
 def test_a_runtime_without_the_models_code_is_refused(program: c_programs.TraceProgram, tmp_path: Path) -> None:
-    over_budget = c_programs.compile_c(
+    finished = c_programs.compile_c(
         "-c", program.runtime / "fsdd_model.c", "-DFSDD_FORMATS=(FSDD_POT | FSDD_PLAIN_ROWS)", "-o", tmp_path / "a.o"
     )
-    assert over_budget.returncode != 0
-    assert "FSDD_FORMATS leaves out" in over_budget.stderr
+    assert finished.returncode != 0
+    assert "FSDD_FORMATS leaves out" in finished.stderr

@@ -39,11 +39,7 @@ EQUIVALENT = {
     (PORTABLE_AVX2, "fsdd_bits(model->format) == 8u", "8 -> 7"): "the portable way does the same",
     (PORTABLE_AVX2, "unit + FSDD_LANES <= model->hidden", "<= -> <"): "the portable way does the same",
     (AVX2, "k + 32u < columns", "32 -> 33"): "above the lowest layer columns are even",
-    (
-        AVX2,
-        "fsdd_saturate_avx2(_mm256_add_epi32(kept, added), 16)",
-        "16 -> 17",
-    ): "packing saturates, tanh clips earlier",
+    (AVX2, "avx2(_mm256_add_epi32(kept, added), 16)", "16 -> 17"): "packing saturates, tanh clips earlier",
 }
 
 

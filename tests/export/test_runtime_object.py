@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import c_programs
 import numpy as np
@@ -79,6 +80,15 @@ def as_a_new_process() -> None:
     host._runtime.cache_clear()
 
 
+def replaced_compiler(builds: Path, instead: str) -> dict[str, str]:
+    """The environment of a process whose C compiler does something before it compiles the runtime."""
+    path = builds.parent.parent / "cc"
+    path.parent.mkdir()
+    path.write_text(f'#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) {instead};; esac\nexec gcc "$@"\n')
+    path.chmod(0o755)
+    return {**os.environ, "CC": str(path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def test_networks_and_processes_share_one_runtime(
     deployment: Deployment, builds: Path, compilations: list[bool]
 ) -> None:
@@ -105,14 +115,6 @@ def change_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "gcc -O1")
 
 
-def change_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "OPTIMIZE", ("-O1", *host.OPTIMIZE[1:]))
-
-
-def change_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "THIS_PROCESSOR", ())
-
-
 def change_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     files = host.runtime_files()
     files["fsdd_lstm.h"] += "/* another one */\n"
@@ -122,20 +124,24 @@ def change_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 def change_version(monkeypatch: pytest.MonkeyPatch) -> None:
     run = compiler._run
 
-    def updated(
-        command: Sequence[str], environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        finished = run(command, environment)
+    def updated(command: Sequence[str], *environment: Any) -> subprocess.CompletedProcess[str]:
+        finished = run(command, *environment)
         finished.stdout = finished.stdout + "13" if "--version" in command else finished.stdout
         return finished
 
     monkeypatch.setattr(compiler, "_run", updated)
 
 
-CHANGES = [change_compiler, change_flags, change_processor, change_sources, change_version]
+CHANGES = {
+    "compiler": change_compiler,
+    "flags": lambda monkeypatch: monkeypatch.setattr(host, "OPTIMIZE", ("-O1", *host.OPTIMIZE[1:])),
+    "processor": lambda monkeypatch: monkeypatch.setattr(host, "THIS_PROCESSOR", ()),
+    "sources": change_sources,
+    "version": change_version,
+}
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_another_origin_has_another_key(
     builds: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
@@ -207,13 +213,9 @@ def test_without_a_cache_folder_it_works_and_leaves_nothing(
 
 
 def test_processes_at_once_compile_it_once_and_leave_nothing(model_file: Path, builds: Path) -> None:
-    slow = builds.parent.parent / "cc"
-    calls = slow.with_suffix(".calls")
-    slow.parent.mkdir()
-    slow.write_text(f'#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >>{calls}; sleep 0.5;; esac\nexec gcc "$@"\n')
-    slow.chmod(0o755)
+    calls = builds.parent.parent / "cc.calls"
+    environment = replaced_compiler(builds, f"echo >>{calls}; sleep 0.5")
     command = [sys.executable, "-c", OPEN, str(model_file)]
-    environment = {**os.environ, "CC": str(slow), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     jobs = [subprocess.Popen(command, env=environment) for _ in range(3)]
     assert [job.wait(timeout=300) for job in jobs] == [0, 0, 0]
     assert calls.read_text() == "\n"
@@ -223,11 +225,7 @@ def test_processes_at_once_compile_it_once_and_leave_nothing(model_file: Path, b
 def test_a_killed_compilation_harms_nobody_and_its_files_go(
     model_file: Path, deployment: Deployment, builds: Path, compilations: list[bool]
 ) -> None:
-    endless = builds.parent.parent / "cc"
-    endless.parent.mkdir()
-    endless.write_text('#!/bin/sh\ncase "$*" in *fsdd_lstm.c*) echo >$TMPDIR/half.o; sleep 60;; esac\nexec gcc "$@"\n')
-    endless.chmod(0o755)
-    environment = {**os.environ, "CC": str(endless), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = replaced_compiler(builds, "echo >$TMPDIR/half.o; sleep 60")
     command = [sys.executable, "-c", OPEN, str(model_file)]
     job = subprocess.Popen(command, env=environment, start_new_session=True)
     while not list(builds.glob("build-*/half.o")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import directed_models
 import numpy as np
 import pytest
+from example_deployment import any_deployment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def test_both_layouts_are_as_long_as_the_rows(code_name: str, units: int, column
 @pytest.mark.parametrize("layout", ["device", "host"])
 @pytest.mark.parametrize("name", ["int8", "int4, (3, 5, 3)", "int8_pot_scale, (13, 24, 2)", "row shifts, 31"])
 def test_every_array_keeps_its_name_type_and_bytes(name: str, layout: str) -> None:
-    deployment = directed_models.deployment_of(directed_models.all_models()[name])
+    deployment = any_deployment(directed_models.all_models()[name])
     stored, arranged = device_arrays(deployment), arranged_arrays(deployment, layout)
     assert list(stored) == list(arranged)
     for array in stored:

@@ -53,7 +53,7 @@ def board_id(board: Board) -> str:
 
 @dataclass(frozen=True)
 class TrialEnd:
-    """How a program ended and what it printed, a number for each name."""
+    """How a program ended and what it printed, numbers by name."""
 
     status: int
     numbers: dict[str, int]
@@ -82,7 +82,7 @@ def compile_object(
     options: Sequence[str] = (),
     warnings: Sequence[str] = STRICT,
 ) -> Path:
-    """One object file at optimisation `level` (-Os, -O3), any warning an error."""
+    """One object file at optimization `level` (-Os, -O3), any warning an error."""
     flags = [f"-mcpu={board.cpu}", *FREESTANDING, *warnings, level, f"-I{BOARD_FOLDER}", *options]
     _tool("arm-none-eabi-gcc", *flags, "-c", str(source), "-o", str(target))
     return target
@@ -100,7 +100,7 @@ def support_objects(board: Board) -> tuple[Path, ...]:
 
 @cache
 def data_object(source: Path, board: Board, options: tuple[str, ...]) -> Path:
-    """A file of constants, which no optimisation level changes: compiled once, beside the source."""
+    """A file of constants, which no optimization level changes: compiled once, beside the source."""
     return compile_object(source, board, "-Os", source.with_suffix(f".{board.cpu}.o"), options=options)
 
 
@@ -148,7 +148,7 @@ def symbols(path: Path) -> dict[str, Symbol]:
 
 
 def undefined_symbols(path: Path) -> set[str]:
-    """What an object wants from elsewhere."""
+    """What an object needs from elsewhere."""
     return {line.split()[-1] for line in _tool("arm-none-eabi-nm", "-u", str(path)).splitlines()}
 
 

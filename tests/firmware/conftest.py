@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-import numpy as np
-import pytest
-
-sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # example_models: the adversarial networks
 
 import example_models
 import networks
+import numpy as np
+import pytest
+from example_deployment import PACKAGE
 from streams import Clips
 from vectors import VectorProgram, vector_program
 
-from fsdd_lightning.arithmetic import integer_model, quantize, weight_codes
+from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
 from fsdd_lightning.data.preparation import FeatureStatistics
 from fsdd_lightning.data.recordings import parse_name, wav_paths
@@ -26,16 +23,10 @@ CLIPS, FRAMES, INPUTS = 300, 36, 13
 OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips
 
 
-class Arithmetic:
-    """What `example_models` wants to know of the package."""
-
-    integer_model, quantize, weight_codes = integer_model, quantize, weight_codes
-
-
 @pytest.fixture(scope="session")
 def adversarial(tmp_path_factory: pytest.TempPathFactory) -> VectorProgram:
     """Networks that live on ties, saturations and largest values, and one of the real size."""
-    models = example_models.all_models(Arithmetic) | {"real size": networks.spoken_digit_model("int8", 24)}
+    models = example_models.all_models(PACKAGE) | {"real size": networks.spoken_digit_model("int8", 24)}
     return vector_program(models, tmp_path_factory.mktemp("adversarial"), clips=3, frames=12)
 
 
@@ -55,16 +46,10 @@ def spoken_clips(folder: Path) -> Clips:
     waveforms = [decode_wav(path.read_bytes(), config.features.sample_rate_hz).waveform for path in paths]
     mfcc: Mfcc = MfccExtractor(config.features)(waveforms)
     standardized = FeatureStatistics.from_clips(mfcc, range(len(paths))).standardize(mfcc)
-    return quantized(standardized, mfcc.lengths)
+    return Clips(quantize_features(standardized), mfcc.lengths)
 
 
 def noise_clips() -> Clips:
     random = np.random.default_rng(0)
     lengths = random.integers(1, FRAMES + 1, CLIPS)
-    return quantized(random.normal(size=(CLIPS, FRAMES, INPUTS)), lengths)
-
-
-def quantized(standardized: np.ndarray, lengths: np.ndarray) -> Clips:
-    from fsdd_lightning.arithmetic.integer_lstm import quantize_features
-
-    return Clips(quantize_features(standardized), lengths)
+    return Clips(quantize_features(random.normal(size=(CLIPS, FRAMES, INPUTS))), lengths)

@@ -27,10 +27,10 @@ STATE_SOURCE = f'#include "fsdd_model.h"\n{MODEL}_state {STATE};\n'
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one network on one board at one optimisation level."""
+    """Of one network on one board at one optimization level."""
 
     instructions: int  # for the clip, to the next 40
-    code_bytes: int  # of the runtime with this weight code, as arm-none-eabi-size says
+    code_bytes: int  # of the runtime with this weight code, by arm-none-eabi-size
     state_bytes: int  # sizeof the state that the caller owns
     stack_bytes: int  # the runtime's and its caller's frame
 

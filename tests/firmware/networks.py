@@ -9,8 +9,8 @@ from pathlib import Path
 import boards
 import numpy as np
 import streams
+from example_deployment import any_deployment
 
-from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
@@ -35,17 +35,11 @@ def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int =
     return convert(FloatModel(stack, normal(CLASSES, hidden), normal(CLASSES)), weight_code(code))
 
 
-def deployment_of(model: IntegerModel) -> Deployment:
-    """With any mean, std and labels."""
-    mean = np.linspace(-1, 1, model.input_size, dtype=np.float32)
-    return Deployment(model, mean, mean + 2, {}, tuple(str(k) for k in range(model.classes)))
-
-
 @dataclass(frozen=True)
 class Sources:
     """What a program with some models is compiled from."""
 
-    constants: tuple[Path, ...]  # each model's constants
+    constants: tuple[Path, ...]  # of all models
     runtime: Path
     table: Path  # models[] of programs/streams.h
     options: tuple[str, ...]
@@ -60,9 +54,9 @@ class Sources:
 
 
 def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
-    """Exports each as name_model to its own folder; the first one's runtime serves all, with just their formats."""
+    """Exports name_model to folder/name; the first one's runtime serves all, with just their formats."""
     exported = [
-        export_c(deployment_of(model), folder / name, name=name, golden=None, notes={})
+        export_c(any_deployment(model), folder / name, name=name, golden=None, notes={})
         for name, model in models.items()
     ]
     table = folder / "models.c"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.fixed_point import FEATURE_SHIFT
+sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # for costs.py as a script
+
+import example_models
+
 from fsdd_lightning.arithmetic.integer_lstm import classify, network_trace, output_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 
 
 class Clips(NamedTuple):
-    """Padded features (clips, frames, inputs) int8, and how many frames of each are valid, (clips,)."""
+    """Padded features (clips, frames, inputs) int8, and how many of their frames are valid, (clips,)."""
 
     features_q4: np.ndarray
     lengths: np.ndarray
@@ -36,7 +39,7 @@ def input_stream(clips: Clips) -> bytes:
 def expected_stream(model: IntegerModel, clips: Clips) -> bytes:
     """Every state, then logits and class, of every clip."""
     traces = network_trace(model, clips.features_q4)
-    states = _states(model, clips.features_q4, [(t.hidden_q7, t.cell_q11) for t in traces])
+    states = example_models.state_words(clips.features_q4, traces)
     parts = []
     for k, length in enumerate(clips.lengths):
         logits = output_logits(model.output, traces[-1].hidden_q7[k, length - 1])
@@ -45,21 +48,8 @@ def expected_stream(model: IntegerModel, clips: Clips) -> bytes:
     return b"".join(parts)
 
 
-def _states(
-    model: IntegerModel, features_q4: np.ndarray, traces: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
-    """(clips, frames, words) int16, in the order of FSDD_STATE_WORDS: new hidden, then input, hidden, cells of each
-    layer."""
-    parts = [traces[-1][0]]
-    below_q7 = features_q4.astype(np.int16) << FEATURE_SHIFT
-    for hidden_q7, cell_q11 in traces:
-        parts += [below_q7, hidden_q7, cell_q11]
-        below_q7 = hidden_q7
-    return np.concatenate([part.astype("<i2") for part in parts], axis=-1)
-
-
 def write_c_arrays(path: Path, arrays: dict[str, bytes]) -> Path:
-    """A C file that holds each as `name` and its size as `name`_size."""
+    """A C file that holds the bytes as `name` and their number as `name`_size."""
     lines = ["#include <stdint.h>"]
     for name, data in arrays.items():
         lines += [f"extern const uint8_t {name}[];", f"extern const uint32_t {name}_size;"]

@@ -45,7 +45,7 @@ def test_flash_and_state(code: str, board: boards.Board, shape: NetworkShape, tm
 
 
 def test_weights_start_at_whole_words_in_memory(tmp_path: Path) -> None:
-    """The DSP kernels load words and pairs of them; in an ELF optimised for size nothing else aligns bytes."""
+    """The DSP kernels load words and pairs of them; in an ELF optimized for size nothing else aligns bytes."""
     sources = networks.export({costs.MODEL: networks.spoken_digit_model("int8", 5, inputs=2)}, tmp_path)
     elf = sources.build(["clips.c", "file_streams.c"], boards.M4, "-Os", tmp_path)
     weights = {name: s for name, s in boards.symbols(elf).items() if name.endswith("_weights") and "layer" in name}

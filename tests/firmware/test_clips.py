@@ -41,7 +41,7 @@ def test_output_is_numpys_byte_for_byte(
 
 @pytest.mark.parametrize("board", [boards.M3, boards.M4], ids=boards.board_id)
 def test_one_wrong_bit_is_noticed(board: boards.Board, digit_clips: Clips, tmp_path: Path) -> None:
-    """Both by the program, whose exit status says so, and in the file that it writes."""
+    """Both by the program, by its exit status, and in the file that it writes."""
     few = Clips(digit_clips.features_q4[:2], digit_clips.lengths[:2])
     model = networks.spoken_digit_model("int8", 8)
     networks.write_streams([model], [few], tmp_path)

@@ -1,4 +1,4 @@
-"""Each deliberate bug in the DSP kernels is caught by the adversarial networks on the emulated M4.
+"""Every deliberate bug in the DSP kernels is caught by the adversarial networks on the emulated M4.
 
 The portable runtime's own mutants are tried on the host, tests/export.
 """
@@ -20,7 +20,7 @@ DISPATCH_MUTANTS = [
     ("if (code == FSDD_INT8)", "if (code != FSDD_INT8)", 0),
     ("if (code == FSDD_INT4)", "if (code != FSDD_INT4)", 0),
 ]
-MUTANTS = [  # text, what stands in its place, which occurrence
+MUTANTS = [  # text, its replacement, which occurrence
     ("smmulr ", "smmul ", 0),  # the product is cut, not rounded
     ("one >> 1", "one >> 2", 0),
     ("one >> 1", "(one >> 1) - 1", 0),

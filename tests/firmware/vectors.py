@@ -25,7 +25,7 @@ class VectorProgram:
 
 
 def vector_program(models: Mapping[str, IntegerModel], folder: Path, *, clips: int, frames: int) -> VectorProgram:
-    """Each model reads as many clips of `example_models`."""
+    """Every model reads as many clips of `example_models`."""
     some = [
         streams.whole(example_models.clips(k, clips, frames, model.input_size))
         for k, model in enumerate(models.values())

@@ -8,35 +8,18 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from example_deployment import deployment_of
 from hypothesis import given
 from hypothesis import strategies as st
+from shapes import INTEGER_CODES, SMALL, any_shape
 
 from fsdd_lightning.arithmetic.archive import archive_bytes
-from fsdd_lightning.arithmetic.device_arrays import ArraySpec, Deployment, array_specs, device_arrays, planned_arrays
-from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
-from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES, weight_code
+from fsdd_lightning.arithmetic.device_arrays import ArraySpec, array_specs, device_arrays, planned_arrays
+from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
-CODE_NAMES = sorted(WEIGHT_CODES)
-SMALL = NetworkShape(inputs=13, hidden_size=24, layers=2, classes=10)
 ODD = NetworkShape(inputs=3, hidden_size=5, layers=3, classes=7)  # no row of 2 or 4 bits ends with a byte
-SHAPES = st.builds(NetworkShape, *(st.integers(1, largest) for largest in (40, 150, 4, 12)))
-
-
-def deployment_of(shape: NetworkShape, code_name: str) -> Deployment:
-    rng = np.random.default_rng(0)
-    rows, hidden = 4 * shape.hidden_size, shape.hidden_size
-
-    def layer(inputs: int) -> FloatLayer:
-        sizes = ((rows, inputs), (rows, hidden), (rows,), (rows,))
-        return FloatLayer(*(rng.normal(size=size) for size in sizes))
-
-    layers = tuple(layer(shape.layer_inputs(k)) for k in range(shape.layers))
-    float_model = FloatModel(layers, rng.normal(size=(shape.classes, hidden)), rng.normal(size=shape.classes))
-    mean_std = np.zeros(shape.inputs, np.float32), np.ones(shape.inputs, np.float32)
-    labels = tuple(f"label {k}" for k in range(shape.classes))
-    return Deployment(convert(float_model, weight_code(code_name)), *mean_std, {}, labels)
 
 
 def bytes_of_parts(specs: Iterable[ArraySpec], layers: int) -> dict[str, int]:
@@ -62,7 +45,7 @@ def bytes_of_bill(shape: NetworkShape, code_name: str) -> dict[str, int]:
     return dict(parts)
 
 
-@given(SHAPES, st.sampled_from(CODE_NAMES))
+@given(any_shape(), st.sampled_from(INTEGER_CODES))
 def test_every_part_equals_the_planned_arrays(shape: NetworkShape, code_name: str) -> None:
     code = weight_code(code_name)
     specs = planned_arrays(code, shape.inputs, shape.hidden_size, shape.layers, shape.classes)
@@ -70,16 +53,13 @@ def test_every_part_equals_the_planned_arrays(shape: NetworkShape, code_name: st
 
 
 @pytest.mark.parametrize("shape", [SMALL, ODD])
-@pytest.mark.parametrize("code_name", CODE_NAMES)
-def test_every_part_equals_the_arrays_of_a_real_network(code_name: str, shape: NetworkShape) -> None:
-    specs = array_specs(device_arrays(deployment_of(shape, code_name)))
+@pytest.mark.parametrize("code_name", INTEGER_CODES)
+def test_a_real_network_has_the_parts_and_its_file_the_flash_of_its_bill(code_name: str, shape: NetworkShape) -> None:
+    sizes = {"inputs": shape.inputs, "hidden": shape.hidden_size, "layers": shape.layers, "classes": shape.classes}
+    deployment = deployment_of(code_name, **sizes)
+    specs = array_specs(device_arrays(deployment))
     assert bytes_of_bill(shape, code_name) == bytes_of_parts(specs, shape.layers)
-
-
-@pytest.mark.parametrize("shape", [SMALL, ODD])
-@pytest.mark.parametrize("code_name", CODE_NAMES)
-def test_flash_equals_the_arrays_of_a_file(code_name: str, shape: NetworkShape) -> None:
-    content = io.BytesIO(archive_bytes(deployment_of(shape, code_name)))
+    content = io.BytesIO(archive_bytes(deployment))
     with np.load(content, allow_pickle=False) as archive:
         stored_bytes = sum(archive[name].nbytes for name in archive.files if name != "metadata.json")
     assert memory_bill(shape, code_name, frames=36).flash_bytes == stored_bytes + 32 + 12 * shape.layers

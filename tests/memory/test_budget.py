@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
+from shapes import KB36, KB36_PER_LAYER, SMALL, UNLIMITED
 
 from fsdd_lightning.config.schema import MemoryBudgetConfig
 from fsdd_lightning.memory.bill import memory_bill
@@ -16,7 +17,6 @@ from fsdd_lightning.memory.budget import MemoryBudget
 from fsdd_lightning.memory.shape import NetworkShape
 
 GROUP = Path(__file__).parents[2] / "conf" / "memory_budget"
-SMALL = NetworkShape(inputs=13, hidden_size=24, layers=2, classes=10)
 
 
 def config_of(plain: object) -> MemoryBudgetConfig:
@@ -32,10 +32,10 @@ def test_the_budgets_of_conf() -> None:
     budgets = [budget_of(path.stem) for path in sorted(GROUP.glob("*.yaml"))]
     assert budgets == [
         MemoryBudget("kb16", 16 * 1024, "network"),
-        MemoryBudget("kb36", 36_864, "network"),
-        MemoryBudget("kb36_per_layer", 36_864, "layer"),
+        KB36,
+        KB36_PER_LAYER,
         MemoryBudget("kb8", 8 * 1024, "network"),
-        MemoryBudget("unlimited", None, "network"),
+        UNLIMITED,
     ]
 
 
@@ -55,8 +55,7 @@ def test_an_equal_number_of_bytes_fits_and_one_more_does_not(code_name: str | No
     bill = memory_bill(SMALL, code_name, frames=36)
     needed = {"network": bill.flash_bytes, "layer": bill.layer_flash_bytes["lstm layer 2"]}[scope]
     budget = MemoryBudget("tight", needed, scope)  # type: ignore[arg-type]
-    assert budget.needed_bytes(bill) == needed
-    assert budget.fits(bill)
+    assert budget.needed_bytes(bill) == needed and budget.fits(bill)
     assert not replace(budget, flash_bytes=needed - 1).fits(bill)
     assert replace(budget, flash_bytes=None).fits(bill)
 

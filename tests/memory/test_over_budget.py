@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from shapes import KB36, KB36_PER_LAYER, UNLIMITED
 
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget
 from fsdd_lightning.memory.over_budget import over_budget_reason
 from fsdd_lightning.memory.shape import NetworkShape
-
-KB36 = MemoryBudget("kb36", 36_864, "network")
 
 
 def bill_of(hidden_size: int, code_name: str | None) -> MemoryBill:
@@ -26,8 +25,7 @@ def test_the_reason_names_network_bytes_budget_and_the_largest_size() -> None:
 
 
 def test_the_reason_names_the_layer_if_the_budget_is_per_layer() -> None:
-    budget = MemoryBudget("kb36_per_layer", 36_864, "layer")
-    assert over_budget_reason(bill_of(128, "int8"), budget) == (
+    assert over_budget_reason(bill_of(128, "int8"), KB36_PER_LAYER) == (
         "the int8 network of 2x128 units needs 135,169 bytes of flash in its lstm layer 2 alone,"
         " memory_budget=kb36_per_layer allows 36,864; the largest hidden size that fits is 65"
     )
@@ -49,7 +47,7 @@ def test_the_reason_states_that_nothing_fits() -> None:
     assert line.endswith(f" allows 100; not even a hidden size of 1 fits: {remedy}")
 
 
-@pytest.mark.parametrize("budget", [KB36, MemoryBudget("unlimited", None, "network")])
+@pytest.mark.parametrize("budget", [KB36, UNLIMITED])
 def test_a_fitting_network_has_no_reason(budget: MemoryBudget) -> None:
     with pytest.raises(ValueError, match="fits the memory budget"):
         over_budget_reason(bill_of(24, None), budget)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import CODES, KB36, KB36_PER_LAYER, UNLIMITED
 
-from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget, Scope
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.memory.solver import largest_hidden_size
 
-CODE_NAMES = [None, *sorted(WEIGHT_CODES)]
-KB36 = MemoryBudget("kb36", 36_864, "network")
-KB36_PER_LAYER = MemoryBudget("kb36_per_layer", 36_864, "layer")
 BUDGETS = [KB36, KB36_PER_LAYER] + [
     MemoryBudget(str(flash_bytes), flash_bytes, scope)
     for flash_bytes in (1, 100, 1_328, 8 * 1024, 16 * 1024)
@@ -32,7 +29,7 @@ def fits(code_name: str | None, budget: MemoryBudget, shape: NetworkShape) -> bo
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("code_name", CODE_NAMES)
+@pytest.mark.parametrize("code_name", CODES)
 def test_the_solution_equals_trying_all_sizes(code_name: str | None, layers: int) -> None:
     bills = [memory_bill(NetworkShape(13, h, layers, 10), code_name, frames=36) for h in range(1, 400)]
     for budget in BUDGETS:
@@ -63,7 +60,7 @@ def test_smaller_weights_allow_larger_networks() -> None:
 
 @settings(deadline=None)
 @given(
-    st.sampled_from(CODE_NAMES),
+    st.sampled_from(CODES),
     st.integers(1, 10**12),
     st.sampled_from(["network", "layer"]),
     st.tuples(st.integers(1, 40), st.integers(1, 4), st.integers(1, 12)),
@@ -78,7 +75,7 @@ def test_fits_and_the_next_does_not(
     assert not fits(code_name, budget, NetworkShape(inputs, (largest or 0) + 1, layers, classes))
 
 
-@pytest.mark.parametrize("code_name", CODE_NAMES)
+@pytest.mark.parametrize("code_name", CODES)
 @pytest.mark.parametrize("scope", ["network", "layer"])
 def test_one_unit_fits_to_the_byte_or_none_does(code_name: str | None, scope: Scope) -> None:
     unit = memory_bill(NetworkShape(13, 1, 2, 10), code_name, frames=36)
@@ -89,6 +86,5 @@ def test_one_unit_fits_to_the_byte_or_none_does(code_name: str | None, scope: Sc
 
 @pytest.mark.parametrize("error", [UserError, ValueError])  # commands expect one, the config the other
 def test_an_unlimited_budget_has_no_solution(error: type[Exception]) -> None:
-    message = "hidden_size=fit needs a budget, but memory_budget=unlimited has no limit"
-    with pytest.raises(error, match=message):
-        solve("int8", MemoryBudget("unlimited", None, "network"))
+    with pytest.raises(error, match="hidden_size=fit needs a budget, but memory_budget=unlimited has no limit"):
+        solve("int8", UNLIMITED)

@@ -62,7 +62,7 @@ def test_it_is_our_classifier_with_the_same_weights(clips: tuple[Tensor, Tensor]
         (nn.Sequential(nn.LSTM(1, 2), nn.Linear(3, 2)), "read the 2 hidden units, not 3 values"),
         (nn.Sequential(nn.LSTM(1, 2), nn.Linear(2, 2, bias=False)), "must have a bias"),
     ],
-    ids=lambda each: each if isinstance(each, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_has_no_integer_arithmetic_is_named(network: nn.Module, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -47,13 +47,11 @@ def test_the_round_trip_is_exact(checkpoint: Checkpoint, path: Path) -> None:
     for name in ("network", "float_network"):
         before, after = getattr(checkpoint, name), getattr(loaded, name)
         assert (after.shape, after.dropout.p, after.lstm.dropout) == (before.shape, 0.25, 0.25)
-        assert equal_weights(before, after)
-        assert not after.training
+        assert equal_weights(before, after) and not after.training
     assert not equal_weights(loaded.network, loaded.float_network)
     for name in ("mean", "std"):
         before, after = getattr(checkpoint, name), getattr(loaded, name)
-        assert before.dtype == after.dtype == np.float32
-        assert np.array_equal(before, after)
+        assert before.dtype == after.dtype == np.float32 and np.array_equal(before, after)
 
 
 def equal_weights(one: LSTMClassifier, other: LSTMClassifier) -> bool:
@@ -122,24 +120,15 @@ def test_a_newer_version_is_refused_with_both_numbers(path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": None},
-        {"version": "1"},
-        {"version": True},
-        {"version": 0},
-        {"shape": {"inputs": 13, "hidden_size": 6, "layers": 2, "classes": 10}},
-        {"shape": {"inputs": 13, "hidden_size": 0, "layers": 2, "classes": 10}},
+        *({"version": version} for version in (None, "1", True, 0)),
+        *({"shape": {"inputs": 13, "hidden_size": size, "layers": 2, "classes": 10}} for size in (6, 0)),
         {"shape": "large"},
         {"dropout": 0.5},
-        {"weight_code": "int8"},
-        {"weight_code": None},
-        {"float_weights": {}},
-        {"float_weights": None},
+        *({"weight_code": code} for code in ("int8", None)),
+        *({name: wrong} for name in ("weights", "float_weights") for wrong in ({}, None)),
         {"labels": ["0", "1"]},
         {"mean": torch.zeros(12)},
-        {"std": torch.ones(13)},
-        {"std": [1.0] * 13},
-        {"weights": {}},
-        {"weights": None},
+        *({"std": std} for std in (torch.ones(13), [1.0] * 13)),
         {"sha256": "0" * 64},
     ],
     ids=lambda change: str(*change),
@@ -150,10 +139,10 @@ def test_parts_that_do_not_belong_together_are_refused(path: Path, change: dict[
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize(
-    "part",
-    [*("version", "shape", "dropout", "weight_code", "labels"), *("mean", "std", "weights", "float_weights", "sha256")],
-)
+PARTS = ("version", "shape", "dropout", "weight_code", "labels", "mean", "std", "weights", "float_weights", "sha256")
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_a_missing_part_is_refused(path: Path, part: str) -> None:
     torch.save({key: value for key, value in content(path).items() if key != part}, path)
     with pytest.raises(UserError, match=DAMAGED):

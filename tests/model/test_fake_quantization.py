@@ -58,9 +58,7 @@ def test_evaluation_equals_the_integers_step_by_step(code: str, spread: float, l
 
 
 def adversarial_network() -> LSTMClassifier:
-    """Levels up to 127 times 2^-k, every fourth row of one sign, biases of -32 to 32 in odd halves of a z
-    step.
-    """
+    """Levels up to 127 times 2^-k, every fourth row of one sign, biases of -32 to 32 in odd halves of a z step."""
     network = random_network()
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -80,8 +78,7 @@ def adversarial_network() -> LSTMClassifier:
 
 @pytest.mark.parametrize("code", CODES)
 def test_adversarial_weights(code: str) -> None:
-    network = adversarial_network()
-    assert_exact(network, code, *random_clips(frames=36))
+    assert_exact(adversarial_network(), code, *random_clips(frames=36))
 
 
 def test_adversarial_weights_meet_ties_and_every_saturation() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fsdd_lightning.reports import style
+from fsdd_lightning.reports import page
 from fsdd_lightning.reports.style import Look
 
 
@@ -14,9 +14,9 @@ from fsdd_lightning.reports.style import Look
 def undrawn() -> Iterator[None]:
     """Figures are placeholders, which saves seconds a report; test_pictures.py draws them."""
 
-    def placeholder(draw: object, look: Look, file_format: str) -> bytes:
+    def placeholder(picture: object, look: Look, file_format: str) -> bytes:
         return f"<svg>{look.width_in} {file_format}</svg>".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "rendered", placeholder)
+        patch.setattr(page, "rendered", placeholder)
         yield

@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fsdd_lightning.config.load import config_to_mapping, content_hash
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.reports.collect import collect_runs
+from fsdd_lightning.reports.frame import frame
+from fsdd_lightning.reports.sections import Section, sections
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
@@ -117,3 +122,20 @@ def grid(folder: Path, modes: tuple[str, ...] = ("float32", "int8_ptq", "pot_qat
             for seed in range(1, seeds + 1):
                 run(folder, mode, hidden, seed, 500 + hidden * 4 - 3 * at + seed)
     return folder
+
+
+def leave_one_out(folder: Path, mode: str, correct: Mapping[str, int], seed: int = 1) -> None:
+    """Runs of 8 units, one a held-out speaker."""
+    for speaker, count in correct.items():
+        run(folder, mode, 8, seed, count, "split=unseen_speaker", f"split.held_out={speaker}")
+
+
+def frame_of(*folders: Path) -> pd.DataFrame:
+    """The frame of the runs in these folders."""
+    return frame(collect_runs(folders))
+
+
+def section_of(*folders: Path) -> Section:
+    """The only section of these folders."""
+    (section,) = sections(frame_of(*folders))
+    return section

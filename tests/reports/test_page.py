@@ -1,29 +1,45 @@
-"""Names and reasons are data: nothing of them becomes markup, in Markdown or HTML; and the page needs no other file."""
+"""A report is written whole, on whatever there is; names are never markup; and the page needs no other file."""
 
 from __future__ import annotations
 
 import base64
+import errno
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+<<<<<<< HEAD
 from fabricated_runs import ended, finished, grid, run, write
 from fsdd_lightning.reports.document import Document, build_document
 from fsdd_lightning.reports.markdown import escaped, markdown
+=======
+from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, write
+>>>>>>> main
 
+from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.reports import page as writing
 from fsdd_lightning.reports.collect import collect_runs
+<<<<<<< HEAD
 from fsdd_lightning.reports.frame import frame
 from fsdd_lightning.reports.page import link, page
+=======
+from fsdd_lightning.reports.page import Document, build_document, escaped, link, markdown, page, write_report
+>>>>>>> main
 from fsdd_lightning.runs.record import read_record
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`*[a](b)&lt;{{7*7}}{% raw %}"
+FIGURES = ("accuracy_vs_bytes.png", "accuracy_vs_size.png", "accuracy_map.png", "drop_vs_size.png")
 
 
 def document(*folders: Path, title: str | None = None) -> Document:
-    return build_document(frame(collect_runs(folders)), title)
+    return build_document(frame_of(*folders), title)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 class Reader(HTMLParser):
@@ -44,7 +60,7 @@ class Reader(HTMLParser):
         self.text += data
 
     def values(self, tag: str, name: str) -> list[str]:
-        return [value for each, attribute, value in self.attributes if (each, attribute) == (tag, name)]
+        return [value for its_tag, attribute, value in self.attributes if (its_tag, attribute) == (tag, name)]
 
 
 @pytest.fixture(scope="module")
@@ -65,27 +81,24 @@ def evil_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evil_page(evil_sweep: Path) -> str:
-    return page(document(evil_sweep, title=EVIL), evil_sweep / "report")
+def evil_page(evil_sweep: Path) -> Reader:
+    return Reader(page(document(evil_sweep, title=EVIL), evil_sweep / "report"))
 
 
-def test_no_name_becomes_markup(evil_page: str, tmp_path: Path) -> None:
-    reader = Reader(evil_page)
+def test_no_name_becomes_markup(evil_page: Reader, tmp_path: Path) -> None:
     plain = Reader(page(document(run(tmp_path, "int8_ptq", 8, 1, 580)), tmp_path))
-    assert set(reader.tags) <= set(plain.tags) | {"ul", "li", "br", "p"}
-    assert reader.tags.count("script") == 1
-    assert not [each for each in reader.attributes if each[1].startswith("on")]
-    assert EVIL in reader.text
-    assert "49" not in re.findall(r"\{\{.*?\}\}|49", reader.text)
+    assert set(evil_page.tags) <= set(plain.tags) | {"ul", "li", "br", "p"}
+    assert evil_page.tags.count("script") == 1
+    assert not [name for _, name, _ in evil_page.attributes if name.startswith("on")]
+    assert EVIL in evil_page.text
+    assert "49" not in re.findall(r"\{\{.*?\}\}|49", evil_page.text)
 
 
-def test_links_lead_to_the_runs(evil_page: str, evil_sweep: Path) -> None:
-    links = Reader(evil_page).values("a", "href")
-    for href in links:
-        assert re.fullmatch(r"\.\./[\w.~/%-]+/", href), href
-    runs = {each.folder for each in collect_runs([evil_sweep])}
-    report = evil_sweep / "report"
-    assert {(report / unquote(href)).resolve() for href in links} == {each.resolve() for each in runs}
+def test_links_lead_to_the_runs(evil_page: Reader, evil_sweep: Path) -> None:
+    links = evil_page.values("a", "href")
+    assert all(re.fullmatch(r"\.\./[\w.~/%-]+/", href) for href in links)
+    runs = {found.folder.resolve() for found in collect_runs([evil_sweep])}
+    assert {(evil_sweep / "report" / unquote(href)).resolve() for href in links} == runs
 
 
 def test_a_link_can_leave_the_sweep(tmp_path: Path) -> None:
@@ -93,7 +106,7 @@ def test_a_link_can_leave_the_sweep(tmp_path: Path) -> None:
     assert link(tmp_path, tmp_path) == "./"
 
 
-def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
+def test_the_page_needs_no_other_file_and_its_tables_can_be_sorted(tmp_path: Path) -> None:
     text = page(document(grid(tmp_path, seeds=1)), tmp_path / "report")
     reader = Reader(text)
     sources = reader.values("img", "src") + reader.values("source", "srcset")
@@ -107,27 +120,21 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert "@import" not in text and "url(" not in text
     assert all(reader.values("img", "alt"))
     assert "default-src 'none'" in reader.values("meta", "content")[2]
-
-
-def test_tables_can_be_sorted_by_their_values(tmp_path: Path) -> None:
-    sizes = [each.record.memory["flash_bytes"] for each in collect_runs([grid(tmp_path, seeds=1)]) if each.record]
-    reader = Reader(page(document(tmp_path), tmp_path))
     assert reader.tags.count("table") == 2  # results over seeds, and trials
     assert reader.tags.count("button") == reader.tags.count("th")
-    assert {str(float(size)) for size in sizes} <= set(reader.values("td", "data-sort"))
+    sizes = {str(float(found.record.memory["flash_bytes"])) for found in collect_runs([tmp_path]) if found.record}
+    assert sizes <= set(reader.values("td", "data-sort"))
 
 
 def test_markdown_shows_names_as_they_are(evil_sweep: Path) -> None:
     text = markdown(document(evil_sweep, title=EVIL))
     assert not re.search(r"(?<!\\)<|(?<!\\)`", text)
     assert "\n# second line" not in text
-    for line in text.splitlines():
-        if line.startswith("| "):
-            assert len(re.findall(r"(?<!\\)\|", line)) > 3
-    tables = [part for part in text.split("\n\n") if part.startswith("| ")]
-    for table in tables:
-        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
-        assert len(widths) == 1
+    tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("| ")]
+    assert tables
+    for lines in tables:
+        (width,) = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+        assert width > 3
 
 
 @pytest.mark.parametrize(
@@ -152,12 +159,6 @@ def test_the_markdown_table_holds_the_numbers(tmp_path: Path) -> None:
     assert "![Accuracy against flash bytes](accuracy_vs_bytes.png)" in text
 
 
-def test_a_page_without_results_has_a_table_of_trials(tmp_path: Path) -> None:
-    ended(tmp_path, "failed", "x", "seed=2")
-    text = page(document(tmp_path), tmp_path)
-    assert "No trial has finished yet" in text
-
-
 def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     sweep = grid(tmp_path / "s", ("int8_ptq",), seeds=1)
     for status, words in (("failed", "seed=2"), ("over_budget", "seed=3"), ("interrupted", "seed=4")):
@@ -165,14 +166,87 @@ def test_every_state_is_counted_and_explained(tmp_path: Path) -> None:
     ended(sweep, "over_budget", "why over_budget", "seed=5")
     (sweep / "broken").mkdir()
     made = document(sweep)
-    assert made.counts == (("done", 2), ("failed", 1), ("interrupted", 1), ("unreadable", 1), ("over_budget", 2))
-    assert [problems.heading for problems in made.problems] == [
-        "Failed (1)",
-        "Interrupted (1)",
-        "Could not be read (1)",
-        "Over the memory budget (2)",
-    ]
-    ((reason, runs),) = made.problems[-1].reasons
+    counts = {"done": 2, "failed": 1, "interrupted": 1, "unreadable": 1, "over_budget": 2}
+    assert list(made.counts.items()) == list(counts.items())
+    headings = ["Failed (1)", "Interrupted (1)", "Could not be read (1)", "Over the memory budget (2)"]
+    assert list(made.problems) == headings
+    ((reason, runs),) = made.problems[headings[-1]].items()
     assert (reason, len(runs)) == ("why over_budget", 2)
     text = page(made, sweep / "report")
     assert all(f"why {status}" in text for status in ("failed", "over_budget", "interrupted"))
+
+
+def test_a_report_is_written_into_the_first_sweeps_folder_and_a_second_is_equal(tmp_path: Path) -> None:
+    sweep = grid(tmp_path / "a", seeds=1)
+    report = write_report([sweep])
+    assert report.output == sweep / "report"
+    assert report.files == ("results.csv", "results.md", *FIGURES, "report.html")
+    first = contents(report.output)
+    assert set(first) == set(report.files) and b"<title>a</title>" in first["report.html"]
+    assert contents(write_report([sweep]).output) == first
+
+
+def test_several_sweeps_elsewhere_with_a_title(tmp_path: Path) -> None:
+    grid(tmp_path / "a", ("int8_ptq",), seeds=1)
+    one = run(tmp_path / "b", "pot_qat", 8, 1, 570, "split=official")  # a run alone may be named
+    report = write_report([tmp_path / "a", one], tmp_path / "x" / "y", "Both of them")
+    assert report.output == tmp_path / "x" / "y"
+    bytes_figures = [name for name in report.files if name.endswith("bytes.png")]
+    assert bytes_figures == ["1_accuracy_vs_bytes.png", "2_accuracy_vs_bytes.png"]
+    assert not (tmp_path / "a" / "report").exists()
+    assert b"<title>Both of them</title>" in contents(report.output)["report.html"]
+
+
+def test_a_sweep_without_any_result(tmp_path: Path) -> None:
+    write(tmp_path / "killed", blank_record())
+    (tmp_path / "sweep.json").write_text('{"trials": {"later": {}}}')
+    ended(tmp_path, "over_budget", "too large", "seed=2")
+    ended(tmp_path, "failed", "x", "seed=3")
+    (tmp_path / "broken").mkdir()
+    report = write_report([tmp_path])
+    assert report.files == ("results.csv", "results.md", "report.html")
+    states = ["failed", "interrupted", "not started", "unreadable", "over_budget"]
+    assert list(report.document.counts.items()) == [(state, 1) for state in states]
+    assert "No trial has finished yet" in contents(report.output)["report.html"].decode()
+
+
+def test_one_bad_run_takes_no_other_with_it(tmp_path: Path) -> None:
+    sweep = grid(tmp_path / "a", ("int8_ptq",), seeds=1)
+    before = contents(write_report([sweep], tmp_path / "before").output)
+    (sweep / "bad").mkdir()
+    (sweep / "bad" / "run.json").write_text('{"schema_version": 1, "name"')
+    after = contents(write_report([sweep], tmp_path / "after").output)
+    assert all(before[name] == after[name] for name in FIGURES)
+    rows = after["results.csv"].decode().splitlines()
+    assert rows[:-1] == before["results.csv"].decode().splitlines()
+    assert rows[-1].startswith("a,bad,unreadable,run.json can't be read")
+
+
+def test_halves_of_surrogates_do_no_harm(tmp_path: Path) -> None:
+    record = finished((), {"float": 590, "integer": 580})
+    record.config["quantization"]["name"] = "\ud800"
+    write(tmp_path / "trial", record)
+    assert "report.html" in write_report([tmp_path]).files
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
+    run(tmp_path / "a", "int8_ptq", 8, 1, 580)
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match=r"can't be written to .*; name another folder with --output"):
+            write_report([tmp_path / "a"], output)
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path / "a", "int8_ptq", 8, 1, 580)
+    replace = writing.replace_file
+
+    def fill(path: Path, content: bytes) -> None:
+        if path.suffix == ".png":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(path, content)
+
+    monkeypatch.setattr(writing, "replace_file", fill)
+    with pytest.raises(RunFailedError, match=r"no space left for the report in .*--output"):
+        write_report([tmp_path / "a"])
+    assert set(contents(tmp_path / "a" / "report")) == {"results.csv", "results.md"}

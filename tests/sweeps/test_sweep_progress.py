@@ -85,7 +85,8 @@ def test_half_a_record_does_not_count(trials: list[Trial]) -> None:
 
 def test_at_the_end_every_trial_has_a_status(trials: list[Trial]) -> None:
     out = console()
-    with SweepProgress(trials, out) as progress:
+    progress = SweepProgress(trials, out)
+    with progress.watching():
         end(trials[0], "done")
         end(trials[1], "interrupted", "still running, or killed")
     with locked(trials[2].folder):
@@ -103,7 +104,8 @@ def test_at_the_end_every_trial_has_a_status(trials: list[Trial]) -> None:
 
 
 def test_where_the_launcher_gives_up_trials_that_never_started_did_not_fail(trials: list[Trial]) -> None:
-    with SweepProgress(trials, console()) as progress:
+    progress = SweepProgress(trials, console())
+    with progress.watching():
         end(trials[0], "interrupted", "still running, or killed")
         for trial in trials[2:]:
             end(trial, "done")
@@ -116,7 +118,8 @@ def test_where_the_launcher_gives_up_trials_that_never_started_did_not_fail(tria
 
 def test_a_terminal_has_a_status_line(trials: list[Trial]) -> None:
     out = Console(file=io.StringIO(), width=120, force_terminal=True)
-    with SweepProgress(trials, out) as progress:
+    progress = SweepProgress(trials, out)
+    with progress.watching():
         assert progress._status is not None
         end(trials[0], "done")
         progress._look()

@@ -73,6 +73,7 @@ def run(
     def run(losses: Sequence[float], start_epoch: int, *changes: str) -> RunRecord:
         monkeypatch.setattr(Decreed, "losses", losses)
         words = [f"quantization.epochs={len(losses)}", f"quantization.start_epoch={start_epoch}", *changes]
+        words.append("logger.histogram_every_epochs=0")
         fixed = ["quantization=int8_qat", "trainer.max_epochs=1", f"output_root={tmp_path / 'output'}"]
         return run_trial([*tiny_overrides, *fixed, *words], tmp_path)
 

@@ -40,7 +40,7 @@ class Laboratory:
         self.runs += 1
         folder = self.folder / str(self.runs)
         folder.mkdir()
-        words = [f"output_root={folder}-output", *self.overrides, *changes]
+        words = [f"output_root={folder}-output", *self.overrides, "logger.histogram_every_epochs=0", *changes]
         return self.run_trial(words, folder), folder
 
 

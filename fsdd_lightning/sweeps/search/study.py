@@ -1,6 +1,6 @@
 """Optuna chooses the next trial. It is imported in this file alone.
 
-A proposal depends only on the seed and the results reported before it: the sampler is created anew from the seed and
+A proposal depends only on the seed and the results reported before it: the sampler is created again from the seed and
 the number of trials proposed so far. A killed search is therefore resumed by replay: the same proposals come again,
 and those with a finished record take their result from it, in milliseconds, until the first without one. The records
 are the only memory of a search, as of a sweep: no second one can hold results of changed code or data.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import PATIENCE_S, Ended
+from commands import PATIENCE_S, Ended, run
 from installed_extras import needs
 from sweep_processes import run_sweep, start_sweep
 
@@ -162,7 +162,9 @@ def test_a_killed_search_resumes(whole: Whole, tiny_overrides: list[str], tmp_pa
 @needs("hydra-joblib-launcher", "parallel")
 def test_with_joblib_trials_are_chosen_and_trained_two_at_a_time(tiny_overrides: list[str], tmp_path: Path) -> None:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.trials=3"]
-    process = search(tmp_path, [*tiny_overrides, *SEARCH, *launcher])
+    # A process of its own: one of multiprocessing would wait at its end for the idle workers of joblib.
+    ended = run(tmp_path, "-m", "fsdd_lightning.train", "-m", *tiny_overrides, *SEARCH, *launcher)
+    process = Ended(ended.returncode, ended.stdout, ended.stderr)
     assert process.code == 0, process.err
     assert "3 to train, 2 at once" in process.out
     found = records(tmp_path)
