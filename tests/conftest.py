@@ -192,8 +192,7 @@ def tiny_overrides(synthetic_cache: str) -> list[str]:
     return [*TINY, synthetic_cache]
 
 
-def run_and_draw(words: Sequence[str], folder: Path) -> RunRecord:
-    """Run the trial of a command line in an existing folder, as fsdd-train does."""
+def _run_trial(words: Sequence[str], folder: Path) -> RunRecord:
     from fsdd_lightning.runs.plan import plan_run
     from fsdd_lightning.runs.record import new_record
     from fsdd_lightning.sweeps.compose import compose_trials
@@ -205,13 +204,19 @@ def run_and_draw(words: Sequence[str], folder: Path) -> RunRecord:
 
 
 @pytest.fixture(scope="session")
+def draw_trial() -> RunTrial:
+    """Runs the trial of a command line in an existing folder, as fsdd-train does."""
+    return _run_trial
+
+
+@pytest.fixture(scope="session")
 def run_trial() -> RunTrial:
-    """`run_and_draw` with sketches of the confusion matrices; `finished_run` has the drawn ones."""
+    """The same with sketches of the confusion matrices, in half of the time; `finished_run` has the drawn ones."""
 
     def run(words: Sequence[str], folder: Path) -> RunRecord:
         with pytest.MonkeyPatch.context() as patch:
             sketch_confusions(patch)
-            return run_and_draw(words, folder)
+            return _run_trial(words, folder)
 
     return run
 
@@ -223,9 +228,9 @@ def finished_overrides(tiny_overrides: list[str], once: Once) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished_run(finished_overrides: list[str], once: Once) -> Path:
+def finished_run(finished_overrides: list[str], draw_trial: RunTrial, once: Once) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
-    return once("finished", lambda folder: run_and_draw(finished_overrides, folder))
+    return once("finished", lambda folder: draw_trial(finished_overrides, folder))
 
 
 @pytest.fixture

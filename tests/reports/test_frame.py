@@ -11,30 +11,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-<<<<<<< HEAD
-from fabricated_runs import blank_record, ended, finished, grid, run, write
-from fsdd_lightning.reports.columns import flat_record
-from fsdd_lightning.reports.document import build_document
-=======
 from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, write
->>>>>>> main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsdd_lightning.config.load import config_keys, content_hash
 from fsdd_lightning.errors import UserError
-<<<<<<< HEAD
-from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.frame import DERIVED, LEADING, csv_bytes, frame, read_csv
-from fsdd_lightning.reports.sections import sections
-from fsdd_lightning.reports.tables import trials_table
-=======
 from fsdd_lightning.reports.columns import trials_table
 from fsdd_lightning.reports.frame import DERIVED, LEADING, csv_bytes, read_csv
 from fsdd_lightning.reports.page import build_document
 from fsdd_lightning.reports.rows import flat, is_deciding, natural
 from fsdd_lightning.reports.sections import differing, sections
->>>>>>> main
 from fsdd_lightning.runs.record import read_record, write_record
 
 LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})

@@ -10,23 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-<<<<<<< HEAD
-from fabricated_runs import ended, finished, grid, run, write
-from fsdd_lightning.reports.document import Document, build_document
-from fsdd_lightning.reports.markdown import escaped, markdown
-=======
 from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, write
->>>>>>> main
 
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports import page as writing
 from fsdd_lightning.reports.collect import collect_runs
-<<<<<<< HEAD
-from fsdd_lightning.reports.frame import frame
-from fsdd_lightning.reports.page import link, page
-=======
 from fsdd_lightning.reports.page import Document, build_document, escaped, link, markdown, page, write_report
->>>>>>> main
 from fsdd_lightning.runs.record import read_record
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -40,13 +40,13 @@ class Laboratory:
         self.runs += 1
         folder = self.folder / str(self.runs)
         folder.mkdir()
-        words = [f"output_root={folder}-output", *self.overrides, "logger.histogram_every_epochs=0", *changes]
+        words = [f"output_root={folder}-output", *self.overrides, *changes]
         return self.run_trial(words, folder), folder
 
 
 @pytest.fixture
 def laboratory(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> Laboratory:
-    return Laboratory(tiny_overrides, tmp_path, run_trial)
+    return Laboratory([*tiny_overrides, "logger.histogram_every_epochs=0"], tmp_path, run_trial)
 
 
 def weights(folder: Path) -> Weights:
@@ -292,9 +292,9 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
 
 
 def test_the_same_command_gives_the_same_bits(
-    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, finished_run: Path
+    tiny_overrides: list[str], tmp_path: Path, draw_trial: RunTrial, finished_run: Path
 ) -> None:
-    _, folder = Laboratory(tiny_overrides, tmp_path, run_trial).run()
+    _, folder = Laboratory(tiny_overrides, tmp_path, draw_trial).run()
     assert lasting(read_record(folder)) == lasting(read_record(finished_run))
     assert equal(weights(folder), weights(finished_run))
     for name in ("network.pt", "integer_model.npz", "confusion_float.png", "confusion_integer.png"):
