@@ -1,6 +1,6 @@
-"""The files that the package writes and reads again: whole or not at all, under a lock, and refused in one clear line.
+"""The files that the package writes and reads again: whole or not at all, under a lock, rejected with one clear line.
 
-A module that keeps a kind of file defines its content. How it is written, checked, shared and refused is decided here.
+A module that keeps a kind of file defines its content. How it is written, checked, shared and rejected is decided here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Kind:
         except FileNotFoundError:
             raise MissingError(f"{path} is missing; {self.remedy}") from None
         except OSError as error:
-            raise ArtifactError(f"{path} can't be read ({error.strerror}); mend its permissions") from error
+            raise ArtifactError(f"{path} can't be read ({error.strerror}); fix its permissions") from error
         try:
             return parse(content)
         except ForeignError as error:

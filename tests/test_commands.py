@@ -216,7 +216,7 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     run_trial([*tiny, *changes, f"output_root={tmp_path}"], tmp_path)
     printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "SYNTHETIC DATA: cannot download the dataset" in printed
-    assert "The results say nothing about FSDD." in printed
+    assert "The results are not those of FSDD." in printed
     record = read_record(tmp_path)
     assert (record.name, record.status) == ("quickstart", "done")
     assert (record.dataset["name"], record.dataset["source"]) == ("synthetic", "synthetic")

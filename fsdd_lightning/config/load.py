@@ -1,4 +1,4 @@
-"""From Hydra's composed config to `Config`: impossible values are refused before anything is loaded."""
+"""From Hydra's composed config to `Config`: impossible values are rejected before anything is loaded."""
 
 from __future__ import annotations
 

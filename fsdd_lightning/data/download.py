@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MEND = "check the network and try again, or set FSDD_ROOT or data.root to a folder that holds the recordings"
+REMEDY = "check the network and try again, or set FSDD_ROOT or data.root to a folder that holds the recordings"
 LOCK_TIMEOUT_S = 1800.0  # another process that downloads for longer than this hangs
 MAX_UNPACKED_BYTES = 2**30  # FSDD has 30 MB; more is a mistake or a decompression bomb
 MAX_MEMBERS = 200_000
@@ -114,7 +114,7 @@ def _download(url: str, digest: str, destination: Path, patience: Patience) -> N
         except _AttemptError as error:
             if not error.transient or attempt == patience.attempts:
                 tries = f"{attempt} attempts, the last: " if attempt > 1 else ""
-                raise RunFailedError(f"cannot download the dataset from {url} ({tries}{error}): {MEND}") from error
+                raise RunFailedError(f"cannot download the dataset from {url} ({tries}{error}): {REMEDY}") from error
             wait_s = patience.backoff_s * 2 ** (attempt - 1)
             log.warning("download failed (%s); trying again in %g s", error, wait_s)
             time.sleep(wait_s)

@@ -156,7 +156,7 @@ def _find_folder(data: DataConfig, sample_rate_hz: int) -> _Found:
     except RunFailedError as error:
         if data.fallback != "synthetic":
             raise
-        banner = f"SYNTHETIC DATA: {error}. The results say nothing about FSDD."
+        banner = f"SYNTHETIC DATA: {error}. The results are not those of FSDD."
         return _Found(_synthetic(data, sample_rate_hz), "synthetic", "synthetic", (banner,))
 
 

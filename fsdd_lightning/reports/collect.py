@@ -16,7 +16,7 @@ UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
 _TRACES = ("run.log", "hydra")  # of a run that was killed before it could write its record
 _DEEPEST_SWEEP = 3  # multirun/ itself may be named; nobody keeps sweeps further down
-_KILLED = "killed: it could not say so itself"
+_KILLED = "killed: it left no end in its record"
 
 
 @dataclass(frozen=True)

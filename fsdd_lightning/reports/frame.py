@@ -40,7 +40,7 @@ LEADING = {
 DERIVED = {
     "folder": "path of the run's folder; missing in a frame that was read from results.csv",
     "speaker": "the speaker that was held out of training; missing where speakers were not split",
-    "configuration": "equal for runs that differ in nothing but seed, speaker and budget",
+    "network_config": "equal for runs that differ in nothing but seed, speaker and budget",
     "place": "equal for runs that may be compared: dataset, digest and split as JSON",
     **dict.fromkeys(OF_THE_DEPLOYED, "of the deployed backend"),
 }

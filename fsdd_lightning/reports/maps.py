@@ -1,4 +1,4 @@
-"""Tables as shaded figures: hidden size x mode, speaker x configuration, and which digit was taken for which."""
+"""Tables as shaded figures: hidden size x mode, speaker x config, and which digit was taken for which."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accuracy_map(section: Section, below: str, look: Look) -> Figure:
 
 
 def speaker_map(section: Section, look: Look) -> Figure:
-    """Configuration x held-out speaker."""
+    """Config x held-out speaker."""
     voices = section.voices.set_axis(section.speakers["label"])
     texts = ("Accuracy on an unseen voice, %", "mean over seeds", "speaker never heard in training")
     return _shaded(look, texts, voices, voices.map(lambda _: "–"))
@@ -85,7 +85,7 @@ def best_on_voices(section: Section) -> pd.Series:
 
 
 def confusion_counts(section: Section) -> dict[str, np.ndarray]:
-    """For every speaker the best configuration's (taken for, spoken) counts, summed over seeds.
+    """For every speaker the best config's (taken for, spoken) counts, summed over seeds.
 
     Speakers for whom a matrix is missing or is not square are left out.
     """
@@ -100,7 +100,7 @@ def confusion_counts(section: Section) -> dict[str, np.ndarray]:
 
 
 def speaker_confusions(section: Section, look: Look) -> Figure:
-    """The confusion matrix of the best configuration for every held-out speaker."""
+    """The confusion matrix of the best config for every held-out speaker."""
     counts, best = confusion_counts(section), best_on_voices(section)
     columns = min(2 if look.narrow else 3, len(counts))
     rows = math.ceil(len(counts) / columns)

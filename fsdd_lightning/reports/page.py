@@ -17,11 +17,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports.collect import collect_runs
+from fsdd_lightning.reports.columns import (
+    Table,
+    changed_columns,
+    short_name,
+    speaker_table,
+    summary_table,
+    trials_table,
+)
 from fsdd_lightning.reports.figures import pictures_of
 from fsdd_lightning.reports.frame import csv_bytes, frame
 from fsdd_lightning.reports.sections import Section, sections
 from fsdd_lightning.reports.style import LOOKS, Picture, rendered
-from fsdd_lightning.reports.tables import Table, changed_columns, short_name, speaker_table, summary_table, trials_table
 
 # In the order in which a reader should see them; runs of all states but the first are listed under these headings.
 _HEADINGS = {

@@ -125,7 +125,7 @@ def derived(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "speaker": speaker,
-        "configuration": hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16],
+        "network_config": hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16],
         "place": json.dumps([*dataset, split], sort_keys=True, default=str),
         **{name: row.get(f"views.{row.get('deployed_backend')}.{name}") for name in OF_THE_DEPLOYED},
     }
@@ -138,12 +138,12 @@ def position(row: dict[str, Any]) -> tuple[Any, ...]:
         return (natural(row["sweep"]), 1, *name)
     size = (row["layers"], row["hidden_size"], row.get("memory.budget_bytes") or 10**13, row["budget"])
     split = natural(f"{row.get('config.split.name')} {row['speaker']}")
-    place = (split, natural(row["mode"]), *size, row["configuration"], row["training_seed"])
+    place = (split, natural(row["mode"]), *size, row["network_config"], row["training_seed"])
     return (natural(row["sweep"]), 0, *place, *name)
 
 
 def is_deciding(column: str) -> bool:
-    """Whether this is a setting that makes a network what it is: not the seed, and not the budget."""
+    """Whether this is a config key that makes a network what it is: not the seed, and not the budget."""
     return column.startswith("config.") and not is_within(column, _NOT_DECIDING)
 
 

@@ -44,12 +44,12 @@ class Section:
 
     @property
     def points(self) -> pd.DataFrame:
-        """One result a configuration; means that lack a speaker can't be compared and are left out."""
+        """One result a config; means that lack a speaker can't be compared and are left out."""
         return self.speakers[self.speakers["missing"].map(len) == 0] if self.several_speakers else self.summary
 
     @property
     def voices(self) -> pd.DataFrame:
-        """Accuracy by configuration, in the order of `speakers`, and held-out speaker."""
+        """Accuracy by config, in the order of `speakers`, and held-out speaker."""
         import pandas as pd
 
         table = pd.DataFrame(list(self.speakers["voices"]), dtype=float)
@@ -90,7 +90,7 @@ def _house(place: list[Any], places: dict[str, list[Any]]) -> str | None:
 
 
 def _section(trials: pd.DataFrame, done: pd.DataFrame, unfinished: pd.DataFrame) -> Section:
-    networks = done.groupby(["configuration", "speaker"], dropna=False)
+    networks = done.groupby(["network_config", "speaker"], dropna=False)
     budgets = networks["budget"].transform(lambda names: ", ".join(names.unique()))
     kept, notes = _without_repetitions(done.assign(budget=budgets))
     variants = _variants(trials.loc[kept.index.union(unfinished.index)])
@@ -135,7 +135,7 @@ def _code_notes(trials: pd.DataFrame) -> list[str]:
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:
-    """`variant`: the settings, beside hidden size, speaker and mode, in which trials of one mode differ; `series`."""
+    """`variant`: keys, beside hidden size, speaker and mode, in which trials of one mode differ; `series`."""
     own = ("config.model.hidden_size", "config.split.held_out")
     deciding = [name for name in map(str, trials) if is_deciding(name) and name not in own]
     names = {name for _, alike in trials.groupby("mode") for name in differing(alike[deciding])}
@@ -155,7 +155,7 @@ def _short(name: str) -> str:
 def differing(table: pd.DataFrame) -> list[str]:
     """Columns that don't hold one and the same value in all rows, sorted.
 
-    Of a group of settings that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
+    Of a group of keys that is chosen as one (`memory_budget.name`), what follows from the choice is left out.
     """
     texts = table.map(repr)  # 1, 1.0 and True differ
     changed = {str(name) for name in texts if texts[name].nunique() > 1}

@@ -76,7 +76,7 @@ def rendered(picture: Picture, look: Look, file_format: str) -> bytes:
 
 
 def rc_parameters(look: Look) -> Any:
-    """Matplotlib's settings."""
+    """Matplotlib's parameters."""
     backgrounds = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
     texts = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
     return {

@@ -1,11 +1,11 @@
 """Means over seeds and over held-out speakers, and what a 95 % interval means.
 
-* Over seeds (one configuration on one test set): Student's t over three or more seeds that differ; it covers other
+* Over seeds (one config on one test set): Student's t over three or more seeds that differ; it covers other
   seeds on the same clips. With fewer seeds, or equal ones, Wilson's score interval; it covers other clips for the same
   networks.
 * Over held-out speakers: Student's t over the speakers, of whom each counts once, with the mean of its seeds; it covers
   **other speakers**. Pooling the speakers' clips would give an interval several times too narrow for an unseen voice:
-  clips of one speaker are alike. The same speakers are easy or hard for all configurations, so these may differ for
+  clips of one speaker are alike. The same speakers are easy or hard for all configs, so these may differ for
   certain while their intervals overlap.
 """
 
@@ -22,7 +22,7 @@ from scipy.stats import t
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.reports.rows import natural
 
-NETWORK = ["configuration", "deployed_backend"]
+NETWORK = ["network_config", "deployed_backend"]
 _SIZES = ("flash_bytes", "ram_bytes", "macs_per_clip")
 _RENAMED = {"views.float.accuracy": "float", **{f"memory.{name}": name for name in _SIZES}}
 _EQUAL = [*NETWORK, "mode", "variant", "series", "speaker", "budget", "layers", "hidden_size", *_SIZES]  # over seeds
@@ -69,7 +69,7 @@ def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
 
 
 def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
-    """A row a configuration and held-out speaker, sorted by mode, variant, size and speaker.
+    """A row a config and held-out speaker, sorted by mode, variant, size and speaker.
 
     `trials`: finished runs of one section with their `variant` and `series`.
 
@@ -85,7 +85,7 @@ def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     names = natural(row["mode"]), natural(row["variant"])
-    return *names, row["layers"], row["hidden_size"], natural(row["speaker"] or ""), row["configuration"]
+    return *names, row["layers"], row["hidden_size"], natural(row["speaker"] or ""), row["network_config"]
 
 
 def _over_seeds(alike: pd.DataFrame) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def _named(accuracy: Estimate, drops: pd.Series[Any]) -> dict[str, Any]:
 
 
 def over_speakers(summary: pd.DataFrame) -> pd.DataFrame:
-    """A row a configuration: how it does on speakers that it has never heard; every speaker counts the same.
+    """A row a config: how it does on speakers that it has never heard; every speaker counts the same.
 
     Columns as of `over_seeds`, and label (series and network), worst, worst_speaker, spread, fewest_seeds, missing
-    (speakers that other configurations were run for), voices (speaker -> accuracy).
+    (speakers that other configs were run for), voices (speaker -> accuracy).
     """
     held_out = summary[summary["speaker"].notna()]
     everyone = sorted(held_out["speaker"].unique(), key=natural)

@@ -118,7 +118,7 @@ def test_runs_without_a_result_are_listed_by_how_they_ended(tmp_path: Path) -> N
     with locked(running):
         assert states(tmp_path) == {
             "running": ("running", "a process is at work on it"),
-            "killed": ("interrupted", "killed: it could not say so itself"),
+            "killed": ("interrupted", "killed: it left no end in its record"),
             "interrupted": ("interrupted", "Ctrl-C"),
             "failed": ("failed", "two lines"),
             "over_budget": ("over_budget", "too large"),

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from fsdd_lightning.config.load import config_keys, content_hash
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.reports.columns import trials_table
 from fsdd_lightning.reports.frame import DERIVED, LEADING, csv_bytes, read_csv
 from fsdd_lightning.reports.page import build_document
 from fsdd_lightning.reports.rows import flat, is_deciding, natural
 from fsdd_lightning.reports.sections import differing, sections
-from fsdd_lightning.reports.tables import trials_table
 from fsdd_lightning.runs.record import read_record, write_record
 
 LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})
@@ -67,7 +67,7 @@ def test_the_leading_columns_hold_what_matters(tmp_path: Path) -> None:
     expected = {
         "done": (("int8_ptq", "2", "8", "unlimited", "3", "integer"), "", str(570 / 600), str(590 / 600 - 570 / 600)),
         "over_budget": (("pot_qat", "2", "90", "unlimited", "4", ""), "too large", "", ""),
-        "interrupted": (None, "killed: it could not say so itself", "", ""),
+        "interrupted": (None, "killed: it left no end in its record", "", ""),
         "unreadable": (("",) * 6, "the folder is not a run folder: it holds no run.json", "", ""),
     }
     assert rows.keys() == expected.keys()
@@ -253,7 +253,7 @@ def test_configurations_are_equal_but_for_seed_speaker_and_budget(tmp_path: Path
     for seed, words in enumerate([(), ("memory_budget=kb36",), *speakers, ("trainer.max_epochs=9",)]):
         run(tmp_path, "int8_ptq", 8, seed, 580, *words)
     trials = frame_of(tmp_path).set_index("training_seed")
-    same = trials["configuration"]
+    same = trials["network_config"]
     assert same[0] == same[1] and same[2] == same[3] and len(set(same)) == 3
     assert trials["place"][0] == trials["place"][4] and trials["place"][2] == trials["place"][3]
     assert trials["place"].nunique() == 2

@@ -9,10 +9,10 @@ import pytest
 from fabricated_runs import ended, finished, frame_of, grid, leave_one_out, run, section_of, write
 
 from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.reports.columns import changed_columns, summary_table, trials_table
 from fsdd_lightning.reports.figures import bars
 from fsdd_lightning.reports.sections import sections
 from fsdd_lightning.reports.summaries import accuracy_estimate, mean_estimate
-from fsdd_lightning.reports.tables import changed_columns, summary_table, trials_table
 
 SPEAKERS = ("george", "jackson", "theo")
 T2 = 4.302652729911275 / 3**0.5  # t(0.975, 2) from a table, for three values

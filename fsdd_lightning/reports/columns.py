@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,8 @@ from fsdd_lightning.runs.metrics import percent
 _HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir")
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """`texts`: one a row, empty for what is missing. `order`: numbers that sort the rows instead of their texts."""
 
     texts: Sequence[str]
@@ -52,7 +54,7 @@ def _intervals(summary: pd.DataFrame) -> Column:
 
 
 def summary_table(section: Section) -> Table:
-    """One row a configuration and held-out speaker, over its seeds. Columns in which all is empty are left out."""
+    """One row a config and held-out speaker, over its seeds. Columns in which all is empty are left out."""
     rows = section.summary
     columns = {
         "mode": _column(rows["mode"]),
@@ -75,11 +77,11 @@ def summary_table(section: Section) -> Table:
 
 
 def speaker_table(section: Section) -> Table:
-    """One row a configuration, one column a held-out speaker."""
+    """One row a config, one column a held-out speaker."""
     rows = section.speakers
     seeds = ["–".join(map(str, sorted({*pair}))) for pair in zip(rows["fewest_seeds"], rows["seeds"], strict=True)]
     columns = {
-        "configuration": _column(rows["label"]),
+        "config": _column(rows["label"]),
         "mean %": _column(rows["accuracy"], percent),
         "std": _column(rows["std"], percent),
         "95 % interval": _intervals(rows),
@@ -93,17 +95,17 @@ def speaker_table(section: Section) -> Table:
 
 
 def changed_columns(trials: pd.DataFrame) -> list[str]:
-    """Settings, versions of packages and of the code in which the readable runs differ, but for names and places."""
+    """Config keys, versions of packages and of the code in which the readable runs differ, but for names and places."""
     blocks = ("config.", "versions.", "git.")
     shown = [name for name in map(str, trials) if name.startswith(blocks) and not name.startswith(_HIDDEN)]
     readable = trials["status"].notna() if "status" in trials else [False] * len(trials)
     return differing(trials.loc[readable, shown])
 
 
-def short_name(setting: str) -> str:
+def short_name(key: str) -> str:
     """`config.quantization.name` -> `quantization`; `config.model.hidden_size` -> `model.hidden_size`."""
-    name = setting.removeprefix("config.")
-    return name.removesuffix(".name") if setting.startswith("config.") else name
+    name = key.removeprefix("config.")
+    return name.removesuffix(".name") if key.startswith("config.") else name
 
 
 def trials_table(trials: pd.DataFrame) -> Table:
