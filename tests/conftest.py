@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import hypothesis
 import pytest
 from commands import Call, call_here
 from filelock import FileLock
+from sketches import sketch_confusions
 
 if TYPE_CHECKING:
     from fsdd_lightning.runs.record import RunRecord
@@ -86,10 +88,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def compose_once() -> Iterator[None]:
-    """Composing costs 100 ms, and tests compose the same choices of groups again and again."""
+    """Composing costs 100 ms, and tests compose the same choices of groups again and again.
+
+    A third of it is parsing: a file of conf/ is parsed once, too.
+    """
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+    from fsdd_lightning.config.load import config_directory
     from fsdd_lightning.sweeps import compose
 
-    original = compose.compose
+    original, load_config = compose.compose, FileConfigSource.load_config
+    parsed: dict[str, object] = {}
+
+    def load_once(source: FileConfigSource, config_path: str) -> object:
+        if Path(source.path) != config_directory():
+            return load_config(source, config_path)
+        if config_path not in parsed:
+            parsed[config_path] = load_config(source, config_path)
+        return copy.deepcopy(parsed[config_path])
 
     @cache
     def composed(name: str, overrides: tuple[str, ...], whole: bool) -> object:
@@ -100,6 +116,7 @@ def compose_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose, "compose", cached)
+        patch.setattr(FileConfigSource, "load_config", load_once)
         yield
 
 
@@ -144,6 +161,12 @@ def fsdd_root() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real_overrides(fsdd_root: Path, once: Once) -> list[str]:
+    """The real recordings, and the cache of their features that all tests share."""
+    return [f"data.root={fsdd_root}", f"data.cache_dir={once('real', lambda folder: None)}", "callbacks=quiet"]
+
+
 TINY = (
     "data=synthetic",
     "data.synthetic.speakers=2",
@@ -169,18 +192,31 @@ def tiny_overrides(synthetic_cache: str) -> list[str]:
     return [*TINY, synthetic_cache]
 
 
-@pytest.fixture(scope="session")
-def run_trial() -> RunTrial:
-    """Runs the trial of a command line in an existing folder, as fsdd-train does."""
+def _run_trial(words: Sequence[str], folder: Path) -> RunRecord:
     from fsdd_lightning.runs.plan import plan_run
     from fsdd_lightning.runs.record import new_record
     from fsdd_lightning.sweeps.compose import compose_trials
     from fsdd_lightning.training.experiment import run_experiment
 
+    ((overrides, config),) = compose_trials(words, multirun=False)
+    plan = plan_run(config)
+    return run_experiment(plan, new_record(plan, overrides), folder)
+
+
+@pytest.fixture(scope="session")
+def draw_trial() -> RunTrial:
+    """Runs the trial of a command line in an existing folder, as fsdd-train does."""
+    return _run_trial
+
+
+@pytest.fixture(scope="session")
+def run_trial() -> RunTrial:
+    """The same with sketches of the confusion matrices, in half of the time; `finished_run` has the drawn ones."""
+
     def run(words: Sequence[str], folder: Path) -> RunRecord:
-        ((overrides, config),) = compose_trials(words, multirun=False)
-        plan = plan_run(config)
-        return run_experiment(plan, new_record(plan, overrides), folder)
+        with pytest.MonkeyPatch.context() as patch:
+            sketch_confusions(patch)
+            return _run_trial(words, folder)
 
     return run
 
@@ -192,9 +228,9 @@ def finished_overrides(tiny_overrides: list[str], once: Once) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished_run(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
+def finished_run(finished_overrides: list[str], draw_trial: RunTrial, once: Once) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
-    return once("finished", lambda folder: run_trial(finished_overrides, folder))
+    return once("finished", lambda folder: draw_trial(finished_overrides, folder))
 
 
 @pytest.fixture

@@ -17,8 +17,10 @@ from typing import Any
 import commands
 import pytest
 from commands import PATIENCE_S, Call, Process, environment, only_line, run
+from sweep_processes import run_sweep
 
 from fsdd_lightning import evaluate, predict
+from fsdd_lightning.console import terminal
 from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.data import download, locate
 from fsdd_lightning.runs.record import RunRecord, read_record
@@ -32,6 +34,11 @@ RunTrial = Callable[[Sequence[str], Path], RunRecord]
 Sweep = tuple[Path, Process]
 
 
+def widen() -> None:
+    """No line of it is folded."""
+    terminal.console.width = 200
+
+
 @pytest.fixture(scope="module")
 def sweep(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], object]], Path]) -> Sweep:
     """A sweep of three trials from a foreign folder; the second one finds out late that it can't work."""
@@ -40,10 +47,7 @@ def sweep(tiny_overrides: list[str], once: Callable[[str, Callable[[Path], objec
     def run_it(folder: Path) -> None:
         (folder / "foreign").mkdir()
         words = ["-m", *tiny_overrides, "name=grid", *changes]
-        process = run(folder / "foreign", "-m", "fsdd_lightning.train", *words)
-        (folder / "ended.json").write_text(
-            json.dumps([process.args, process.returncode, process.stdout, process.stderr])
-        )
+        (folder / "ended.json").write_text(json.dumps([words, *run_sweep(words[1:], folder / "foreign", widen)]))
 
     folder = once("foreign-sweep", run_it)
     return folder / "foreign", Process(*json.loads((folder / "ended.json").read_text()))
@@ -90,7 +94,7 @@ def label(run_folder: Path) -> str:
 
 def test_nothing_is_written_beside_the_output_root(sweep: Sweep) -> None:
     folder, _ = sweep
-    assert {path.name for path in folder.iterdir()} <= {"multirun", "cache", ".config", ".cache"}
+    assert {path.name for path in folder.iterdir()} <= {"multirun", "out.txt", "err.txt"}
 
 
 def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:

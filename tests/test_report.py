@@ -7,7 +7,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from commands import Process, only_line, run
+from commands import Call, Process, only_line, run
+
+from fsdd_lightning import report as command
 
 HEAVY = {"torch", "pytorch_lightning", "hydra", "librosa", "sklearn"}
 
@@ -48,9 +50,9 @@ def test_a_report_names_what_it_found_and_where_it_is(sweep: Path, tmp_path: Pat
     assert '<a href="../seed%3D1/"' in text
 
 
-def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path) -> None:
-    process = report(tmp_path, sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
-    assert process.returncode == 0
+def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path, call: Call) -> None:
+    words = (sweep, sweep / "seed=1", "--output", tmp_path / "here", "--title", "Mine", "--portable")
+    assert call(command, *words).code == 0
     assert (tmp_path / "here" / "results.md").read_text().startswith("# Mine\n")
     assert "synthetic" in (tmp_path / "here" / "results.csv").read_text()
     page = (tmp_path / "here" / "report.html").read_text()

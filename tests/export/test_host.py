@@ -62,12 +62,12 @@ def test_a_trained_network_on_all_its_clips(finished_run: Path) -> None:
 
 @pytest.mark.fsdd
 def test_a_network_trained_on_the_real_recordings_on_all_of_them(
-    fsdd_root: Path, tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
+    real_overrides: list[str], tmp_path: Path, run_trial: Callable[[Sequence[str], Path], object]
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    words = f"trainer.max_epochs=1 callbacks=quiet quantization=int8_ptq output_root={tmp_path}".split()
-    run_trial([*words, f"data.root={fsdd_root}", f"data.cache_dir={tmp_path / 'cache'}"], folder)
+    words = f"trainer.max_epochs=1 trainer.batch_size=128 quantization=int8_ptq output_root={tmp_path}".split()
+    run_trial([*real_overrides, *words], folder)
     assert_all_clips_are_equal(folder)
 
 

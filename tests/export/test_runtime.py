@@ -8,8 +8,8 @@ import c_programs
 import pytest
 
 FLAGS = [
-    ("-O0",),
-    ("-Os",),
+    pytest.param(("-O0",), marks=pytest.mark.slow),
+    pytest.param(("-Os",), marks=pytest.mark.slow),
     ("-O3",),
     ("-O3", "-march=native"),
     ("-O1", "-mavx2"),

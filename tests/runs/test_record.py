@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fsdd_lightning.console.command_line import Terminated
@@ -167,6 +167,8 @@ json_values = st.recursive(
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(sorted(RunRecord.__dataclass_fields__)), value=json_values)
+@example(field="agreement", value={"\n": None})
+@example(field="schema_version", value="\n")
 def test_whatever_a_field_holds_it_is_read_or_refused_in_one_line(
     record: RunRecord, tmp_path: Path, field: str, value: Any
 ) -> None:

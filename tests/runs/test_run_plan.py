@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import Any, Literal
 
 import pytest
 
+from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
 from fsdd_lightning.sweeps.compose import compose_trials
 
 
-def plan(*overrides: str) -> RunPlan:
+@functools.cache
+def composed(*overrides: str) -> Config:
     ((_, config),) = compose_trials(overrides, multirun=False)
-    return plan_run(config)
+    return config
+
+
+def plan(*overrides: str) -> RunPlan:
+    return plan_run(composed(*overrides))
+
+
+def plan_of(mode: str, budget: str, hidden_size: int | Literal["fit"], layers: int = 2) -> RunPlan:
+    """Put together from options that are composed once."""
+    base = composed()
+    return plan_run(
+        dataclasses.replace(
+            base,
+            quantization=composed(f"quantization={mode}").quantization,
+            memory_budget=composed(f"memory_budget={budget}").memory_budget,
+            model=dataclasses.replace(base.model, hidden_size=hidden_size, layers=layers),
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,21 +50,19 @@ def plan(*overrides: str) -> RunPlan:
     ],
 )
 def test_fit_is_the_largest_size_within_the_budget(mode: str, budget: str, hidden_size: int) -> None:
-    words = (f"quantization={mode}", f"memory_budget={budget}")
-    solved = plan("model=fit", *words)
+    solved = plan_of(mode, budget, "fit")
     assert (solved.shape.hidden_size, solved.config.model.hidden_size) == (hidden_size, hidden_size)
     assert solved.fits and solved.over_budget_reason is None
-    assert solved == plan("model.hidden_size=" + str(hidden_size), *words)
-    assert not plan(f"model.hidden_size={hidden_size + 1}", *words).fits
+    assert solved == plan_of(mode, budget, hidden_size)
+    assert not plan_of(mode, budget, hidden_size + 1).fits
 
 
 @pytest.mark.parametrize("budget", ["kb8", "kb16", "kb36", "kb36_per_layer"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("mode", ["float32", "int8_ptq", "int4_qat"])
 def test_one_unit_more_than_fit_would_be_over_budget(mode: str, layers: int, budget: str) -> None:
-    words = (f"quantization={mode}", f"memory_budget={budget}", f"model.layers={layers}")
-    solved = plan("model=fit", *words)
-    larger = plan(f"model.hidden_size={solved.shape.hidden_size + 1}", *words)
+    solved = plan_of(mode, budget, "fit", layers)
+    larger = plan_of(mode, budget, solved.shape.hidden_size + 1, layers)
     assert solved.fits and not larger.fits
     assert f"the largest hidden size that fits is {solved.shape.hidden_size}" in str(larger.over_budget_reason)
 

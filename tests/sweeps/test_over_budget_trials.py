@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import Process, run_command
+from sweep_processes import run_sweep
 
 from fsdd_lightning.memory.bill import float32_bill
 from fsdd_lightning.memory.shape import NetworkShape
@@ -57,15 +58,15 @@ def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process
 def test_other_trials_of_a_sweep_run_and_the_plan_agrees(tiny_overrides: list[str], tmp_path: Path) -> None:
     sizes = [word for word in tiny_overrides if not word.startswith("model.hidden_size")]
     words = ["-m", *sizes, "name=grid", "trainer.max_epochs=1", "memory_budget=kb8", "model.hidden_size=200,4,90"]
-    process = run_command(tmp_path, "train", *words)
-    assert (process.returncode, process.stderr) == (0, "")
+    code, out, err = run_sweep(words[1:], tmp_path)
+    assert (code, err) == (0, "")
     records = [read_record(file.parent) for file in tmp_path.glob("multirun/grid/*/run.json")]
     ends = {record.memory["hidden_size"]: record.status for record in records}
     assert ends == {200: "over_budget", 4: "done", 90: "over_budget"}
     over_budget = [record for record in records if record.status == "over_budget"]
     for record in over_budget:
         size = record.memory["hidden_size"]
-        assert f" over_budget model.hidden_size={size}: {record.error} (" in process.stdout
+        assert f" over_budget model.hidden_size={size}: {record.error} (" in out
         assert record.memory["fits"] is False and record.memory["lines"]
     planned = run_command(tmp_path, "plan", *words)
     *printed, heavy = planned.stdout.splitlines()

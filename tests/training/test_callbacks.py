@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from sketches import sketch_confusions
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fsdd_lightning.model.checkpoint import load_checkpoint
@@ -67,7 +66,6 @@ def run(
     run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
-    sketch_confusions(monkeypatch)
     monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
     monkeypatch.setattr(Decreed, "epochs", {})
     monkeypatch.setattr(Decreed, "steps", [])
@@ -75,6 +73,7 @@ def run(
     def run(losses: Sequence[float], start_epoch: int, *changes: str) -> RunRecord:
         monkeypatch.setattr(Decreed, "losses", losses)
         words = [f"quantization.epochs={len(losses)}", f"quantization.start_epoch={start_epoch}", *changes]
+        words.append("logger.histogram_every_epochs=0")
         fixed = ["quantization=int8_qat", "trainer.max_epochs=1", f"output_root={tmp_path / 'output'}"]
         return run_trial([*tiny_overrides, *fixed, *words], tmp_path)
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from sketches import sketch_confusions
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.config.load import config_from_mapping, content_hash
@@ -46,11 +45,8 @@ class Laboratory:
 
 
 @pytest.fixture
-def laboratory(
-    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch
-) -> Laboratory:
-    sketch_confusions(monkeypatch)
-    return Laboratory(tiny_overrides, tmp_path, run_trial)
+def laboratory(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> Laboratory:
+    return Laboratory([*tiny_overrides, "logger.histogram_every_epochs=0"], tmp_path, run_trial)
 
 
 def weights(folder: Path) -> Weights:
@@ -296,9 +292,9 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
 
 
 def test_the_same_command_gives_the_same_bits(
-    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, finished_run: Path
+    tiny_overrides: list[str], tmp_path: Path, draw_trial: RunTrial, finished_run: Path
 ) -> None:
-    _, folder = Laboratory(tiny_overrides, tmp_path, run_trial).run()
+    _, folder = Laboratory(tiny_overrides, tmp_path, draw_trial).run()
     assert lasting(read_record(folder)) == lasting(read_record(finished_run))
     assert equal(weights(folder), weights(finished_run))
     for name in ("network.pt", "integer_model.npz", "confusion_float.png", "confusion_integer.png"):
@@ -476,14 +472,8 @@ def test_nothing_is_written_into_the_current_folder(
 
 
 @pytest.mark.fsdd
-def test_two_epochs_on_the_real_recordings(fsdd_root: Path, tmp_path: Path, run_trial: RunTrial) -> None:
-    tiny = [
-        f"data.root={fsdd_root}",
-        f"data.cache_dir={tmp_path / 'cache'}",
-        "trainer.max_epochs=2",
-        "trainer.batch_size=16",
-        "callbacks=quiet",
-    ]
+def test_two_epochs_on_the_real_recordings(real_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> None:
+    tiny = [*real_overrides, "trainer.max_epochs=2", "trainer.batch_size=16"]
     record, _ = Laboratory(tiny, tmp_path, run_trial).run()
     assert record.split == {"name": "random", "train": 2160, "val": 240, "test": 600}
     assert record.dataset["recordings"] == 3000
