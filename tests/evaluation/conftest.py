@@ -18,3 +18,9 @@ def run(finished_run: Path) -> Run:
 @pytest.fixture(scope="session")
 def data(run: Run) -> PreparedData:
     return recorded_data(run, None)
+
+
+@pytest.fixture(scope="session")
+def wav(data: PreparedData) -> Path:
+    """A recording of one digit."""
+    return data.recordings.recordings[0].path

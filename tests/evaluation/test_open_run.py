@@ -15,14 +15,9 @@ from fsdd_lightning.evaluation.run import OpenRun, open_run
 from fsdd_lightning.runs.record import BACKENDS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(finished_run: Path) -> OpenRun:
     return open_run(str(finished_run))
-
-
-@pytest.fixture(scope="module")
-def wav(run: OpenRun) -> Path:
-    return sorted(Path(run.record.dataset["folder"]).glob("*.wav"))[0]
 
 
 @pytest.mark.parametrize("backend", [None, *BACKENDS])

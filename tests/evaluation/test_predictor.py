@@ -24,12 +24,6 @@ def predictor(run: Run) -> Predictor:
         return Predictor(run, backend)
 
 
-@pytest.fixture
-def path(data: PreparedData) -> Path:
-    """A recording of one digit."""
-    return data.recordings.recordings[0].path
-
-
 def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, data: PreparedData, predictor: Predictor) -> None:
     positions = data.split.test[:10]
     assert run.integer_model is not None
@@ -43,9 +37,9 @@ def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, data: Prepar
         assert answer.probability == pytest.approx(expected.max(), abs=1e-6)
 
 
-def test_a_file_needs_no_name_of_the_datasets(path: Path, predictor: Predictor, tmp_path: Path) -> None:
-    shutil.copy(path, tmp_path / "what is this.wav")
-    assert predictor.predict(tmp_path / "what is this.wav").digit == predictor.predict(path).digit
+def test_a_file_needs_no_name_of_the_datasets(wav: Path, predictor: Predictor, tmp_path: Path) -> None:
+    shutil.copy(wav, tmp_path / "what is this.wav")
+    assert predictor.predict(tmp_path / "what is this.wav").digit == predictor.predict(wav).digit
 
 
 def bad_files(folder: Path) -> dict[Path, str]:
@@ -81,10 +75,10 @@ def test_any_length_from_the_shortest_to_far_beyond_max_frames(
     assert 0.1 <= float(answer.probability or 0) <= 1.0
 
 
-def test_stereo_at_another_rate_is_heard_like_the_original(path: Path, predictor: Predictor, tmp_path: Path) -> None:
-    samples, rate = soundfile.read(path)
+def test_stereo_at_another_rate_is_heard_like_the_original(wav: Path, predictor: Predictor, tmp_path: Path) -> None:
+    samples, rate = soundfile.read(wav)
     soundfile.write(tmp_path / "stereo.wav", np.stack([samples, samples], axis=1), rate)
-    assert predictor.predict(tmp_path / "stereo.wav").probability == predictor.predict(path).probability
+    assert predictor.predict(tmp_path / "stereo.wav").probability == predictor.predict(wav).probability
     soundfile.write(tmp_path / "slow.wav", samples, 2 * rate)
     assert predictor.predict(tmp_path / "slow.wav").error is None
 
@@ -119,11 +113,11 @@ def test_every_word_of_a_long_recording_is_recognized_in_its_place(
 
 
 def test_a_long_recording_taken_for_one_digit_gets_a_note(
-    data: PreparedData, path: Path, predictor: Predictor, tmp_path: Path
+    data: PreparedData, wav: Path, predictor: Predictor, tmp_path: Path
 ) -> None:
     long, _ = concatenated(data, tmp_path, [0, 50])
     assert "--segment" in str(predictor.predict(long).note)
-    assert predictor.predict(path).note is None
+    assert predictor.predict(wav).note is None
 
 
 def test_the_last_moment_is_the_answer_and_frames_come_in_order(data: PreparedData, predictor: Predictor) -> None:

@@ -82,14 +82,14 @@ def test_a_row_is_counted_right(rows: tuple[RobustnessRow, ...]) -> None:
 
 
 def test_a_backend_that_always_answers_0_is_right_as_often_as_there_are_zeros(run: Run, data: PreparedData) -> None:
-    rows = robustness(run, data, Backend("deaf", Listening(), 1.0), corruption("speed"))
+    rows = robustness(run, data, Backend("deaf", Listening()), corruption("speed"))
     zeros = int((data.labels[data.split.test] == 0).sum())
     assert [(row.correct, row.total, row.drop) for row in rows] == [(zeros, 24, 0.0)] * 5
 
 
 def test_every_corruption_changes_what_the_network_hears(run: Run, data: PreparedData) -> None:
     listening = Listening()
-    rows = robustness(run, data, Backend("deaf", listening, 1.0))
+    rows = robustness(run, data, Backend("deaf", listening))
     clean, *corrupted = listening.heard
     assert np.array_equal(clean[0], data.features[data.split.test])
     assert np.array_equal(clean[1], data.lengths[data.split.test])
@@ -105,7 +105,7 @@ def test_a_row_depends_on_no_other_row_and_on_no_chance(
 ) -> None:
     first, second = Listening(), Listening()
     for listening in (first, second):
-        robustness(run, data, Backend("deaf", listening, 1.0), corruption("babble"))
+        robustness(run, data, Backend("deaf", listening), corruption("babble"))
     for (one, _), (other, _) in zip(first.heard, second.heard, strict=True):
         assert np.array_equal(one, other)
     alone = robustness(run, data, backend, corruption("babble"))

@@ -47,6 +47,7 @@ def test_float32_flash_is_four_bytes_per_parameter_and_nothing_else(shape: Netwo
 
 @pytest.mark.parametrize("code_name", INTEGER_CODES)
 def test_flash_of_2x24_by_hand(code_name: str) -> None:
+    assert sorted(FLASH_2X24) == INTEGER_CODES
     layer_1, layer_2, output, total = FLASH_2X24[code_name]
     bill = memory_bill(SMALL, code_name, FRAMES)
     assert bill.layer_flash_bytes == {"lstm layer 1": layer_1, "lstm layer 2": layer_2, "output layer": output}
