@@ -37,6 +37,21 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MOST_WORKERS = 8  # a worker takes about a gigabyte
 # What asks for one of these trains networks or starts commands: seconds, not milliseconds.
 TRAINING_FIXTURES = {"run_trial", "tiny_overrides", "small"}
+# Files that compile, draw, fuzz, extract or compose for seconds. They and all that trains are not in the quick lane.
+NOT_QUICK = {
+    *(
+        "test_ablation.py",
+        "test_c_export.py",
+        "test_commands.py",
+        "test_compose.py",
+        "test_download.py",
+        "test_frame.py",
+    ),
+    *("test_host.py", "test_launchers.py", "test_mfcc.py", "test_over_budget_trials.py", "test_pictures.py"),
+    *("test_plan.py", "test_readme.py", "test_reference.py", "test_report.py", "test_run_plan.py", "test_runtime.py"),
+    *("test_runtime_mutants.py", "test_runtime_object.py", "test_sections.py", "test_sweep_plan.py"),
+    *("test_synthetic.py", "test_torch_ao.py"),
+}
 CACHE = pytest.StashKey[str]()
 
 
@@ -50,11 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is slow unless it is asked for; mark what trains."""
+    """Skip what is slow unless it is asked for; mark what is quick."""
     skip = pytest.mark.skip(reason="slow: runs with --run-slow")
     for item in items:
-        if TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker("train")
+        if item.path.name not in NOT_QUICK and not TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("quick")
         if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
             item.add_marker(skip)
 
