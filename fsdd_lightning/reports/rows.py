@@ -33,7 +33,7 @@ _Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 
 
 @dataclass(frozen=True)
-class _View:
+class _Score:
     accuracy: _Share
     correct: _Count
     total: Annotated[_Count, Field(ge=1)]
@@ -59,10 +59,10 @@ class _Plan(BaseModel, alias_generator=AliasGenerator(validation_alias=lambda na
     macs_per_clip: _Count = Field(exclude=True)
 
 
-class _Result(BaseModel):
+class _Finished(BaseModel):
     """What it needs of that of a finished run, too."""
 
-    views: dict[str, _View]
+    views: dict[str, _Score]
     digest: str = Field(validation_alias=AliasPath("dataset", "digest"))
 
 
@@ -93,7 +93,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
 
 def _result(record: RunRecord) -> dict[str, Any]:
     """What a run reached."""
-    views = _Result.model_validate(vars(record)).views
+    views = _Finished.model_validate(vars(record)).views
     accuracies = {name: view.accuracy for name, view in views.items()}
     backend = deployed_backend(accuracies)
     if backend is None:
