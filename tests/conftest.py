@@ -75,10 +75,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """-n auto: every core that this process may use; none beside it for a single test, for -s and to measure speed."""
+    """-n auto: one worker more than cores; none beside this process for one test, for -s and to measure speed."""
     if config.option.benchmark_only or config.option.capture == "no" or any("::" in arg for arg in config.args):
         return 0
-    return min(MOST_WORKERS, len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
+    return min(MOST_WORKERS, cores + 1)  # some tests wait for processes that they started
 
 
 # --- environment ---

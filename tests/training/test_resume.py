@@ -189,7 +189,12 @@ def equal(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(("mode", "start"), [("int8", 0), ("int8", 2), ("int4", 1), ("pot", 0), ("ternary", 1)])
+OTHER_CODES = [("int8", 0), ("int8", 2), ("pot", 0), ("ternary", 1)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "start"), [("int4", 1), *(pytest.param(*code, marks=pytest.mark.slow) for code in OTHER_CODES)]
+)
 def test_every_code_goes_on_exactly(stages: Stages, tmp_path: Path, once: Once, mode: str, start: int) -> None:
     stages.output = once("resumed-codes", lambda folder: None)  # one float network for all of them
     chosen = (f"quantization={mode}_qat", f"quantization.start_epoch={start}", "logger.histogram_every_epochs=0")

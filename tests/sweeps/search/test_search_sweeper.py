@@ -111,6 +111,7 @@ def test_the_front_is_that_of_the_records(whole: Whole) -> None:
         assert (sweep_folder(folder) / f"pareto_front.{suffix}").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_the_scores_of_the_test_clips_change_nothing(whole: Whole, tiny_overrides: list[str], tmp_path: Path) -> None:
     """Repeated with records whose test scores are inverted, the search proposes and ends the same."""
     folder, before = whole
@@ -188,6 +189,7 @@ def test_a_failed_trial_is_reported_and_does_not_end_the_search(tiny_overrides: 
     assert len(written_front(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_the_first_failure_ends_a_search_that_asks_for_it(tiny_overrides: list[str], tmp_path: Path) -> None:
     words = [
         "hparams_search=accuracy_vs_bytes",
