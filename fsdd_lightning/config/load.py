@@ -97,6 +97,14 @@ def deciding(config: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def flat_config(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every value of a nested mapping by its dotted key."""
+    rows: dict[str, Any] = {}
+    for key, value in mapping.items():
+        rows |= flat_config(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return rows
+
+
 def _plain(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

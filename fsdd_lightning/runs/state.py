@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fsdd_lightning.artifacts import DamagedError
-from fsdd_lightning.config.load import config_to_mapping, deciding
+from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.locate import present_digest
 from fsdd_lightning.errors import UserError
@@ -74,7 +74,7 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState
 
 def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
     config = config_to_mapping(plan.config)
-    then, now = _flat(deciding(record.config)), _flat(deciding(config))
+    then, now = flat_config(deciding(record.config)), flat_config(deciding(config))
     if then != now:
         yield f"config changed: {_describe(then, now)}"
     if record.code_digest != environment.code:
@@ -97,10 +97,3 @@ def _describe(then: dict[str, Any], now: dict[str, Any]) -> str:
     texts = [f"{key} {then.get(key, missing)} -> {now.get(key, missing)}" for key in changed]
     more = len(texts) - _LISTED_CHANGES
     return ", ".join(texts[:_LISTED_CHANGES] + ([f"and {more} more"] if more > 0 else []))
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for key, value in config.items():
-        rows |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return rows

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.config.load import config_keys, flat_config
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
@@ -112,7 +112,7 @@ def trial_name(folder: Path) -> str:
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """Every config value by its dotted name. A column has one type, so what may be null is text."""
     kinds = dict(column_kinds())
-    found = dict(_flatten(config))
+    found = flat_config(config)
     return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}
 
 
@@ -131,13 +131,6 @@ def _kind(key: str) -> type:
     if bool in alternatives:
         return bool
     return float if {int, float} & set(alternatives) and type(None) not in alternatives else str
-
-
-def _flatten(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for key, value in config.items():
-        rows += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
-    return rows
 
 
 def _columns() -> Summary:
