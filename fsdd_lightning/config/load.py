@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -44,7 +44,8 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
 }
-_TYPE_NAMES = ("int", "constrained-int", "literal['fit']")  # pydantic's, of model.hidden_size; none is a config key
+# pydantic's, of model.hidden_size, and the kinds of features; none is a config key.
+_TYPE_NAMES = ("int", "constrained-int", "literal['fit']", "mfcc", "integer")
 
 
 def config_directory() -> Path:
@@ -141,6 +142,9 @@ def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
             value = before.pop(old_name)
             hashable = isinstance(value, str)
             after[new_name] = _RENAMED_VALUES.get((new, value), value) if hashable else value
+    features = current.get("features")
+    if isinstance(features, dict):
+        features.setdefault("kind", "mfcc")  # all that there was
     return current
 
 
@@ -175,6 +179,8 @@ def _explain(problem: Any, key: str) -> str:
         return unknown_key(key)
     if problem["type"] == "missing":
         return f"{key} is missing"
+    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return f"{key}.kind must be one of {problem['ctx'].get('expected_tags', 'its kinds')}"
     if problem["type"] == "value_error":  # a check of a group, whose message names its keys
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
@@ -203,15 +209,18 @@ def unknown_key(key: str) -> str:
     return f"unknown config key {key!r}; {place} holds {', '.join(choices)}"
 
 
-def config_keys(cls: type = Config, prefix: str = "") -> Iterator[str]:
-    """All dotted names of config keys: name, seed, data, data.name, ..."""
+def config_keys() -> Iterator[str]:
+    """All dotted names of config keys, of every kind of features: name, seed, data, data.name, ..."""
+    yield from config_types()
+
+
+def config_types(cls: type = Config, prefix: str = "") -> dict[str, Any]:
+    """The type of every config key by its dotted name."""
+    types = get_type_hints(cls)
+    found: dict[str, Any] = {}
     for name in (field.name for field in dataclasses.fields(cls)):
-        yield prefix + name
-        nested = _field_class(cls, name)
-        if nested is not None:
-            yield from config_keys(nested, f"{prefix}{name}.")
-
-
-def _field_class(cls: type, name: str) -> type | None:
-    hint = get_type_hints(cls)[name]
-    return hint if dataclasses.is_dataclass(hint) and isinstance(hint, type) else None
+        found[prefix + name] = types[name]
+        for each in (types[name], *get_args(types[name])):  # a group, or the kinds of one
+            if isinstance(each, type) and dataclasses.is_dataclass(each):
+                found |= config_types(each, f"{prefix}{name}.")
+    return found

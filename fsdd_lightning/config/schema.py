@@ -6,10 +6,13 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -76,9 +79,10 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FeatureConfig:
-    """MFCC extraction; the names are librosa's. Lengths are in samples, frequencies in hertz."""
+class MfccConfig:
+    """librosa's MFCC, in float; the names are librosa's. Lengths are in samples, frequencies in hertz."""
 
+    kind: Literal["mfcc"]
     sample_rate_hz: Count
     n_mfcc: Count
     n_mels: Count
@@ -94,13 +98,40 @@ class FeatureConfig:
     deltas: bool  # every coefficient's change since the previous frame, as further channels
 
     @property
+    def static_channels(self) -> int:
+        """Those that are no deltas; they come first."""
+        return self.n_mfcc
+
+    @property
     def channels(self) -> int:
         """The number of inputs of a network: n_mfcc, or with deltas twice as many."""
         return 2 * self.n_mfcc if self.deltas else self.n_mfcc
 
+    @property
+    def window(self) -> int:
+        """Samples of a frame that are not weighted with 0."""
+        return self.n_fft if self.win_length is None else self.win_length
+
+    @property
+    def hop(self) -> int:
+        """Samples from a frame to the next."""
+        return self.hop_length
+
+    @property
+    def least_samples(self) -> int:
+        """Of a clip: what makes one frame."""
+        return 1
+
+    def samples(self, frames: int) -> int:
+        """How many samples the first `frames` frames hear; frames are centered, the first at the first sample."""
+        return (frames - 1) * self.hop_length + self.n_fft // 2
+
+    def spaced(self, hop: int) -> MfccConfig:
+        """The same with another distance between frames, within 1..window."""
+        return replace(self, hop_length=min(max(hop, 1), self.window))
+
     def __post_init__(self) -> None:
-        window = self.n_fft if self.win_length is None else self.win_length
-        nyquist_hz = self.sample_rate_hz / 2
+        window, nyquist_hz = self.window, self.sample_rate_hz / 2
         _require(window <= self.n_fft, f"win_length {window} exceeds n_fft {self.n_fft}")
         _require(
             self.hop_length <= window,
@@ -118,6 +149,70 @@ class FeatureConfig:
                 0.0 < low_hz < high_hz < nyquist_hz,
                 f"band_pass_hz needs 0 < low < high < {nyquist_hz:g}, not {list(self.band_pass_hz)}",
             )
+
+
+@dataclass(frozen=True, config=STRICT)
+class IntegerFeatureConfig:
+    """The integer front end, which a device computes from its samples. Lengths are in samples.
+
+    Levels are in steps of 2^-8 octave of power (0.0118 dB). What is computed: arithmetic/README.md.
+    """
+
+    kind: Literal["integer"]
+    sample_rate_hz: Count
+    window: Count  # 128, 256 or 512
+    hop: Count
+    bands: Count  # of the mel scale, from 0 to half the sample rate
+    coefficients: Count  # of the cosine transform of their levels
+    floor_octaves: Count  # how far below the loudest level of a word a level still counts
+    quietest_level: CountOrZero  # that loudest level is at least this
+    decay: CountOrZero  # by which it falls from frame to frame
+    max_frames: Count
+    deltas: bool  # every coefficient's change since the previous frame, as further channels
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """The constants of the arithmetic."""
+        return FrontEnd(
+            sample_rate_hz=self.sample_rate_hz,
+            window=self.window,
+            hop=self.hop,
+            bands=self.bands,
+            coefficients=self.coefficients,
+            floor_octaves=self.floor_octaves,
+            quietest_level=self.quietest_level,
+            decay=self.decay,
+            deltas=self.deltas,
+        )
+
+    @property
+    def static_channels(self) -> int:
+        """Those that are no deltas; they come first."""
+        return self.coefficients
+
+    @property
+    def channels(self) -> int:
+        """The number of inputs of a network."""
+        return self.front_end.channels
+
+    @property
+    def least_samples(self) -> int:
+        """Of a clip: what makes one frame."""
+        return self.window
+
+    def samples(self, frames: int) -> int:
+        """How many samples the first `frames` frames hear: whole windows."""
+        return self.front_end.samples(frames)
+
+    def spaced(self, hop: int) -> IntegerFeatureConfig:
+        """The same with another distance between frames, within 1..window."""
+        return replace(self, hop=min(max(hop, 1), self.window))
+
+    def __post_init__(self) -> None:
+        _ = self.front_end  # checks itself
+
+
+FeatureConfig = Annotated[MfccConfig | IntegerFeatureConfig, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, config=STRICT)

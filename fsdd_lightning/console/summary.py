@@ -36,7 +36,7 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
     )
     console.print(f"split: {split.name}, {len(split.train):,} train, {len(split.val):,} val, {len(split.test):,} test")
     if data.copies is not None:
-        copies, share = len(data.copies.mfccs), data.copies.clean_share
+        copies, share = len(data.copies.features), data.copies.clean_share
         console.print(f"copies: {copies} of each training clip; the clip itself is taken {share:.0%} of the time")
     console.print(bill_table(plan.bill))
     config = plan.config

@@ -47,7 +47,7 @@ class TrainingClips(ClipDataset):
     def __init__(self, data: PreparedData) -> None:
         super().__init__(data, data.split.train)
         self.clips = len(self.labels)
-        self.copies = () if data.copies is None else data.copies.mfccs
+        self.copies = () if data.copies is None else data.copies.features
         train = data.split.train
         features = [data.statistics.standardize(copy)[train] for copy in self.copies]
         self.features = torch.cat([self.features, *map(torch.from_numpy, features)])

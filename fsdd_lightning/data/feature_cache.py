@@ -1,4 +1,4 @@
-"""MFCC of a whole dataset, computed once per (dataset, feature config, extractor version).
+"""Features of a whole dataset, computed once per (dataset, feature config, extractor version).
 
 A cache file holds its own key and a checksum, is moved into place whole, and is believed only if both are
 right: a damaged, truncated or renamed file costs a new computation, never a wrong result. No pickle is
@@ -18,27 +18,30 @@ import numpy as np
 
 from fsdd_lightning.artifacts import arrays_digest, cached
 from fsdd_lightning.config.schema import FeatureConfig
-from fsdd_lightning.data.mfcc import EXTRACTOR_VERSION, Mfcc, MfccExtractor
+from fsdd_lightning.data.features import Features, feature_extractor
+
+# Part of the cache key: increment it with every change of an extractor that changes a value.
+EXTRACTOR_VERSION = 1
 
 Waveforms = Sequence[np.ndarray] | Callable[[], Sequence[np.ndarray]]
 
 
-def cached_mfcc(dataset_digest: str, waveforms: Waveforms, config: FeatureConfig, cache_dir: Path) -> Mfcc:
-    """The MFCC of `waveforms`, (samples,) float32; a callable is called only without a valid cache file.
+def cached_features(dataset_digest: str, waveforms: Waveforms, config: FeatureConfig, cache_dir: Path) -> Features:
+    """The features of `waveforms`, (samples,) float32; a callable is called only without a valid cache file.
 
     `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait
     and read. A folder that cannot be written does not stop the run: features are computed, a warning logged.
     """
     key = cache_key(dataset_digest, config)
 
-    def extract() -> Mfcc:
-        return MfccExtractor(config)(waveforms() if callable(waveforms) else waveforms)
+    def extract() -> Features:
+        return feature_extractor(config)(waveforms() if callable(waveforms) else waveforms)
 
     return cached(
         cache_path(key, cache_dir),
         load=lambda content: _load(content, key, config),
         make=extract,
-        dump=lambda mfcc: _dump(mfcc, key),
+        dump=lambda features: _dump(features, key),
     )
 
 
@@ -49,19 +52,19 @@ def cache_key(dataset_digest: str, config: FeatureConfig) -> str:
 
 
 def cache_path(key: str, cache_dir: Path) -> Path:
-    return Path(cache_dir) / f"mfcc-{key[:32]}.npz"
+    return Path(cache_dir) / f"features-{key[:32]}.npz"
 
 
-def _dump(mfcc: Mfcc, key: str) -> bytes:
-    valid = np.arange(mfcc.values.shape[1]) < mfcc.lengths[:, None]
-    arrays = {"frames": mfcc.values[valid], "lengths": mfcc.lengths, "trimmed": np.array(mfcc.trimmed, np.int64)}
+def _dump(features: Features, key: str) -> bytes:
+    valid = np.arange(features.values.shape[1]) < features.lengths[:, None]
+    arrays = {"frames": features.values[valid], "lengths": features.lengths, "trimmed": np.array(features.trimmed, np.int64)}
     stamps = {"key": np.array(key), "sha256": np.array(arrays_digest(key, arrays))}
     stream = io.BytesIO()
     np.savez(stream, **stamps, **arrays)  # type: ignore[arg-type]  # meant for allow_pickle
     return stream.getvalue()
 
 
-def _load(content: bytes, key: str, config: FeatureConfig) -> Mfcc:
+def _load(content: bytes, key: str, config: FeatureConfig) -> Features:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in ("frames", "lengths", "trimmed")}
         if str(file["key"]) != key:
@@ -69,6 +72,7 @@ def _load(content: bytes, key: str, config: FeatureConfig) -> Mfcc:
         if str(file["sha256"]) != arrays_digest(key, arrays):
             raise ValueError("its checksum is wrong")
     lengths = arrays["lengths"]
-    values = np.zeros((len(lengths), config.max_frames, config.channels), np.float32)
-    values[np.arange(config.max_frames) < lengths[:, None]] = arrays["frames"]
-    return Mfcc(values, lengths, trimmed=int(arrays["trimmed"]))
+    frames = arrays["frames"]
+    values = np.zeros((len(lengths), config.max_frames, frames.shape[1]), frames.dtype)
+    values[np.arange(config.max_frames) < lengths[:, None]] = frames
+    return Features(values, lengths, trimmed=int(arrays["trimmed"]))

@@ -16,15 +16,12 @@ has the same bits alone and in a batch. Speed: tests/benchmarks/test_mfcc_speed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fsdd_lightning.config.schema import FeatureConfig
-
-# Part of the cache key: increment it with every change that changes a value.
-EXTRACTOR_VERSION = 1
+from fsdd_lightning.config.schema import MfccConfig
+from fsdd_lightning.data.features import Features
 
 _CLIPS_PER_BLOCK = 64
 _FRAMES_PER_FFT = 256  # frames and spectra stay in the L2 cache
@@ -33,19 +30,10 @@ _DB_PER_NEPER = np.float32(10.0 / np.log(10.0))  # np.log is vectorized better t
 _BAND_PASS_ORDER = 4
 
 
-@dataclass(frozen=True)
-class Mfcc:
-    """Features of several clips, in the order given."""
-
-    values: np.ndarray  # (clips, max_frames, channels) float32, 0 beyond a clip's length
-    lengths: np.ndarray  # (clips,) int64, valid frames, 1..max_frames
-    trimmed: int  # clips that had more than max_frames frames
-
-
 class MfccExtractor:
     """Waveforms of `config.sample_rate_hz` to MFCC. Creating the first one imports librosa: about a second."""
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, config: MfccConfig) -> None:
         from scipy.fft import dct, rfft
 
         self.config = config
@@ -59,7 +47,7 @@ class MfccExtractor:
         coefficients, _ = self._block([waveform])
         return coefficients[: self.config.max_frames]
 
-    def __call__(self, waveforms: Sequence[np.ndarray]) -> Mfcc:
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> Features:
         """Each waveform: (samples,) float32, not empty; 1 + samples // hop_length frames (n_fft even)."""
         max_frames = self.config.max_frames
         values = np.zeros((len(waveforms), max_frames, self.config.channels), np.float32)
@@ -69,7 +57,7 @@ class MfccExtractor:
             coefficients, frames[block] = self._block(waveforms[block])
             kept = _position_in_clip(frames[block]) < max_frames
             values[block][np.arange(max_frames) < frames[block, None]] = coefficients[kept]
-        return Mfcc(values, np.minimum(frames, max_frames), trimmed=int((frames > max_frames).sum()))
+        return Features(values, np.minimum(frames, max_frames), trimmed=int((frames > max_frames).sum()))
 
     def _block(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Channels of all frames (frames of all clips, channels), and the number of frames per clip (clips,)."""
@@ -116,7 +104,7 @@ class MfccExtractor:
         return power
 
 
-def _padded_hann_window(config: FeatureConfig) -> np.ndarray:
+def _padded_hann_window(config: MfccConfig) -> np.ndarray:
     """Periodic Hann window of win_length, centered as `librosa.util.pad_center` does: (n_fft,) float32."""
     length = config.n_fft if config.win_length is None else config.win_length
     # scipy.signal.get_window("hann", 1) is 1, where the formula gives 0.
@@ -125,7 +113,7 @@ def _padded_hann_window(config: FeatureConfig) -> np.ndarray:
     return np.pad(hann, (left, config.n_fft - length - left)).astype(np.float32)
 
 
-def _mel_bank(config: FeatureConfig):  # type: ignore[no-untyped-def]  # scipy.sparse has no type hints
+def _mel_bank(config: MfccConfig):  # type: ignore[no-untyped-def]  # scipy.sparse has no type hints
     """Slaney's triangles, a bin in at most two of them: (n_mels, 1 + n_fft // 2) float32, sparse by rows."""
     from librosa.filters import mel
     from scipy.sparse import csr_array
@@ -136,7 +124,7 @@ def _mel_bank(config: FeatureConfig):  # type: ignore[no-untyped-def]  # scipy.s
     return csr_array(weights)
 
 
-def _band_pass(config: FeatureConfig) -> Callable[[np.ndarray], np.ndarray] | None:
+def _band_pass(config: MfccConfig) -> Callable[[np.ndarray], np.ndarray] | None:
     """Butterworth band-pass with four poles at each edge: (samples,) float32 -> same; computed in float64.
 
     It runs forward only (`sosfilt`, initial state 0): causal, so a device can run it sample by sample. The price is
@@ -176,7 +164,7 @@ def _normalize_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
     samples[padding:] /= np.repeat(peaks, spans)
 
 
-def _frame_starts(clip_samples: np.ndarray, config: FeatureConfig) -> tuple[np.ndarray, np.ndarray]:
+def _frame_starts(clip_samples: np.ndarray, config: MfccConfig) -> tuple[np.ndarray, np.ndarray]:
     """Start of every frame in the padded concatenation (frames,), and the number of frames per clip (clips,)."""
     padding = config.n_fft // 2
     frames = 1 + (clip_samples + 2 * padding - config.n_fft) // config.hop_length

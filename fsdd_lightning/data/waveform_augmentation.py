@@ -19,8 +19,8 @@ from numpy.random import Generator
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data.effects import add_echo, add_noise, change_speed, colored_noise, equalize, room_response
-from fsdd_lightning.data.feature_cache import cached_mfcc
-from fsdd_lightning.data.mfcc import Mfcc
+from fsdd_lightning.data.feature_cache import cached_features
+from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.recordings import RecordingSet
 
 # Part of the cache key: increment it with every change that changes a value.
@@ -33,23 +33,21 @@ _GOLDEN_RATIO = 0.6180339887498949
 
 def augmented_features(
     recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
-) -> tuple[Mfcc, ...]:
+) -> tuple[Features, ...]:
     """The features of every copy of all recordings, in their order; computed once, then read from `cache_dir`."""
     return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in range(config.copies))
 
 
 def copy_features(
     copy: int, recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
-) -> Mfcc:
+) -> Features:
     """The features of one copy, whose frames are `tempo` times as far apart as those of the recordings."""
-    hop = int(features.hop_length * np.exp(tempo_exponent(copy, config.tempo)) + 0.5)
-    window = features.n_fft if features.win_length is None else features.win_length
-    spaced = dataclasses.replace(features, hop_length=min(max(hop, 1), window))
+    spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
 
     def waveforms() -> list[np.ndarray]:
         return augmented_waveforms(copy, recordings.waveforms, config, recordings.sample_rate_hz)
 
-    return cached_mfcc(_copy_digest(recordings.digest, copy, config), waveforms, spaced, cache_dir)
+    return cached_features(_copy_digest(recordings.digest, copy, config), waveforms, spaced, cache_dir)
 
 
 def tempo_exponent(copy: int, most: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.features import feature_extractor
 from fsdd_lightning.data.recordings import read_bytes, wav_paths
 from fsdd_lightning.data.segmentation import find_words
 from fsdd_lightning.data.wav import BadWavError, decode_wav, waveform_of
@@ -49,7 +49,7 @@ class Predictor:
         self._labels = run.checkpoint.labels
         self._statistics = run.statistics
         self._features = run.config.features
-        self._extract = MfccExtractor(run.config.features)
+        self._extract = feature_extractor(run.config.features)
 
     def predict(self, path: Path) -> Prediction:
         """One digit: what is spoken at the beginning of the file."""
@@ -118,13 +118,13 @@ class Predictor:
         return Prediction(file, self._labels[best], share, tuple(logits.tolist()), **place)
 
     def _heard_s(self, frame: int, waveform: np.ndarray) -> float:
-        """Frames are centered: number `frame` ends half a window after its center, or with the file."""
-        samples = frame * self._features.hop_length + self._features.n_fft // 2
+        """What frames up to number `frame` hear ends with the last one's window, or with the file."""
+        samples = self._features.samples(frame + 1)
         return round(min(samples, len(waveform)) / self._features.sample_rate_hz, 3)
 
     def _overlong(self, waveform: np.ndarray) -> str | None:
         config = self._features
-        listened_s = config.max_frames * config.hop_length / config.sample_rate_hz
+        listened_s = config.max_frames * config.hop / config.sample_rate_hz
         lasts_s = len(waveform) / config.sample_rate_hz
         if lasts_s <= OVERLONG * listened_s:
             return None

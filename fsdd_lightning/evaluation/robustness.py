@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsdd_lightning.data import effects as sound
-from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.features import feature_extractor
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.scores import wilson_interval
@@ -93,13 +93,13 @@ def robustness(
     run: Run, data: PreparedData, backend: Backend, corruptions: Sequence[Corruption] = CORRUPTIONS
 ) -> tuple[RobustnessRow, ...]:
     """The test clips of `data` through `backend`, first as they are, then under every corruption and level."""
-    extract = MfccExtractor(run.config.features)
+    extract = feature_extractor(run.config.features)
     positions = data.split.test
     rows: list[RobustnessRow] = []
     for corruption in (CLEAN, *corruptions):
         for level in corruption.levels:
-            mfcc = extract(list(_corrupted(corruption, level, data, positions)))
-            logits = backend.logits(run.statistics.standardize(mfcc), mfcc.lengths)
+            extracted = extract(list(_corrupted(corruption, level, data, positions)))
+            logits = backend.logits(run.statistics.standardize(extracted), extracted.lengths)
             correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
             accuracy, interval = correct / total, wilson_interval(correct, total)
             drop = rows[0].accuracy - accuracy if rows else 0.0

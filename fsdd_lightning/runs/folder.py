@@ -12,8 +12,9 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
-from fsdd_lightning.data.preparation import FeatureStatistics, PreparedData, prepare_data
+from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.recordings import folder_digest
+from fsdd_lightning.data.statistics import FeatureStatistics, statistics_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
@@ -39,7 +40,7 @@ class Run:
     @property
     def statistics(self) -> FeatureStatistics:
         """Mean and std of the training clips that the network was trained on."""
-        return FeatureStatistics(self.checkpoint.mean, self.checkpoint.std)
+        return statistics_of(self.config.features, self.checkpoint.mean, self.checkpoint.std)
 
 
 def read_run(folder: Path) -> Run:
@@ -101,7 +102,7 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
         "folder_digest": folder_digest(recordings.folder) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
         "folder": str(recordings.folder.resolve()),  # found again from any other folder
-        "trimmed": data.mfcc.trimmed,
+        "trimmed": data.extracted.trimmed,
     }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
     record.split = {"name": data.split.name, **parts}

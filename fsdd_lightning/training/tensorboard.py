@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args
 
-from fsdd_lightning.config.load import config_keys, flat_config
+from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
@@ -119,15 +119,13 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 @cache
 def column_kinds() -> tuple[tuple[str, type], ...]:
     """Names of all config values with the kind of their column, bool, float or str."""
-    groups = {key.rpartition(".")[0] for key in config_keys()}
-    return tuple((key, _kind(key)) for key in config_keys() if key not in groups)
+    types = config_types()
+    groups = {key.rpartition(".")[0] for key in types}
+    return tuple((key, _kind(type_)) for key, type_ in types.items() if key not in groups)
 
 
-def _kind(key: str) -> type:
-    hint: Any = Config
-    for part in key.split("."):
-        hint = get_type_hints(hint)[part]
-    alternatives = get_args(hint) or (hint,)
+def _kind(type_: Any) -> type:
+    alternatives = get_args(type_) or (type_,)
     if bool in alternatives:
         return bool
     return float if {int, float} & set(alternatives) and type(None) not in alternatives else str

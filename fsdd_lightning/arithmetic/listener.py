@@ -1,0 +1,98 @@
+"""From samples to words: front end, endpointer, network and rejection as one stream. C has the same in fsdd_listen.c.
+
+A pause costs no network step. A word's first frame zeroes the network and the front end's reference, every further
+frame is a step, and the logits are those of the last frame with speech. Where the largest logit leads the second one by
+less than `least_margin`, the answer is "none of these".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from fsdd_lightning.arithmetic.endpointer import Endpointer, EndpointerState, endpointer_step, reset_endpointer
+from fsdd_lightning.arithmetic.fixed_point import Int16Array, Int32Array
+from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, channels, levels
+from fsdd_lightning.arithmetic.integer_lstm import network_logits
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """The constants of a listener beside its network's."""
+
+    front_end: FrontEnd
+    standardization: Standardization
+    endpointer: Endpointer
+    least_margin: int  # of the logits, 0..2^31 - 1
+
+
+@dataclass(frozen=True)
+class WordEvent:
+    """A word begins, or ends with its label. Frames count from the reset."""
+
+    kind: Literal["begins", "ends"]
+    frame: int  # that made it known
+    first: int  # frame of the word
+    frames: int  # of the word so far, up to the last one with speech
+    label: int | None = None  # None: it has not ended, or is none of the labels
+    margin: int = 0  # of its logits; 0 for what is too long to be a word
+    logits: tuple[int, ...] = field(default=(), compare=False)
+
+
+class Listener:
+    """Takes samples in pieces of any size. What it answers does not depend on where the pieces begin and end."""
+
+    def __init__(self, model: IntegerModel, listening: Listening) -> None:
+        self.model, self.listening = model, listening
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._samples: Int16Array = np.empty(0, np.int16)
+        self._frame = 0
+        self._endpoints: EndpointerState = reset_endpointer(self.listening.endpointer, self.listening.front_end.bands)
+        self._levels: list[Int32Array] = []  # of the open word's frames
+
+    def push(self, samples: Int16Array) -> list[WordEvent]:
+        """What the next samples, (samples,) int16, make known."""
+        front_end = self.listening.front_end
+        self._samples = np.concatenate([self._samples, samples])
+        level = levels(front_end, self._samples)
+        self._samples = self._samples[len(level) * front_end.hop :]
+        return [event for frame_level in level for event in self._step(frame_level)]
+
+    def _step(self, level: Int32Array) -> list[WordEvent]:
+        self._endpoints, endpoint = endpointer_step(self.listening.endpointer, self._endpoints, level)
+        frame, self._frame = self._frame, self._frame + 1
+        voiced = int(self._endpoints.voiced)
+        self._levels = [] if endpoint.opens else self._levels
+        if self._endpoints.length or endpoint.ends or endpoint.overlong:
+            self._levels.append(level)
+        first = frame + 1 - len(self._levels)
+        if endpoint.begins:
+            return [WordEvent("begins", frame, first, voiced)]
+        if endpoint.overlong:
+            return [WordEvent("ends", frame, first, voiced)]
+        return [self._ended(frame, first, voiced)] if endpoint.ends else []
+
+    def _ended(self, frame: int, first: int, voiced: int) -> WordEvent:
+        logits = self.word_logits(np.stack(self._levels[:voiced]))
+        label, margin = decide(logits, self.listening.least_margin)
+        return WordEvent("ends", frame, first, voiced, label, margin, tuple(logits.tolist()))
+
+    def word_logits(self, level: Int32Array) -> Int32Array:
+        """(classes,) int32 of a word's frames (frames, bands)."""
+        listening = self.listening
+        features_q4 = listening.standardization(channels(listening.front_end, level))
+        return network_logits(self.model, features_q4, len(features_q4))
+
+
+def decide(logits: Int32Array, least_margin: int) -> tuple[int | None, int]:
+    """The class of (classes,) logits, the lowest index on ties, and its lead over the second; None: too little lead."""
+    label = int(np.argmax(logits))
+    others = np.delete(logits.astype(np.int64), label)
+    margin = min(int(logits[label]) - int(others.max()), 2**31 - 1) if len(others) else 2**31 - 1
+    return (label if margin >= least_margin else None), margin

@@ -1,0 +1,66 @@
+"""Features of whole clips by the integer front end, many clips at a time: those that a device computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_of_frames, relative
+from fsdd_lightning.config.schema import IntegerFeatureConfig
+from fsdd_lightning.data.features import Features
+
+FULL_SCALE = 2**15
+
+
+class IntegerExtractor:
+    """The values are coefficients before standardization, int32; deltas follow from them, see `statistics.py`."""
+
+    def __init__(self, config: IntegerFeatureConfig) -> None:
+        self.config = config
+        self.front_end = config.front_end
+
+    def clip(self, waveform: np.ndarray) -> np.ndarray:
+        """(samples,) float32 -> (frames, coefficients) int32, at most max_frames."""
+        samples = self._trimmed(to_int16(waveform))
+        return cepstrum(self.front_end, relative(self.front_end, levels(self.front_end, samples)))
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> Features:
+        """Each waveform: (samples,) float32, at least a window long."""
+        clips = [to_int16(waveform) for waveform in waveforms]
+        frames = np.array([self.front_end.frames(len(clip)) for clip in clips], np.int64)
+        lengths = np.minimum(frames, self.config.max_frames)
+        level = self.clip_levels([self._trimmed(clip) for clip in clips], lengths)
+        return Features(self.coefficients(level, lengths), lengths, int((frames > lengths).sum()))
+
+    def clip_levels(self, clips: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
+        """(clips, longest, bands) int32 of clips with so many frames each; 0 beyond them."""
+        front_end = self.front_end
+        windows = [sliding_window_view(clip, front_end.window)[:: front_end.hop] for clip in clips]
+        level = np.zeros((len(clips), int(lengths.max()), front_end.bands), np.int32)
+        level[_valid(lengths, level.shape[1])] = levels_of_frames(front_end, np.concatenate(windows))
+        return level
+
+    def coefficients(self, level: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """(clips, longest, bands) of whole words to (clips, max_frames, coefficients); 0 beyond a word's length."""
+        values = np.zeros((len(level), self.config.max_frames, self.front_end.coefficients), np.int32)
+        computed = cepstrum(self.front_end, relative(self.front_end, level))[:, : self.config.max_frames]
+        valid = _valid(lengths, computed.shape[1])
+        values[:, : computed.shape[1]][valid] = computed[valid]
+        return values
+
+    def _trimmed(self, samples: np.ndarray) -> np.ndarray:
+        if len(samples) < self.front_end.window:
+            raise ValueError(f"a clip of {len(samples)} samples is shorter than a window of {self.front_end.window}")
+        return samples[: self.front_end.samples(self.config.max_frames)]
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """(samples,) float32 in [-1, 1] to the steps of a 16-bit converter, half up and saturated: exact for 16-bit sound."""
+    steps = np.floor(np.asarray(waveform, np.float64) * FULL_SCALE + 0.5)
+    return np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def _valid(lengths: np.ndarray, frames: int) -> np.ndarray:
+    return np.arange(frames) < lengths[:, None]  # (clips, frames) bool
