@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate() -> None:
     arguments = _parser().parse_args()
-    from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
+    from fsdd_lightning.evaluation.evaluate import evaluate_backends
     from fsdd_lightning.evaluation.run import open_run
     from fsdd_lightning.runs.folder import recorded_data
 
@@ -47,7 +47,7 @@ def _evaluate() -> None:
     with run.threads():
         data = recorded_data(run, arguments.data_root)
         with run.backends(data, arguments.backend) as backends:
-            scores = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+            scores = evaluate_backends(backends.by_name, data, data.split.test)
         rows = _robustness(run, data, arguments.backend) if arguments.robustness else ()
     _print(run, scores, rows, arguments.json)
     if backends.note is not None:

@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,16 @@ from fsdd_lightning.arithmetic.device_arrays import (
     array_specs,
     device_arrays,
     planned_arrays,
+    restore_input,
     restore_model,
 )
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.ranges import check_model
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 
 FORMAT = "fsdd_lightning integer model"
-VERSION = 1
+VERSION = 2  # 1 had no front end
+FIRST_VERSION = 1
 METADATA = "metadata.json"
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -123,29 +127,39 @@ def _parse(members: dict[str, bytes]) -> Deployment:
     arrays = {name.removesuffix(".npy"): _array_of(data) for name, data in members.items()}
     if _digest(metadata, arrays) != metadata["sha256"]:
         raise ArchiveError("its checksum does not match its content")
-    code = weight_code(metadata["weight_code"])
-    shape = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
-    if array_specs(arrays) != planned_arrays(code, *shape):
+    code, front_end = weight_code(metadata["weight_code"]), front_end_of(metadata["feature_settings"])
+    inputs, hidden, layers, classes = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
+    if array_specs(arrays) != planned_arrays(code, inputs, hidden, layers, classes, front_end):
         raise ArchiveError("its arrays are not those of the network it describes")
-    _require_same_tables(arrays)
-    model = restore_model(arrays, code, float(metadata["logit_scale"]))
+    _require_same_tables(arrays, front_end)
+    model = restore_model(arrays, code, inputs, float(metadata["logit_scale"]))
     check_model(model)
-    mean, std = (arrays[name].astype(np.float32) for name in ("feature_mean", "feature_std"))
-    return Deployment(model, mean, std, metadata["feature_settings"], tuple(metadata["labels"]))
+    return Deployment(model, restore_input(arrays, front_end), metadata["feature_settings"], tuple(metadata["labels"]))
+
+
+def front_end_of(feature_config: Mapping[str, Any]) -> FrontEnd | None:
+    """The integer front end of a config of features; None where they are made elsewhere, in float."""
+    if feature_config.get("kind") != "integer":
+        return None
+    return FrontEnd(**{field.name: feature_config[field.name] for field in fields(FrontEnd)})
 
 
 def _require_known_format(metadata: Any) -> None:
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise UnknownFormatError(f"is no {FORMAT}")
     version = metadata.get("version")
-    if version != VERSION:
+    if version not in range(FIRST_VERSION, VERSION + 1):
         newer = isinstance(version, int) and version > VERSION
         advice = "update fsdd_lightning" if newer else "run it again"
-        raise UnknownFormatError(f"has format version {version!r}, this code reads {VERSION}: {advice}")
+        known = f"{FIRST_VERSION} to {VERSION}"
+        raise UnknownFormatError(f"has format version {version!r}, this code reads {known}: {advice}")
 
 
-def _require_same_tables(arrays: Mapping[str, NDArray[Any]]) -> None:
-    for name, table in (("sigmoid_table", sigmoid_table()), ("tanh_table", tanh_table())):
+def _require_same_tables(arrays: Mapping[str, NDArray[Any]], front_end: FrontEnd | None) -> None:
+    tables: dict[str, NDArray[Any]] = {"sigmoid_table": sigmoid_table(), "tanh_table": tanh_table()}
+    if front_end is not None:
+        tables |= front_end.tables.arrays()
+    for name, table in tables.items():
         if not np.array_equal(arrays[name], table):
             raise ArchiveError(f"its {name} differs from this code's, so its numbers would too")
 

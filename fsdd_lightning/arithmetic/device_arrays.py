@@ -4,15 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS, sigmoid_table, tanh_table
+from fsdd_lightning.arithmetic.endpointer import Endpointer
+from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer, IntegerModel, IntegerOutput
+from fsdd_lightning.arithmetic.listener import Listening
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
+
+
+@dataclass(frozen=True, eq=False)
+class FloatInput:
+    """A network whose features are made elsewhere, in float: the device standardizes them as (value - mean) / std."""
+
+    mean: NDArray[np.float32]  # (F,)
+    std: NDArray[np.float32]  # (F,)
+
+    def __post_init__(self) -> None:
+        for name, array in (("mean", self.mean), ("std", self.std)):
+            if array.dtype != np.float32 or array.shape != self.mean.shape or array.ndim != 1:
+                raise ValueError(f"the feature {name} must be float32, one for each feature")
+            if not np.isfinite(array).all():
+                raise ValueError(f"the feature {name} must be finite")
+        if not (self.std > 0).all():
+            raise ValueError("the feature std must be positive")
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Name to array, little-endian, in storage order."""
+        return {"feature_mean": self.mean.astype("<f4"), "feature_std": self.std.astype("<f4")}
+
+
+Input = FloatInput | Listening
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,23 +51,22 @@ class Deployment:
     """An integer model with all that is needed to prepare its input and to interpret its output."""
 
     model: IntegerModel
-    feature_mean: NDArray[np.float32]  # (F,)
-    feature_std: NDArray[np.float32]  # (F,)
-    feature_config: Mapping[str, Any]  # of the MFCC front end; JSON values (tuples become lists)
+    input: Input
+    feature_config: Mapping[str, Any]  # of the front end; JSON values (tuples become lists)
     labels: tuple[str, ...]  # one per class
 
     def __post_init__(self) -> None:
         config = json.loads(json.dumps(dict(self.feature_config), allow_nan=False))
         object.__setattr__(self, "feature_config", config)
-        for name, array in (("mean", self.feature_mean), ("std", self.feature_std)):
-            if array.dtype != np.float32 or array.shape != (self.model.input_size,):
-                raise ValueError(f"the feature {name} must be float32 ({self.model.input_size},)")
-            if not np.isfinite(array).all():
-                raise ValueError(f"the feature {name} must be finite")
-        if not (self.feature_std > 0).all():
-            raise ValueError("the feature std must be positive")
+        if self.input.channels != self.model.input_size:
+            raise ValueError(f"a network of {self.model.input_size} inputs can't read {self.input.channels} features")
         if len(self.labels) != self.model.classes or not all(isinstance(label, str) for label in self.labels):
             raise ValueError(f"{self.model.classes} classes need as many labels, not {self.labels!r}")
+
+    @property
+    def listening(self) -> Listening | None:
+        """The way from samples to words; None where features are made elsewhere."""
+        return self.input if isinstance(self.input, Listening) else None
 
 
 @dataclass(frozen=True)
@@ -53,10 +83,10 @@ class ArraySpec:
 
 
 def planned_arrays(
-    code: WeightCode, input_size: int, hidden_size: int, layers: int, classes: int
+    code: WeightCode, input_size: int, hidden_size: int, layers: int, classes: int, front_end: FrontEnd | None = None
 ) -> tuple[ArraySpec, ...]:
     """The arrays of a network of this shape, in storage order, before it exists. Equals `array_specs` of the
-    real one.
+    real one. Without a front end, its input is made elsewhere, in float.
     """
     specs = []
     rows = len(GATES) * hidden_size
@@ -74,8 +104,19 @@ def planned_arrays(
         ArraySpec("output_bias", "<i4", (classes,)),
         ArraySpec("sigmoid_table", "<i2", (TABLE_INTERVALS + 1,)),
         ArraySpec("tanh_table", "<i2", (TABLE_INTERVALS + 1,)),
-        ArraySpec("feature_mean", "<f4", (input_size,)),
-        ArraySpec("feature_std", "<f4", (input_size,)),
+        *_planned_input(input_size, front_end),
+    )
+
+
+def _planned_input(input_size: int, front_end: FrontEnd | None) -> tuple[ArraySpec, ...]:
+    if front_end is None:
+        return ArraySpec("feature_mean", "<f4", (input_size,)), ArraySpec("feature_std", "<f4", (input_size,))
+    return (
+        ArraySpec("feature_multiplier", "<i4", (input_size,)),
+        ArraySpec("feature_bias", "<i4", (input_size,)),
+        *array_specs(front_end.tables.arrays()),
+        ArraySpec("endpointer", "<i2", (len(fields(Endpointer)),)),
+        ArraySpec("least_margin", "<i4", (1,)),
     )
 
 
@@ -93,9 +134,7 @@ def device_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
     arrays["output_bias"] = model.output.bias.astype("<i4")
     arrays["sigmoid_table"] = sigmoid_table().astype("<i2")
     arrays["tanh_table"] = tanh_table().astype("<i2")
-    arrays["feature_mean"] = deployment.feature_mean.astype("<f4")
-    arrays["feature_std"] = deployment.feature_std.astype("<f4")
-    return arrays
+    return arrays | deployment.input.arrays()
 
 
 def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
@@ -103,9 +142,11 @@ def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
     return tuple(ArraySpec(name, array.dtype.str, array.shape) for name, array in arrays.items())
 
 
-def restore_model(arrays: Mapping[str, NDArray[Any]], code: WeightCode, logit_scale: float) -> IntegerModel:
+def restore_model(
+    arrays: Mapping[str, NDArray[Any]], code: WeightCode, input_size: int, logit_scale: float
+) -> IntegerModel:
     """The inverse of `device_arrays`; raises ValueError for packed bytes that are not levels."""
-    below = arrays["feature_mean"].shape[0]
+    below = input_size
     layers = []
     for k, shift in enumerate(arrays["layer_shifts"]):
         hidden_size = arrays[f"layer{k}_bias"].shape[0] // len(GATES)
@@ -116,3 +157,12 @@ def restore_model(arrays: Mapping[str, NDArray[Any]], code: WeightCode, logit_sc
     weights = code.unpack(arrays["output_weights"], below)
     output = IntegerOutput(weights, arrays["output_bias"].astype(np.int32), logit_scale)
     return IntegerModel(tuple(layers), output, code.name)
+
+
+def restore_input(arrays: Mapping[str, NDArray[Any]], front_end: FrontEnd | None) -> Input:
+    """The inverse of an input's `arrays`; raises ValueError for numbers that no input has."""
+    if front_end is None:
+        return FloatInput(*(arrays[f"feature_{name}"].astype(np.float32) for name in ("mean", "std")))
+    multiplier, bias = (arrays[f"feature_{name}"].astype(np.int32) for name in ("multiplier", "bias"))
+    endpointer = Endpointer.of_array(arrays["endpointer"])
+    return Listening(front_end, Standardization(multiplier, bias), endpointer, int(arrays["least_margin"][0]))

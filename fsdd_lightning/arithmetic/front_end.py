@@ -233,7 +233,8 @@ def _levels_of_block(front_end: FrontEnd, frames: Int16Array) -> Int64Array:
     """At most FRAMES_PER_BLOCK frames (frames, window) to (bands, frames)."""
     z, bits = windowed(front_end, frames)
     energies = mel_energies(front_end, power(front_end, transform(front_end, z)))
-    return log2_q8(front_end, energies) + (bits << (LEVEL_BITS + 1)) - front_end.tables.width_q8[:, None]
+    level: Int64Array = log2_q8(front_end, energies) + (bits << (LEVEL_BITS + 1)) - front_end.tables.width_q8[:, None]
+    return level
 
 
 def frame_bits(frames: Int16Array) -> Int64Array:
@@ -317,7 +318,8 @@ def _squared(re: Float64Array, im: Float64Array, shift: int) -> Float64Array:
 
 def mel_energies(front_end: FrontEnd, p: Float64Array) -> Float64Array:
     """P (points, frames) to E (bands, frames), in steps of 2^-8 of P, below 2^48."""
-    return front_end.tables.mel_bank @ p
+    energies: Float64Array = front_end.tables.mel_bank @ p
+    return energies
 
 
 def log2_q8(front_end: FrontEnd, energy: Float64Array) -> Int64Array:
@@ -354,11 +356,12 @@ def _cosines(front_end: FrontEnd) -> Float64Array:
     """(coefficients, bands): cos(pi k (2b + 1) / (2 bands)) from the cosine table."""
     k, band = np.arange(front_end.coefficients)[:, None], np.arange(front_end.bands)
     step = front_end.window // (4 * front_end.bands)
-    return front_end.tables.cosine_q14[step * k * (2 * band + 1) % front_end.window].astype(np.float64)
+    cosines: Float64Array = front_end.tables.cosine_q14[step * k * (2 * band + 1) % front_end.window].astype(np.float64)
+    return cosines
 
 
 def with_deltas(front_end: FrontEnd, coefficients: Int32Array) -> Int64Array:
-    """(..., frames, coefficients) of whole words to (..., frames, channels): the changes follow, 0 in the first frame."""
+    """(..., frames, coefficients) of whole words to (..., frames, channels): changes follow, 0 in the first frame."""
     values = coefficients.astype(np.int64)
     if not front_end.deltas:
         return values
@@ -390,20 +393,24 @@ class Standardization:
             raise FrontEndError("mean and std of the channels must be finite, and std positive")
         multiplier = round_half_up(2.0**MULTIPLIER_BITS / std)
         bias = round_half_up(-(2.0**BIAS_BITS) * mean / std)
-        return cls._checked(multiplier, bias)
-
-    @classmethod
-    def _checked(cls, multiplier: Int64Array, bias: Int64Array) -> Standardization:
-        for channel in np.flatnonzero((multiplier < 1) | (multiplier > INT32_MAX) | (np.abs(bias) >= 2**30)).tolist():
-            raise FrontEndError(
-                f"channel {channel}: multiplier {multiplier[channel]} must lie in 1..2^31 - 1 and bias {bias[channel]} "
-                "within +-2^30: its values hardly change, or lie far from 0"
-            )
+        _check_standardization(multiplier, bias)
         return cls(multiplier.astype(np.int32), bias.astype(np.int32))
+
+    def __post_init__(self) -> None:
+        _check_standardization(self.multiplier, self.bias)
 
     def __call__(self, channel_values: Int64Array) -> Int8Array:
         """(..., channels) to features in steps of 2^-4, int8."""
         return standardized(channel_values, self.multiplier, self.bias)
+
+
+def _check_standardization(multiplier: NDArray[Any], bias: NDArray[Any]) -> None:
+    bad = (multiplier < 1) | (multiplier > INT32_MAX) | (bias <= -(2**30)) | (bias >= 2**30)
+    for channel in np.flatnonzero(bad).tolist():
+        raise FrontEndError(
+            f"channel {channel}: multiplier {multiplier[channel]} must lie in 1..2^31 - 1 and bias {bias[channel]} "
+            "within +-2^30: its values hardly change, or lie far from 0"
+        )
 
 
 def standardized(channel_values: Int64Array, multiplier: Int32Array, bias: Int32Array) -> Int8Array:

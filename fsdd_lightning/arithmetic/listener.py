@@ -8,9 +8,10 @@ less than `least_margin`, the answer is "none of these".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, EndpointerState, endpointer_step, reset_endpointer
 from fsdd_lightning.arithmetic.fixed_point import Int16Array, Int32Array
@@ -27,6 +28,27 @@ class Listening:
     standardization: Standardization
     endpointer: Endpointer
     least_margin: int  # of the logits, 0..2^31 - 1
+
+    def __post_init__(self) -> None:
+        if len(self.standardization.multiplier) != self.front_end.channels:
+            raise ValueError(f"{self.front_end.channels} channels need as many multipliers")
+        if not 0 <= self.least_margin < 2**31:
+            raise ValueError(f"least_margin must lie in 0..2^31 - 1, not {self.least_margin}")
+
+    @property
+    def channels(self) -> int:
+        """Features of a frame."""
+        return self.front_end.channels
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the device stores: name to array, little-endian, in storage order."""
+        return {
+            "feature_multiplier": self.standardization.multiplier.astype("<i4"),
+            "feature_bias": self.standardization.bias.astype("<i4"),
+            **self.front_end.tables.arrays(),
+            "endpointer": self.endpointer.array(),
+            "least_margin": np.array([self.least_margin], "<i4"),
+        }
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ RENAMED_KEYS = {
     "without": "ablation",
     "search": "hparams_search",
 }
+# Keys that earlier records lack, with what holds for those runs.
+ADDED_KEYS = {"features.kind": "mfcc", "listener": None, "memory_budget.front_end": True}
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
@@ -142,9 +144,10 @@ def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
             value = before.pop(old_name)
             hashable = isinstance(value, str)
             after[new_name] = _RENAMED_VALUES.get((new, value), value) if hashable else value
-    features = current.get("features")
-    if isinstance(features, dict):
-        features.setdefault("kind", "mfcc")  # all that there was
+    for key, value in ADDED_KEYS.items():
+        holder = _holder(current, key)
+        if holder:
+            holder.setdefault(key.rpartition(".")[2], value)
     return current
 
 

@@ -6,12 +6,13 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -216,6 +217,31 @@ FeatureConfig = Annotated[MfccConfig | IntegerFeatureConfig, Field(discriminator
 
 
 @dataclass(frozen=True, config=STRICT)
+class ListenerConfig:
+    """Where words begin and end in a stream, and what is rejected. Levels as above, times in frames."""
+
+    margin: CountOrZero
+    quiet: CountOrZero
+    loud: CountOrZero
+    rise: CountOrZero
+    rise_in_word: CountOrZero
+    fall: CountOrZero
+    settle_frames: CountOrZero
+    hangover_frames: CountOrZero
+    shortest_frames: Count
+    longest_frames: Count
+    false_reject_rate: ShareBelowOne  # of validation words recognized right; 0: nothing is rejected
+
+    @property
+    def endpointer(self) -> Endpointer:
+        """The constants of the arithmetic."""
+        return Endpointer(**{field.name: getattr(self, field.name) for field in fields(Endpointer)})
+
+    def __post_init__(self) -> None:
+        _ = self.endpointer  # checks itself
+
+
+@dataclass(frozen=True, config=STRICT)
 class FeatureAugmentationConfig:
     """Training-time changes to standardized features (one unit = one standard deviation of a channel)."""
 
@@ -266,6 +292,7 @@ class MemoryBudgetConfig:
     name: str
     flash_bytes: Count | None  # None: no limit
     scope: Literal["network", "layer"]
+    front_end: bool  # whether what makes frames and words of samples is counted, too; MFCC in float never is
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -340,6 +367,7 @@ class Config:
     data: DataConfig
     split: SplitConfig
     features: FeatureConfig
+    listener: ListenerConfig | None  # None: only with features that are no integers, in runs of the version before
     feature_augmentation: FeatureAugmentationConfig
     waveform_augmentation: WaveformAugmentationConfig
     model: ModelConfig
@@ -354,6 +382,15 @@ class Config:
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
             f"name must be usable as a folder name, not {self.name!r}",
         )
+        _require(
+            self.features.kind == "mfcc" or self.listener is not None,
+            "listener: features=integer needs one, such as listener=default",
+        )
+
+    @property
+    def front_end(self) -> FrontEnd | None:
+        """The integer front end; None where features are made elsewhere, in float."""
+        return None if self.features.kind == "mfcc" else self.features.front_end
 
 
 # pydantic annotates `self` with a type that exists for type checkers alone; documentation tools evaluate annotations.

@@ -83,7 +83,7 @@ class DigitDataModule(pl.LightningDataModule):
         super().__init__()
         self.data = data
         self.batch_size = batch_size
-        self.feature_augmentation = FeatureAugmentation(feature_augmentation, data.static_channels)
+        self.feature_augmentation = FeatureAugmentation(feature_augmentation, data.config.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
 

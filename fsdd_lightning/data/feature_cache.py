@@ -57,7 +57,8 @@ def cache_path(key: str, cache_dir: Path) -> Path:
 
 def _dump(features: Features, key: str) -> bytes:
     valid = np.arange(features.values.shape[1]) < features.lengths[:, None]
-    arrays = {"frames": features.values[valid], "lengths": features.lengths, "trimmed": np.array(features.trimmed, np.int64)}
+    trimmed = np.array(features.trimmed, np.int64)
+    arrays = {"frames": features.values[valid], "lengths": features.lengths, "trimmed": trimmed}
     stamps = {"key": np.array(key), "sha256": np.array(arrays_digest(key, arrays))}
     stream = io.BytesIO()
     np.savez(stream, **stamps, **arrays)  # type: ignore[arg-type]  # meant for allow_pickle

@@ -57,7 +57,7 @@ class IntegerExtractor:
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """(samples,) float32 in [-1, 1] to the steps of a 16-bit converter, half up and saturated: exact for 16-bit sound."""
+    """(samples,) float32 in [-1, 1] to the steps of a 16-bit converter, half up, saturated: exact for 16-bit sound."""
     steps = np.floor(np.asarray(waveform, np.float64) * FULL_SCALE + 0.5)
     return np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 

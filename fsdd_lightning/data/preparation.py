@@ -18,6 +18,7 @@ from fsdd_lightning.data.synthetic import make_synthetic_corpus
 from fsdd_lightning.data.waveform_augmentation import augmented_features
 from fsdd_lightning.errors import RunFailedError
 
+
 @dataclass(frozen=True, eq=False)
 class Copies:
     """Augmented copies of all clips, in the order of the recordings.
@@ -38,6 +39,7 @@ class PreparedData:
     """
 
     recordings: RecordingSet
+    config: FeatureConfig
     extracted: Features
     split: Split
     statistics: FeatureStatistics
@@ -45,7 +47,6 @@ class PreparedData:
     labels: np.ndarray
     source: str  # "fsdd" or "synthetic"; a fallback is "synthetic" although the config asks for FSDD
     notes: tuple[str, ...]  # for the user, to be shown once
-    static_channels: int | None = None  # the first ones; the others are deltas; None: all
     copies: Copies | None = None  # None: training clips are taken as they are
 
     @property
@@ -60,7 +61,7 @@ def prepare_data(
     features: FeatureConfig,
     waveform_augmentation: WaveformAugmentationConfig | None = None,
 ) -> PreparedData:
-    """Find or generate the recordings, extract their features (or read them from the cache), split and standardize them.
+    """Find or generate the recordings, extract their features (or read them from the cache), split, standardize.
 
     Only training needs `waveform_augmentation`; the copies do not count in the statistics of the features.
 
@@ -76,6 +77,7 @@ def prepare_data(
     statistics = training_statistics(features, extracted, division.train)
     return PreparedData(
         recordings=recordings,
+        config=features,
         extracted=extracted,
         split=division,
         statistics=statistics,
@@ -83,7 +85,6 @@ def prepare_data(
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_trimming_note(extracted)),
-        static_channels=features.static_channels,
         copies=_copies(recordings, features, waveform_augmentation, cache),
     )
 

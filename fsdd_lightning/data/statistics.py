@@ -34,7 +34,7 @@ class FeatureStatistics:
         return standardized
 
     def standardize_clip(self, frames: np.ndarray) -> np.ndarray:
-        """(..., frames, channels) of whole clips -> the same shape: the values that `standardize` gives, bit for bit."""
+        """(..., frames, channels) of whole clips -> the same shape: the values of `standardize`, bit for bit."""
         standardized: np.ndarray = (frames - self.mean) / self.std
         return standardized
 

@@ -19,6 +19,7 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.baselines.torch_ao import BASELINES, Baseline
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.evaluation.clips import Clips
 from fsdd_lightning.export import CompilerMissing, compile_host
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
@@ -27,24 +28,16 @@ from fsdd_lightning.runs.folder import Run, recorded_data
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import BACKENDS
 
-Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Logits = Callable[[Clips], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Runs a network: `logits(features, lengths)` -> (B, classes), float32 or int32; one unit of them is `logit_step`.
-
-    features float32 (B, T, C) standardized, lengths int64 (B,) in 1..T.
-    """
+    """Runs a network: `logits(clips)` -> (clips, classes), float32 or int32; one unit of them is `logit_step`."""
 
     name: str
     logits: Logits
     logit_step: float = 1.0
-
-    def streamed_logits(self, frames: np.ndarray) -> np.ndarray:
-        """(T, classes): after every frame of one clip (T, C), as on a device that gets one frame at a time."""
-        count = len(frames)
-        return self.logits(np.repeat(frames[None], count, axis=0), np.arange(1, count + 1))
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax over the last axis, float64."""
@@ -63,7 +56,7 @@ class Backends:
 
 def torch_backend(network: nn.Module, name: str = "float") -> Backend:
     """Logits float32, as torch computes them."""
-    return Backend(name, lambda features, lengths: float_logits(network, features, lengths))
+    return Backend(name, lambda clips: float_logits(network, clips.features, clips.lengths))
 
 
 def quantized_backend(checkpoint: Checkpoint) -> Backend:
@@ -71,8 +64,8 @@ def quantized_backend(checkpoint: Checkpoint) -> Backend:
     assert checkpoint.weight_code is not None
     view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code)).eval()
 
-    def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        return view.integer_logits(torch.from_numpy(features), torch.from_numpy(lengths)).numpy()
+    def logits(clips: Clips) -> np.ndarray:
+        return view.integer_logits(torch.from_numpy(clips.features), torch.from_numpy(clips.lengths)).numpy()
 
     return Backend("quantized", logits, _logit_step(view.integer_model()))
 
@@ -80,18 +73,18 @@ def quantized_backend(checkpoint: Checkpoint) -> Backend:
 def integer_backend(model: IntegerModel) -> Backend:
     """numpy and integers only, from the quantized features on; logits int32."""
 
-    def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    def logits(clips: Clips) -> np.ndarray:
         # Matrices this small gain nothing from a second thread, and on a busy machine threads that wait for one another
         # cost a hundred times the work (600 clips of 2x24 units: 0.07 s of processor time, or 2 to 10 s).
         with threadpool_limits(1):
-            return network_logits(model, quantize_features(features), lengths)
+            return network_logits(model, quantize_features(clips.features), clips.lengths)
 
     return Backend("integer", logits, _logit_step(model))
 
 
 @contextmanager
 def c_backend(deployment: Deployment) -> Iterator[Backend]:
-    """The exported C, compiled for this machine; logits int32.
+    """The exported C, compiled for this machine; logits int32. It hears samples where the deployment does.
 
     Raises:
         CompilerMissing: there is no C compiler.
@@ -99,8 +92,10 @@ def c_backend(deployment: Deployment) -> Iterator[Backend]:
     """
     with compile_host(deployment) as host:
 
-        def logits(features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-            return host.logits(quantize_features(features), lengths)
+        def logits(clips: Clips) -> np.ndarray:
+            if clips.samples is not None:
+                return host.clip_logits(clips.samples)
+            return host.logits(quantize_features(clips.features), clips.lengths)
 
         yield Backend("c", logits, _logit_step(deployment.model))
 

@@ -10,17 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.schema import FeatureConfig
+from fsdd_lightning.config.schema import Config
+from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.evaluate import Clips
+from fsdd_lightning.evaluation.clips import clips_at
+from fsdd_lightning.evaluation.rejection import least_margin
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
+from fsdd_lightning.runs.folder import network_input
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord
 
@@ -28,23 +32,42 @@ GOLDEN_CLIPS = "golden_clips.npz"
 MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another one is asked for
 
 
-def deploy(checkpoint: Checkpoint, features: FeatureConfig, folder: Path) -> Deployment | None:
-    """Write the network, and its integer model where the mode has one, to a run folder; returns what is read back."""
+def deploy(checkpoint: Checkpoint, config: Config, data: PreparedData, folder: Path) -> Deployment | None:
+    """Write the network, and its integer model where the mode has one, to a run folder; returns what is read back.
+
+    Which answers the device rejects is decided by the validation clips of `data`.
+    """
     save_checkpoint(checkpoint, folder / NETWORK_FILE)
     if checkpoint.weight_code is None:
         return None
     model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
-    deployment = Deployment(model, checkpoint.mean, checkpoint.std, dataclasses.asdict(features), checkpoint.labels)
+    prepared = network_input(config, checkpoint.mean, checkpoint.std, _least_margin(model, config, data))
+    deployment = Deployment(model, prepared, dataclasses.asdict(config.features), checkpoint.labels)
     save_archive(folder / INTEGER_MODEL, deployment)
     return load_archive(folder / INTEGER_MODEL)
 
 
-def keep_golden_clips(deployment: Deployment, clips: Clips, folder: Path) -> GoldenVectors:
-    """The first clip of each digit, kept in the run folder, so that an export needs no recordings."""
-    _, first = np.unique(clips.labels, return_index=True)
-    golden = GoldenVectors.of(deployment, quantize_features(clips.features[first]), clips.lengths[first])
+def _least_margin(model: IntegerModel, config: Config, data: PreparedData) -> int:
+    if config.front_end is None or config.listener is None:
+        return 0
+    val = data.split.val
+    logits = network_logits(model, quantize_features(data.features[val]), data.lengths[val])
+    return least_margin(logits, data.labels[val], config.listener.false_reject_rate)
+
+
+def keep_golden_clips(deployment: Deployment, data: PreparedData, folder: Path) -> GoldenVectors:
+    """The first test clip of each class, kept in the run folder, so that an export needs no recordings."""
+    test = data.split.test
+    _, first = np.unique(data.labels[test], return_index=True)
+    clips = clips_at(data, test[first])
+    if clips.samples is not None:
+        golden = GoldenVectors.of_samples(deployment, clips.samples)
+        kept = {"samples": np.concatenate(clips.samples), "counts": np.array([len(clip) for clip in clips.samples])}
+    else:
+        golden = GoldenVectors.of(deployment, quantize_features(clips.features), clips.lengths)
+        kept = {"features_q4": golden.features_q4, "lengths": golden.lengths}
     stream = io.BytesIO()
-    np.savez(stream, features_q4=golden.features_q4, lengths=golden.lengths)
+    np.savez(stream, **kept)  # type: ignore[arg-type]  # meant for allow_pickle
     replace_file(folder / GOLDEN_CLIPS, stream.getvalue())
     return golden
 
@@ -58,7 +81,10 @@ def kept_golden_clips(deployment: Deployment, folder: Path) -> GoldenVectors | N
     path = folder / GOLDEN_CLIPS
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            return GoldenVectors.of(deployment, content["features_q4"], content["lengths"])
+            if deployment.listening is None:
+                return GoldenVectors.of(deployment, content["features_q4"], content["lengths"])
+            clips = np.split(content["samples"], np.cumsum(content["counts"])[:-1])
+            return GoldenVectors.of_samples(deployment, clips)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:

@@ -11,17 +11,9 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import Backend
+from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.scores import Score, score
 from fsdd_lightning.runs.record import RunRecord
-
-
-@dataclass(frozen=True, eq=False)
-class Clips:
-    """features float32 (N, T, C) standardized, lengths and labels int64 (N,)."""
-
-    features: np.ndarray
-    lengths: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,23 +42,19 @@ class BackendScores:
         record.agreement = self.agreement()
 
 
-def clips_at(data: PreparedData, positions: np.ndarray) -> Clips:
-    """The clips at these positions of the recordings."""
-    return Clips(data.features[positions], data.lengths[positions], data.labels[positions])
-
-
-def evaluate_backends(backends: Mapping[str, Backend], clips: Clips) -> BackendScores:
-    """Run all backends on the same clips.
+def evaluate_backends(backends: Mapping[str, Backend], data: PreparedData, positions: np.ndarray) -> BackendScores:
+    """Run all backends on the clips at these positions of the recordings.
 
     Raises:
         RunFailedError: two backends that must be equal differ in a single logit of a single clip.
     """
-    logits = {name: backend.logits(clips.features, clips.lengths) for name, backend in backends.items()}
+    clips, labels = clips_at(data, positions), data.labels[positions]
+    logits = {name: backend.logits(clips) for name, backend in backends.items()}
     # PyTorch's own quantized network has no integer backend beside it, and need not be equal to anything.
     if "integer" in logits:
         for name in {"quantized", "c"} & logits.keys():
             _require_equal(name, logits[name], logits["integer"])
-    scores = {name: score(np.argmax(values, axis=1), clips.labels, CLASSES) for name, values in logits.items()}
+    scores = {name: score(np.argmax(values, axis=1), labels, CLASSES) for name, values in logits.items()}
     return BackendScores(logits, scores)
 
 

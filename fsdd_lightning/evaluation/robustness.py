@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsdd_lightning.data import effects as sound
-from fsdd_lightning.data.features import feature_extractor
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation.backends import Backend
+from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.runs.folder import Run
 
@@ -93,13 +93,12 @@ def robustness(
     run: Run, data: PreparedData, backend: Backend, corruptions: Sequence[Corruption] = CORRUPTIONS
 ) -> tuple[RobustnessRow, ...]:
     """The test clips of `data` through `backend`, first as they are, then under every corruption and level."""
-    extract = feature_extractor(run.config.features)
+    clips_of = ClipMaker(run.config.features, run.statistics)
     positions = data.split.test
     rows: list[RobustnessRow] = []
     for corruption in (CLEAN, *corruptions):
         for level in corruption.levels:
-            extracted = extract(list(_corrupted(corruption, level, data, positions)))
-            logits = backend.logits(run.statistics.standardize(extracted), extracted.lengths)
+            logits = backend.logits(clips_of(list(_corrupted(corruption, level, data, positions))))
             correct, total = int((logits.argmax(axis=1) == data.labels[positions]).sum()), len(positions)
             accuracy, interval = correct / total, wilson_interval(correct, total)
             drop = rows[0].accuracy - accuracy if rows else 0.0

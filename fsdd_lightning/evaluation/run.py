@@ -13,7 +13,7 @@ import torch
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backends, baseline_of, open_backend, open_backends
-from fsdd_lightning.evaluation.evaluate import BackendScores, clips_at, evaluate_backends
+from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
 from fsdd_lightning.evaluation.predict import Prediction, Predictor
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
@@ -52,7 +52,7 @@ class OpenRun(Run):
         """
         data = recorded_data(self, None if data_root is None else Path(data_root))
         with self.threads(), self.backends(data, backend) as opened:
-            return evaluate_backends(opened.by_name, clips_at(data, data.split.test))
+            return evaluate_backends(opened.by_name, data, data.split.test)
 
     @contextmanager
     def backends(self, data: PreparedData, name: str | None = None) -> Iterator[Backends]:

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.ranges import (
     INT32_MAX,
@@ -73,7 +73,8 @@ def export_c(
     """
     check_model(deployment.model)
     shape = _shape(deployment)
-    bill = memory_bill(shape, deployment.model.weight_code, frames=1)
+    front_end = None if deployment.listening is None else deployment.listening.front_end
+    bill = memory_bill(shape, deployment.model.weight_code, 1, front_end)
     context = _context(deployment, shape, bill, name, layout)
     context |= {"golden": golden or GoldenVectors.random(deployment), "notes": _table_rows(notes)}
     files = {file: _render(file, context) for file in TEMPLATES} | runtime_files()
@@ -128,7 +129,7 @@ def _context(
         "format": f"FSDD_{code.upper()} | {LAYOUT_FORMATS[layout]}",
         "labels": [c_string(label) for label in deployment.labels],
         "arrays": _arrays(deployment, layout, identifier),
-        "features": list(zip(deployment.feature_mean.tolist(), deployment.feature_std.tolist(), strict=True)),
+        "features": _features(deployment),
         "frame_content": _frame_content(deployment),
         "feature_settings": json.dumps(deployment.feature_config, indent=2),
     }
@@ -148,6 +149,13 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
         }
         for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
     ]
+
+
+def _features(deployment: Deployment) -> list[tuple[float, float]]:
+    """Mean and std of every feature, where the firmware makes them; else nothing."""
+    if isinstance(deployment.input, FloatInput):
+        return list(zip(deployment.input.mean.tolist(), deployment.input.std.tolist(), strict=True))
+    return []
 
 
 def _frame_content(deployment: Deployment) -> str:

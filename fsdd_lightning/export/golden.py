@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int32Array
+from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
+from fsdd_lightning.arithmetic.front_end import features
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 
 RANDOM_CLIPS = 3
@@ -23,6 +25,7 @@ class GoldenVectors:
     features_q4: Int8Array  # (B, T, F) step 2^-4
     lengths: NDArray[np.int64]  # (B,) in 1..T
     logits: Int32Array  # (B, classes)
+    samples: tuple[Int16Array, ...] | None = None  # that the frames were made of, where the device makes them
 
     @classmethod
     def of(cls, deployment: Deployment, features_q4: Int8Array, lengths: NDArray[Any]) -> GoldenVectors:
@@ -31,12 +34,29 @@ class GoldenVectors:
         return cls(features_q4, np.asarray(lengths, np.int64), logits)
 
     @classmethod
+    def of_samples(cls, deployment: Deployment, samples: Sequence[Int16Array]) -> GoldenVectors:
+        """Of a device that listens: clips (samples,) int16, each at least a window long."""
+        listening = deployment.listening
+        if listening is None:
+            raise ValueError("this deployment gets features, not samples")
+        clips = [features(listening.front_end, listening.standardization, clip) for clip in samples]
+        lengths = np.array([len(clip) for clip in clips], np.int64)
+        features_q4 = np.zeros((len(clips), lengths.max(), listening.channels), np.int8)
+        for padded, clip in zip(features_q4, clips, strict=True):
+            padded[: len(clip)] = clip
+        logits = network_logits(deployment.model, features_q4, lengths)
+        return cls(features_q4, lengths, logits, tuple(samples))
+
+    @classmethod
     def random(cls, deployment: Deployment, seed: int = 0) -> GoldenVectors:
         """Noise in place of clips, for a network without any: each clip is longer than the one before."""
         rng = np.random.default_rng(seed)
+        lengths = np.linspace(1, RANDOM_FRAMES, RANDOM_CLIPS).astype(np.int64)
+        if deployment.listening is not None:
+            counts = (deployment.listening.front_end.samples(int(frames)) for frames in lengths)
+            return cls.of_samples(deployment, [rng.integers(-3000, 3000, count).astype(np.int16) for count in counts])
         shape = (RANDOM_CLIPS, RANDOM_FRAMES, deployment.model.input_size)
         features_q4 = np.clip(np.round(rng.normal(0, 16, shape)), -128, 127).astype(np.int8)
-        lengths = np.linspace(1, RANDOM_FRAMES, RANDOM_CLIPS).astype(np.int64)
         return cls.of(deployment, features_q4, lengths)
 
     @property

@@ -12,32 +12,25 @@ hidden size, shared by all layers. Logits belong to the caller and temporaries t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
+from fsdd_lightning.memory.front_end import (
+    LISTENER_STRUCT_BYTES,
+    front_end_flash,
+    front_end_ram,
+    padding,
+    shares_scratch,
+)
+from fsdd_lightning.memory.line import FLOAT32_BYTES, BillLine, Memory, int16_line, int32_line
 from fsdd_lightning.memory.shape import NetworkShape
 
-Memory = Literal["flash", "ram"]
-
 FLOAT32 = "float32"  # the name of a network without weight code
-FLOAT32_BYTES = 4
-INT32_BYTES = 4
-INT16_BYTES = 2
 MODEL_STRUCT_BYTES = 32  # `fsdd_model` of export/runtime/fsdd_lstm.h: 6 pointers, 3 uint16, 2 uint8
 LAYER_STRUCT_BYTES = 12  # `fsdd_layer`: 3 pointers
 OUTPUT_LAYER = "output layer"
-
-
-@dataclass(frozen=True)
-class BillLine:
-    """`count` values stored in `bytes` bytes; `name` is the part of the network that they belong to."""
-
-    name: str
-    detail: str
-    count: int
-    bytes: int
-    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,7 @@ class MemoryBill:
     code_name: str | None  # of the weights; None: float32
     frames: int
     lines: tuple[BillLine, ...]
+    front_end: FrontEnd | None = None  # that is counted; None: features are made elsewhere
 
     def total(self, memory: Memory) -> int:
         """Bytes of "flash" or "ram"."""
@@ -67,8 +61,8 @@ class MemoryBill:
     def layer_flash_bytes(self) -> dict[str, int]:
         """The bytes of every layer alone, from the input up: the LSTM layers, then the output layer.
 
-        Weights, biases, multipliers and shift belong to a layer; activation tables, the mean and std of the features
-        and the structs serve the whole network and belong to none.
+        Weights, biases, multipliers and shift belong to a layer; activation tables, front end, listener and structs
+        serve the whole network and belong to none.
         """
         names = [*(lstm_layer_name(layer) for layer in range(self.shape.layers)), OUTPUT_LAYER]
         flash = [line for line in self.lines if line.memory == "flash"]
@@ -91,15 +85,19 @@ class MemoryBill:
         }
 
 
-def memory_bill(shape: NetworkShape, code_name: str | None, frames: int) -> MemoryBill:
+def memory_bill(
+    shape: NetworkShape, code_name: str | None, frames: int, front_end: FrontEnd | None = None
+) -> MemoryBill:
     """The bill for weights of this code (None: float32) and clips of at most `frames` frames.
+
+    With a front end, all that a device needs from samples to words; without, the network alone.
 
     Raises:
         ValueError: no weight code has this name; the message lists those that exist.
     """
     if code_name is None:
-        return float32_bill(shape, frames)
-    return integer_bill(shape, weight_code(code_name), frames)
+        return float32_bill(shape, frames, front_end)
+    return integer_bill(shape, weight_code(code_name), frames, front_end)
 
 
 def lstm_layer_name(layer: int) -> str:
@@ -107,7 +105,7 @@ def lstm_layer_name(layer: int) -> str:
     return f"lstm layer {layer + 1}"
 
 
-def float32_bill(shape: NetworkShape, frames: int) -> MemoryBill:
+def float32_bill(shape: NetworkShape, frames: int, front_end: FrontEnd | None = None) -> MemoryBill:
     """Four bytes per PyTorch parameter; RAM for hidden and cell states, input and gates."""
     lines = []
     for layer in range(shape.layers):
@@ -117,10 +115,14 @@ def float32_bill(shape: NetworkShape, frames: int) -> MemoryBill:
     lines.append(_float_line(OUTPUT_LAYER, detail, shape.output_parameters, "flash"))
     lines.append(_float_line("state", "hidden and cell", 2 * shape.layers * shape.hidden_size, "ram"))
     lines.append(_float_line("scratch", "input, gates", shape.inputs + 4 * shape.hidden_size, "ram"))
-    return MemoryBill(shape, None, frames, tuple(lines))
+    return MemoryBill(shape, None, frames, (*lines, *_front_end_lines(front_end)), front_end)
 
 
-def torch_int8_bill(shape: NetworkShape, frames: int) -> MemoryBill:
+def _front_end_lines(front_end: FrontEnd | None) -> list[BillLine]:
+    return [] if front_end is None else [*front_end_flash(front_end), *front_end_ram(front_end)]
+
+
+def torch_int8_bill(shape: NetworkShape, frames: int, front_end: FrontEnd | None = None) -> MemoryBill:
     """A lower bound for PyTorch's own int8 (baselines/): int8 weights, float32 biases, scales and zero points.
 
     Counted before anything is converted, so that a budget can be checked; the record of a run has the bytes of the
@@ -133,7 +135,7 @@ def torch_int8_bill(shape: NetworkShape, frames: int) -> MemoryBill:
         lines += _torch_int8_lines(lstm_layer_name(layer), weights, 2 * rows, matrices=2)
     lines += _torch_int8_lines(OUTPUT_LAYER, shape.classes * shape.hidden_size, shape.classes, matrices=1)
     ram = [line for line in float32_bill(shape, frames).lines if line.memory == "ram"]
-    return MemoryBill(shape, None, frames, (*lines, *ram))
+    return MemoryBill(shape, None, frames, (*lines, *ram, *_front_end_lines(front_end)), front_end)
 
 
 def _torch_int8_lines(name: str, weights: int, biases: int, matrices: int) -> list[BillLine]:
@@ -148,22 +150,26 @@ def _float_line(name: str, detail: str, count: int, memory: Memory) -> BillLine:
     return BillLine(name, detail, count, FLOAT32_BYTES * count, memory)
 
 
-def integer_bill(shape: NetworkShape, code: WeightCode, frames: int) -> MemoryBill:
+def integer_bill(shape: NetworkShape, code: WeightCode, frames: int, front_end: FrontEnd | None = None) -> MemoryBill:
     """The integer network's arrays in storage order (`arithmetic/device_arrays.py`), its structs, then its state."""
     lines = [line for layer in range(shape.layers) for line in _lstm_layer_flash(shape, layer, code)]
     lines += _output_flash(shape, code)
-    lines += _shared_flash(shape)
+    lines += _shared_flash(shape, front_end)
     lines += [line for layer in range(shape.layers) for line in _lstm_layer_ram(shape, layer)]
-    lines.append(_int16_ram("scratch", "new hidden", shape.hidden_size))
-    return MemoryBill(shape, code.name, frames, tuple(lines))
+    if not shares_scratch(front_end, shape.hidden_size):
+        lines.append(int16_line("scratch", "new hidden", shape.hidden_size, "ram"))
+    if front_end is not None:
+        lines += front_end_ram(front_end)
+        lines += padding(sum(line.bytes for line in lines if line.memory == "ram"))
+    return MemoryBill(shape, code.name, frames, tuple(lines), front_end)
 
 
 def _lstm_layer_flash(shape: NetworkShape, layer: int, code: WeightCode) -> list[BillLine]:
     name, rows = lstm_layer_name(layer), 4 * shape.hidden_size
     return [
         _weights_flash(name, rows, shape.layer_inputs(layer) + shape.hidden_size, code),
-        BillLine(name, "biases, int32", rows, INT32_BYTES * rows, "flash"),
-        BillLine(name, "row multipliers, int32", rows, INT32_BYTES * rows, "flash"),
+        int32_line(name, "biases", rows, "flash"),
+        int32_line(name, "row multipliers", rows, "flash"),
         BillLine(name, "shift, uint8", 1, 1, "flash"),
     ]
 
@@ -172,7 +178,7 @@ def _output_flash(shape: NetworkShape, code: WeightCode) -> list[BillLine]:
     """Logits are not rescaled: no multipliers."""
     return [
         _weights_flash(OUTPUT_LAYER, shape.classes, shape.hidden_size, code),
-        BillLine(OUTPUT_LAYER, "biases, int32", shape.classes, INT32_BYTES * shape.classes, "flash"),
+        int32_line(OUTPUT_LAYER, "biases", shape.classes, "flash"),
     ]
 
 
@@ -183,28 +189,28 @@ def _weights_flash(name: str, rows: int, columns: int, code: WeightCode) -> Bill
     return BillLine(name, detail, rows * columns, rows * row_bytes, "flash")
 
 
-def _shared_flash(shape: NetworkShape) -> list[BillLine]:
-    entries = TABLE_INTERVALS + 1
-    table_bytes, feature_bytes = INT16_BYTES * entries, FLOAT32_BYTES * shape.inputs
+def _shared_flash(shape: NetworkShape, front_end: FrontEnd | None) -> list[BillLine]:
+    entries, features = TABLE_INTERVALS + 1, FLOAT32_BYTES * shape.inputs
+    standardization = [
+        BillLine("features", "mean, float32", shape.inputs, features, "flash"),
+        BillLine("features", "std, float32", shape.inputs, features, "flash"),
+    ]
     return [
-        BillLine("activation tables", "sigmoid, int16", entries, table_bytes, "flash"),
-        BillLine("activation tables", "tanh, int16", entries, table_bytes, "flash"),
-        BillLine("features", "mean, float32", shape.inputs, feature_bytes, "flash"),
-        BillLine("features", "std, float32", shape.inputs, feature_bytes, "flash"),
-        _structs_flash(shape),
+        int16_line("activation tables", "sigmoid", entries, "flash"),
+        int16_line("activation tables", "tanh", entries, "flash"),
+        *(standardization if front_end is None else front_end_flash(front_end)),
+        _structs_flash(shape, front_end),
     ]
 
 
-def _structs_flash(shape: NetworkShape) -> BillLine:
-    """Addresses and sizes of the arrays: one `fsdd_model`, and a `fsdd_layer` per layer."""
+def _structs_flash(shape: NetworkShape, front_end: FrontEnd | None) -> BillLine:
+    """Addresses and sizes of the arrays: a `fsdd_model`, a `fsdd_layer` per layer, a `fsdd_listener_model`."""
     struct_bytes = MODEL_STRUCT_BYTES + LAYER_STRUCT_BYTES * shape.layers
-    return BillLine("structs", "addresses and sizes", 1 + shape.layers, struct_bytes, "flash")
+    if front_end is None:
+        return BillLine("structs", "addresses and sizes", 1 + shape.layers, struct_bytes, "flash")
+    return BillLine("structs", "addresses and sizes", 2 + shape.layers, struct_bytes + LISTENER_STRUCT_BYTES, "flash")
 
 
 def _lstm_layer_ram(shape: NetworkShape, layer: int) -> list[BillLine]:
     name, width = lstm_layer_name(layer), shape.layer_inputs(layer) + shape.hidden_size
-    return [_int16_ram(name, "input and hidden", width), _int16_ram(name, "cells", shape.hidden_size)]
-
-
-def _int16_ram(name: str, detail: str, count: int) -> BillLine:
-    return BillLine(name, f"{detail}, int16", count, INT16_BYTES * count, "ram")
+    return [int16_line(name, "input and hidden", width, "ram"), int16_line(name, "cells", shape.hidden_size, "ram")]

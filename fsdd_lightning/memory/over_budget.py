@@ -33,7 +33,12 @@ def _where(bill: MemoryBill, budget: MemoryBudget) -> str:
 def _remedy(bill: MemoryBill, budget: MemoryBudget) -> str:
     shape = bill.shape
     largest = largest_hidden_size(
-        inputs=shape.inputs, layers=shape.layers, classes=shape.classes, code_name=bill.code_name, budget=budget
+        inputs=shape.inputs,
+        layers=shape.layers,
+        classes=shape.classes,
+        code_name=bill.code_name,
+        budget=budget,
+        front_end=bill.front_end,
     )
     if largest is None:
         return "not even a hidden size of 1 fits: choose a larger budget, fewer layers or smaller weights"

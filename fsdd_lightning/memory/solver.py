@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.budget import MemoryBudget
@@ -15,7 +16,13 @@ class NoBudgetError(UserError, ValueError):
 
 
 def largest_hidden_size(
-    *, inputs: int, layers: int, classes: int, code_name: str | None, budget: MemoryBudget
+    *,
+    inputs: int,
+    layers: int,
+    classes: int,
+    code_name: str | None,
+    budget: MemoryBudget,
+    front_end: FrontEnd | None = None,
 ) -> int | None:
     """The largest hidden size whose bill fits `budget`; None if not even 1 fits.
 
@@ -34,6 +41,6 @@ def largest_hidden_size(
 
     def too_large(hidden_size: int) -> bool:
         shape = NetworkShape(inputs=inputs, hidden_size=hidden_size, layers=layers, classes=classes)
-        return not budget.fits(memory_bill(shape, code_name, frames=1))  # the frames change MACs, not bytes
+        return not budget.fits(memory_bill(shape, code_name, 1, front_end))  # frames change MACs, not bytes
 
     return bisect_left(range(1, budget.flash_bytes + 1), True, key=too_large) or None

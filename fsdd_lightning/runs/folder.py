@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, Input
+from fsdd_lightning.arithmetic.front_end import Standardization
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.listener import Listening
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
@@ -57,27 +59,40 @@ def read_run(folder: Path) -> Run:
     checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
         raise UserError(f"{folder} holds the network of another run: its inputs are not the channels of its features")
-    return Run(folder, record, config, checkpoint, _deployment(folder, checkpoint))
+    return Run(folder, record, config, checkpoint, _deployment(folder, checkpoint, config))
 
 
-def _deployment(folder: Path, checkpoint: Checkpoint) -> Deployment | None:
+def _deployment(folder: Path, checkpoint: Checkpoint, config: Config) -> Deployment | None:
     if checkpoint.weight_code is None:
         return None
     deployment = load_archive(folder / INTEGER_MODEL)
-    if not _is_deployed(checkpoint, deployment):
+    if not _is_deployed(checkpoint, deployment, config):
         raise UserError(f"{folder / INTEGER_MODEL} is the integer model of another run; run this one again")
     return deployment
 
 
-def _is_deployed(checkpoint: Checkpoint, deployment: Deployment) -> bool:
+def _is_deployed(checkpoint: Checkpoint, deployment: Deployment, config: Config) -> bool:
     """Whether both are of one run, as far as can be checked without a clip."""
     model, shape = deployment.model, checkpoint.network.shape
     found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
+    least_margin = 0 if deployment.listening is None else deployment.listening.least_margin
+    expected = network_input(config, checkpoint.mean, checkpoint.std, least_margin).arrays()
+    stored = deployment.input.arrays()
     return (
         (found, model.weight_code, deployment.labels) == (shape, checkpoint.weight_code, checkpoint.labels)
-        and np.array_equal(deployment.feature_mean, checkpoint.mean)
-        and np.array_equal(deployment.feature_std, checkpoint.std)
+        and list(stored) == list(expected)
+        and all(np.array_equal(stored[name], expected[name]) for name in stored)
     )
+
+
+def network_input(config: Config, mean: np.ndarray, std: np.ndarray, least_margin: int) -> Input:
+    """How a device prepares the input of a network that was trained with these statistics."""
+    front_end = config.front_end
+    if front_end is None:
+        return FloatInput(mean, std)
+    assert config.listener is not None
+    standardization = Standardization.from_statistics(mean, std)
+    return Listening(front_end, standardization, config.listener.endpointer, least_margin)
 
 
 def _check_complete(record: RunRecord, folder: Path) -> None:

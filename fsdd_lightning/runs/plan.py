@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.recordings import CLASSES
@@ -61,14 +62,15 @@ def plan_run(config: Config) -> RunPlan:
     if code is not None and code not in WEIGHT_CODES:
         known = ", ".join(sorted(WEIGHT_CODES))
         raise UserError(f"quantization.weight_code: there is no {code!r}; there are {known}")
-    budget = MemoryBudget(**dataclasses.asdict(config.memory_budget))
-    hidden_size = _hidden_size(config, budget)
+    budget = MemoryBudget(config.memory_budget.name, config.memory_budget.flash_bytes, config.memory_budget.scope)
+    front_end = config.front_end if config.memory_budget.front_end else None
+    hidden_size = _hidden_size(config, budget, front_end)
     shape = NetworkShape(config.features.channels, hidden_size, config.model.layers, len(CLASSES))
     frames = config.features.max_frames
     solved = dataclasses.replace(config, model=dataclasses.replace(config.model, hidden_size=hidden_size))
     baseline = config.quantization.baseline is not None
-    bill = torch_int8_bill(shape, frames) if baseline else memory_bill(shape, code, frames)
-    return RunPlan(solved, shape, bill, memory_bill(shape, None, frames), budget)
+    bill = torch_int8_bill(shape, frames, front_end) if baseline else memory_bill(shape, code, frames, front_end)
+    return RunPlan(solved, shape, bill, memory_bill(shape, None, frames, front_end), budget)
 
 
 FLOAT_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentation", "model", "trainer")
@@ -84,7 +86,7 @@ def float_config(config: Config) -> dict[str, Any]:
     return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
 
 
-def _hidden_size(config: Config, budget: MemoryBudget) -> int:
+def _hidden_size(config: Config, budget: MemoryBudget, front_end: FrontEnd | None) -> int:
     if config.model.hidden_size != "fit":
         return config.model.hidden_size
     largest = largest_hidden_size(
@@ -93,6 +95,7 @@ def _hidden_size(config: Config, budget: MemoryBudget) -> int:
         classes=len(CLASSES),
         code_name=config.quantization.weight_code,
         budget=budget,
+        front_end=front_end,
     )
     if largest is None:
         raise UserError(

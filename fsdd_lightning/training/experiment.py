@@ -14,7 +14,7 @@ from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.evaluation.backends import baseline_of, open_backends
 from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips
-from fsdd_lightning.evaluation.evaluate import BackendScores, clips_at, evaluate_backends
+from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.folder import describe_data
@@ -97,17 +97,16 @@ def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
     baseline = baseline_of(context.config.quantization.baseline, checkpoint, data)
     if baseline is not None:
         record.memory |= {"flash_bytes": baseline.flash_bytes, "engine": baseline.engine}
-    deployment = deploy(checkpoint, context.config.features, context.folder)
-    clips = clips_at(data, data.split.test)
+    deployment = deploy(checkpoint, context.config, data, context.folder)
     with open_backends(checkpoint, deployment, baseline) as backends:
         if backends.note is not None:
             context.note(backends.note)
-        validation = evaluate_backends(backends.by_name, clips_at(data, data.split.val)).scores
+        validation = evaluate_backends(backends.by_name, data, data.split.val).scores
         record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
-        scores = evaluate_backends(backends.by_name, clips)
+        scores = evaluate_backends(backends.by_name, data, data.split.test)
     scores.write_to(record)
     if deployment is not None:
-        golden = keep_golden_clips(deployment, clips, context.folder)
+        golden = keep_golden_clips(deployment, data, context.folder)
         export_run(deployment, golden, record, context.folder / EXPORT)
     log_test_metrics(checkpoint, context)
     return scores

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fsdd_lightning.config.load import config_types, flat_config
-from fsdd_lightning.config.schema import Config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
