@@ -233,7 +233,8 @@ def _levels_of_block(front_end: FrontEnd, frames: Int16Array) -> Int64Array:
     """At most FRAMES_PER_BLOCK frames (frames, window) to (bands, frames)."""
     z, bits = windowed(front_end, frames)
     energies = mel_energies(front_end, power(front_end, transform(front_end, z)))
-    level: Int64Array = log2_q8(front_end, energies) + (bits << (LEVEL_BITS + 1)) - front_end.tables.width_q8[:, None]
+    offset = (bits << (LEVEL_BITS + 1)) - front_end.tables.width_q8[:, None]
+    level: Int64Array = log2_q8(front_end, energies) + offset
     return level
 
 

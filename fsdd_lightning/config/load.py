@@ -35,7 +35,13 @@ RENAMED_KEYS = {
     "search": "hparams_search",
 }
 # Keys that earlier records lack, with what holds for those runs.
-ADDED_KEYS = {"features.kind": "mfcc", "listener": None, "memory_budget.front_end": True}
+ADDED_KEYS = {
+    "features.kind": "mfcc",
+    "listener": None,
+    "memory_budget.front_end": True,
+    "waveform_augmentation.endpointed": False,
+    "waveform_augmentation.slack_frames": 0,
+}
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".

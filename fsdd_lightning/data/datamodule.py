@@ -94,7 +94,7 @@ class DigitDataModule(pl.LightningDataModule):
         Raises:
             UserError, RunFailedError: see `prepare_data`.
         """
-        data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation)
+        data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation, config.listener)
         return cls(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -32,11 +32,16 @@ def cached_features(dataset_digest: str, waveforms: Waveforms, config: FeatureCo
     `dataset_digest` must stand for the waveforms and their order. Parallel jobs compute once: the others wait
     and read. A folder that cannot be written does not stop the run: features are computed, a warning logged.
     """
-    key = cache_key(dataset_digest, config)
 
     def extract() -> Features:
         return feature_extractor(config)(waveforms() if callable(waveforms) else waveforms)
 
+    return cached_extraction(dataset_digest, extract, config, cache_dir)
+
+
+def cached_extraction(digest: str, extract: Callable[[], Features], config: FeatureConfig, cache_dir: Path) -> Features:
+    """What `extract` makes, where no valid cache file has it. `digest` must stand for all but the config."""
+    key = cache_key(digest, config)
     return cached(
         cache_path(key, cache_dir),
         load=lambda content: _load(content, key, config),

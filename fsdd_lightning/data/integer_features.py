@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from fsdd_lightning.arithmetic.endpointer import Endpointer, Word, find_words
 from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_of_frames, relative
 from fsdd_lightning.config.schema import IntegerFeatureConfig
 from fsdd_lightning.data.features import Features
@@ -34,6 +35,31 @@ class IntegerExtractor:
         level = self.clip_levels([self._trimmed(clip) for clip in clips], lengths)
         return Features(self.coefficients(level, lengths), lengths, int((frames > lengths).sum()))
 
+    def words(
+        self, clips: Sequence[np.ndarray], spoken: np.ndarray, endpointer: Endpointer, slack: np.ndarray
+    ) -> Features:
+        """The word that an endpointer finds in each clip (samples,) int16, its ends moved by `slack` (clips, 2) frames.
+
+        spoken (clips, 2): where the word is, in samples; those frames are taken where the endpointer finds nothing.
+        """
+        frames = np.array([self.front_end.frames(len(clip)) for clip in clips], np.int64)
+        level = self.clip_levels(clips, frames)
+        found = find_words(endpointer, level, frames)
+        spans = [_span(words, *self._spoken_frames(span)) for words, span in zip(found, spoken, strict=True)]
+        ends = np.clip(np.array(spans) + slack, 0, frames[:, None])
+        lengths = np.maximum(ends[:, 1] - ends[:, 0], 1)
+        starts = np.minimum(ends[:, 0], frames - 1)
+        cut = np.zeros((len(clips), int(lengths.max()), level.shape[2]), np.int32)
+        for word, whole, start, length in zip(cut, level, starts, lengths, strict=True):
+            word[:length] = whole[start : start + length]
+        kept = np.minimum(lengths, self.config.max_frames)
+        return Features(self.coefficients(cut, kept), kept, int((lengths > kept).sum()))
+
+    def _spoken_frames(self, span: np.ndarray) -> tuple[int, int]:
+        """The whole windows within a span of samples; at least one frame."""
+        first = -(-int(span[0]) // self.front_end.hop)
+        return first, first + max(self.front_end.frames(int(span[1]) - first * self.front_end.hop), 1)
+
     def clip_levels(self, clips: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
         """(clips, longest, bands) int32 of clips with so many frames each; 0 beyond them."""
         front_end = self.front_end
@@ -54,6 +80,16 @@ class IntegerExtractor:
         if len(samples) < self.front_end.window:
             raise ValueError(f"a clip of {len(samples)} samples is shorter than a window of {self.front_end.window}")
         return samples[: self.front_end.samples(self.config.max_frames)]
+
+
+def _span(words: Sequence[Word], first: int, end: int) -> tuple[int, int]:
+    """First frame and end of the word that shares most frames with those spoken; theirs where there is none."""
+
+    def shared(word: Word) -> int:
+        return min(word.end, end) - max(word.first, first)
+
+    best = max(words, key=shared, default=None)
+    return (first, end) if best is None or shared(best) <= 0 else (best.first, best.end)
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.config.schema import DataConfig, FeatureConfig, SplitConfig, WaveformAugmentationConfig
+from fsdd_lightning.config.schema import (
+    DataConfig,
+    FeatureConfig,
+    ListenerConfig,
+    SplitConfig,
+    WaveformAugmentationConfig,
+)
 from fsdd_lightning.data.feature_cache import cached_features
 from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.locate import cache_folder, locate_fsdd
@@ -60,10 +66,12 @@ def prepare_data(
     split: SplitConfig,
     features: FeatureConfig,
     waveform_augmentation: WaveformAugmentationConfig | None = None,
+    listener: ListenerConfig | None = None,
 ) -> PreparedData:
     """Find or generate the recordings, extract their features (or read them from the cache), split, standardize.
 
-    Only training needs `waveform_augmentation`; the copies do not count in the statistics of the features.
+    Only training needs `waveform_augmentation` and, for endpointed copies, `listener`; copies do not count in the
+    statistics of the features.
 
     Raises:
         UserError: bad files, an impossible split, a root without recordings.
@@ -85,16 +93,21 @@ def prepare_data(
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_trimming_note(extracted)),
-        copies=_copies(recordings, features, waveform_augmentation, cache),
+        copies=_copies(recordings, features, waveform_augmentation, listener, cache),
     )
 
 
 def _copies(
-    recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig | None, cache: Path
+    recordings: RecordingSet,
+    features: FeatureConfig,
+    config: WaveformAugmentationConfig | None,
+    listener: ListenerConfig | None,
+    cache: Path,
 ) -> Copies | None:
     if config is None or config.copies == 0:
         return None
-    return Copies(augmented_features(recordings, features, config, cache), config.clean_share)
+    endpointer = None if listener is None else listener.endpointer
+    return Copies(augmented_features(recordings, features, config, cache, endpointer), config.clean_share)
 
 
 def _trimming_note(extracted: Features) -> tuple[str, ...]:

@@ -17,10 +17,20 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
-from fsdd_lightning.data.effects import add_echo, add_noise, change_speed, colored_noise, equalize, room_response
-from fsdd_lightning.data.feature_cache import cached_features
+from fsdd_lightning.arithmetic.endpointer import Endpointer
+from fsdd_lightning.config.schema import FeatureConfig, IntegerFeatureConfig, WaveformAugmentationConfig
+from fsdd_lightning.data.effects import (
+    add_echo,
+    amplitude_ratio,
+    change_speed,
+    colored_noise,
+    equalize,
+    rms,
+    room_response,
+)
+from fsdd_lightning.data.feature_cache import cached_extraction, cached_features
 from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.integer_features import IntegerExtractor, to_int16
 from fsdd_lightning.data.recordings import RecordingSet
 
 # Part of the cache key: increment it with every change that changes a value.
@@ -28,14 +38,26 @@ COPIES_VERSION = 1
 
 _EQUALIZER_BANDS = 6
 _NOISE_SLOPE = (0.0, 2.0)  # power falls as frequency^-slope: 0 white, 1 pink, 2 brown
+_PAUSE_S = (0.35, 0.7)  # before and after an endpointed copy; the endpointer's floors settle in 0.32 s
 _GOLDEN_RATIO = 0.6180339887498949
 
 
 def augmented_features(
-    recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
+    recordings: RecordingSet,
+    features: FeatureConfig,
+    config: WaveformAugmentationConfig,
+    cache_dir: Path,
+    endpointer: Endpointer | None = None,
 ) -> tuple[Features, ...]:
-    """The features of every copy of all recordings, in their order; computed once, then read from `cache_dir`."""
-    return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in range(config.copies))
+    """The features of every copy of all recordings, in their order; computed once, then read from `cache_dir`.
+
+    `endpointer` cuts the copies of a config that is `endpointed`.
+    """
+    copies = range(config.copies)
+    if not config.endpointed:
+        return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in copies)
+    assert endpointer is not None and isinstance(features, IntegerFeatureConfig)
+    return tuple(endpointed_features(copy, recordings, features, config, cache_dir, endpointer) for copy in copies)
 
 
 def copy_features(
@@ -45,9 +67,38 @@ def copy_features(
     spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
 
     def waveforms() -> list[np.ndarray]:
-        return augmented_waveforms(copy, recordings.waveforms, config, recordings.sample_rate_hz)
+        copies = augmented_waveforms(copy, recordings.waveforms, config, recordings.sample_rate_hz)
+        if features.kind == "mfcc":  # which normalizes peaks by itself
+            return copies
+        pairs = zip(copies, recordings.waveforms, strict=True)
+        return [at_peak_of(original, changed, features.least_samples) for changed, original in pairs]
 
     return cached_features(_copy_digest(recordings.digest, copy, config), waveforms, spaced, cache_dir)
+
+
+def endpointed_features(
+    copy: int,
+    recordings: RecordingSet,
+    features: IntegerFeatureConfig,
+    config: WaveformAugmentationConfig,
+    cache_dir: Path,
+    endpointer: Endpointer,
+) -> Features:
+    """The same for words in a stream: each copy within a pause, cut by the endpointer, and its ends moved a little."""
+    spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
+
+    def extract() -> Features:
+        clips, spoken, slack = [], [], []
+        for position, waveform in enumerate(recordings.waveforms):
+            generator = np.random.default_rng([config.seed, copy, position])
+            changed, span = waveform_in_pause(waveform, config, recordings.sample_rate_hz, generator)
+            clips.append(to_int16(changed))
+            spoken.append(span)
+            slack.append(generator.integers(-config.slack_frames, config.slack_frames + 1, 2))
+        return IntegerExtractor(spaced).words(clips, np.array(spoken), endpointer, np.array(slack))
+
+    digest = _copy_digest(recordings.digest, copy, config, endpointer.array().tolist())
+    return cached_extraction(digest, extract, spaced, cache_dir)
 
 
 def tempo_exponent(copy: int, most: float) -> float:
@@ -68,21 +119,56 @@ def augmented_waveforms(
 def augment_waveform(
     waveform: np.ndarray, config: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
 ) -> np.ndarray:
-    """One copy, float32. Its level is arbitrary, since features are computed from peak-normalized clips."""
+    """One copy, float32. Its level is arbitrary."""
+    changed = _other_voice_and_room(waveform, config, sample_rate_hz, generator)
+    if config.snr_db is not None:
+        changed = _noisy(changed, rms(changed), config.snr_db, generator)
+    return changed.astype(np.float32)
+
+
+def waveform_in_pause(
+    waveform: np.ndarray, config: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """One copy as a word in a stream, with the original's peak, float32; and where the word is, in samples."""
+    changed = _other_voice_and_room(waveform, config, sample_rate_hz, generator)
+    before, after = (int(seconds * sample_rate_hz) for seconds in generator.uniform(*_PAUSE_S, 2))
+    stream = np.concatenate([np.zeros(before), changed, np.zeros(after)])
+    if config.snr_db is not None:
+        stream = _noisy(stream, rms(changed), config.snr_db, generator)
+    return at_peak_of(waveform, stream), (before, before + len(changed))
+
+
+def at_peak_of(original: np.ndarray, changed: np.ndarray, least_samples: int = 1) -> np.ndarray:
+    """A copy with the peak of its original, so that 16 bits hold it: float32; the original for a copy too short."""
+    if len(changed) < least_samples:
+        return original
+    scale = np.abs(original).max() / max(float(np.abs(changed).max()), 1e-9)
+    return np.asarray(changed * scale, np.float32)
+
+
+def _other_voice_and_room(
+    waveform: np.ndarray, config: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
+) -> np.ndarray:
     changed = change_speed(waveform, float(np.exp(generator.uniform(-config.speed, config.speed))))
     changed = equalize(changed, generator.normal(0.0, config.equalizer_db, _EQUALIZER_BANDS))
     if generator.random() < config.room_share:
         changed = add_echo(changed, room_response(sample_rate_hz, generator))
-    if config.snr_db is not None:
-        noise = colored_noise(len(changed), generator.uniform(*_NOISE_SLOPE), generator)
-        changed = add_noise(changed, noise, 1.0, generator.uniform(*config.snr_db))
-    return changed.astype(np.float32)
+    return changed
 
 
-def _copy_digest(dataset_digest: str, copy: int, config: WaveformAugmentationConfig) -> str:
+def _noisy(waveform: np.ndarray, speech_rms: float, snr_db: tuple[float, float], generator: Generator) -> np.ndarray:
+    """With colored noise, `snr_db` below the speech."""
+    noise = colored_noise(len(waveform), generator.uniform(*_NOISE_SLOPE), generator)
+    level = speech_rms * amplitude_ratio(-generator.uniform(*snr_db))
+    return np.asarray(waveform + level * noise)
+
+
+def _copy_digest(
+    dataset_digest: str, copy: int, config: WaveformAugmentationConfig, endpointer: Sequence[int] = ()
+) -> str:
     """Identifies the copy's waveforms. The config's name, the number of copies and their share do not count."""
     kept = {
         key: value for key, value in dataclasses.asdict(config).items() if key not in ("name", "copies", "clean_share")
     }
-    content = {"dataset": dataset_digest, "copy": copy, "version": COPIES_VERSION, **kept}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    content = {"dataset": dataset_digest, "copy": copy, "version": COPIES_VERSION, "endpointer": list(endpointer)}
+    return hashlib.sha256(json.dumps(content | kept, sort_keys=True).encode()).hexdigest()

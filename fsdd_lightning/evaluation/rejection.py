@@ -14,7 +14,7 @@ def margins(logits: np.ndarray) -> np.ndarray:
 def least_margin(logits: np.ndarray, labels: np.ndarray, false_reject_rate: float) -> int:
     """The margin below which an answer is rejected: at most that share of the clips recognized right lies below.
 
-    logits (clips, classes) int32 and labels (clips,) of validation clips. 0, which rejects nothing, where none is right.
+    logits (clips, classes) int32 and labels (clips,) of validation clips. 0, where none is right: nothing is rejected.
     """
     right = np.sort(margins(logits)[logits.argmax(axis=1) == labels])
     return int(right[int(false_reject_rate * len(right))]) if len(right) and false_reject_rate > 0 else 0

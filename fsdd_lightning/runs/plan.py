@@ -82,6 +82,8 @@ def float_config(config: Config) -> dict[str, Any]:
     Of `data` only the recordings matter: add their digest, or that group where nothing was read yet.
     """
     groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
+    if config.waveform_augmentation.endpointed and config.listener is not None:
+        groups["endpointer"] = dataclasses.asdict(config.listener.endpointer)
     patience = config.callbacks.early_stopping_patience
     return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
 

@@ -53,7 +53,7 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
     clear_folder(folder)
     config = plan.config
     use_threads(config)
-    data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation)
+    data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation, config.listener)
     describe_data(record, data)
     print_data(data, plan)
     context = RunContext(plan, record, data, folder, logger)
