@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fsdd_lightning.arithmetic.fixed_point import Int16Array, Int32Array, Int64Array
 
 BoolArray = NDArray[np.bool_]
+SETTLE_SHIFT = 3  # floors that settle follow the level by 1/8 of the distance
 LARGEST_LEVEL = 2**15 - 1  # of int16, as the device stores floors; levels of the front end lie far within
 
 
@@ -33,8 +34,8 @@ class Endpointer:
     rise: int  # of a floor per frame, at most, in a pause
     rise_in_word: int  # the same within a word
     fall: int  # of a floor per frame, at most
-    settle_frames: int  # after a reset: floors follow the level faster, by 1/8 of the distance
-    hangover_frames: int  # within a word, as before the t of eight; one more ends it
+    settle_frames: int  # after a reset: floors follow the level faster; the first of these frames sets them
+    hangover_frames: int  # without speech in a row within a word, as before the t of eight; one more ends it
     shortest_frames: int  # shorter is a click
     longest_frames: int  # longer is no word: the floors settle anew
 
@@ -70,7 +71,7 @@ class EndpointerState:
     floor: Int16Array  # (..., bands)
     age: Int64Array  # (...) frames since the reset, counted to settle_frames
     length: Int64Array  # (...) frames of the open word so far, 0 in a pause
-    voiced: Int64Array  # (...) its frames up to the last one with speech
+    voiced: Int64Array  # (...) its frames up to the last one with speech; in a pause, those of the word before
     loud: BoolArray  # (...) whether it was loud somewhere
 
 
@@ -108,11 +109,11 @@ def endpointer_step(
     speech = above > endpointer.quiet
     opens = (state.length == 0) & speech
     length = np.where((state.length > 0) | speech, state.length + 1, 0)
-    voiced = np.where(speech, length, np.where(opens, 0, state.voiced))
-    loud = ((state.loud & ~opens) | (above > endpointer.loud)) & (length > 0)
+    voiced = np.where(speech, length, state.voiced)
+    loud = state.loud | (above > endpointer.loud)  # which is speech, too: in a pause neither is true
     counted = loud & (voiced >= endpointer.shortest_frames)
-    counted_before = state.loud & (state.voiced >= endpointer.shortest_frames) & ~opens & (state.length > 0)
-    over = (length > 0) & (length - voiced > endpointer.hangover_frames)
+    counted_before = state.loud & (state.voiced >= endpointer.shortest_frames)
+    over = length - voiced > endpointer.hangover_frames
     overlong = (length >= endpointer.longest_frames) & ~over
     closed = over | overlong
     after = EndpointerState(
@@ -123,8 +124,8 @@ def endpointer_step(
         loud=loud & ~closed,
     )
     endpoint = Endpoint(
-        opens=opens & ~closed,
-        begins=counted & ~counted_before & ~closed,
+        opens=opens,
+        begins=counted & ~counted_before & ~overlong,
         ends=over & counted,
         overlong=overlong & counted_before,
     )
@@ -140,9 +141,6 @@ def _followed(
     slow = np.clip(distance, -endpointer.fall, rise)
     settling = ((age < endpointer.settle_frames) & ~in_word)[..., None]
     return (floor + np.where(settling, distance >> SETTLE_SHIFT, slow)).astype(np.int16)
-
-
-SETTLE_SHIFT = 3
 
 
 @dataclass(frozen=True)

@@ -172,10 +172,10 @@ def _tables(sample_rate_hz: int, window: int, bands: int) -> FrontEndTables:
     fraction = (np.arange(LOG_ENTRIES) + 0.5) / LOG_ENTRIES
     tables = FrontEndTables(
         cosine_q14=round_half_up(2.0**COSINE_BITS * np.cos(2.0 * np.pi * np.arange(window) / window)).astype(np.int16),
-        rise_q8=np.clip(rise, 0, 255).astype(np.uint8),
+        rise_q8=np.minimum(rise, 255).astype(np.uint8),
         segment_bins=np.bincount(segment, minlength=bands + 1).astype(np.uint8),
         width_q8=round_half_up(256.0 * np.log2(p[2:] - p[:-2])).astype(np.int16),
-        log_q8=np.minimum(round_half_up(256.0 * np.log2(1.0 + fraction)), 255).astype(np.uint8),
+        log_q8=round_half_up(256.0 * np.log2(1.0 + fraction)).astype(np.uint8),  # the last one is 255.28
     )
     for array in vars(tables).values():
         array.setflags(write=False)
