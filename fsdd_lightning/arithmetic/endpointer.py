@@ -51,6 +51,8 @@ class Endpointer:
                 f"shortest_frames {self.shortest_frames} must be at least 1 and less than longest_frames "
                 f"{self.longest_frames}"
             )
+        if self.settle_frames == 0:
+            raise EndpointerError("settle_frames must be at least 1: without it the floors would follow every frame")
         if not self.hangover_frames < self.longest_frames:
             raise EndpointerError(f"hangover_frames {self.hangover_frames} must be less than longest_frames")
 
