@@ -81,9 +81,9 @@ class Listener:
     def push(self, samples: Int16Array) -> list[WordEvent]:
         """What the next samples, (samples,) int16, make known."""
         front_end = self.listening.front_end
-        self._samples = np.concatenate([self._samples, samples])
-        level = levels(front_end, self._samples)
-        self._samples = self._samples[len(level) * front_end.hop :]
+        samples = np.concatenate([self._samples, samples])
+        level = levels(front_end, samples)  # refuses other types before anything has changed
+        self._samples = samples[len(level) * front_end.hop :]
         return [event for frame_level in level for event in self._step(frame_level)]
 
     def _step(self, level: Int32Array) -> list[WordEvent]:
