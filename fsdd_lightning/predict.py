@@ -12,6 +12,9 @@ from fsdd_lightning.console.command_line import add_backend_option, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.predict import Prediction, Predictor
+    from fsdd_lightning.runs.folder import Run
+
+STANDARD_INPUT = Path("-")
 
 
 def main() -> None:
@@ -22,14 +25,22 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
-    parser.add_argument("wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them")
+    parser.add_argument(
+        "wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them; -: standard input (--stream)"
+    )
     add_backend_option(parser, "the one that is deployed: integer where the run has it")
     way = parser.add_mutually_exclusive_group()
-    way.add_argument("--stream", action="store_true", help="one file: the running decision after each frame")
+    way.add_argument(
+        "--stream",
+        action="store_true",
+        help="each word as soon as it ends: of one file, or of raw 16-bit samples from standard input",
+    )
     way.add_argument(
         "--segment", action="store_true", help="long recordings: find the words by their energy, with times"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON list, for machines; with logits")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON list, with --stream a line a word, for machines; with logits"
+    )
     return parser
 
 
@@ -41,9 +52,12 @@ def _predict() -> None:
     from fsdd_lightning.runs.folder import read_run
 
     run = read_run(arguments.run)
+    if arguments.stream:
+        _stream(run, arguments)
+        return
+    if STANDARD_INPUT in arguments.wav:
+        raise UserError("standard input (-) is a stream: add --stream")
     paths = find_wavs(arguments.wav)
-    if arguments.stream and len(paths) != 1:
-        raise UserError(f"--stream follows one file, not {len(paths)}: name a single WAV")
     with open_backend(run, arguments.backend) as backend:
         predictor = Predictor(run, backend)
         results = [answer for path in paths for answer in _answers(predictor, path, arguments)]
@@ -53,9 +67,27 @@ def _predict() -> None:
         raise UserError(f"{failed} of {len(paths)} files could not be read (see above)")
 
 
+def _stream(run: Run, arguments: argparse.Namespace) -> None:
+    from fsdd_lightning.data.wav import BadWavError
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.evaluation.backends import open_backend
+    from fsdd_lightning.evaluation.predict import Predictor
+    from fsdd_lightning.evaluation.stream import chunks_of_file, chunks_of_pipe
+
+    if len(arguments.wav) != 1 or arguments.wav[0].is_dir():
+        raise UserError("--stream follows one stream: name a single WAV file, or - for standard input")
+    (source,) = arguments.wav
+    rate = run.config.features.sample_rate_hz
+    try:
+        chunks = chunks_of_pipe(sys.stdin.buffer, rate) if source == STANDARD_INPUT else chunks_of_file(source, rate)
+    except BadWavError as error:
+        raise UserError(f"{source}: {error}") from error
+    with open_backend(run, arguments.backend) as backend:
+        for word in Predictor(run, backend).predict_stream(chunks, str(source)):
+            print(json.dumps(word.as_dict()) if arguments.json else _line(word), flush=True)
+
+
 def _answers(predictor: Predictor, path: Path, arguments: argparse.Namespace) -> list[Prediction]:
-    if arguments.stream:
-        return predictor.predict_stream(path)
     return predictor.predict_words(path) if arguments.segment else [predictor.predict(path)]
 
 
@@ -67,15 +99,19 @@ def _print(results: list[Prediction], as_json: bool) -> None:
         if result.error:
             print(f"{result.file}: {result.error}", file=sys.stderr)
             continue
-        print(f"{result.digit}  {result.probability:.3f}  {_place(result)}{result.file}")
+        print(_line(result))
         if result.note:
             print(f"{result.file}: {result.note}", file=sys.stderr)
 
 
+def _line(result: Prediction) -> str:
+    if result.digit is None:
+        return f"-         {_place(result)}{result.note}"
+    return f"{result.digit}  {result.probability:.3f}  {_place(result)}{result.file}"
+
+
 def _place(result: Prediction) -> str:
-    if result.start_s is not None:
-        return f"{result.start_s:7.2f} - {result.end_s:.2f} s  "
-    return "" if result.heard_s is None else f"{result.heard_s:5.2f} s  "
+    return "" if result.start_s is None else f"{result.start_s:7.2f} - {result.end_s:.2f} s  "
 
 
 if __name__ == "__main__":

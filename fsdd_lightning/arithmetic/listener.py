@@ -7,6 +7,7 @@ less than `least_margin`, the answer is "none of these".
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, EndpointerState, endpointer_step, reset_endpointer
-from fsdd_lightning.arithmetic.fixed_point import Int16Array, Int32Array
+from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
 from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, channels, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
@@ -64,12 +65,19 @@ class WordEvent:
     logits: tuple[int, ...] = field(default=(), compare=False)
 
 
-class Listener:
-    """Takes samples in pieces of any size. What it answers does not depend on where the pieces begin and end."""
+class WordListener(ABC):
+    """Takes samples in pieces of any size. What it answers does not depend on where the pieces begin and end.
 
-    def __init__(self, model: IntegerModel, listening: Listening) -> None:
-        self.model, self.listening = model, listening
+    A subclass is the network: how it computes the logits of a word is its own affair.
+    """
+
+    def __init__(self, listening: Listening) -> None:
+        self.listening = listening
         self.reset()
+
+    @abstractmethod
+    def word_logits(self, features_q4: Int8Array) -> NDArray[Any]:
+        """(classes,) integers for a word's features (frames, channels)."""
 
     def reset(self) -> None:
         """Forget all sound."""
@@ -101,18 +109,26 @@ class Listener:
         return [self._ended(frame, first, voiced)] if endpoint.ends else []
 
     def _ended(self, frame: int, first: int, voiced: int) -> WordEvent:
-        logits = self.word_logits(np.stack(self._levels[:voiced]))
+        listening = self.listening
+        level = np.stack(self._levels[:voiced])
+        logits = self.word_logits(listening.standardization(channels(listening.front_end, level)))
         label, margin = decide(logits, self.listening.least_margin)
         return WordEvent("ends", frame, first, voiced, label, margin, tuple(logits.tolist()))
 
-    def word_logits(self, level: Int32Array) -> Int32Array:
-        """(classes,) int32 of a word's frames (frames, bands)."""
-        listening = self.listening
-        features_q4 = listening.standardization(channels(listening.front_end, level))
+
+class Listener(WordListener):
+    """With the integer network."""
+
+    def __init__(self, model: IntegerModel, listening: Listening) -> None:
+        super().__init__(listening)
+        self.model = model
+
+    def word_logits(self, features_q4: Int8Array) -> Int32Array:
+        """(classes,) int32."""
         return network_logits(self.model, features_q4, len(features_q4))
 
 
-def decide(logits: Int32Array, least_margin: int) -> tuple[int | None, int]:
+def decide(logits: NDArray[Any], least_margin: int) -> tuple[int | None, int]:
     """The class of (classes,) logits, the lowest index on ties, and its lead over the second; None: too little lead."""
     label = int(np.argmax(logits))
     others = np.delete(logits.astype(np.int64), label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS
+from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS, Int16Array
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.listener import WordEvent
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.baselines.torch_ao import BASELINES, Baseline
 from fsdd_lightning.data.preparation import PreparedData
@@ -31,6 +33,13 @@ from fsdd_lightning.runs.record import BACKENDS
 Logits = Callable[[Clips], np.ndarray]
 
 
+class WordStream(Protocol):
+    """Takes samples in pieces of any size, and answers what they make known."""
+
+    def push(self, samples: Int16Array) -> list[WordEvent]:
+        """samples (samples,) int16 at the rate of the network."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Runs a network: `logits(clips)` -> (clips, classes), float32 or int32; one unit of them is `logit_step`."""
@@ -38,6 +47,7 @@ class Backend:
     name: str
     logits: Logits
     logit_step: float = 1.0
+    new_stream: Callable[[], WordStream] | None = None  # a listener of its own; None: one in numpy, around its logits
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax over the last axis, float64."""
@@ -67,7 +77,7 @@ def quantized_backend(checkpoint: Checkpoint) -> Backend:
     def logits(clips: Clips) -> np.ndarray:
         return view.integer_logits(torch.from_numpy(clips.features), torch.from_numpy(clips.lengths)).numpy()
 
-    return Backend("quantized", logits, _logit_step(view.integer_model()))
+    return Backend("quantized", logits, logit_step(view.integer_model()))
 
 
 def integer_backend(model: IntegerModel) -> Backend:
@@ -79,7 +89,7 @@ def integer_backend(model: IntegerModel) -> Backend:
         with threadpool_limits(1):
             return network_logits(model, quantize_features(clips.features), clips.lengths)
 
-    return Backend("integer", logits, _logit_step(model))
+    return Backend("integer", logits, logit_step(model))
 
 
 @contextmanager
@@ -97,10 +107,12 @@ def c_backend(deployment: Deployment) -> Iterator[Backend]:
                 return host.clip_logits(clips.samples)
             return host.logits(quantize_features(clips.features), clips.lengths)
 
-        yield Backend("c", logits, _logit_step(deployment.model))
+        stream = None if deployment.listening is None else host.listener
+        yield Backend("c", logits, logit_step(deployment.model), stream)
 
 
-def _logit_step(model: IntegerModel) -> float:
+def logit_step(model: IntegerModel) -> float:
+    """The value of one unit of its logits."""
     return model.output.scale * 2.0**-HIDDEN_BITS
 
 

@@ -1,20 +1,22 @@
-"""Digits in sound without labels: one for a file, for every word of a long recording, or for every frame."""
+"""Digits in sound without labels: one for a file, or for every word of a long recording or a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fsdd_lightning.data.features import feature_extractor
+from fsdd_lightning.arithmetic.listener import WordEvent
 from fsdd_lightning.data.recordings import read_bytes, wav_paths
 from fsdd_lightning.data.segmentation import find_words
 from fsdd_lightning.data.wav import BadWavError, decode_wav, waveform_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backend
+from fsdd_lightning.evaluation.clips import ClipMaker
+from fsdd_lightning.evaluation.stream import open_stream
 from fsdd_lightning.runs.folder import Run
 
 ARRAY = "<array>"
@@ -29,10 +31,9 @@ class Prediction:
     digit: str | None = None
     probability: float | None = None
     logits: tuple[float, ...] | None = None  # of the backend: whole numbers but from float
-    start_s: float | None = None  # of a word in a long recording
+    start_s: float | None = None  # of a word in a long recording or a stream
     end_s: float | None = None
-    frame: int | None = None  # of a running decision: the last frame heard, from 0,
-    heard_s: float | None = None  # and how much of the file that takes
+    margin: int | None = None  # in a stream: how far the largest logit leads the second one
     note: str | None = None
     error: str | None = None
 
@@ -47,9 +48,9 @@ class Predictor:
     def __init__(self, run: Run, backend: Backend) -> None:
         self._backend = backend
         self._labels = run.checkpoint.labels
-        self._statistics = run.statistics
+        self._run = run
         self._features = run.config.features
-        self._extract = feature_extractor(run.config.features)
+        self._clips_of = ClipMaker(run.config.features, run.statistics)
 
     def predict(self, path: Path) -> Prediction:
         """One digit: what is spoken at the beginning of the file."""
@@ -67,7 +68,7 @@ class Predictor:
         """
         rate = self._features.sample_rate_hz
         try:
-            waveform = waveform_of(_as_float32(samples), sample_rate_hz or rate, rate).waveform
+            waveform = self._checked(waveform_of(_as_float32(samples), sample_rate_hz or rate, rate).waveform)
         except BadWavError as error:
             return Prediction(ARRAY, error=str(error))
         return self._recognize(ARRAY, waveform, note=self._overlong(waveform))
@@ -90,37 +91,46 @@ class Predictor:
         ]
         return words or [Prediction(str(path), error="no word found above the noise")]
 
-    def predict_stream(self, path: Path) -> list[Prediction]:
-        """The decision after each frame, as the network is fed frame by frame."""
-        try:
-            waveform = self._waveform(path)
-        except BadWavError as error:
-            return [Prediction(str(path), error=str(error))]
-        logits = self._backend.streamed_logits(self._frames(waveform))
-        return [
-            self._answer(str(path), scores, frame=frame, heard_s=self._heard_s(frame, waveform))
-            for frame, scores in enumerate(logits)
-        ]
+    def predict_stream(self, chunks: Iterable[np.ndarray], file: str) -> Iterator[Prediction]:
+        """Every word of a stream as soon as it ends; chunks (samples,) int16. `digit` is None for "none of these".
+
+        Raises:
+            UserError: the run's features need float and whole clips.
+        """
+        stream = open_stream(self._run, self._backend)
+        for chunk in chunks:
+            for event in stream.push(chunk):
+                if event.kind == "ends":
+                    yield self._word(event, file)
+
+    def _word(self, event: WordEvent, file: str) -> Prediction:
+        rate, hop = self._features.sample_rate_hz, self._features.hop
+        start_s, end_s = (
+            round(samples / rate, 3)
+            for samples in (event.first * hop, event.first * hop + self._features.samples(event.frames))
+        )
+        if event.label is None:
+            return Prediction(file, start_s=start_s, end_s=end_s, margin=event.margin, note="none of these")
+        logits = np.array(event.logits)
+        return self._answer(file, logits, start_s=start_s, end_s=end_s, margin=event.margin)
 
     def _waveform(self, path: Path) -> np.ndarray:
-        return decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform
+        waveform = decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform
+        return self._checked(waveform)
 
-    def _frames(self, waveform: np.ndarray) -> np.ndarray:
-        return self._statistics.standardize_clip(self._extract.clip(waveform))  # (T, C)
+    def _checked(self, waveform: np.ndarray) -> np.ndarray:
+        least = self._features.least_samples
+        if len(waveform) < least:
+            raise BadWavError(f"too short ({len(waveform)} samples; one frame takes {least})")
+        return waveform
 
     def _recognize(self, file: str, waveform: np.ndarray, **place: Any) -> Prediction:
-        frames = self._frames(waveform)
-        return self._answer(file, self._backend.logits(frames[None], np.array([len(frames)]))[0], **place)
+        return self._answer(file, self._backend.logits(self._clips_of.one(waveform))[0], **place)
 
     def _answer(self, file: str, logits: np.ndarray, **place: Any) -> Prediction:
         best = int(np.argmax(logits))
         share = round(float(self._backend.probabilities(logits)[best]), 6)
         return Prediction(file, self._labels[best], share, tuple(logits.tolist()), **place)
-
-    def _heard_s(self, frame: int, waveform: np.ndarray) -> float:
-        """What frames up to number `frame` hear ends with the last one's window, or with the file."""
-        samples = self._features.samples(frame + 1)
-        return round(min(samples, len(waveform)) / self._features.sample_rate_hz, 3)
 
     def _overlong(self, waveform: np.ndarray) -> str | None:
         config = self._features

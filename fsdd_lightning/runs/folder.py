@@ -40,6 +40,14 @@ class Run:
         return None if self.deployment is None else self.deployment.model
 
     @property
+    def listening(self) -> Listening | None:
+        """The way from samples to words; None where features need float and whole clips."""
+        if self.deployment is not None:
+            return self.deployment.listening
+        prepared = network_input(self.config, self.checkpoint.mean, self.checkpoint.std, 0)
+        return prepared if isinstance(prepared, Listening) else None
+
+    @property
     def statistics(self) -> FeatureStatistics:
         """Mean and std of the training clips that the network was trained on."""
         return statistics_of(self.config.features, self.checkpoint.mean, self.checkpoint.std)
