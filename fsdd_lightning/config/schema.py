@@ -269,9 +269,7 @@ class WaveformAugmentationConfig:
     equalizer_db: NotNegative  # standard deviation of the gain at a few frequencies
     room_share: Share  # of copies with an echo
     snr_db: tuple[float, float] | None  # of added noise, from..to; None: no noise
-    endpointed: (
-        bool  # in a pause and cut out of it by the listener's endpointer, as a device does; integer features only
-    )
+    endpointed: bool  # in a pause, and cut out of it by the listener; MFCC, which it cannot read: the whole copy
     slack_frames: CountOrZero  # of an endpointed copy: each end up to this many frames earlier or later
 
     def __post_init__(self) -> None:
@@ -385,10 +383,6 @@ class Config:
         _require(
             self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
             f"name must be usable as a folder name, not {self.name!r}",
-        )
-        _require(
-            self.features.kind == "integer" or not self.waveform_augmentation.endpointed,
-            "waveform_augmentation.endpointed: only features=integer has levels that an endpointer can read",
         )
         _require(
             self.features.kind == "mfcc" or self.listener is not None,

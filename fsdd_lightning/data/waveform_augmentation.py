@@ -54,9 +54,9 @@ def augmented_features(
     `endpointer` cuts the copies of a config that is `endpointed`.
     """
     copies = range(config.copies)
-    if not config.endpointed:
+    if not (config.endpointed and isinstance(features, IntegerFeatureConfig)):
         return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in copies)
-    assert endpointer is not None and isinstance(features, IntegerFeatureConfig)
+    assert endpointer is not None
     return tuple(endpointed_features(copy, recordings, features, config, cache_dir, endpointer) for copy in copies)
 
 
@@ -149,8 +149,13 @@ def at_peak_of(original: np.ndarray, changed: np.ndarray, least_samples: int = 1
 def _other_voice_and_room(
     waveform: np.ndarray, config: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
 ) -> np.ndarray:
-    changed = change_speed(waveform, float(np.exp(generator.uniform(-config.speed, config.speed))))
-    changed = equalize(changed, generator.normal(0.0, config.equalizer_db, _EQUALIZER_BANDS))
+    factor = float(np.exp(generator.uniform(-config.speed, config.speed)))
+    gains_db = generator.normal(0.0, config.equalizer_db, _EQUALIZER_BANDS)
+    changed = waveform
+    if config.speed:  # what changes nothing still takes most of the time
+        changed = change_speed(changed, factor)
+    if config.equalizer_db:
+        changed = equalize(changed, gains_db)
     if generator.random() < config.room_share:
         changed = add_echo(changed, room_response(sample_rate_hz, generator))
     return changed

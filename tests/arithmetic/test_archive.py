@@ -104,8 +104,8 @@ def entry(array: np.ndarray, index: Any, value: int) -> np.ndarray:
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
-    "newer": (lambda m, a: m.update(version=2), "update fsdd_lightning"),
-    "older": (lambda m, a: m.update(version=0), "this code reads 1: run it again"),
+    "newer": (lambda m, a: m.update(version=3), "update fsdd_lightning"),
+    "older": (lambda m, a: m.update(version=0), "this code reads 1 to 2: run it again"),
     "foreign": (lambda m, a: m.update(format="else"), "is no fsdd_lightning integer model"),
     "unknown code": (lambda m, a: m.update(weight_code="int5"), "int5"),
     "other code": (lambda m, a: m.update(weight_code="int4"), "arrays are not those"),
@@ -177,8 +177,6 @@ def test_a_model_that_could_overflow_has_no_archive() -> None:
     first = good.model.layers[0]
     bias = np.full_like(first.bias, 2**31 - 1)
     layers = (IntegerLayer(first.weights, bias, first.multiplier, 32), *good.model.layers[1:])
-    bad = Deployment(
-        IntegerModel(layers, good.model.output, "int8"), good.feature_mean, good.feature_std, {}, good.labels
-    )
+    bad = Deployment(IntegerModel(layers, good.model.output, "int8"), good.input, {}, good.labels)
     with pytest.raises(RangeError, match="layer 1, gate i, unit 0"):
         archive_bytes(bad)

@@ -11,7 +11,7 @@ from example_deployment import deployment_of
 
 from fsdd_lightning.arithmetic import weight_codes
 from fsdd_lightning.arithmetic.archive import archive_bytes
-from fsdd_lightning.arithmetic.device_arrays import Deployment, array_specs, device_arrays, planned_arrays
+from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, array_specs, device_arrays, planned_arrays
 
 CODES = sorted(weight_codes.WEIGHT_CODES)
 
@@ -41,10 +41,7 @@ def test_bytes_of_the_int8_network_of_the_task() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("feature_mean", np.zeros(5), "float32"),
-        ("feature_std", np.ones(4, np.float32), r"float32 \(5,\)"),
-        ("feature_std", np.array([1, 1, 0, 1, 1], np.float32), "positive"),
-        ("feature_mean", np.array([1, 1, np.inf, 1, 1], np.float32), "finite"),
+        ("input", FloatInput(np.zeros(4, np.float32), np.ones(4, np.float32)), "5 inputs can't read 4 features"),
         ("labels", ("a", "b"), "3 classes need as many labels"),
         ("labels", ("a", "b", 3), "labels"),
         ("feature_config", {"top_db": float("nan")}, "JSON"),
@@ -55,3 +52,17 @@ def test_a_deployment_of_inconsistent_parts_is_refused(field: str, value: Any, m
     parts[field] = value
     with pytest.raises(ValueError, match=message):
         Deployment(**parts)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        (np.zeros(5), np.ones(5, np.float32), "float32"),
+        (np.zeros(5, np.float32), np.ones(4, np.float32), "one for each feature"),
+        (np.zeros(5, np.float32), np.array([1, 1, 0, 1, 1], np.float32), "positive"),
+        (np.array([1, 1, np.inf, 1, 1], np.float32), np.ones(5, np.float32), "finite"),
+    ],
+)
+def test_an_impossible_standardization_is_refused(mean: np.ndarray, std: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FloatInput(mean, std)

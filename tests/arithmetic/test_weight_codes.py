@@ -77,7 +77,7 @@ def test_a_new_code_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     floats = example_models.random_float_model(quantize, 6, inputs=5)
     model = quantize.convert(floats, weight_codes.weight_code("sign"))
     ones = np.ones(5, np.float32)
-    deployment = device_arrays.Deployment(model, ones, ones, {}, ("a", "b", "c"))
+    deployment = device_arrays.Deployment(model, device_arrays.FloatInput(ones, ones), {}, ("a", "b", "c"))
     loaded = archive.restore_archive(archive.archive_bytes(deployment)).model
     clips = example_models.clips(1, 6, 5)
     logits = [integer_lstm.network_logits(m, clips, np.full(6, 5)) for m in (model, loaded)]

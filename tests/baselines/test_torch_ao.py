@@ -30,7 +30,7 @@ from fsdd_lightning.baselines.torch_ao import (
 )
 from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.data.preparation import FeatureStatistics
+from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
 from fsdd_lightning.memory.shape import NetworkShape
@@ -364,7 +364,7 @@ def test_both_agree_with_float_on_real_test_clips(fsdd_root: Path) -> None:
     recordings = load_recordings(fsdd_root, "fsdd", 8000, "error")
     mfcc = MfccExtractor(feature_config(max_frames=36))(recordings.waveforms)
     split = split_recordings(recordings.recordings, SplitConfig("random", 42, 0.2, 0.1, 5, None, 1))
-    features = torch.from_numpy(FeatureStatistics.from_clips(mfcc, split.train).standardize(mfcc))
+    features = torch.from_numpy(training_statistics(feature_config(), mfcc, split.train).standardize(mfcc))
     lengths = torch.from_numpy(mfcc.lengths)
     labels = torch.tensor([recording.digit for recording in recordings.recordings])
     network = train_briefly(features[split.train], lengths[split.train], labels[split.train])

@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from example_configs import NO_AUGMENTATION
+from example_configs import NO_AUGMENTATION, feature_config
 
 from fsdd_lightning.data.datamodule import Batch, DigitDataModule, TrainingOrder
-from fsdd_lightning.data.mfcc import Mfcc
-from fsdd_lightning.data.preparation import Copies, FeatureStatistics, PreparedData
+from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.preparation import Copies, PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split
+from fsdd_lightning.data.statistics import FeatureStatistics
 
 CLIPS, FRAMES = 10, 4
 
 
-def constant(offset: float) -> Mfcc:
+def constant(offset: float) -> Features:
     """Clip i has the value i + offset in all frames but the last, which is after its end."""
     values = np.full((CLIPS, FRAMES, 1), offset, np.float32) + np.arange(CLIPS, dtype=np.float32)[:, None, None]
     values[:, -1] = 0.0
-    return Mfcc(values, np.full(CLIPS, FRAMES - 1), trimmed=0)
+    return Features(values, np.full(CLIPS, FRAMES - 1), trimmed=0)
 
 
 def prepared(copies: int, clean_share: float = 0.0) -> PreparedData:
@@ -31,7 +32,8 @@ def prepared(copies: int, clean_share: float = 0.0) -> PreparedData:
     changed = tuple(constant(100.0 * (copy + 1)) for copy in range(copies))
     return PreparedData(
         recordings=RecordingSet("numbers", Path(), (), (), 8000, "", (), ()),
-        mfcc=mfcc,
+        config=feature_config(),
+        extracted=mfcc,
         split=Split("random", np.arange(4, CLIPS), np.arange(2), np.arange(2, 4)),
         statistics=statistics,
         features=statistics.standardize(mfcc),

@@ -14,8 +14,9 @@ from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data import feature_cache
-from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_mfcc
-from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
+from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_features
+from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.mfcc import MfccExtractor
 
 CONFIG = feature_config(max_frames=10)
 OTHER_VALUES: dict[str, Any] = {
@@ -47,7 +48,7 @@ class Recordings:
         return [rng.standard_normal(count).astype(np.float32) for count in (500, 1200, 1439, 1600, 4000)]
 
 
-def assert_same(ours: Mfcc, theirs: Mfcc) -> None:
+def assert_same(ours: Features, theirs: Features) -> None:
     for name in ("values", "lengths"):
         one, other = getattr(ours, name), getattr(theirs, name)
         assert one.dtype == other.dtype
@@ -56,22 +57,22 @@ def assert_same(ours: Mfcc, theirs: Mfcc) -> None:
 
 
 @pytest.fixture(scope="module")
-def expected() -> Mfcc:
+def expected() -> Features:
     mfcc = MfccExtractor(CONFIG)(Recordings()())
     assert mfcc.trimmed == 2
     return mfcc
 
 
-def test_a_hit_gives_the_same_features_and_reads_no_recordings(tmp_path: Path, expected: Mfcc) -> None:
+def test_a_hit_gives_the_same_features_and_reads_no_recordings(tmp_path: Path, expected: Features) -> None:
     recordings = Recordings()
     for _ in range(3):
-        assert_same(cached_mfcc("digest", recordings, CONFIG, tmp_path / "new" / "folder"), expected)
+        assert_same(cached_features("digest", recordings, CONFIG, tmp_path / "new" / "folder"), expected)
     assert recordings.calls == 1
 
 
-def test_waveforms_may_be_given_themselves(tmp_path: Path, expected: Mfcc) -> None:
-    assert_same(cached_mfcc("digest", Recordings()(), CONFIG, tmp_path), expected)
-    assert_same(cached_mfcc("digest", [], CONFIG, tmp_path), expected)
+def test_waveforms_may_be_given_themselves(tmp_path: Path, expected: Features) -> None:
+    assert_same(cached_features("digest", Recordings()(), CONFIG, tmp_path), expected)
+    assert_same(cached_features("digest", [], CONFIG, tmp_path), expected)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureConfig)])
@@ -90,30 +91,30 @@ def test_dataset_and_extractor_version_change_the_key(monkeypatch: pytest.Monkey
 
 def test_another_config_does_not_get_this_cache(tmp_path: Path) -> None:
     recordings = Recordings()
-    cached_mfcc("digest", recordings, CONFIG, tmp_path)
+    cached_features("digest", recordings, CONFIG, tmp_path)
     other = dataclasses.replace(CONFIG, max_frames=3)
-    assert cached_mfcc("digest", recordings, other, tmp_path).values.shape == (5, 3, 13)
+    assert cached_features("digest", recordings, other, tmp_path).values.shape == (5, 3, 13)
     assert recordings.calls == 2
 
 
 def filled(cache_dir: Path) -> Path:
-    cached_mfcc("digest", Recordings(), CONFIG, cache_dir)
+    cached_features("digest", Recordings(), CONFIG, cache_dir)
     return cache_path(cache_key("digest", CONFIG), cache_dir)
 
 
-def assert_rebuilt(path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture) -> None:
+def assert_rebuilt(path: Path, expected: Features, caplog: pytest.LogCaptureFixture) -> None:
     """It is computed again, with one warning, and whole afterwards."""
     recordings = Recordings()
     caplog.clear()
-    assert_same(cached_mfcc("digest", recordings, CONFIG, path.parent), expected)
+    assert_same(cached_features("digest", recordings, CONFIG, path.parent), expected)
     assert recordings.calls == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "damaged and will be rebuilt" in caplog.text
-    assert_same(cached_mfcc("digest", recordings, CONFIG, path.parent), expected)
+    assert_same(cached_features("digest", recordings, CONFIG, path.parent), expected)
     assert recordings.calls == 1
 
 
-def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expected: Mfcc) -> None:
+def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expected: Features) -> None:
     """Bytes of the zip's dates may flip unseen, bytes of the content not."""
     path = filled(tmp_path)
     whole = path.read_bytes()
@@ -123,7 +124,7 @@ def test_a_flipped_byte_anywhere_never_changes_the_features(tmp_path: Path, expe
         damaged = bytearray(whole)
         damaged[position] ^= 0x5A
         path.write_bytes(damaged)
-        assert_same(cached_mfcc("digest", recordings, CONFIG, tmp_path), expected)
+        assert_same(cached_features("digest", recordings, CONFIG, tmp_path), expected)
     assert recordings.calls > 0.6 * len(positions)
 
 
@@ -135,7 +136,7 @@ def replace_member(path: Path, **members: np.ndarray) -> None:
 
 
 def test_content_that_does_not_fit_its_checksum_is_rebuilt(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, expected: Features, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = filled(tmp_path)
     with np.load(path) as file:
@@ -151,16 +152,16 @@ def test_content_that_does_not_fit_its_checksum_is_rebuilt(
 
 
 def test_a_renamed_file_of_another_config_is_rebuilt(
-    tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, expected: Features, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = dataclasses.replace(CONFIG, top_db=None)  # the same shapes
-    cached_mfcc("digest", Recordings(), other, tmp_path)
+    cached_features("digest", Recordings(), other, tmp_path)
     path = cache_path(cache_key("digest", CONFIG), tmp_path)
     shutil.move(cache_path(cache_key("digest", other), tmp_path), path)
     assert_rebuilt(path, expected, caplog)
 
 
-def test_a_pickle_in_the_file_is_not_opened(tmp_path: Path, expected: Mfcc, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pickle_in_the_file_is_not_opened(tmp_path: Path, expected: Features, caplog: pytest.LogCaptureFixture) -> None:
     path = filled(tmp_path)
     replace_member(path, lengths=np.array([Exploding()], dtype=object))
     assert_rebuilt(path, expected, caplog)
