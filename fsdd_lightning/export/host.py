@@ -167,13 +167,13 @@ def _runtime(compiler: tuple[str, ...]) -> bytes:
 def _runtime_key() -> str:
     """SHA-256 (32 hex digits) of all that the object file depends on: sources, compiler, processor and flags."""
     flags = (*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR)
-    parts = [runtime_files(), compiler_identity(flags), flags]
+    parts = [runtime_files(listening=False), compiler_identity(flags), flags]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _compiled_runtime() -> bytes:
     with _build_folder() as folder:
-        for name, text in runtime_files().items():
+        for name, text in runtime_files(listening=False).items():
             (folder / name).write_text(text)
         _compile(folder, "-c", folder / "fsdd_lstm.c", "-o", folder / "fsdd_lstm.o")
         return (folder / "fsdd_lstm.o").read_bytes()

@@ -23,6 +23,7 @@ extern "C" {
 #endif
 
 #define FSDD_POINTS (FSDD_WINDOW / 2u) /* of the complex transform, and bins of the spectrum */
+#define FSDD_SCRATCH_WORDS (4u * FSDD_POINTS)
 
 typedef struct {
     int32_t re, im;
@@ -31,7 +32,7 @@ typedef struct {
 /* Memory for what is computed next: it means nothing between frames. */
 typedef union {
     fsdd_complex z[FSDD_POINTS]; /* after fsdd_front_end_levels, im of number b is the level of band b */
-    int16_t network[4u * FSDD_POINTS];
+    int16_t network[FSDD_SCRATCH_WORDS];
 } fsdd_scratch;
 
 typedef struct {

@@ -52,10 +52,15 @@ typedef struct {
     fsdd_endpointer_config endpointer;
 } fsdd_listener_model;
 
+/* What a listener needs beside fsdd_listener: the network's state, and its scratch words where those of the front end are
+ * too few. */
+#define FSDD_LISTENER_WORDS(inputs, hidden, layer_count)                                                               \
+    (FSDD_STATE_WORDS_IN(inputs, hidden, layer_count) + ((hidden) > FSDD_SCRATCH_WORDS ? (size_t)(hidden) : 0u))
+
 /* One stream. */
 typedef struct {
     const fsdd_listener_model *model;
-    int16_t *state; /* FSDD_STATE_WORDS_IN(inputs, hidden, layers) */
+    int16_t *state; /* FSDD_LISTENER_WORDS(inputs, hidden, layers) */
     fsdd_front_end front_end;
     fsdd_endpointer endpointer;
     int32_t margin; /* of the open word up to its last frame with speech */
