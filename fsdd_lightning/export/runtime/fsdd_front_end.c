@@ -117,7 +117,7 @@ static inline fsdd_complex fsdd_rotate(int32_t re, int32_t im, const int16_t *co
 {
     const int32_t c = cosine[0], minus_s = cosine[FSDD_QUARTER];
     fsdd_complex rotated;
-    rotated.re = fsdd_sum_of_products(re, c, -im, minus_s);
+    rotated.re = fsdd_sum_of_products(re, c, im, -minus_s);
     rotated.im = fsdd_sum_of_products(im, c, re, minus_s);
     return rotated;
 }
@@ -232,10 +232,9 @@ static void fsdd_levels(const int16_t *samples, fsdd_complex *z)
 
 static void fsdd_copy_samples(const int16_t *from, size_t count, int16_t *to)
 {
-    for (; count >= 4u; count -= 4u, from += 4, to += 4)
-        to[0] = from[0], to[1] = from[1], to[2] = from[2], to[3] = from[3];
-    for (; count > 0u; count--)
-        *to++ = *from++;
+    size_t n;
+    for (n = 0; n < count; n++)
+        to[n] = from[n];
 }
 
 int fsdd_front_end_levels(fsdd_front_end *front_end, const int16_t **samples, size_t *count)

@@ -149,7 +149,10 @@ static void fsdd_listener_step(fsdd_listener *listener)
 
 static void fsdd_begin_word(fsdd_listener *listener)
 {
-    fsdd_zero_state_in(listener->model->network, listener->state);
+    const fsdd_model *const network = listener->model->network;
+    size_t k;
+    for (k = 0; k < FSDD_STATE_WORDS_IN(network->inputs, network->hidden, network->layer_count); k++)
+        listener->state[k] = 0;
     fsdd_front_end_begin_word(&listener->front_end);
 }
 

@@ -328,20 +328,11 @@ size_t fsdd_classify(const fsdd_model *model, const int32_t *logits)
     return best;
 }
 
-void fsdd_zero_state_in(const fsdd_model *model, int16_t *state)
-{
-    size_t k;
-    for (k = 0; k < FSDD_STATE_WORDS_IN(model->inputs, model->hidden, model->layer_count); k++)
-        state[k] = 0;
-}
-
-/* The hidden values that a step is about to write are not read before. */
 void fsdd_zero_state(const fsdd_model *model, int16_t *state)
 {
     size_t k;
-    for (k = 0; k < model->hidden; k++)
+    for (k = 0; k < FSDD_STATE_WORDS(model->inputs, model->hidden, model->layer_count); k++)
         state[k] = 0;
-    fsdd_zero_state_in(model, state + model->hidden);
 }
 
 /* Two copies a layer: inlined and unrolled they would cost stack, not save time. */
