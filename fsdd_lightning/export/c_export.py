@@ -76,7 +76,7 @@ def export_c(
     check_model(deployment.model)
     shape = _shape(deployment)
     listening, golden = deployment.listening, golden or GoldenVectors.random(deployment)
-    bill = memory_bill(shape, deployment.model.weight_code, 1, listening and listening.front_end)
+    bill = memory_bill(shape, deployment.model.weight_code, 1, listening.front_end if listening else None)
     context = _context(deployment, shape, bill, name, layout)
     context |= {"golden": golden, "notes": _table_rows(notes)} | listening_context(listening, golden)
     templates = TEMPLATES + (LISTENING_TEMPLATES if listening else ())

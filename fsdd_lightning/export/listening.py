@@ -1,4 +1,4 @@
-"""What the templates need beyond a network's where the firmware hears samples: the front end, its tables, the listener."""
+"""What the templates need where the firmware hears samples: the front end, its tables, the listener."""
 
 from __future__ import annotations
 
