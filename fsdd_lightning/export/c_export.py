@@ -27,15 +27,17 @@ from fsdd_lightning.arithmetic.ranges import (
 )
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.export.c_text import c_identifier, c_string, c_values
+from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
+from fsdd_lightning.export.listening import is_in_model_file, listening_context
 from fsdd_lightning.export.weight_layout import Layout, arranged_arrays, is_read_in_words
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
 TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
+LISTENING_TEMPLATES = ("fsdd_front_end_config.h", "fsdd_front_end_tables.h")
+LISTENING_RUNTIME = ("fsdd_front_end", "fsdd_listen")  # what only a program that hears samples needs
 LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
-C_TYPES = {"|u1": "uint8_t", "<i2": "int16_t", "<i4": "int32_t", "<f4": "float"}
 INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
 LARGEST_SIZE, MOST_LAYERS = 2**16 - 1, 2**8 - 1  # uint16_t and uint8_t of fsdd_model
 
@@ -73,22 +75,24 @@ def export_c(
     """
     check_model(deployment.model)
     shape = _shape(deployment)
-    front_end = None if deployment.listening is None else deployment.listening.front_end
-    bill = memory_bill(shape, deployment.model.weight_code, 1, front_end)
+    listening, golden = deployment.listening, golden or GoldenVectors.random(deployment)
+    bill = memory_bill(shape, deployment.model.weight_code, 1, listening.front_end if listening else None)
     context = _context(deployment, shape, bill, name, layout)
-    context |= {"golden": golden or GoldenVectors.random(deployment), "notes": _table_rows(notes)}
-    files = {file: _render(file, context) for file in TEMPLATES} | runtime_files()
+    context |= {"golden": golden, "notes": _table_rows(notes)} | listening_context(listening, golden)
+    templates = TEMPLATES + (LISTENING_TEMPLATES if listening else ())
+    files = {file: _render(file, context) for file in templates} | runtime_files(listening is not None)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
     return ExportedModel(folder, context["id"], bill)
 
 
-def runtime_files() -> dict[str, str]:
-    """The hand-written C by file name."""
+def runtime_files(listening: bool) -> dict[str, str]:
+    """The hand-written C by file name; without `listening` that of the network alone."""
     folder = resources.files("fsdd_lightning.export") / "runtime"
     sources = sorted(folder.iterdir(), key=lambda source: source.name)
-    return {source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))}
+    texts = {source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))}
+    return {name: text for name, text in texts.items() if listening or not name.startswith(LISTENING_RUNTIME)}
 
 
 def _shape(deployment: Deployment) -> NetworkShape:
@@ -148,6 +152,7 @@ def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dic
             "numbers": c_values(array),
         }
         for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
+        if is_in_model_file(name)
     ]
 
 

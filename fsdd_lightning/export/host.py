@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -21,10 +21,13 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
+from fsdd_lightning.arithmetic.front_end import FrontEnd
+from fsdd_lightning.arithmetic.listener import WordEvent
 from fsdd_lightning.artifacts import cached, sealed, unsealed, user_cache_folder
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.export.c_export import export_c, runtime_files
+from fsdd_lightning.export.c_export import LISTENING_RUNTIME, export_c, runtime_files
 from fsdd_lightning.export.compiler import STRICT_C99, compile_c, compiler_identity, find_compiler
+from fsdd_lightning.export.host_listener import HostEvent, HostListener, check_samples
 
 NAME = "host"  # of the model: the prefix that host/fsdd_host.c expects
 OPTIMIZE = ("-O3", "-fPIC", "-fvisibility=hidden")
@@ -40,7 +43,8 @@ class HostNetwork:
         model = deployment.model
         self._inputs, self._classes = model.input_size, model.classes
         self._layers, self._hidden = len(model.layers), model.layers[0].hidden_size
-        self._library: ctypes.CDLL | None = _load(library)
+        self._listening = deployment.listening
+        self._library: ctypes.CDLL | None = _load(library, self._listening is not None)
 
     def logits(self, features_q4: Int8Array, lengths: NDArray[Any]) -> Int32Array:
         """(B, classes) int32 for features (B, T, F): read at each clip's last valid frame; lengths (B,) in 1..T."""
@@ -60,6 +64,38 @@ class HostNetwork:
         cell_q11, hidden_q7 = np.empty(shape, np.int16), np.empty(shape, np.int8)
         self._functions().fsdd_host_trace(features, len(features_q4), _at(cell_q11), _at(hidden_q7))
         return cell_q11, hidden_q7
+
+    def clip_logits(self, clips: Sequence[Int16Array]) -> Int32Array:
+        """(B, classes) int32 for clips (samples,) int16 that stand alone: after every whole window of each.
+
+        Raises:
+            ValueError: a clip without a whole window, or a network that gets features.
+        """
+        self._heard_front_end()
+        for clip in clips:
+            check_samples(clip)
+        samples = np.concatenate([np.empty(0, np.int16), *clips])
+        counts = np.array([len(clip) for clip in clips], np.int64)
+        logits = np.empty((len(clips), self._classes), np.int32)
+        call = self._functions().fsdd_host_clip_logits
+        if not call(samples.tobytes(), counts.tobytes(), len(clips), _at(logits)):
+            raise ValueError("a clip is shorter than one window")
+        return logits
+
+    def listener(self) -> HostListener:
+        """A stream of samples, as `arithmetic.listener.Listener`; any number of them at once."""
+        return HostListener(self._functions, self._heard_front_end())
+
+    def listen(self, chunks: Iterable[Int16Array]) -> Iterator[WordEvent]:
+        """The events of one stream that comes in pieces, each (samples,) int16."""
+        listener = self.listener()
+        for chunk in chunks:
+            yield from listener.push(chunk)
+
+    def _heard_front_end(self) -> FrontEnd:
+        if self._listening is None:
+            raise ValueError("this network gets features, not samples")
+        return self._listening.front_end
 
     def close(self) -> None:
         """It answers no more."""
@@ -90,12 +126,19 @@ def _at(array: NDArray[Any]) -> int:
     return array.ctypes.data
 
 
-def _load(library: Path) -> ctypes.CDLL:
+def _load(library: Path, listening: bool) -> ctypes.CDLL:
     functions = ctypes.CDLL(str(library))
     constant, pointer, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
     functions.fsdd_host_logits.argtypes = (constant, constant, size, size, pointer)
     functions.fsdd_host_trace.argtypes = (constant, size, pointer, pointer)
     functions.fsdd_host_trace.restype = None
+    if listening:
+        functions.fsdd_host_clip_logits.argtypes = (constant, constant, size, pointer)
+        functions.fsdd_host_listener_bytes.restype = size
+        functions.fsdd_host_listen_init.argtypes = (pointer,)
+        functions.fsdd_host_listen_init.restype = None
+        functions.fsdd_host_listen_push.argtypes = (pointer, pointer, size, ctypes.POINTER(HostEvent))
+        functions.fsdd_host_listen_push.restype = None
     return functions
 
 
@@ -143,7 +186,9 @@ def _build_library(deployment: Deployment, folder: Path) -> Path:
     export_c(deployment, folder, name=NAME, golden=None, notes={}, layout="host")
     source = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
     (folder / "fsdd_host.c").write_text(source.read_text("ascii"))
-    _compile(folder, "-shared", folder / "fsdd_host.c", folder / "fsdd_model.c", runtime, "-o", library)
+    front_end = sorted(path for name in LISTENING_RUNTIME for path in folder.glob(f"{name}.c"))
+    sources = (folder / "fsdd_host.c", folder / "fsdd_model.c", *front_end)
+    _compile(folder, "-shared", *sources, runtime, "-o", library)
     return library
 
 
@@ -167,13 +212,13 @@ def _runtime(compiler: tuple[str, ...]) -> bytes:
 def _runtime_key() -> str:
     """SHA-256 (32 hex digits) of all that the object file depends on: sources, compiler, processor and flags."""
     flags = (*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR)
-    parts = [runtime_files(), compiler_identity(flags), flags]
+    parts = [runtime_files(listening=False), compiler_identity(flags), flags]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _compiled_runtime() -> bytes:
     with _build_folder() as folder:
-        for name, text in runtime_files().items():
+        for name, text in runtime_files(listening=False).items():
             (folder / name).write_text(text)
         _compile(folder, "-c", folder / "fsdd_lstm.c", "-o", folder / "fsdd_lstm.o")
         return (folder / "fsdd_lstm.o").read_bytes()

@@ -39,3 +39,46 @@ void fsdd_host_trace(const int8_t *features_q4, size_t frames, int16_t *cell_q11
         }
     }
 }
+
+#ifdef FSDD_LISTEN_H
+
+/* fsdd_event and the frame's other numbers, in one width. */
+typedef struct {
+    int64_t taken, kind, label, margin, frames, frames_ago;
+} fsdd_host_event;
+
+PUBLIC int fsdd_host_clip_logits(const int16_t *samples, const int64_t *counts, size_t clips, int32_t *logits);
+PUBLIC size_t fsdd_host_listener_bytes(void);
+PUBLIC void fsdd_host_listen_init(host_listener *listener);
+PUBLIC void fsdd_host_listen_push(host_listener *listener, const int16_t *samples, size_t count,
+                                  fsdd_host_event *event);
+
+/* The samples of all clips one after another, counts (clips), to logits (clips, classes). 0 for a clip without a whole
+ * window; else 1. */
+int fsdd_host_clip_logits(const int16_t *samples, const int64_t *counts, size_t clips, int32_t *logits)
+{
+    host_listener listener;
+    size_t clip;
+    host_listen_init(&listener);
+    for (clip = 0; clip < clips; samples += counts[clip++])
+        if (host_clip_logits(&listener, samples, (size_t)counts[clip], logits + clip * HOST_CLASSES) == 0u)
+            return 0;
+    return 1;
+}
+
+size_t fsdd_host_listener_bytes(void) { return sizeof(host_listener); }
+
+void fsdd_host_listen_init(host_listener *listener) { host_listen_init(listener); }
+
+void fsdd_host_listen_push(host_listener *listener, const int16_t *samples, size_t count, fsdd_host_event *event)
+{
+    const fsdd_event found = host_listen_push(listener, samples, count);
+    event->taken = (int64_t)found.taken;
+    event->kind = found.kind;
+    event->label = found.label;
+    event->margin = found.margin;
+    event->frames = found.frames;
+    event->frames_ago = found.frames_ago;
+}
+
+#endif

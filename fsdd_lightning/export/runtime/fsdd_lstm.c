@@ -304,14 +304,19 @@ static int32_t fsdd_output_row(const fsdd_model *model, const uint8_t *weights, 
     return fsdd_row(FSDD_INT8, weights, vector_q7, model->hidden);
 }
 
-void fsdd_output_logits(const fsdd_model *model, const int16_t *state, int32_t *logits)
+int32_t fsdd_output_logit_in(const fsdd_model *model, const int16_t *state, size_t k)
 {
-    const size_t words = FSDD_STATE_WORDS(model->inputs, model->hidden, model->layer_count);
+    const size_t words = FSDD_STATE_WORDS_IN(model->inputs, model->hidden, model->layer_count);
     const int16_t *top_hidden_q7 = state + words - 2u * (size_t)model->hidden;
     const size_t row_bytes = fsdd_row_bytes(model->format, model->hidden);
+    return model->output.bias[k] + fsdd_output_row(model, model->output.weights + k * row_bytes, top_hidden_q7);
+}
+
+void fsdd_output_logits(const fsdd_model *model, const int16_t *state, int32_t *logits)
+{
     size_t k;
     for (k = 0; k < model->classes; k++)
-        logits[k] = model->output.bias[k] + fsdd_output_row(model, model->output.weights + k * row_bytes, top_hidden_q7);
+        logits[k] = fsdd_output_logit_in(model, state + model->hidden, k);
 }
 
 size_t fsdd_classify(const fsdd_model *model, const int32_t *logits)
@@ -337,11 +342,11 @@ FSDD_OUT_OF_LINE static void fsdd_copy(const int16_t *from, size_t count, int16_
         *to++ = *from++;
 }
 
-void fsdd_network_step(const fsdd_model *model, int16_t *state, const int8_t *frame_q4)
+void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *state, const int8_t *frame_q4)
 {
     const size_t hidden = model->hidden;
     size_t inputs = model->inputs, k;
-    int16_t *next_q7 = state, *vector_q7 = state + hidden;
+    int16_t *next_q7 = scratch, *vector_q7 = state;
     for (k = 0; k < inputs; k++)
         vector_q7[k] = (int16_t)(frame_q4[k] * (1 << FSDD_FEATURE_SHIFT));
     for (k = 0; k < model->layer_count; k++, inputs = hidden) {
@@ -352,6 +357,11 @@ void fsdd_network_step(const fsdd_model *model, int16_t *state, const int8_t *fr
             fsdd_copy(next_q7, hidden, above_q7);
         vector_q7 = above_q7;
     }
+}
+
+void fsdd_network_step(const fsdd_model *model, int16_t *state, const int8_t *frame_q4)
+{
+    fsdd_network_step_in(model, state, state + model->hidden, frame_q4);
 }
 
 void fsdd_network_logits(const fsdd_model *model, int16_t *state, const int8_t *frames_q4, size_t frame_count,

@@ -69,17 +69,25 @@ typedef struct {
  * values (H) and its cells (H). All are int16_t, so that no compiler pads it. */
 #define FSDD_STATE_WORDS(inputs, hidden, layer_count) ((size_t)(inputs) + (size_t)3 * (hidden) * (layer_count))
 
+/* For the functions that end in _in: the state without the (H) words in front. A step gets them as `scratch`, memory that
+ * its caller needs for nothing else meanwhile. */
+#define FSDD_STATE_WORDS_IN(inputs, hidden, layer_count) (FSDD_STATE_WORDS(inputs, hidden, layer_count) - (size_t)(hidden))
+
 /* logits (classes): of the clip up to the last frame. */
 void fsdd_output_logits(const fsdd_model *model, const int16_t *state, int32_t *logits);
 
 /* The class with the largest of logits (classes); the lowest on ties. */
 size_t fsdd_classify(const fsdd_model *model, const int32_t *logits);
 
+/* Logit k of them. */
+int32_t fsdd_output_logit_in(const fsdd_model *model, const int16_t *state, size_t k);
+
 /* Forgets all frames. */
 void fsdd_zero_state(const fsdd_model *model, int16_t *state);
 
-/* Reads one frame: frame_q4 (inputs). */
+/* Reads one frame: frame_q4 (inputs); what is in scratch (H) before does not matter. */
 void fsdd_network_step(const fsdd_model *model, int16_t *state, const int8_t *frame_q4);
+void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *state, const int8_t *frame_q4);
 
 /* A whole clip at once: frames_q4 (frame_count, inputs) to logits (classes). */
 void fsdd_network_logits(const fsdd_model *model, int16_t *state, const int8_t *frames_q4, size_t frame_count,
