@@ -105,9 +105,8 @@ def _print(results: list[Prediction], as_json: bool) -> None:
 
 
 def _line(result: Prediction) -> str:
-    if result.digit is None:
-        return f"-         {_place(result)}{result.note}"
-    return f"{result.digit}  {result.probability:.3f}  {_place(result)}{result.file}"
+    share = "" if result.probability is None else f"{result.probability:.3f}  "
+    return f"{result.digit or '-'}  {share}{_place(result)}{result.note if result.digit is None else result.file}"
 
 
 def _place(result: Prediction) -> str:

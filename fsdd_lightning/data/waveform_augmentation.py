@@ -88,17 +88,31 @@ def endpointed_features(
     spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
 
     def extract() -> Features:
-        clips, spoken, slack = [], [], []
-        for position, waveform in enumerate(recordings.waveforms):
-            generator = np.random.default_rng([config.seed, copy, position])
-            changed, span = waveform_in_pause(waveform, config, recordings.sample_rate_hz, generator)
-            clips.append(to_int16(changed))
-            spoken.append(span)
-            slack.append(generator.integers(-config.slack_frames, config.slack_frames + 1, 2))
-        return IntegerExtractor(spaced).words(clips, np.array(spoken), endpointer, np.array(slack))
+        return endpointed_words(
+            recordings.waveforms, spaced, config, endpointer, range(len(recordings.waveforms)), copy
+        )
 
     digest = _copy_digest(recordings.digest, copy, config, endpointer.array().tolist())
     return cached_extraction(digest, extract, spaced, cache_dir)
+
+
+def endpointed_words(
+    waveforms: Sequence[np.ndarray],
+    features: IntegerFeatureConfig,
+    config: WaveformAugmentationConfig,
+    endpointer: Endpointer,
+    positions: Sequence[int] | np.ndarray,
+    copy: int = 0,
+) -> Features:
+    """The features of words that the endpointer finds in copies of (samples,) float32; `positions` seed their chance."""
+    clips, spoken, slack = [], [], []
+    for position, waveform in zip(positions, waveforms, strict=True):
+        generator = np.random.default_rng([config.seed, copy, int(position)])
+        changed, span = waveform_in_pause(waveform, config, features.sample_rate_hz, generator)
+        clips.append(to_int16(changed))
+        spoken.append(span)
+        slack.append(generator.integers(-config.slack_frames, config.slack_frames + 1, 2))
+    return IntegerExtractor(features).words(clips, np.array(spoken), endpointer, np.array(slack))
 
 
 def tempo_exponent(copy: int, most: float) -> float:

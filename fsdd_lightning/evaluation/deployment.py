@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
@@ -19,7 +19,7 @@ from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.clips import clips_at
-from fsdd_lightning.evaluation.rejection import least_margin
+from fsdd_lightning.evaluation.rejection import chosen_margin
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
@@ -50,9 +50,7 @@ def deploy(checkpoint: Checkpoint, config: Config, data: PreparedData, folder: P
 def _least_margin(model: IntegerModel, config: Config, data: PreparedData) -> int:
     if config.front_end is None or config.listener is None:
         return 0
-    val = data.split.val
-    logits = network_logits(model, quantize_features(data.features[val]), data.lengths[val])
-    return least_margin(logits, data.labels[val], config.listener.false_reject_rate)
+    return chosen_margin(model, data, config.listener)
 
 
 def keep_golden_clips(deployment: Deployment, data: PreparedData, folder: Path) -> GoldenVectors:

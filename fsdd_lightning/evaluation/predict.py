@@ -104,15 +104,12 @@ class Predictor:
                     yield self._word(event, file)
 
     def _word(self, event: WordEvent, file: str) -> Prediction:
-        rate, hop = self._features.sample_rate_hz, self._features.hop
-        start_s, end_s = (
-            round(samples / rate, 3)
-            for samples in (event.first * hop, event.first * hop + self._features.samples(event.frames))
-        )
-        if event.label is None:
-            return Prediction(file, start_s=start_s, end_s=end_s, margin=event.margin, note="none of these")
-        logits = np.array(event.logits)
-        return self._answer(file, logits, start_s=start_s, end_s=end_s, margin=event.margin)
+        rate, start = self._features.sample_rate_hz, event.first * self._features.hop
+        end = start + self._features.samples(event.frames)
+        digit = None if event.label is None else self._labels[event.label]
+        note = "none of these" if digit is None else None
+        place = {"start_s": round(start / rate, 3), "end_s": round(end / rate, 3)}
+        return Prediction(file, digit, margin=event.margin, note=note, **place)
 
     def _waveform(self, path: Path) -> np.ndarray:
         waveform = decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform

@@ -4,6 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.config.schema import ListenerConfig, WaveformAugmentationConfig
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.waveform_augmentation import endpointed_words
+
+# A device never hears a word as cleanly cut as a recording: the margin is chosen with words in a quiet room.
+ROOM = WaveformAugmentationConfig(
+    name="room",
+    copies=1,
+    clean_share=0.0,
+    seed=2024,
+    speed=0.0,
+    tempo=0.0,
+    equalizer_db=0.0,
+    room_share=0.0,
+    snr_db=(20.0, 20.0),
+    endpointed=True,
+    slack_frames=0,
+)
+
+
+def chosen_margin(model: IntegerModel, data: PreparedData, listener: ListenerConfig) -> int:
+    """The margin for this network, chosen with the validation clips as the listener hears them, 20 dB above noise."""
+    assert data.config.kind == "integer"
+    positions = data.split.val
+    waveforms = [data.recordings.waveforms[position] for position in positions]
+    words = endpointed_words(waveforms, data.config, ROOM, listener.endpointer, positions)
+    features_q4 = quantize_features(data.statistics.standardize(words))
+    logits = network_logits(model, features_q4, words.lengths)
+    return least_margin(logits, data.labels[positions], listener.false_reject_rate)
+
 
 def margins(logits: np.ndarray) -> np.ndarray:
     """(clips,) int64: how far the largest of (clips, classes) integer logits leads the second one, 0 on ties."""

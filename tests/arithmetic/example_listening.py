@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-from example_deployment import PACKAGE
-
-import example_models
-
-from fsdd_lightning.arithmetic import quantize, weight_codes
-from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.endpointer import Endpointer
-from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, channels, levels
-from fsdd_lightning.arithmetic.integer_model import IntegerModel
-from fsdd_lightning.arithmetic.listener import Listening
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 
 DEFAULT = FrontEnd(8000, 256, 160, 32, 13, 16, 11264, 0, deltas=False)
 FRONT_ENDS = {

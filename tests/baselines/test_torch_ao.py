@@ -30,9 +30,9 @@ from fsdd_lightning.baselines.torch_ao import (
 )
 from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
+from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.network import LSTMClassifier
 

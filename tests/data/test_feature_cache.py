@@ -161,7 +161,9 @@ def test_a_renamed_file_of_another_config_is_rebuilt(
     assert_rebuilt(path, expected, caplog)
 
 
-def test_a_pickle_in_the_file_is_not_opened(tmp_path: Path, expected: Features, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pickle_in_the_file_is_not_opened(
+    tmp_path: Path, expected: Features, caplog: pytest.LogCaptureFixture
+) -> None:
     path = filled(tmp_path)
     replace_member(path, lengths=np.array([Exploding()], dtype=object))
     assert_rebuilt(path, expected, caplog)
