@@ -104,7 +104,7 @@ def endpointed_words(
     positions: Sequence[int] | np.ndarray,
     copy: int = 0,
 ) -> Features:
-    """The features of words that the endpointer finds in copies of (samples,) float32; `positions` seed their chance."""
+    """The features of words that the endpointer finds in copies of (samples,) float32, seeded by `positions`."""
     clips, spoken, slack = [], [], []
     for position, waveform in zip(positions, waveforms, strict=True):
         generator = np.random.default_rng([config.seed, copy, int(position)])

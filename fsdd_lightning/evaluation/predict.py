@@ -108,8 +108,8 @@ class Predictor:
         end = start + self._features.samples(event.frames)
         digit = None if event.label is None else self._labels[event.label]
         note = "none of these" if digit is None else None
-        place = {"start_s": round(start / rate, 3), "end_s": round(end / rate, 3)}
-        return Prediction(file, digit, margin=event.margin, note=note, **place)
+        start_s, end_s = round(start / rate, 3), round(end / rate, 3)
+        return Prediction(file, digit, start_s=start_s, end_s=end_s, margin=event.margin, note=note)
 
     def _waveform(self, path: Path) -> np.ndarray:
         waveform = decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform
