@@ -19,13 +19,15 @@ import torch
 import yaml
 
 from fsdd_lightning import evaluate
+from fsdd_lightning.arithmetic.front_end import Standardization
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.load import config_directory
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation.backends import Backend, integer_backend, open_backend, quantized_backend
-from fsdd_lightning.evaluation.evaluate import Clips, clips_at, evaluate_backends
+from fsdd_lightning.evaluation.clips import Clips, clips_at
+from fsdd_lightning.evaluation.evaluate import evaluate_backends
 from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
@@ -117,7 +119,7 @@ def exact_backends(run: Run) -> dict[str, Backend]:
 
 
 def logits(backend: Backend, clips: Clips) -> np.ndarray:
-    return backend.logits(clips.features, clips.lengths)
+    return backend.logits(clips)
 
 
 @pytest.mark.parametrize("mode", INTEGER_MODES)
@@ -141,17 +143,20 @@ def test_the_stored_integer_model_is_the_trained_networks(grid: Grid, mode: str)
     for ours, theirs in zip(stored.model.layers, fresh.layers, strict=True):
         np.testing.assert_array_equal(ours.weights, theirs.weights)
         np.testing.assert_array_equal(ours.multiplier, theirs.multiplier)
-    np.testing.assert_array_equal(stored.feature_mean, run.checkpoint.mean)
-    np.testing.assert_array_equal(stored.feature_std, run.checkpoint.std)
+    expected = Standardization.from_statistics(run.checkpoint.mean, run.checkpoint.std)
+    assert stored.listening is not None
+    np.testing.assert_array_equal(stored.listening.standardization.multiplier, expected.multiplier)
+    np.testing.assert_array_equal(stored.listening.standardization.bias, expected.bias)
 
 
 @pytest.mark.parametrize("mode", INTEGER_MODES)
 def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: str) -> None:
-    run, clips = grid.open(mode), grid.test_clips(mode)
+    run = grid.open(mode)
+    data = recorded_data(run, None)
     with torch.no_grad():
         run.checkpoint.network.output.bias[3] += 0.1
     with pytest.raises(RunFailedError, match=r"the quantized backend and the integer model differ on 24 of 24"):
-        evaluate_backends(exact_backends(run), clips)
+        evaluate_backends(exact_backends(run), data, data.split.test)
 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTEGER_MODES if mode != "int8_ptq"])
@@ -165,7 +170,8 @@ def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path,
         return
     run = read_run(folder)
     with pytest.raises(RunFailedError, match="differ on"):
-        evaluate_backends(exact_backends(run), grid.test_clips(mode))
+        data = recorded_data(run, None)
+        evaluate_backends(exact_backends(run), data, data.split.test)
 
 
 # --- recorded, and recorded again ---

@@ -150,9 +150,9 @@ def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
             value = before.pop(old_name)
             hashable = isinstance(value, str)
             after[new_name] = _RENAMED_VALUES.get((new, value), value) if hashable else value
-    for key, value in ADDED_KEYS.items():
+    for key, value in ADDED_KEYS.items() if "features" in current else ():
         holder = _holder(current, key)
-        if holder:
+        if holder is not None:
             holder.setdefault(key.rpartition(".")[2], value)
     return current
 

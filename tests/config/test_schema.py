@@ -41,6 +41,24 @@ IMPOSSIBLE = cases(
         "features.win_length": [0, 401, 159],  # the last is shorter than the hop
         "features.hop_length": [0, 401],
         "features.max_frames": [0],
+        "features.kind": ["cepstrum"],
+        "features.window": [0, 200, 1024],
+        "features.hop": [0, 257],
+        "features.bands": [12, 128],
+        "features.coefficients": [0, 33],
+        "features.floor_octaves": [0, 17],
+        "features.quietest_level": [-1, 2**15],
+        "features.decay": [-1, 2**13],
+        "listener.margin": [-1, 2**15],
+        "listener.quiet": [-1, 200],  # the last is more than loud
+        "listener.settle_frames": [0],
+        "listener.hangover_frames": [60],
+        "listener.shortest_frames": [0, 60],
+        "listener.longest_frames": [4],
+        "listener.false_reject_rate": [-0.1, 1.0],
+        "memory_budget.front_end": [1],
+        "waveform_augmentation.endpointed": [1],
+        "waveform_augmentation.slack_frames": [-1],
         "features.f_min_hz": [-1.0, 4000.0],
         "features.f_max_hz": [4000.5, 0.0],
         "features.top_db": [0.0],
@@ -89,6 +107,10 @@ EDGES = cases(
         "seed": [0, 2**32 - 1],
         "split.seed": [0],
         "features.n_mfcc": [40],
+        "features.coefficients": [32],
+        "features.hop": [256],
+        "features.window": [512, 128],
+        "listener.false_reject_rate": [0.0],
         "features.hop_length": [400],
         "features.win_length": [160],
         "features.f_max_hz": [4000.0],
@@ -134,25 +156,25 @@ def value_at(config: Config, key: str) -> Any:
 
 @pytest.mark.parametrize(("key", "value"), IMPOSSIBLE, ids=str)
 def test_an_impossible_value_is_refused_in_one_line_that_names_its_key(
-    mapping: dict[str, Any], key: str, value: Any
+    mapping_with: dict[str, Any], key: str, value: Any
 ) -> None:
     with pytest.raises(UserError) as caught:
-        config_from_mapping(changed(mapping, key, value))
+        config_from_mapping(changed(mapping_with, key, value))
     message = str(caught.value)
     assert "\n" not in message
     assert key.split(".")[0] in message and key.split(".")[-1] in message
 
 
 @pytest.mark.parametrize(("key", "value"), EDGES, ids=str)
-def test_the_last_possible_value_is_accepted(mapping: dict[str, Any], key: str, value: Any) -> None:
-    config = config_from_mapping(changed(mapping, key, value))
+def test_the_last_possible_value_is_accepted(mapping_with: dict[str, Any], key: str, value: Any) -> None:
+    config = config_from_mapping(changed(mapping_with, key, value))
     assert value_at(config, key) == (tuple(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG_TYPES, ids=str)
-def test_a_wrong_type_is_refused_and_its_key_named(mapping: dict[str, Any], key: str, value: Any) -> None:
+def test_a_wrong_type_is_refused_and_its_key_named(mapping_with: dict[str, Any], key: str, value: Any) -> None:
     with pytest.raises(UserError, match=rf"^{key}") as caught:
-        config_from_mapping(changed(mapping, key, value))
+        config_from_mapping(changed(mapping_with, key, value))
     assert repr(value) in str(caught.value)
 
 
@@ -178,21 +200,21 @@ def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
     ],
 )
 def test_the_line_states_key_what_is_allowed_and_what_was_given(
-    mapping: dict[str, Any], key: str, value: Any, line: str
+    mapping_with: dict[str, Any], key: str, value: Any, line: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        config_from_mapping(changed(mapping, key, value))
+        config_from_mapping(changed(mapping_with, key, value))
     assert str(caught.value) == line
 
 
 @pytest.mark.parametrize("key", list(config_keys()))
-def test_every_key_is_required_since_defaults_are_in_conf(mapping: dict[str, Any], key: str) -> None:
+def test_every_key_is_required_since_defaults_are_in_conf(mapping_with: dict[str, Any], key: str) -> None:
     def without(node: dict[str, Any], parts: list[str]) -> dict[str, Any]:
         kept = {name: value for name, value in node.items() if parts != [name]}
         return {**kept, parts[0]: without(node[parts[0]], parts[1:])} if len(parts) > 1 else kept
 
     with pytest.raises(UserError, match=rf"{key} is missing"):
-        config_from_mapping(without(mapping, key.split(".")))
+        config_from_mapping(without(mapping_with, key.split(".")))
 
 
 def test_a_root_for_the_synthetic_corpus_is_refused(mapping: dict[str, Any]) -> None:
@@ -208,12 +230,12 @@ def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("epochs", 0), ("start_epoch", -1), ("start_epoch", 8), ("epochs", 5)], ids=str
 )
-def test_quantized_training_starts_within_its_epochs(mapping: dict[str, Any], key: str, value: int) -> None:
-    trained = changed(changed(mapping, "quantization.start", "epoch"), "quantization.start_epoch", 7)
+def test_quantized_training_starts_within_its_epochs(mapping_with: dict[str, Any], key: str, value: int) -> None:
+    trained = changed(changed(mapping_with, "quantization.start", "epoch"), "quantization.start_epoch", 7)
     with pytest.raises(UserError, match=r"^quantization: (epochs must be|start_epoch must lie in 0\.\.)"):
         config_from_mapping(changed(trained, f"quantization.{key}", value))
     assert config_from_mapping(trained).quantization.start_epoch == 7
-    unused = changed(mapping, f"quantization.{key}", value)  # of a mode that does not train
+    unused = changed(mapping_with, f"quantization.{key}", value)  # of a mode that does not train
     assert getattr(config_from_mapping(unused).quantization, key) == value
 
 

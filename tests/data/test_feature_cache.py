@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from example_configs import feature_config
 
-from fsdd_lightning.config.schema import FeatureConfig
+from fsdd_lightning.config.schema import MfccConfig
 from fsdd_lightning.data import feature_cache
 from fsdd_lightning.data.feature_cache import cache_key, cache_path, cached_features
 from fsdd_lightning.data.features import Features
@@ -75,8 +75,9 @@ def test_waveforms_may_be_given_themselves(tmp_path: Path, expected: Features) -
     assert_same(cached_features("digest", [], CONFIG, tmp_path), expected)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(FeatureConfig)])
+@pytest.mark.parametrize("name", list(OTHER_VALUES))
 def test_every_field_changes_the_key(name: str) -> None:
+    assert {field.name for field in dataclasses.fields(MfccConfig)} == {"kind", *OTHER_VALUES}
     changed = dataclasses.replace(CONFIG, **{name: OTHER_VALUES[name]})
     assert cache_key("digest", changed) != cache_key("digest", CONFIG)
 

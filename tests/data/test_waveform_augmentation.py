@@ -11,6 +11,7 @@ from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data import feature_cache
+from fsdd_lightning.data.features import FeatureExtractor
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.waveform_augmentation import (
@@ -94,13 +95,13 @@ def test_features_are_those_of_the_copies(recordings: RecordingSet, tmp_path: Pa
 def test_copies_are_made_once(recordings: RecordingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More copies, another share of them or another name recompute no copy; another sound does."""
     made: list[int] = []
-    extractor = feature_cache.MfccExtractor
+    extractor = feature_cache.feature_extractor
 
-    def counting(config: FeatureConfig) -> MfccExtractor:
+    def counting(config: FeatureConfig) -> FeatureExtractor:
         made.append(1)
         return extractor(config)
 
-    monkeypatch.setattr(feature_cache, "MfccExtractor", counting)
+    monkeypatch.setattr(feature_cache, "feature_extractor", counting)
     for config, computed in (
         (EVERYTHING, 3),
         (EVERYTHING, 0),

@@ -17,7 +17,7 @@ from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.evaluation import backends as opening
 from fsdd_lightning.evaluation.backends import open_backends
 from fsdd_lightning.evaluation.deployment import export_notes, export_run, kept_golden_clips
-from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
+from fsdd_lightning.evaluation.evaluate import evaluate_backends
 from fsdd_lightning.export import CompilerMissing, HostNetwork
 from fsdd_lightning.runs.folder import Run
 from fsdd_lightning.runs.record import RunRecord, read_record
@@ -39,9 +39,9 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 class Flipped(HostNetwork):
     """Compiled C with a defect: the lowest bit of one logit of one clip is wrong."""
 
-    def logits(self, features_q4: Any, lengths: Any) -> Any:
+    def clip_logits(self, clips: Any) -> Any:
         """The second clip's last logit is off by one."""
-        logits = super().logits(features_q4, lengths)
+        logits = super().clip_logits(clips)
         logits[1, -1] += 1
         return logits
 
@@ -136,7 +136,7 @@ def test_a_float32_run_has_nothing_to_compile_or_export(
 
 def test_the_c_backend_comes_last_and_counts_all_clips(run: Run, data: PreparedData, deployment: Deployment) -> None:
     with open_backends(run.checkpoint, deployment) as backends:
-        scores = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+        scores = evaluate_backends(backends.by_name, data, data.split.test)
     assert list(scores.logits) == ["float", "quantized", "integer", "c"]
     assert scores.logits["c"].dtype == np.int32
     assert np.array_equal(scores.logits["c"], scores.logits["integer"])
@@ -148,7 +148,7 @@ def test_damaged_golden_clips_are_the_users_to_mend(
 ) -> None:
     path = tmp_path / "golden_clips.npz"
     if content is None:
-        np.savez(path, features_q4=np.zeros((1, 2, 99), np.int8), lengths=np.array([1]))
+        np.savez(path, samples=np.zeros(100, np.int16), counts=np.array([100]))
     else:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"golden_clips\.npz is damaged"):

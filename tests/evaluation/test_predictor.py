@@ -14,6 +14,7 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_feat
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
+from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
 from fsdd_lightning.runs.folder import Run
 
@@ -27,7 +28,7 @@ def predictor(run: Run) -> Predictor:
 def test_a_file_is_recognized_as_its_clip_was_in_the_test(run: Run, data: PreparedData, predictor: Predictor) -> None:
     positions = data.split.test[:10]
     assert run.integer_model is not None
-    logits = integer_backend(run.integer_model).logits(data.features[positions], data.lengths[positions])
+    logits = integer_backend(run.integer_model).logits(clips_at(data, positions))
     shares = np.exp(logits * (run.integer_model.output.scale / 128))
     shares /= shares.sum(axis=1, keepdims=True)
     for position, expected in zip(positions, shares, strict=True):

@@ -14,7 +14,7 @@ import torch
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import open_backends
-from fsdd_lightning.evaluation.evaluate import clips_at, evaluate_backends
+from fsdd_lightning.evaluation.evaluate import evaluate_backends
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
@@ -39,7 +39,7 @@ def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
     run = read_run(run_folder)
     data = recorded_data(run, None)
     with open_backends(run.checkpoint, run.deployment) as backends:
-        evaluated = evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+        evaluated = evaluate_backends(backends.by_name, data, data.split.test)
     scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     assert json.loads(json.dumps(scores)) == run.record.views
     assert evaluated.agreement() == run.record.agreement
@@ -84,7 +84,7 @@ def test_an_incomplete_or_foreign_record_is_refused(run_folder: Path, change: di
 
 def test_a_network_of_another_run_is_refused(run_folder: Path) -> None:
     config = recorded(run_folder, "config")
-    rewrite(run_folder, config={**config, "features": {**config["features"], "n_mfcc": 12}})
+    rewrite(run_folder, config={**config, "features": {**config["features"], "coefficients": 12}})
     with pytest.raises(UserError, match="network of another run"):
         read_run(run_folder)
 
@@ -165,7 +165,7 @@ def test_opening_and_evaluating_change_nothing_in_the_folder(run_folder: Path) -
     run = read_run(run_folder)
     data = recorded_data(run, None)
     with open_backends(run.checkpoint, run.deployment) as backends:
-        evaluate_backends(backends.by_name, clips_at(data, data.split.test))
+        evaluate_backends(backends.by_name, data, data.split.test)
     assert contents() == before
 
 

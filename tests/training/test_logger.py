@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation.backends import integer_backend
+from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
@@ -102,7 +103,7 @@ def mistakes(run_folder: Path) -> list[str]:
     data = recorded_data(run, None)
     test = data.split.test
     assert run.integer_model is not None
-    heard = integer_backend(run.integer_model).logits(data.features[test], data.lengths[test]).argmax(axis=1)
+    heard = integer_backend(run.integer_model).logits(clips_at(data, test)).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
         f"misclassified/{recording.name} said {recording.digit} heard {digit}"
