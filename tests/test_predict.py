@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,8 @@ class Prediction:
     def json(self, *arguments: object) -> Any:
         code, out, _ = self(*arguments, "--json")
         assert code == 0
+        if "--stream" in arguments:  # a line a word
+            return [json.loads(line) for line in out.splitlines()]
         return json.loads(out)
 
 
@@ -101,7 +106,7 @@ def test_integer_and_c_give_the_same_digits_and_logits(
         fsdd_predict.json(finished_run, *files, *way, "--backend", backend) for backend in ("integer", "c")
     )
     assert integer == compiled
-    assert len(compiled) == {(): 121, ("--segment",): 3, ("--stream",): 36}[way]
+    assert len(compiled) == {(): 121, ("--segment",): 3, ("--stream",): 3}[way]
 
 
 def test_without_a_compiler_the_c_backend_is_refused_in_one_line(
@@ -151,26 +156,36 @@ def test_a_long_recording_without_segment_is_remarked_upon(
     assert err.startswith(f"{long_recording}: only the first 0.72 of ") and "--segment" in err
 
 
-def test_a_file_is_followed_frame_by_frame_to_its_answer(
-    fsdd_predict: Prediction, finished_run: Path, recordings: Path
+def test_words_of_a_stream_are_printed_with_their_times(
+    fsdd_predict: Prediction, finished_run: Path, long_recording: Path
 ) -> None:
-    file = recordings / "7_ada_1.wav"
-    code, out, err = fsdd_predict(finished_run, file, "--stream")
+    code, out, err = fsdd_predict(finished_run, long_recording, "--stream")
     assert (code, err) == (0, "")
-    moments = fsdd_predict.json(finished_run, file, "--stream")
-    (whole,) = fsdd_predict.json(finished_run, file)
-    assert len(out.splitlines()) == len(moments) > 5
-    assert [moment["frame"] for moment in moments] == list(range(len(moments)))
-    assert moments[-1]["logits"] == whole["logits"]
-    digit, share, time, unit, _ = out.splitlines()[0].split(maxsplit=4)
-    assert (digit, unit, float(time)) == (moments[0]["digit"], "s", pytest.approx(0.025, abs=6e-3))
-    assert float(share) == pytest.approx(moments[0]["probability"], abs=6e-4)
+    words = fsdd_predict.json(finished_run, long_recording, "--stream")
+    for word, line in zip(words, out.splitlines(), strict=True):
+        digit, start, dash, end, unit, rest = line.split(maxsplit=5)
+        assert (digit, dash, unit) == (word.get("digit", "-"), "-", "s")
+        assert rest == (str(long_recording) if "digit" in word else "none of these")
+        assert (float(start), float(end)) == pytest.approx((word["start_s"], word["end_s"]), abs=6e-3)
+
+
+def test_standard_input_is_a_stream_of_raw_samples(
+    fsdd_predict: Prediction, finished_run: Path, long_recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, _ = soundfile.read(long_recording, dtype="int16")
+    pipe = SimpleNamespace(buffer=io.BytesIO(samples.astype("<i2").tobytes()))
+    monkeypatch.setattr(sys, "stdin", pipe)
+    from_pipe = fsdd_predict.json(finished_run, "-", "--stream")
+    from_file = fsdd_predict.json(finished_run, long_recording, "--stream")
+    assert [{**word, "file": ""} for word in from_pipe] == [{**word, "file": ""} for word in from_file]
+    code, out, err = fsdd_predict(finished_run, "-")
+    assert (code, out, err) == (2, "", "error: standard input (-) is a stream: add --stream\n")
 
 
 def test_only_one_file_can_be_followed(fsdd_predict: Prediction, finished_run: Path, recordings: Path) -> None:
     code, out, err = fsdd_predict(finished_run, recordings, "--stream")
     assert (code, out) == (2, "")
-    assert err == "error: --stream follows one file, not 120: name a single WAV\n"
+    assert err == "error: --stream follows one stream: name a single WAV file, or - for standard input\n"
 
 
 def test_following_and_segmenting_exclude_each_other(fsdd_predict: Prediction, finished_run: Path) -> None:
@@ -178,13 +193,16 @@ def test_following_and_segmenting_exclude_each_other(fsdd_predict: Prediction, f
     assert code == 2 and "not allowed with" in err
 
 
-@pytest.mark.parametrize("way", ["--stream", "--segment"])
-def test_a_bad_file_is_named_in_every_way(
-    fsdd_predict: Prediction, finished_run: Path, tmp_path: Path, way: str
-) -> None:
+def test_a_bad_file_is_named_with_segments(fsdd_predict: Prediction, finished_run: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("seven")
-    code, out, err = fsdd_predict(finished_run, tmp_path / "text.wav", way)
+    code, out, err = fsdd_predict(finished_run, tmp_path / "text.wav", "--segment")
     assert (code, out) == (2, "")
     reason, summary = err.splitlines()
     assert reason == f"{tmp_path / 'text.wav'}: not a WAV file (no RIFF/WAVE header)"
     assert summary == "error: 1 of 1 files could not be read (see above)"
+
+
+def test_a_bad_stream_is_named(fsdd_predict: Prediction, finished_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("seven")
+    code, out, err = fsdd_predict(finished_run, tmp_path / "text.wav", "--stream")
+    assert (code, out, err) == (2, "", f"error: {tmp_path / 'text.wav'}: not a WAV file (no RIFF/WAVE header)\n")

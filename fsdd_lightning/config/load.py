@@ -188,8 +188,10 @@ def _explain(problem: Any, key: str) -> str:
         return unknown_key(key)
     if problem["type"] == "missing":
         return f"{key} is missing"
-    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{key}.kind must be one of {problem['ctx'].get('expected_tags', 'its kinds')}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{key}.kind is missing"
+    if problem["type"] == "union_tag_invalid":
+        return f"{key}.kind must be one of {problem['ctx']['expected_tags']}, not {problem['ctx']['tag']!r}"
     if problem["type"] == "value_error":  # a check of a group, whose message names its keys
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message

@@ -83,7 +83,8 @@ def float_config(config: Config) -> dict[str, Any]:
     """
     groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
     if config.waveform_augmentation.endpointed and config.listener is not None:
-        groups["endpointer"] = dataclasses.asdict(config.listener.endpointer)
+        cuts = dataclasses.asdict(config.listener)
+        groups["listener"] = {key: value for key, value in cuts.items() if key != "false_reject_rate"}
     patience = config.callbacks.early_stopping_patience
     return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
 

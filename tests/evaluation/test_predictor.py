@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import os
 import shutil
 from pathlib import Path
@@ -9,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from example_configs import feature_config
 
-from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
+from fsdd_lightning.arithmetic.listener import Listener
+from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
 from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
+from fsdd_lightning.evaluation.stream import chunks_of_file, chunks_of_pipe, open_stream
 from fsdd_lightning.runs.folder import Run
+from fsdd_lightning.runs.record import BACKENDS
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,7 @@ def test_every_bad_file_has_its_reason_and_none_is_fatal(predictor: Predictor, t
         assert answer.as_dict().keys() == {"file", "error"}
 
 
-@pytest.mark.parametrize("samples", [160, 161, 200, 399, 401, 8_000, 80_000])
+@pytest.mark.parametrize("samples", [256, 257, 415, 416, 8_000, 80_000])
 def test_any_length_from_the_shortest_to_far_beyond_max_frames(
     predictor: Predictor, tmp_path: Path, samples: int
 ) -> None:
@@ -121,32 +127,68 @@ def test_a_long_recording_taken_for_one_digit_gets_a_note(
     assert predictor.predict(wav).note is None
 
 
-def test_the_last_moment_is_the_answer_and_frames_come_in_order(data: PreparedData, predictor: Predictor) -> None:
-    path = data.recordings.recordings[3].path
-    moments, whole = predictor.predict_stream(path), predictor.predict(path)
-    assert [moment.frame for moment in moments] == list(range(len(moments)))
-    assert (moments[-1].digit, moments[-1].logits) == (whole.digit, whole.logits)
-    heard_s = [float(moment.heard_s or 0) for moment in moments]
-    assert heard_s[:2] == [0.025, 0.045]  # half a window, then a hop more
-    assert heard_s[-1] <= soundfile.info(path).duration
-    assert len({moment.logits for moment in moments}) > 1
+def test_a_stream_gives_every_word_as_it_ends(
+    run: Run, data: PreparedData, predictor: Predictor, tmp_path: Path
+) -> None:
+    path, middles_s = concatenated(data, tmp_path, [0, 50, 100, 25])
+    words = list(predictor.predict_stream(chunks_of_file(path, 8000), str(path)))
+    for word, middle_s in zip(words, middles_s, strict=True):
+        assert word.start_s is not None and word.end_s is not None and word.error is None
+        assert word.start_s < middle_s < word.end_s
+    samples = to_int16(soundfile.read(path)[0])
+    assert run.deployment is not None and run.listening is not None
+    events = Listener(run.deployment.model, run.listening).push(np.concatenate([samples, np.zeros(8000, np.int16)]))
+    ended = [event for event in events if event.kind == "ends"]
+    assert [(word.margin, word.digit) for word in words] == [
+        (event.margin, None if event.label is None else str(event.label)) for event in ended
+    ]
 
 
-def test_a_moment_knows_nothing_of_what_follows(run: Run, data: PreparedData, predictor: Predictor) -> None:
-    """The peak and the dynamic range are the clip's, so the end stays; what is cut is a middle frame's future."""
-    assert run.integer_model is not None
-    frames = data.features[3, : data.lengths[3]]
-    moments = predictor.predict_stream(data.recordings.recordings[3].path)
-    for count in (1, 2, len(frames)):
-        alone = network_logits(run.integer_model, quantize_features(frames[None, :count]), np.array([count]))
-        assert moments[count - 1].logits == tuple(alone[0].tolist())
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_backends_hear_the_same_words(run: Run, data: PreparedData, tmp_path: Path, backend: str) -> None:
+    path, _ = concatenated(data, tmp_path, [0, 50, 100, 25])
+    with open_backend(run, backend) as opened:
+        words = list(Predictor(run, opened).predict_stream(chunks_of_file(path, 8000), "a"))
+    with open_backend(run, "integer") as opened:
+        expected = list(Predictor(run, opened).predict_stream(chunks_of_file(path, 8000), "a"))
+    assert [(word.start_s, word.end_s) for word in words] == [(word.start_s, word.end_s) for word in expected]
+    if backend != "float":
+        assert words == expected
 
 
-def test_words_and_moments_of_a_bad_file_are_one_reason(predictor: Predictor, tmp_path: Path) -> None:
+def test_a_pipe_may_be_cut_anywhere(run: Run, data: PreparedData, predictor: Predictor, tmp_path: Path) -> None:
+    path, _ = concatenated(data, tmp_path, [0, 50])
+    expected = list(predictor.predict_stream(chunks_of_file(path, 8000), "a"))
+    content = to_int16(soundfile.read(path)[0]).astype("<i2").tobytes()
+
+    class Trickling(io.BytesIO):
+        """Gives what it likes, as a pipe does."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            """At most 13 bytes."""
+            return super().read(min(size or 13, 13))
+
+    assert list(predictor.predict_stream(chunks_of_pipe(Trickling(content), 8000), "a")) == expected
+    assert list(predictor.predict_stream(chunks_of_pipe(io.BytesIO(content), 8000), "a")) == expected
+
+
+def test_mfcc_of_a_stream_do_not_exist(run: Run, predictor: Predictor) -> None:
+    features = feature_config(max_frames=36)
+    of_mfcc = dataclasses.replace(run, config=dataclasses.replace(run.config, features=features), deployment=None)
+    with open_backend(run) as backend, pytest.raises(UserError, match="use --segment, or a run with features=integer"):
+        open_stream(of_mfcc, backend)
+
+
+def test_words_of_a_bad_file_are_one_reason(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("seven")
-    for predict in (predictor.predict_words, predictor.predict_stream):
-        (answer,) = predict(tmp_path / "text.wav")
-        assert "not a WAV" in str(answer.error)
+    (answer,) = predictor.predict_words(tmp_path / "text.wav")
+    assert "not a WAV" in str(answer.error)
+
+
+@pytest.mark.parametrize("samples", [160, 255])
+def test_less_than_a_window_is_too_short(predictor: Predictor, tmp_path: Path, samples: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(samples) / 5), 8000)
+    assert predictor.predict(tmp_path / "a.wav").error == f"too short ({samples} samples; one frame takes 256)"
 
 
 def test_folders_stand_for_their_wav_files_sorted(tmp_path: Path) -> None:

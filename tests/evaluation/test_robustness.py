@@ -17,6 +17,7 @@ from fsdd_lightning.console.tables import robustness_table
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
 from fsdd_lightning.evaluation.backends import Backend, open_backend
+from fsdd_lightning.evaluation.clips import Clips
 from fsdd_lightning.evaluation.robustness import CORRUPTIONS, Corruption, RobustnessRow, Scene, robustness
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
@@ -43,9 +44,9 @@ class Listening:
     def __init__(self) -> None:
         self.heard: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def __call__(self, features: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        self.heard.append((features, lengths))
-        return np.eye(10, dtype=np.int32)[np.zeros(len(lengths), int)]
+    def __call__(self, clips: Clips) -> np.ndarray:
+        self.heard.append((clips.features, clips.lengths))
+        return np.eye(10, dtype=np.int32)[np.zeros(len(clips.lengths), int)]
 
 
 def corruption(name: str) -> list[Corruption]:
