@@ -173,7 +173,7 @@ def _tables(sample_rate_hz: int, window: int, bands: int) -> FrontEndTables:
     tables = FrontEndTables(
         cosine_q14=round_half_up(2.0**COSINE_BITS * np.cos(2.0 * np.pi * np.arange(window) / window)).astype(np.int16),
         rise_q8=np.minimum(rise, 255).astype(np.uint8),
-        segment_bins=np.bincount(segment, minlength=bands + 1).astype(np.uint8),
+        segment_bins=np.bincount(segment).astype(np.uint8),  # the last segment is the widest, never without a bin
         width_q8=round_half_up(256.0 * np.log2(p[2:] - p[:-2])).astype(np.int16),
         log_q8=round_half_up(256.0 * np.log2(1.0 + fraction)).astype(np.uint8),  # the last one is 255.28
     )
@@ -183,10 +183,10 @@ def _tables(sample_rate_hz: int, window: int, bands: int) -> FrontEndTables:
 
 
 def _mel_points(sample_rate_hz: int, window: int, bands: int) -> Float64Array:
-    """(bands + 2,) in bins: spaced evenly on Slaney's mel scale from 0 to half the sample rate, both ends exact."""
+    """(bands + 2,) in bins: spaced evenly on Slaney's mel scale from 0 to half the sample rate."""
     spacing = _mel(sample_rate_hz / 2) / (bands + 1)
     bins = np.array([_hertz(i * spacing) * window / sample_rate_hz for i in range(bands + 2)])
-    bins[0], bins[-1] = 0.0, window // 2
+    bins[-1] = window // 2  # exactly
     return bins
 
 
@@ -274,14 +274,13 @@ def transform(front_end: FrontEnd, z: Float64Array) -> Complex128Array:
     points, frames = front_end.points, len(z)
     c = z.view(np.complex128).T[_bit_reversed(points)]
     turned = np.empty((points // 2, frames), np.complex128)
-    half = 1
-    while half < points:
+    for stage in range(front_end.window_bits - 1):
+        half = 1 << stage
         pairs = c.reshape(points // (2 * half), 2, half, frames)
         low, high = pairs[:, 0], pairs[:, 1]
         rotate(high, front_end.tables.twiddles[:: points // half, :frames], out=turned.reshape(high.shape))
         np.subtract(low, turned.reshape(high.shape), out=high)
         low += turned.reshape(high.shape)
-        half *= 2
     return c
 
 

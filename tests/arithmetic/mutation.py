@@ -14,7 +14,9 @@ import fsdd_lightning.arithmetic
 
 PACKAGE = Path(fsdd_lightning.arithmetic.__file__).parent
 # In import order.
-MODULES = ("fixed_point", "activation_tables", "weight_codes", "integer_model", "ranges", "quantize", "integer_lstm")
+NETWORK = ("fixed_point", "activation_tables", "weight_codes", "integer_model", "ranges", "quantize", "integer_lstm")
+LISTENING = ("front_end", "endpointer", "listener")
+MODULES = NETWORK + LISTENING
 COPY = "mutated_arithmetic"
 
 SWAPS: dict[type, type] = {
@@ -30,6 +32,8 @@ SWAPS: dict[type, type] = {
     ast.Sub: ast.Add,
     ast.Mult: ast.FloorDiv,
     ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.Div: ast.Mult,
 }
 
 

@@ -1,0 +1,325 @@
+"""Small checks of every constant of the front end, in the style of directed_checks.py."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import scalar_front_end
+from directed_checks import equal, refuses
+
+
+class Constants(NamedTuple):
+    """The fields of FrontEnd."""
+
+    sample_rate_hz: int = 8000
+    window: int = 256
+    hop: int = 160
+    bands: int = 32
+    coefficients: int = 13
+    floor_octaves: int = 16
+    quietest_level: int = 11264
+    decay: int = 0
+    deltas: bool = False
+
+    def of(self, p: Any) -> Any:
+        return p.front_end.FrontEnd(*self)
+
+    @property
+    def samples(self) -> int:
+        """Three frames, and a few samples more."""
+        return self.window + 2 * self.hop + 7
+
+
+DEFAULT = Constants()
+SMALL = Constants(window=128, hop=64, bands=8, coefficients=5, floor_octaves=9, quietest_level=9000)
+WIDE = Constants(16000, 512, 320)
+MOVING = SMALL._replace(decay=37, deltas=True, quietest_level=3000, floor_octaves=2)
+VARIANTS = (
+    DEFAULT,
+    WIDE,
+    MOVING,
+    Constants(8000, 128, 128, 32, 32, 1, 0, 4096, True),
+    Constants(11025, 256, 1, 64, 20, 8, 2**14, 5),
+    Constants(48000, 512, 100, 16, 1, 32, 5000, 1, True),  # bands without a bin: their energy is 0
+    Constants(1000, 128, 60, 8, 8, 64),
+)
+
+
+@cache
+def signals(constants: Constants) -> dict[str, list[int]]:
+    """Name to samples of three frames."""
+    random = np.random.default_rng(sum(constants))
+    n = np.arange(constants.samples)
+
+    def cosine(k: float, phase: float = 0.3) -> np.ndarray:
+        return np.cos(2 * np.pi * k * n / constants.window + phase)
+
+    def noise(amplitude: int) -> np.ndarray:
+        return random.integers(-amplitude, amplitude + 1, len(n))
+
+    square = np.where(cosine(constants.window / 4, np.pi / 4) >= 0, 32767, -32768)
+    arrays = {
+        "silence": 0 * n,
+        "one step": noise(1),
+        "noise": noise(300),
+        "loud noise": noise(32767),
+        "two tones": np.round(9000 * cosine(5) + 700 * cosine(constants.window / 3.3)),
+        "clipped": np.clip(noise(90000), -32768, 32767),
+        "square": square,
+        "square, negated": ~square,
+        "slow square": np.where(cosine(1, -math.pi / 2) >= 0, 32767, -32768),
+        "constant": 0 * n + 4000,
+        "constant, negative": 0 * n - 32768,
+        "constant and a step": np.where(n % 17 == 3, -3999, -4000),
+        "one sample": np.where(n == constants.window // 2, -32768, 0),
+        "growing": np.round(noise(32767) * 2.0 ** (-16 + 16 * n / len(n))),
+    }
+    return {name: samples.astype(int).tolist() for name, samples in arrays.items()}
+
+
+class Steps(NamedTuple):
+    """Every intermediate result of frames."""
+
+    z: list[Any]
+    bits: list[int]
+    c: list[Any]
+    p: list[Any]
+    e: list[Any]
+    level: list[Any]
+
+
+@cache
+def expected_steps(constants: Constants, name: str) -> Steps:
+    samples = signals(constants)[name]
+    starts = range(0, len(samples) - constants.window + 1, constants.hop)
+    steps = Steps([], [], [], [], [], [])
+    for start in list(starts)[:3]:
+        x = samples[start : start + constants.window]
+        z, bits = scalar_front_end.windowed(constants, x)
+        c = scalar_front_end.transform(constants, z)
+        p = scalar_front_end.power(constants, c)
+        e = scalar_front_end.mel_energies(constants, p)
+        for kept, value in zip(steps, (z, bits, c, p, e, scalar_front_end.frame_levels(constants, x)), strict=True):
+            kept.append(value)
+    return steps
+
+
+# --- samples to levels ---
+
+
+def check_every_step_of_a_frame(p: Any) -> None:
+    for constants in VARIANTS:
+        front_end = constants.of(p)
+        for name, samples in signals(constants).items():
+            expected = expected_steps(constants, name)
+            x = np.array(samples, np.int16)
+            frames = np.stack([x[t * constants.hop :][: constants.window] for t in range(3)])
+            z, bits = p.front_end.windowed(front_end, frames)
+            equal(z, expected.z)
+            equal(bits, expected.bits)
+            c = p.front_end.transform(front_end, z)
+            equal(np.stack([c.real, c.imag], -1).swapaxes(0, 1), expected.c)
+            power = p.front_end.power(front_end, c)
+            equal(power[1:].T, np.array(expected.p)[:, 1:])
+            equal(power[0], 0)
+            power[0] = 1000  # is in no band
+            equal(p.front_end.mel_energies(front_end, power).T, expected.e)
+            equal(p.front_end.levels_of_frames(front_end, frames), expected.level)
+            equal(p.front_end.levels(front_end, x)[:3], expected.level)
+
+
+def check_bits(p: Any) -> None:
+    every = np.arange(-32768, 32768)
+    expected = [scalar_front_end.bits_of([int(x), 0]) for x in every]
+    equal(p.front_end.frame_bits(np.stack([every, 0 * every], 1).astype(np.int16)), expected)
+    equal(p.front_end.frame_bits(np.array([[1, -1], [2, 0], [0, -3], [32767, 5]], np.int16)), [2, 3, 3, 16])
+
+
+def check_logarithm(p: Any) -> None:
+    front_end = DEFAULT.of(p)
+    values = {2**e + d for e in range(1, 49) for d in (-1, 0, 1)} | set(range(300))
+    values |= {2**e + k * 2 ** (e - 7) + d for e in (7, 30, 46) for k in range(128) for d in (-1, 0)}
+    ordered = sorted(values)
+    got = p.front_end.log2_q8(front_end, np.array(ordered, np.float64))
+    equal(got, [scalar_front_end.log2_q8(DEFAULT, value) for value in ordered])
+
+
+def check_tables(p: Any) -> None:
+    for constants in (*VARIANTS, SMALL._replace(sample_rate_hz=2**20 - 1), SMALL._replace(sample_rate_hz=2000)):
+        tables, expected = constants.of(p).tables, scalar_front_end.tables_of(constants)
+        equal(tables.cosine_q14, expected.cosine)
+        equal(tables.rise_q8, expected.rise)
+        equal(np.repeat(np.arange(constants.bands + 1), tables.segment_bins), expected.segment)
+        equal(tables.width_q8, expected.width)
+        equal(tables.log_q8, expected.log)
+        arrays = tables.arrays()
+        assert [(name, array.dtype.str, len(array)) for name, array in arrays.items()] == [
+            ("front_end_cosine", "<i2", constants.window),
+            ("front_end_width", "<i2", constants.bands),
+            ("front_end_rise", "|u1", constants.window // 2),
+            ("front_end_segment_bins", "|u1", constants.bands + 1),
+            ("front_end_log", "|u1", 128),
+        ]
+        stored = (tables.cosine_q14, tables.rise_q8, tables.segment_bins, tables.width_q8, tables.log_q8)
+        assert not any(array.flags.writeable for array in stored)
+
+
+def check_mel_scale(p: Any) -> None:
+    for value in (0.0, 1.0, 999.5, 1000.0, 1000.5, 4000.0, 500000.0):
+        mel = scalar_front_end.mel(value)
+        assert math.isclose(p.front_end._mel(value), mel, rel_tol=1e-14)
+        assert math.isclose(p.front_end._hertz(mel), scalar_front_end.hertz(mel), rel_tol=1e-14)
+        assert math.isclose(scalar_front_end.hertz(mel), value, rel_tol=1e-12)
+
+
+def check_frame_counts(p: Any) -> None:
+    for constants in (DEFAULT, SMALL, WIDE, SMALL._replace(hop=128), SMALL._replace(hop=1)):
+        front_end = constants.of(p)
+        for samples in (0, 1, constants.window - 1, constants.window, constants.window + constants.hop - 1, 4000):
+            starts = range(0, samples - constants.window + 1, constants.hop)
+            assert front_end.frames(samples) == len(starts)
+            assert len(p.front_end.levels(front_end, np.zeros(samples, np.int16))) == len(starts)
+        for frames in (1, 2, 30):
+            needed = front_end.samples(frames)
+            assert (front_end.frames(needed - 1), front_end.frames(needed)) == (frames - 1, frames)
+        assert p.front_end.levels(front_end, np.zeros(5, np.int16)).shape == (0, constants.bands)
+    for wrong in (np.zeros(300), np.zeros(300, np.int32), np.zeros((2, 300), np.int16)):
+        refuses(ValueError, "samples must be int16 (samples,)", p.front_end.levels, DEFAULT.of(p), wrong)
+
+
+def check_derived_sizes(p: Any) -> None:
+    assert (DEFAULT.of(p).channels, MOVING.of(p).channels, WIDE.of(p).depth) == (13, 10, 4096)
+    sizes = [(c.of(p).points, c.of(p).window_bits) for c in (SMALL, DEFAULT, WIDE)]
+    assert sizes == [(64, 7), (128, 8), (256, 9)]
+
+
+def check_many_frames(p: Any) -> None:
+    """Blocks and threads change nothing: more than 8 blocks of 256 frames, then fewer."""
+    front_end = SMALL.of(p)
+    frames = np.array(signals(SMALL)["growing"], np.int16)[:256].reshape(2, 128)
+    expected = [scalar_front_end.frame_levels(SMALL, frame.tolist()) for frame in frames]
+    for count in (2 * 1100, 2 * 150):
+        got = p.front_end.levels_of_frames(front_end, np.tile(frames, (count // 2, 1)))
+        equal(got, np.tile(expected, (count // 2, 1)))
+        assert got.dtype == np.int32
+
+
+# --- levels to features ---
+
+
+@cache
+def word_levels(constants: Constants, seed: int) -> list[list[int]]:
+    """40 frames of levels that rise, fall and often tie with the loudest one so far."""
+    random = np.random.default_rng(seed)
+    loudness = 9000 + 3000 * np.sin(np.arange(40) / 3)[:, None] + 1000 * np.sin(np.arange(40) / 17)[:, None]
+    levels = loudness + random.integers(-2000, 2000, (40, constants.bands))
+    return (levels // 50 * 50).astype(int).tolist()
+
+
+def check_channels(p: Any) -> None:
+    for constants in VARIANTS:
+        front_end, halves = constants.of(p), constants.floor_octaves * 128
+        words = [word_levels(constants, seed) for seed in (1, 2)]
+        level = np.array(words, np.int32)
+        channels = p.front_end.channels(front_end, level)
+        for k, word in enumerate(words):
+            scalar, again = scalar_front_end.Word(constants), scalar_front_end.Word(constants)
+            relative = [scalar.relative(frame) for frame in word]
+            equal(p.front_end.relative(front_end, level)[k], relative)
+            assert min(map(min, relative)) >= -halves and max(map(max, relative)) <= halves
+            expected = [again.channels(frame) for frame in word]
+            equal(channels[k], expected)
+            equal(p.front_end.channels(front_end, level[k]), expected)
+
+
+def check_references(p: Any) -> None:
+    front_end = SMALL._replace(quietest_level=100, decay=10).of(p)
+    highest = [50, 99, 101, 95, 90, 300, 289, 280, 281, 0, 0]
+    level = np.full((len(highest), 8), -500, np.int32)
+    level[:, 3] = highest
+    equal(p.front_end.references(front_end, level), [100, 100, 101, 100, 100, 300, 290, 280, 281, 271, 261])
+    equal(p.front_end.relative(front_end, level)[5:7, 3], [1152, 1151])
+    equal(p.front_end.relative(front_end, level)[0, 3:5], [1102, 552])
+    half = np.full((1, 8), -9000, np.int32)
+    equal(p.front_end.relative(front_end, half), np.full((1, 8), -1152))
+
+
+def check_standardized(p: Any) -> None:
+    """Ties of both divisions, and both ends of int8."""
+    near = np.arange(-1500, 1501)
+    for multiplier, bias in ((2**31 - 1, 0), (2**30, 3), (2**20, -129), (3 * 2**22, 128), (1, 127), (7, 2**30 - 1)):
+        inverse = 2**40 // multiplier  # of one step of the result, in channel steps
+        for k in (-130, -129, -128, -127, -1, 0, 1, 126, 127, 128):
+            values = np.clip(near + (256 * k + 128 - bias) * inverse // 256, -(2**31), 2**31)
+            got = p.front_end.standardized(values, np.array([multiplier], np.int32), np.array([bias], np.int32))
+            equal(got, [scalar_front_end.standardized(int(v), multiplier, bias) for v in values])
+            assert got.dtype == np.int8
+
+
+def check_statistics(p: Any) -> None:
+    standard = p.front_end.Standardization.from_statistics
+    std = np.array([2.0**14, 2.0**44, 2.0**45, 2.0**44 / 2.5, 1e8])
+    mean = np.array([2.5 * 2**2, -2.5 * 2**32, 0.0, 0.0, 1e5])
+    made = standard(mean, std)
+    equal(made.multiplier, [2**30, 1, 1, 3, math.floor(2.0**44 / 1e8 + 0.5)])
+    equal(made.bias, [-2, 3, 0, 0, -4])
+    assert made.multiplier.dtype == made.bias.dtype == np.int32
+    edge = 2.0**44 / (2**31 - 1)
+    equal(standard(np.array([0.0]), np.array([edge])).multiplier, [2**31 - 1])
+    one = np.array([1.0])
+    for wrong in (0.5, 2.0**44 / 2.0**31, 2.0**46):
+        refuses(p.front_end.FrontEndError, "must lie in 1..2^31 - 1", standard, 0 * one, wrong * one)
+    for sign in (1, -1):
+        most = sign * (2**30 - 1) / 2.0**12 * 2.0**20
+        equal(standard(-most * one, 2.0**20 * one).bias, [sign * (2**30 - 1)])
+        refuses(p.front_end.FrontEndError, "within +-2^30", standard, -sign * 2.0**38 * one, 2.0**20 * one)
+    for mean_value, std_value in ((0.0, 0.0), (0.0, -1.0), (np.nan, 1.0), (np.inf, 1.0), (0.0, np.nan), (0.0, np.inf)):
+        refuses(p.front_end.FrontEndError, "finite", standard, mean_value * one, std_value * one)
+
+
+def check_features(p: Any) -> None:
+    for constants in (DEFAULT, MOVING):
+        front_end = constants.of(p)
+        multiplier = [5000 * (k + 1) for k in range(front_end.channels)]
+        bias = [300 - 57 * k for k in range(front_end.channels)]
+        standardization = p.front_end.Standardization(np.array(multiplier, np.int32), np.array(bias, np.int32))
+        for name in ("two tones", "growing", "silence"):
+            samples = signals(constants)[name]
+            got = p.front_end.features(front_end, standardization, np.array(samples, np.int16))
+            equal(got, scalar_front_end.features(constants, multiplier, bias, samples))
+            assert got.dtype == np.int8
+
+
+# --- constants that are refused ---
+
+LIMITS = {  # field: (allowed ends, refused neighbors, message)
+    "window": ((128, 256, 512), (64, 127, 129, 255, 257, 511, 513, 1024), "window must be one of 128, 256, 512"),
+    "hop": ((1, 256), (0, -1, 257), "hop must lie in 1..256"),
+    "bands": ((8, 16, 32, 64), (4, 7, 9, 15, 17, 31, 33, 63, 65, 128), "bands must be 8, 16, 32 or 64"),
+    "coefficients": ((1, 32), (0, 33, 65), "coefficients must lie in 1..32 (the bands)"),
+    "floor_octaves": ((1, 16), (0, -1, 17), "floor_octaves must lie in 1..16 with 32 bands"),
+    "decay": ((0, 4096), (-1, 4097), "decay must lie in 0..4096"),
+    "quietest_level": ((0, 16384), (-1, 16385), "quietest_level must lie in 0..16384"),
+    "sample_rate_hz": ((1, 2**20 - 1), (0, -1, 2**20), "sample_rate_hz must lie in 1..1048575"),
+}
+
+
+def check_limits(p: Any) -> None:
+    plain = DEFAULT._replace(hop=100, coefficients=8, floor_octaves=8)
+    for name, (allowed, refused, message) in LIMITS.items():
+        for value in allowed:
+            plain._replace(**{name: value}).of(p)
+        for value in refused:
+            refuses(p.front_end.FrontEndError, message, plain._replace(**{name: value}).of, p)
+    refuses(p.front_end.FrontEndError, "a quarter of the window of 128", plain._replace(window=128, bands=64).of, p)
+    for bands in (8, 16, 32, 64):
+        most = Constants(bands=bands, coefficients=bands, floor_octaves=512 // bands)
+        most.of(p)
+        refuses(p.front_end.FrontEndError, "coefficients", most._replace(coefficients=bands + 1).of, p)
+        refuses(p.front_end.FrontEndError, "floor_octaves", most._replace(floor_octaves=512 // bands + 1).of, p)
+
+
+CHECKS = tuple(check for name, check in list(globals().items()) if name.startswith("check_"))
