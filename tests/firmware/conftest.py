@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import example_models
 import networks
 import numpy as np
+import phone_numbers
 import pytest
+import sounds
 from example_deployment import PACKAGE
 from streams import Clips
 from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
-from fsdd_lightning.data.mfcc import Mfcc, MfccExtractor
-from fsdd_lightning.data.preparation import FeatureStatistics
+from fsdd_lightning.data.integer_features import to_int16
+from fsdd_lightning.data.mfcc import MfccExtractor
+from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.recordings import parse_name, wav_paths
+from fsdd_lightning.data.speech_synthesis import clip_generator, make_voice, synthesize_digit
 from fsdd_lightning.data.wav import decode_wav
 from fsdd_lightning.sweeps.compose import compose_trials
 
@@ -41,15 +46,38 @@ def digit_clips(request: pytest.FixtureRequest) -> Clips:
 
 
 def spoken_clips(folder: Path) -> Clips:
-    ((_, config),) = compose_trials([], multirun=False)
-    paths = [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
+    ((_, config),) = compose_trials(["features=mfcc"], multirun=False)
+    paths = official_test_paths(folder)
     waveforms = [decode_wav(path.read_bytes(), config.features.sample_rate_hz).waveform for path in paths]
-    mfcc: Mfcc = MfccExtractor(config.features)(waveforms)
-    standardized = FeatureStatistics.from_clips(mfcc, range(len(paths))).standardize(mfcc)
+    mfcc = MfccExtractor(config.features)(waveforms)
+    standardized = training_statistics(config.features, mfcc, range(len(paths))).standardize(mfcc)
     return Clips(quantize_features(standardized), mfcc.lengths)
+
+
+def official_test_paths(folder: Path) -> list[Path]:
+    return [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
 
 
 def noise_clips() -> Clips:
     random = np.random.default_rng(0)
     lengths = random.integers(1, FRAMES + 1, CLIPS)
     return Clips(quantize_features(random.normal(size=(CLIPS, FRAMES, INPUTS))), lengths)
+
+
+@pytest.fixture(scope="session")
+def heard_clips(request: pytest.FixtureRequest) -> list[np.ndarray]:
+    """At least 200 clips, (samples,) int16 of at most 36 frames: the same ones, or synthetic digits."""
+    try:
+        folder = request.getfixturevalue("fsdd_root")
+    except pytest.skip.Exception:
+        return [clip[: sounds.MOST_SAMPLES] for clip in synthetic_clips()]
+    paths = official_test_paths(folder / "recordings")
+    return [phone_numbers.read_samples(path)[: sounds.MOST_SAMPLES] for path in paths]
+
+
+def synthetic_clips() -> list[np.ndarray]:
+    clips = []
+    for voice, digit, take in itertools.product(range(2), range(10), range(10)):
+        random = clip_generator(0, digit, voice, take)
+        clips.append(to_int16(synthesize_digit(digit, make_voice(0, voice), random, phone_numbers.RATE_HZ)))
+    return clips

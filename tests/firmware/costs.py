@@ -1,6 +1,8 @@
-"""What a network costs on a Cortex-M, measured: `python tests/firmware/costs.py` prints the table of the README.
+"""What a network costs on a Cortex-M, measured: `python tests/firmware/costs.py` prints the tables of
+multirun/reference/README.md.
 
-One clip of 36 frames with 13 features, from an empty state to its class; 2 layers, 10 classes.
+One clip of 36 frames with 13 features, from an empty state to its class; 2 layers, 10 classes. First the network alone,
+then from samples to words.
 """
 
 from __future__ import annotations
@@ -13,16 +15,21 @@ from pathlib import Path
 import boards
 import networks
 import numpy as np
+import sounds
 import streams
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.export.c_text import c_values
 
 FRAMES = 36
 # What is built for M0 is run on an M3, which knows all its instructions: the micro:bit's timer can't count them.
 COUNTED_M0 = boards.Board("mps2-an385", "cortex-m0", "mps2.ld", dsp=False)
 COUNTED = (boards.M4, boards.M3, COUNTED_M0)
+LEVELS = ("-O3", "-O2", "-Os")
 MODEL, STATE = "net", "state"
-STATE_SOURCE = f'#include "fsdd_model.h"\n{MODEL}_state {STATE};\n'
+STATE_SOURCE, LISTENER_SOURCE = (
+    f'#include "fsdd_model.h"\n{MODEL}_{kind} {STATE};\n' for kind in ("state", "listener")
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,80 @@ def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Pa
     )
 
 
-def state_bytes(sources: networks.Sources, board: boards.Board, folder: Path) -> int:
-    """sizeof the state of the model called MODEL."""
+def state_bytes(sources: networks.Sources, board: boards.Board, folder: Path, text: str = STATE_SOURCE) -> int:
+    """sizeof what the caller owns of the model called MODEL: its state, or with LISTENER_SOURCE its listener."""
     source = folder / "state.c"
-    source.write_text(STATE_SOURCE)
+    source.write_text(text)
     target = boards.compile_object(source, board, "-Os", folder / "state.o", options=sources.options)
     return boards.symbols(target)[STATE].bytes
+
+
+@dataclass(frozen=True)
+class ListeningCost:
+    """From samples to words, 2 layers, int8. Instructions are means over a clip's frames, but for the clip's."""
+
+    front_end: int  # of a frame of a word, from samples to features
+    endpointer: int
+    network: int
+    pause: int  # of a frame in which nobody speaks: levels and endpointer
+    clip: int  # front end, network and decision
+    code_bytes: dict[str, int]  # by source file, tables included, by arm-none-eabi-size
+    ram_bytes: int  # sizeof the listener that the caller owns
+    front_end_stack: int
+    stack_bytes: int  # of all
+
+    @property
+    def frame(self) -> int:
+        """The instructions of all that is to be done in a frame of a word."""
+        return self.front_end + self.endpointer + self.network
+
+
+@cache
+def measure_listening(board: boards.Board, level: str, hidden: int = 24) -> ListeningCost:
+    """Built and run under -icount; every measurement is made once."""
+    with tempfile.TemporaryDirectory(prefix="fsdd-cost-") as folder:
+        return _measure_listening(board, level, hidden, Path(folder))
+
+
+def _measure_listening(board: boards.Board, level: str, hidden: int, folder: Path) -> ListeningCost:
+    random = np.random.default_rng(0)
+    spoken, quiet = (random.normal(0, scale, sounds.MOST_SAMPLES).astype(np.int16) for scale in (3000, 20))
+    deployment = sounds.digit_deployment("int8", hidden, [spoken])
+    sources = networks.export_deployments({MODEL: deployment}, folder)
+    data = write_sounds(folder / "data.c", {"spoken": spoken, "quiet": quiet})
+    elf = sources.build(["listen_count.c"], board, level, folder / "build", [data])
+    numbers = boards.run(elf, board, folder, count_instructions=True).numbers
+    return ListeningCost(
+        front_end=numbers["front_end"] // FRAMES,
+        endpointer=(numbers["pause"] - numbers["levels"]) // FRAMES,
+        network=(numbers["clip"] - numbers["front_end"]) // FRAMES,
+        pause=numbers["pause"] // FRAMES,
+        clip=numbers["clip"],
+        code_bytes=code_bytes(sources, board, level, folder),
+        ram_bytes=state_bytes(sources, board, folder, LISTENER_SOURCE),
+        front_end_stack=numbers["front_end_stack"],
+        stack_bytes=numbers["stream_stack"],
+    )
+
+
+def write_sounds(path: Path, clips: dict[str, np.ndarray]) -> Path:
+    """A C file with each clip (samples,) int16 under its name; all have `sample_count` samples."""
+    lines = ["#include <stdint.h>"]
+    for name, clip in clips.items():
+        lines += [f"extern const int16_t {name}[];", f"const int16_t {name}[] = {{{c_values(clip)}}};"]
+    count = min(map(len, clips.values()))
+    lines += ["extern const uint32_t sample_count;", f"const uint32_t sample_count = {count}u;"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def code_bytes(sources: networks.Sources, board: boards.Board, level: str, folder: Path) -> dict[str, int]:
+    """Of each file of the runtime."""
+    sizes = {}
+    for source in (sources.runtime, *sources.hearing):
+        target = boards.compile_object(source, board, level, folder / f"{source.stem}.o", options=sources.options)
+        sizes[source.stem] = boards.section_sizes(target)["text"]
+    return sizes
 
 
 def main() -> None:
@@ -74,6 +149,26 @@ def main() -> None:
         for code in WEIGHT_CODES:
             for hidden in (24, 48):
                 print(_row(board, code, hidden), flush=True)
+    print(LISTENING_HEADER)
+    for board in COUNTED:
+        for level in LEVELS:
+            print(_listening_row(board, level), flush=True)
+
+
+LISTENING_HEADER = """
+| core | | front end | endpointer | network | a frame of a word | of a pause | clip | code: front end with tables | listener | network | RAM | stack |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def _listening_row(board: boards.Board, level: str) -> str:
+    cost = measure_listening(board, level)
+    counts = (cost.front_end, cost.endpointer, cost.network, cost.frame, cost.pause, cost.clip)
+    numbers = " | ".join(f"{count:,}" for count in counts)
+    front_end, listener, network = (cost.code_bytes[f"fsdd_{name}"] for name in ("front_end", "listen", "lstm"))
+    return (
+        f"| {boards.board_id(board)} | {level} | {numbers} | {front_end:,} B | {listener:,} B | {network:,} B "
+        f"| {cost.ram_bytes:,} B | {cost.stack_bytes} B |"
+    )
 
 
 def _row(board: boards.Board, code: str, hidden: int) -> str:

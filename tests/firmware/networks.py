@@ -11,6 +11,7 @@ import numpy as np
 import streams
 from example_deployment import any_deployment
 
+from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
@@ -18,6 +19,7 @@ from fsdd_lightning.export import ExportedModel, export_c
 
 PROGRAMS = Path(__file__).parent / "programs"
 INPUTS, CLASSES = 13, 10
+HEARING = ("fsdd_front_end.c", "fsdd_listen.c")
 
 
 def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int = INPUTS) -> IntegerModel:
@@ -41,6 +43,7 @@ class Sources:
 
     constants: tuple[Path, ...]  # of all models
     runtime: Path
+    hearing: tuple[Path, ...]  # front end and listener, where the models hear samples
     table: Path  # models[] of programs/streams.h
     options: tuple[str, ...]
 
@@ -48,23 +51,30 @@ class Sources:
         self, program: Sequence[str], board: boards.Board, level: str, folder: Path, data: Sequence[Path] = ()
     ) -> Path:
         """The ELF of the named files of programs/ with these models and other constants."""
-        code = [*(PROGRAMS / file for file in program), self.runtime]
+        code = [*(PROGRAMS / file for file in program), self.runtime, *self.hearing]
         constants = [self.table, *self.constants, *data]
         return boards.build(code, constants, board, level, folder, options=self.options)
 
 
 def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
-    """Exports name_model to folder/name; the first one's runtime serves all, with just their formats."""
+    """Networks that get features: name_model to folder/name."""
+    return export_deployments({name: any_deployment(model) for name, model in models.items()}, folder)
+
+
+def export_deployments(deployments: Mapping[str, Deployment], folder: Path) -> Sources:
+    """Exports each to folder/name; the first one's runtime serves all, with just their formats."""
     exported = [
-        export_c(any_deployment(model), folder / name, name=name, golden=None, notes={})
-        for name, model in models.items()
+        export_c(deployment, folder / name, name=name, golden=None, notes={})
+        for name, deployment in deployments.items()
     ]
     table = folder / "models.c"
     table.write_text(_table(exported))
-    formats = "|".join({f"FSDD_{model.weight_code.upper()}" for model in models.values()} | {"FSDD_INTERLEAVED"})
+    codes = {deployment.model.weight_code for deployment in deployments.values()}
+    formats = "|".join(sorted({f"FSDD_{code.upper()}" for code in codes} | {"FSDD_INTERLEAVED"}))
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
-    return Sources(constants, exported[0].folder / "fsdd_lstm.c", table, options)
+    hearing = tuple(exported[0].folder / name for name in HEARING if (exported[0].folder / name).exists())
+    return Sources(constants, exported[0].folder / "fsdd_lstm.c", hearing, table, options)
 
 
 def _table(exported: Sequence[ExportedModel]) -> str:

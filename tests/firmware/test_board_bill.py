@@ -7,9 +7,13 @@ from pathlib import Path
 import boards
 import costs
 import networks
+import numpy as np
 import pytest
+import sounds
+from example_listening import FRONT_ENDS
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.export.listening import TABLE_TEXTS
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
@@ -42,6 +46,41 @@ def test_flash_and_state(code: str, board: boards.Board, shape: NetworkShape, tm
     assert (sections["data"], sections["bss"]) == (0, 0)
     padding = sections["text"] - bill.flash_bytes  # between the sections of the object
     assert 0 <= padding < WORD * len(symbols)
+
+
+@pytest.mark.parametrize("board", [boards.M0, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize("front_end", ["default", "deltas", "512"])
+@pytest.mark.parametrize("code", ["int8", "int4"])
+def test_flash_and_listener_with_a_front_end(code: str, front_end: str, board: boards.Board, tmp_path: Path) -> None:
+    """The tables are in fsdd_front_end.c, all other constants in fsdd_model.c."""
+    heard = FRONT_ENDS[front_end]
+    shape = NetworkShape(inputs=heard.channels, hidden_size=24, layers=2, classes=networks.CLASSES)
+    model = networks.spoken_digit_model(code, shape.hidden_size, inputs=shape.inputs)
+    noise = np.random.default_rng(0).normal(0, 1000, heard.samples(20)).astype(np.int16)
+    deployment = sounds.deployment(model, [noise], heard)
+    sources = networks.export_deployments({costs.MODEL: deployment}, tmp_path)
+    bill = memory_bill(shape, code, frames=1, front_end=heard)
+    constants, tables = (
+        boards.compile_object(source, board, "-Os", tmp_path / f"{k}.o", options=sources.options)
+        for k, source in enumerate([*sources.constants, sources.hearing[0]])
+    )
+    symbols = boards.symbols(constants)
+    assert {symbol.kind for symbol in symbols.values()} <= CONSTANT_KINDS
+    table_bytes = sum(boards.symbols(tables)[f"fsdd_{name}"].bytes for name, _ in TABLE_TEXTS.values())
+    assert sum(symbol.bytes for symbol in symbols.values()) + table_bytes == bill.flash_bytes
+    sections = boards.section_sizes(constants)
+    assert (sections["data"], sections["bss"]) == (0, 0)
+    assert 0 <= sections["text"] + table_bytes - bill.flash_bytes < WORD * len(symbols)
+    assert costs.state_bytes(sources, board, tmp_path, costs.LISTENER_SOURCE) == bill.ram_bytes
+
+
+def test_code_of_front_end_and_listener_has_no_variables(tmp_path: Path) -> None:
+    clip = np.random.default_rng(0).normal(0, 1000, sounds.MOST_SAMPLES).astype(np.int16)
+    sources = networks.export_deployments({costs.MODEL: sounds.digit_deployment("int8", 8, [clip])}, tmp_path)
+    for source in (sources.runtime, *sources.hearing):
+        target = boards.compile_object(source, boards.M4, "-Os", tmp_path / "code.o", options=sources.options)
+        sections = boards.section_sizes(target)
+        assert (sections["data"], sections["bss"]) == (0, 0) and sections["text"] > 0
 
 
 def test_weights_start_at_whole_words_in_memory(tmp_path: Path) -> None:

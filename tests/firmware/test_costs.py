@@ -1,4 +1,4 @@
-"""Instructions, code, state and stack on Cortex-M4, against what is promised and against what was measured before.
+"""Instructions, code, state and stack on Cortex-M, against what is promised and against what was measured before.
 
 Counts under QEMU's -icount are the same in every run. What was measured holds for the compiler named; 2 % more is an
 error with it, while another one has to keep the promises alone.
@@ -30,6 +30,19 @@ MEASURED_INSTRUCTIONS = {  # M4, -O3
     ("ternary", 24): 1_594_880,
 }
 MEASURED_CODE_BYTES = {"-Os": 888}  # M4, int8
+
+MOST_FRONT_END = {boards.M4: 22_500, costs.COUNTED_M0: 50_000}  # instructions of a frame, -O3
+MOST_FRAME = 40_000  # of a frame of a word on M4 from samples on, 2x24 int8, -O3
+MOST_FRONT_END_BYTES = 2_252  # 2.2 KB, code and tables, M4, -Os
+MOST_LISTENER_BYTES = 2_048
+MOST_LISTENER_STACK_BYTES = 350
+MEASURED_LISTENING = {  # front end, endpointer and network of a frame; code of the front end with its tables
+    (boards.M4, "-O3"): (21_192, 645, 17_301, 3_541),
+    (boards.M4, "-Os"): (30_936, 735, 23_626, 2_227),
+    (boards.M3, "-O3"): (21_093, 644, 29_971, 3_649),
+    (costs.COUNTED_M0, "-O3"): (45_996, 923, 116_106, 4_321),
+    (costs.COUNTED_M0, "-Os"): (54_473, 1_158, 132_804, 2_513),
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +78,30 @@ def test_nothing_became_slower(code: str, hidden: int, same_compiler: bool) -> N
 def test_the_same_count_in_every_run() -> None:
     again = costs.measure.__wrapped__  # past the cache
     assert again(boards.M4, "-O3", "int8", 24) == costs.measure(boards.M4, "-O3", "int8", 24)
+
+
+@pytest.mark.parametrize("board", MOST_FRONT_END, ids=boards.board_id)
+def test_the_way_from_samples_to_words_keeps_the_promises(board: boards.Board) -> None:
+    cost = costs.measure_listening(board, "-O3")
+    assert 0 < cost.front_end <= MOST_FRONT_END[board] * SLACK
+    assert 0 < cost.endpointer and 0 < cost.network and cost.pause < cost.frame
+    assert 0 < cost.ram_bytes <= MOST_LISTENER_BYTES
+    assert 0 < cost.stack_bytes <= MOST_LISTENER_STACK_BYTES * SLACK
+    if board is boards.M4:
+        assert cost.frame <= MOST_FRAME * SLACK
+
+
+def test_the_front_end_is_small() -> None:
+    cost = costs.measure_listening(boards.M4, "-Os")
+    assert 0 < cost.code_bytes["fsdd_front_end"] <= MOST_FRONT_END_BYTES * SLACK
+    assert cost.stack_bytes <= MOST_LISTENER_STACK_BYTES * SLACK
+
+
+@pytest.mark.parametrize(("board", "level"), MEASURED_LISTENING, ids=lambda value: getattr(value, "cpu", value))
+def test_no_part_of_the_way_became_slower_or_larger(board: boards.Board, level: str, same_compiler: bool) -> None:
+    if not same_compiler:
+        pytest.skip(f"measured with arm-none-eabi-gcc {MEASURED_WITH}, another one is installed")
+    cost = costs.measure_listening(board, level)
+    now = (cost.front_end, cost.endpointer, cost.network, cost.code_bytes["fsdd_front_end"])
+    before = MEASURED_LISTENING[board, level]
+    assert all(a <= b * SLACK for a, b in zip(now, before, strict=True)), (now, before)

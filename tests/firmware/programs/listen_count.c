@@ -1,4 +1,5 @@
-/* Instructions and stack of the way from samples to a word: by the front end alone, through the network, in a pause. */
+/* Instructions and stack of the way from samples to a word: by the front end alone, through the network, in a pause by the
+ * levels alone and through the endpointer. */
 #include "fsdd_model.h"
 #include "measure.h"
 #include "semihosting.h"
@@ -20,6 +21,16 @@ static void front_end(void)
     fsdd_front_end_reset(own);
     while (fsdd_front_end_levels(own, &samples, &count)) {
         fsdd_front_end_features(own, model->multiplier, model->bias, frame_q4);
+    }
+}
+
+static void levels(void)
+{
+    fsdd_front_end *const own = &listener.listener.front_end;
+    const int16_t *samples = quiet;
+    size_t count = sample_count;
+    fsdd_front_end_reset(own);
+    while (fsdd_front_end_levels(own, &samples, &count)) {
     }
 }
 
@@ -45,6 +56,7 @@ int main(void)
 {
     net_listen_init(&listener);
     print_number("front_end", instructions(front_end));
+    print_number("levels", instructions(levels));
     print_number("clip", instructions(clip));
     print_number("stream", instructions(stream));
     print_number("pause", instructions(pause));
