@@ -175,7 +175,8 @@ def _noise_row(
 ) -> FalseAlarmRow:
     streams = max(round(hours * 60 / STREAM_MINUTES), 1)
     samples = round(hours * 3600 * sample_rate_hz / streams)
-    generators = [np.random.default_rng([SEED, zlib.crc32(sound.encode()), k]) for k in range(streams)]
+    name = zlib.crc32(f"{sound} {level_db:g}".encode())
+    generators = [np.random.default_rng([SEED, name, k]) for k in range(streams)]
     ratio = amplitude_ratio(level_db)
     sounds = [to_int16(ratio * noise(samples, generator)) for generator in generators]
     return false_alarm_row(sound, level_db, 0, sounds, sample_rate_hz, hear)
