@@ -110,7 +110,7 @@ def listening_report(run: Run, data: PreparedData, others: Sequence[RecordingSet
     rows = tuple(row for corpus, at in corpora for row in stream_rows(corpus, at, data.recordings, hear))
     right, rejected = _clips_alone(deployment, data)
     missing = () if espeak_installed() else (f"words that are no digits: left out, {COMMAND} is not installed",)
-    return ListeningReport(rows, tuple(false_alarm_rows(data.recordings, hear)), right, rejected, missing)
+    return ListeningReport(rows, tuple(false_alarm_rows(data.recordings, hear, HOURS)), right, rejected, missing)
 
 
 # ---- streams with digits
@@ -160,7 +160,7 @@ def stream_row(
 # ---- sound without digits
 
 
-def false_alarm_rows(background: RecordingSet, hear: Hear, hours: float = HOURS) -> Iterator[FalseAlarmRow]:
+def false_alarm_rows(background: RecordingSet, hear: Hear, hours: float) -> Iterator[FalseAlarmRow]:
     """Noise of a room and babble alone, each for so many hours; words that are no digits, where they can be made."""
     rate = background.sample_rate_hz
     for level_db in ROOM_LEVELS_DB:
