@@ -6,13 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.console.command_line import add_backend_option, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import PreparedData
+    from fsdd_lightning.data.recordings import RecordingSet
     from fsdd_lightning.evaluation.evaluate import BackendScores
+    from fsdd_lightning.evaluation.listening import ListeningReport
     from fsdd_lightning.evaluation.robustness import RobustnessRow
     from fsdd_lightning.evaluation.run import OpenRun
 
@@ -33,6 +35,20 @@ def _parser() -> argparse.ArgumentParser:
         help="also corrupt the test clips (noise, babble, gain, clipping, silence, speed); "
         "writes robustness.json, .csv and .png into RUN",
     )
+    parser.add_argument(
+        "--streams",
+        action="store_true",
+        help="also listen to streams of test clips in noise, and to sound without digits (features=integer); "
+        "writes listening.json, .csv and .png into RUN",
+    )
+    parser.add_argument(
+        "--others",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="with --streams: also streams of these clips, named as those of FSDD; may be given again",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser
 
@@ -44,12 +60,14 @@ def _evaluate() -> None:
     from fsdd_lightning.runs.folder import recorded_data
 
     run = open_run(arguments.run)
+    others = _others(run, arguments.others, arguments.streams)
     with run.threads():
         data = recorded_data(run, arguments.data_root)
         with run.backends(data, arguments.backend) as backends:
             scores = evaluate_backends(backends.by_name, data, data.split.test)
         rows = _robustness(run, data, arguments.backend) if arguments.robustness else ()
-    _print(run, scores, rows, arguments.json)
+        heard = _streams(run, data, others) if arguments.streams else None
+    _print(run, scores, rows, heard, arguments.json)
     if backends.note is not None:
         print(f"note: {backends.note}", file=sys.stderr)
     _compare(run, scores)
@@ -67,17 +85,40 @@ def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[Rob
     return rows
 
 
-def _print(run: OpenRun, evaluated: BackendScores, rows: Sequence[RobustnessRow], as_json: bool) -> None:
+def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> list[RecordingSet]:
+    """The clips of further folders. What --streams needs is checked before minutes have passed."""
+    from fsdd_lightning.data.recordings import load_recordings
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.evaluation.hearing import listening_deployment
+
+    if folders and not streams:
+        raise UserError("--others names clips for streams: add --streams")
+    if streams:
+        listening_deployment(run)
+    rate = run.config.features.sample_rate_hz
+    return [load_recordings(folder, folder.resolve().name, rate, "error") for folder in folders]
+
+
+def _streams(run: OpenRun, data: PreparedData, others: Sequence[RecordingSet]) -> ListeningReport:
+    from fsdd_lightning.evaluation.listening import listening_report
+    from fsdd_lightning.evaluation.listening_report import write_listening
+
+    report = listening_report(run, data, others)
+    write_listening(report, run.folder, f"{run.record.name}: words in streams, integer")
+    return report
+
+
+def _print(
+    run: OpenRun, evaluated: BackendScores, rows: Sequence[RobustnessRow], heard: ListeningReport | None, as_json: bool
+) -> None:
     import json
-    from dataclasses import asdict
 
     from fsdd_lightning.console.tables import class_table, confusion_table, result_table, robustness_table
     from fsdd_lightning.console.terminal import console
 
     scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     if as_json:
-        both = {"views": scores, "robustness": [asdict(row) for row in rows]}
-        print(json.dumps(both if rows else scores, indent=2))
+        print(json.dumps(_record(scores, rows, heard), indent=2))
         return
     for score in scores.values():
         console.print(confusion_table(score))
@@ -86,6 +127,34 @@ def _print(run: OpenRun, evaluated: BackendScores, rows: Sequence[RobustnessRow]
     if rows:
         console.print(robustness_table(rows))
         console.print(f"also in {run.folder}/robustness.csv, .json and .png", soft_wrap=True)
+    if heard:
+        _print_listening(heard)
+        console.print(f"also in {run.folder}/listening.csv, .json and .png", soft_wrap=True)
+
+
+def _record(scores: dict[str, Any], rows: Sequence[RobustnessRow], heard: ListeningReport | None) -> dict[str, Any]:
+    """The scores alone where nothing else was asked for."""
+    from dataclasses import asdict
+
+    from fsdd_lightning.evaluation.listening_report import listening_record
+
+    more: dict[str, Any] = {"robustness": [asdict(row) for row in rows]} if rows else {}
+    more |= {"listening": listening_record(heard)} if heard else {}
+    return {"views": scores, **more} if more else scores
+
+
+def _print_listening(heard: ListeningReport) -> None:
+    from fsdd_lightning.console.tables import false_alarm_table, stream_table
+    from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.runs.metrics import percent
+
+    console.print(stream_table(heard.streams))
+    console.print("counted over words; right of found: a found word that is rejected is not right", soft_wrap=True)
+    console.print(false_alarm_table(heard.false_alarms))
+    share = f"{heard.rejected_clips} of {heard.right_clips} ({percent(heard.false_rejects)} %)"
+    console.print(f"test clips recognized right, but rejected: {share}", soft_wrap=True)
+    for note in heard.notes:
+        console.print(note, soft_wrap=True)
 
 
 def _compare(run: OpenRun, evaluated: BackendScores) -> None:

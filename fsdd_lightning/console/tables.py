@@ -13,6 +13,7 @@ from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.plan import RunPlan
 
 if TYPE_CHECKING:
+    from fsdd_lightning.evaluation.listening import FalseAlarmRow, StreamRow
     from fsdd_lightning.evaluation.robustness import RobustnessRow  # the whole signal chain
 
 
@@ -86,6 +87,42 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> Table:
             f"{percent(row.ci95[0])} - {percent(row.ci95[1])}",
             f"{row.correct}/{row.total}",
             f"{100 * row.drop:.2f}",
+        )
+    return table
+
+
+def stream_table(rows: Sequence[StreamRow]) -> Table:
+    """One row for each corpus and noise: counts of words, and shares in percent."""
+    numbers = ("spoken", "found", "split", "missed", "rejected", "false/min", "right of found", "of spoken")
+    table = plain_table("Words in streams", ("clips", "noise"), numbers)
+    for row in rows:
+        table.add_row(
+            row.corpus,
+            f"{row.noise} {row.snr_db:g} dB",
+            str(row.spoken),
+            str(row.found),
+            str(row.split),
+            str(row.missed),
+            str(row.rejected),
+            f"{row.false_per_minute:.1f}",
+            percent(row.right_of_found),
+            percent(row.right_of_spoken),
+        )
+    return table
+
+
+def false_alarm_table(rows: Sequence[FalseAlarmRow]) -> Table:
+    """One row for each sound without digits."""
+    numbers = ("hours", "words spoken", "heard", "accepted", "accepted/hour")
+    table = plain_table("Sound without digits", ("sound",), numbers)
+    for row in rows:
+        table.add_row(
+            row.sound if row.level_db is None else f"{row.sound} {row.level_db:g} dB",
+            f"{row.hours:.2f}",
+            str(row.spoken),
+            str(row.heard),
+            str(row.accepted),
+            f"{row.accepted_per_hour:.1f}",
         )
     return table
 
