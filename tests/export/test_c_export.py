@@ -14,7 +14,7 @@ import pytest
 from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic import quantize
-from fsdd_lightning.arithmetic.device_arrays import Deployment, device_arrays
+from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, device_arrays
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer
 from fsdd_lightning.arithmetic.ranges import RangeError
@@ -161,7 +161,7 @@ def test_a_wrong_bill_does_not_compile(name: str, tmp_path: Path) -> None:
 def test_feature_constants_are_exact(tmp_path: Path) -> None:
     mean, std = np.float32([1 / 3, -1e-8, 0, 123456.7]), np.float32([1e-20, 1, 3.4e38, 0.1])
     model = directed_models.random_model("int8", (4, 2, 1))
-    export_c(Deployment(model, mean, std, {}, ("a",) * 4), tmp_path, name="x", golden=None, notes={})
+    export_c(Deployment(model, FloatInput(mean, std), {}, ("a",) * 4), tmp_path, name="x", golden=None, notes={})
     c_programs.compiled("-c", tmp_path / "fsdd_model.c", "-o", tmp_path / "model.o")
     content = (tmp_path / "model.o").read_bytes()
     assert mean.tobytes() in content and std.tobytes() in content
@@ -196,7 +196,9 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     assert '"sample_rate_hz": 8000' in text
     assert f"**{exported.bill.flash_bytes}** | **{exported.bill.ram_bytes}**" in text
     assert all(line.detail in text for line in exported.bill.lines)
-    mean, std = deployment().feature_mean[3], deployment().feature_std[3]
+    given = deployment().input
+    assert isinstance(given, FloatInput)
+    mean, std = given.mean[3], given.std[3]
     assert f"| 3 | {float(mean)} | {float(std)} |" in text
     assert "A frame is 13 MFCCs. " in text
     assert text.splitlines()[2].startswith("2 LSTM layers of ")
