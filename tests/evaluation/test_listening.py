@@ -229,9 +229,19 @@ def test_further_corpora_follow(listener: Run, spoken_data: PreparedData, monkey
     assert [(row.noise, row.snr_db) for row in found.streams[len(CONDITIONS) :]] == list(CONDITIONS)
 
 
-def test_a_run_that_hears_no_samples_is_told_what_to_do(run: Run) -> None:
+@pytest.fixture(scope="module")
+def mfcc_folder(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
+    words = [*finished_overrides, "features=mfcc", "features.max_frames=36", "waveform_augmentation=none"]
+
+    def train(folder: Path) -> None:
+        run_trial(words, folder)
+
+    return once("mfcc run", train)
+
+
+def test_a_run_that_hears_no_samples_is_told_what_to_do(mfcc_folder: Path) -> None:
     with pytest.raises(UserError, match="hears no samples, so no streams: train one with features=integer"):
-        listening_deployment(run)
+        listening_deployment(read_run(mfcc_folder))
 
 
 # ---- files and command
@@ -297,8 +307,8 @@ def test_the_command_prints_and_writes_it(
     assert all(text in shown for text in ("Words in streams", "Sound without digits", rejected, "left out"))
 
 
-def test_the_command_refuses_what_it_cannot_do(listening_folder: Path, finished_run: Path, call: Call) -> None:
-    ended = call(evaluate, finished_run, "--streams")
+def test_the_command_refuses_what_it_cannot_do(listening_folder: Path, mfcc_folder: Path, call: Call) -> None:
+    ended = call(evaluate, mfcc_folder, "--streams")
     assert ended.code == 2 and "train one with features=integer" in only_line(ended.err)
     ended = call(evaluate, listening_folder, "--others", listening_folder)
     assert ended.code == 2 and "add --streams" in only_line(ended.err)

@@ -39,7 +39,7 @@ def compiled(*arguments: object, strict: bool = True) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def _limit() -> None:
+def limit_cpu() -> None:
     """A mutant may run for ever: the kernel ends it after so many seconds of work."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
 
@@ -88,13 +88,13 @@ class TraceProgram:
 
     def run(self, program: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
         command = [program, *words]
-        return subprocess.run(command, input=self.stdin, capture_output=True, preexec_fn=_limit, check=False)
+        return subprocess.run(command, input=self.stdin, capture_output=True, preexec_fn=limit_cpu, check=False)
 
     def is_right(self, program: Path, mutant: int = 0) -> bool:
         """Whether a program computes what is expected; the first difference ends it."""
         command = [program, str(mutant), self.folder / "expected.bin"]
         with (self.folder / "stdin.bin").open("rb") as stdin:
-            finished = subprocess.run(command, stdin=stdin, capture_output=True, preexec_fn=_limit, check=False)
+            finished = subprocess.run(command, stdin=stdin, capture_output=True, preexec_fn=limit_cpu, check=False)
         return finished.returncode == 0
 
 

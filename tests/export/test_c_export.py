@@ -196,9 +196,9 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     assert '"sample_rate_hz": 8000' in text
     assert f"**{exported.bill.flash_bytes}** | **{exported.bill.ram_bytes}**" in text
     assert all(line.detail in text for line in exported.bill.lines)
-    parts = deployment().input
-    assert isinstance(parts, FloatInput)
-    mean, std = parts.mean[3], parts.std[3]
+    given = deployment().input
+    assert isinstance(given, FloatInput)
+    mean, std = given.mean[3], given.std[3]
     assert f"| 3 | {float(mean)} | {float(std)} |" in text
     assert "A frame is 13 MFCCs. " in text
     assert text.splitlines()[2].startswith("2 LSTM layers of ")

@@ -116,9 +116,9 @@ def change_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = host.runtime_files()
+    files = host.runtime_files(listening=False)
     files["fsdd_lstm.h"] += "/* another one */\n"
-    monkeypatch.setattr(host, "runtime_files", lambda: files)
+    monkeypatch.setattr(host, "runtime_files", lambda listening: files)
 
 
 def change_version(monkeypatch: pytest.MonkeyPatch) -> None:

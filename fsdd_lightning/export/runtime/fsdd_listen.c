@@ -62,7 +62,7 @@ static void fsdd_followed(fsdd_endpointer *state, const fsdd_complex *z, int32_t
 /* Has the open word what makes it one? */
 static int fsdd_counts(const fsdd_endpointer_config *config, const fsdd_endpointer *state)
 {
-    return state->length > 0u && state->loud != 0u && state->voiced >= config->shortest_frames;
+    return state->loud != 0u && state->voiced >= config->shortest_frames;
 }
 
 /* Adds a frame with this excess to the open word, or opens one. */
@@ -99,8 +99,8 @@ static unsigned fsdd_endpointer_step(const fsdd_endpointer_config *config, fsdd_
     if (state->age == 0u)
         fsdd_first_floors(state, z);
     endpoint = fsdd_lengthen(config, state, fsdd_excess(config, state, z));
-    over = state->length > 0u && state->length - state->voiced > config->hangover_frames;
-    overlong = state->length >= config->longest_frames && !over;
+    over = state->length - state->voiced > config->hangover_frames; /* in a pause that is not positive */
+    overlong = !over && state->length >= config->longest_frames;
     if (over || overlong) {
         endpoint = !counted ? 0u : over ? FSDD_ENDS : FSDD_OVERLONG;
         state->length = state->loud = 0;
@@ -114,6 +114,8 @@ static unsigned fsdd_endpointer_step(const fsdd_endpointer_config *config, fsdd_
 }
 
 /* --- listener.py --- */
+
+static const fsdd_event fsdd_nothing = {0, 0, FSDD_NONE, 0, 0, FSDD_NOTHING};
 
 /* The class of the network's logits, the lowest on ties, and its lead over the second, at most INT32_MAX. */
 static int16_t fsdd_decide(const fsdd_listener_model *model, const int16_t *network_state, int32_t *margin)
@@ -164,19 +166,18 @@ static fsdd_event fsdd_listen_frame(fsdd_listener *listener)
     const unsigned before = state->length;
     const unsigned endpoint =
         fsdd_endpointer_step(&listener->model->endpointer, state, listener->front_end.scratch.z);
-    fsdd_event event = {0, 0, FSDD_NONE, 0, 0, FSDD_NOTHING};
+    fsdd_event event = fsdd_nothing;
     if (before > 0u && state->voiced == before)
         listener->label = fsdd_decide(listener->model, listener->state, &listener->margin);
     if ((endpoint & FSDD_OPENS) != 0u)
         fsdd_begin_word(listener);
     if (state->length > 0u)
         fsdd_listener_step(listener);
+    if ((endpoint & (FSDD_BEGINS | FSDD_ENDS | FSDD_OVERLONG)) == 0u)
+        return event;
+    event.kind = (endpoint & FSDD_BEGINS) != 0u ? FSDD_WORD_BEGINS : FSDD_WORD_ENDS;
     event.frames = state->voiced;
     event.frames_ago = (uint16_t)before;
-    if ((endpoint & FSDD_BEGINS) != 0u)
-        event.kind = FSDD_WORD_BEGINS;
-    if ((endpoint & (FSDD_ENDS | FSDD_OVERLONG)) != 0u)
-        event.kind = FSDD_WORD_ENDS;
     if ((endpoint & FSDD_ENDS) != 0u)
         event.label = listener->label, event.margin = listener->margin;
     return event;
@@ -191,7 +192,7 @@ void fsdd_listen_reset(fsdd_listener *listener)
 fsdd_event fsdd_listen_push(fsdd_listener *listener, const int16_t *samples, size_t count)
 {
     const int16_t *const first = samples;
-    fsdd_event event = {0, 0, FSDD_NONE, 0, 0, FSDD_NOTHING};
+    fsdd_event event = fsdd_nothing;
     while (event.kind == FSDD_NOTHING && fsdd_front_end_levels(&listener->front_end, &samples, &count))
         event = fsdd_listen_frame(listener);
     event.taken = (size_t)(samples - first);
