@@ -5,13 +5,14 @@ from __future__ import annotations
 import code_checks
 import conversion_checks
 import directed_checks
+import endpointer_checks
 import front_end_checks
 import listener_checks
 import mutation
 import pytest
 
 CHECKS = directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS
-CHECKS += front_end_checks.CHECKS + listener_checks.CHECKS
+CHECKS += front_end_checks.CHECKS + endpointer_checks.CHECKS + listener_checks.CHECKS
 
 
 @pytest.fixture(scope="module")

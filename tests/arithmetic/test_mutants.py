@@ -8,6 +8,7 @@ from functools import cache
 import code_checks
 import conversion_checks
 import directed_checks
+import endpointer_checks
 import front_end_checks
 import listener_checks
 import mutation
@@ -20,7 +21,7 @@ NETWORK_CHECKS = sorted(
 )
 CHECKS = dict.fromkeys(mutation.NETWORK, NETWORK_CHECKS) | {
     "front_end": front_end_checks.CHECKS,
-    "endpointer": listener_checks.CHECKS,
+    "endpointer": endpointer_checks.CHECKS,
     "listener": listener_checks.CHECKS,
 }
 

@@ -1,4 +1,4 @@
-"""The example in the specification, number by number."""
+"""The examples in the specification, number by number."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import worked_front_end
 
 import fsdd_lightning.arithmetic
 from fsdd_lightning.arithmetic import integer_lstm, quantize, weight_codes
@@ -63,13 +64,18 @@ def gates(model: integer_lstm.IntegerModel, frame: np.ndarray, state: integer_ls
     }
 
 
-def test_every_number_of_the_example() -> None:
-    text = README.read_text()
-    text = text[text.index("## One worked example") :]
-    printed = {
-        name: [int(n) for n in numbers.split()] for name, numbers in re.findall(r"^    (\w+) = (.+)$", text, re.M)
-    }
-    assert printed == example()
+def printed(heading: str) -> dict[str, list[int]]:
+    """The numbers of a chapter."""
+    text = README.read_text().split(f"\n## {heading}, by hand\n")[1].split("\n## ")[0]
+    return {name: [int(n) for n in numbers.split()] for name, numbers in re.findall(r"^    (\w+) = (.+)$", text, re.M)}
+
+
+def test_every_number_of_the_network() -> None:
+    assert printed("One worked example of the network") == example()
+
+
+def test_every_number_of_the_front_end() -> None:
+    assert printed("One worked example of the front end") == worked_front_end.example()
 
 
 def test_sums_in_the_prose_of_the_example() -> None:
@@ -81,3 +87,24 @@ def test_sums_in_the_prose_of_the_example() -> None:
     assert (22299 * 28341, 22953 * 17313) == (631975959, 397385289)
     assert ((631975959 + 2**18) >> 19, (397385289 + 2**22) >> 23) == (1205, 47)
     assert ((20941 * 1205 + 2**14) >> 15, (15147 * -15204 + 2**18) >> 19) == (770, -439)
+
+
+def test_sums_in_the_prose_of_the_front_end() -> None:
+    numbers = worked_front_end.example()
+    assert (worked_front_end.samples()[:128].sum(), (-4998 + 64) >> 7) == (-4998, -39)
+    assert (820 + 39) * (16384 + 6270) == 19459786
+    assert (19459786 + 2**13) >> 14 == 1188 == numbers["z1"][0]
+    (re1, im1), (re63, im63) = numbers["C1"][:2], numbers["C1"][-2:]
+    assert (re1 + re63, im1 - im63, re1 - re63, im1 + im63) == (-12166, -50703, 45440, 23421)
+    assert ((45440 * 16364 + 23421 * 804) >> 14, (23421 * 16364 - 45440 * 804) >> 14) == (46533, 21162)
+    assert ((-12166 + 21162) >> 6, (-50703 - 46533) >> 6) == (140, -1520)
+    assert 140**2 + 1520**2 == 2330000 == numbers["P1"][0]
+    assert (numbers["E1"][0] >> 32, numbers["E1"][0] >> 25) == (1, 128 + 18)
+    assert 256 * 32 + 50 + 512 * 14 - 783 == 14627 == numbers["L1"][0] == max(numbers["L1"])
+    assert (sum(numbers["y1"]), 16384 * -1397) == (-1397, numbers["A1"][0])
+    assert ((-22888448 * 1500000 + 2**31) >> 32, (-7994 - 3000 + 128) >> 8) == (-7994, -43)
+    assert (max(numbers["L2"]), numbers["R2"]) == (14555, [14627 - 10])
+    assert 4259840 + 22888448 == 27148288 == numbers["D2"][0]
+    above = [now - then - 100 for now, then in zip(numbers["L2"], numbers["L1"], strict=True)]
+    assert [value for value in above if value > 0] == [171, 404, 415, 274, 232, 334]
+    assert (171 + 404 + 415 + 274 + 232 + 334, 1830 >> 3) == (1830, 228)
