@@ -1,4 +1,4 @@
-"""Several clips in one stream, as somebody dictates a number in a quiet room."""
+"""Several clips in one stream, as somebody dictates a number in a quiet room, and what numpy hears of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.listener import Listener
+from fsdd_lightning.data.integer_features import to_int16
+from fsdd_lightning.data.speech_synthesis import clip_generator, make_voice, synthesize_digit
 
 RATE_HZ = 8000
 PAUSES_S = (0.3, 0.6)
@@ -39,3 +44,16 @@ def joined(clips: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
     power = np.mean(np.concatenate(clips).astype(np.float64) ** 2)
     noise = random.normal(0, np.sqrt(power * 10 ** (NOISE_DB / 10)), len(sound))
     return np.clip(np.round(sound + noise), -32768, 32767).astype(np.int16)
+
+
+def synthetic(digit: int, voice: int, take: int) -> np.ndarray:
+    """(samples,) int16."""
+    random = clip_generator(0, digit, voice, take)
+    return to_int16(synthesize_digit(digit, make_voice(0, voice), random, RATE_HZ))
+
+
+def heard_words(deployment: Deployment, samples: np.ndarray) -> list[str]:
+    """The labels of all words that are not rejected, by the numpy reference."""
+    assert deployment.listening is not None
+    events = Listener(deployment.model, deployment.listening).push(samples)
+    return [deployment.labels[event.label] for event in events if event.label is not None]

@@ -1,4 +1,4 @@
-"""Writes a deployment as a folder of C: constants, runtime, golden clips, an example with its Makefile, a README."""
+"""Writes a deployment as a folder of C: constants, runtime, golden clips with a self-test, an example, a README."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
 LISTENING_TEMPLATES = ("fsdd_front_end_config.h", "fsdd_front_end_tables.h")
 LISTENING_RUNTIME = ("fsdd_front_end", "fsdd_listen")  # what only a program that hears samples needs
+EXAMPLE, TEMPLATE = "example", ".j2"  # a folder, of the package and of an export; what is to be filled in
 LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
 INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
 LARGEST_SIZE, MOST_LAYERS = 2**16 - 1, 2**8 - 1  # uint16_t and uint8_t of fsdd_model
@@ -80,7 +81,10 @@ def export_c(
     context = _context(deployment, shape, bill, name, layout)
     context |= {"golden": golden, "notes": _table_rows(notes)} | listening_context(listening, golden)
     templates = TEMPLATES + (LISTENING_TEMPLATES if listening else ())
-    files = {file: _render(file, context) for file in templates} | runtime_files(listening is not None)
+    files = {file: _render(f"templates/{file}", context) for file in templates} | runtime_files(listening is not None)
+    if listening is not None:
+        files |= _example_files(context)
+        (folder / EXAMPLE).mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
@@ -93,6 +97,18 @@ def runtime_files(listening: bool) -> dict[str, str]:
     sources = sorted(folder.iterdir(), key=lambda source: source.name)
     texts = {source.name: source.read_text("ascii") for source in sources if source.name.endswith((".c", ".h"))}
     return {name: text for name, text in texts.items() if listening or not name.startswith(LISTENING_RUNTIME)}
+
+
+def _example_files(context: Mapping[str, Any]) -> dict[str, str]:
+    """The program that hears a microphone, for a computer or a board."""
+    files = {}
+    for source in sorted((resources.files("fsdd_lightning.export") / EXAMPLE).iterdir(), key=lambda file: file.name):
+        file = f"{EXAMPLE}/{source.name}"
+        if file.endswith(TEMPLATE):
+            files[file.removesuffix(TEMPLATE)] = _render(file.removesuffix(TEMPLATE), context)
+        elif source.is_file():
+            files[file] = source.read_text("ascii")
+    return files
 
 
 def _shape(deployment: Deployment) -> NetworkShape:
@@ -183,7 +199,7 @@ def _markdown(text: str) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fsdd_lightning.export"),
+        loader=jinja2.PackageLoader("fsdd_lightning.export", "."),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -195,4 +211,4 @@ def _environment() -> jinja2.Environment:
 
 
 def _render(file: str, context: Mapping[str, Any]) -> str:
-    return _environment().get_template(f"{file}.j2").render(context)
+    return _environment().get_template(file + TEMPLATE).render(context)

@@ -37,11 +37,18 @@ def listening_context(listening: Listening | None, golden: GoldenVectors) -> dic
         "front_end": listening.front_end,
         "endpointer": listening.endpointer.array().tolist(),
         "least_margin": listening.least_margin,
+        "hop_ms": _milliseconds(listening, 1),
+        "settle_ms": _milliseconds(listening, listening.endpointer.settle_frames),
         "tables": [_table(name, tables[FRONT_END_PREFIX + name]) for name in TABLE_TEXTS],
         "table_bytes": sum(table.nbytes for table in tables.values()),
         "golden_counts": np.array([len(clip) for clip in clips], np.int64),
         "golden_samples": np.concatenate([np.empty(0, np.int16), *clips]),
     }
+
+
+def _milliseconds(listening: Listening, frames: int) -> int:
+    front_end = listening.front_end
+    return round(1000 * frames * front_end.hop / front_end.sample_rate_hz)
 
 
 def _table(name: str, array: np.ndarray) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class TrialEnd:
 
     status: int
     numbers: dict[str, int]
+    lines: tuple[str, ...] = ()  # all that was printed
 
 
 def missing_tools() -> list[str]:
@@ -127,8 +128,9 @@ def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = Fal
     command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
     command += ["-icount", "shift=0"] if count_instructions else []
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S)
-    pairs = (line.split() for line in done.stderr.splitlines())
-    return TrialEnd(done.returncode, {pair[0]: int(pair[1]) for pair in pairs if _is_number(pair)})
+    lines = tuple(done.stderr.splitlines())
+    numbers = {pair[0]: int(pair[1]) for pair in map(str.split, lines) if _is_number(pair)}
+    return TrialEnd(done.returncode, numbers, lines)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,9 @@ from streams import Clips
 from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
-from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.recordings import parse_name, wav_paths
-from fsdd_lightning.data.speech_synthesis import clip_generator, make_voice, synthesize_digit
+from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.wav import decode_wav
 from fsdd_lightning.sweeps.compose import compose_trials
 
@@ -76,8 +74,5 @@ def heard_clips(request: pytest.FixtureRequest) -> list[np.ndarray]:
 
 
 def synthetic_clips() -> list[np.ndarray]:
-    clips = []
-    for voice, digit, take in itertools.product(range(2), range(10), range(10)):
-        random = clip_generator(0, digit, voice, take)
-        clips.append(to_int16(synthesize_digit(digit, make_voice(0, voice), random, phone_numbers.RATE_HZ)))
-    return clips
+    takes = itertools.product(range(2), range(10), range(10))
+    return [phone_numbers.synthetic(digit, voice, take) for voice, digit, take in takes]

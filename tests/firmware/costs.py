@@ -156,7 +156,7 @@ def main() -> None:
 
 
 LISTENING_HEADER = """
-| core | | front end | endpointer | network | a frame of a word | of a pause | clip | code: front end with tables | listener | network | RAM | stack |
+| core | | front end | endpointer | network | sum | in a pause | clip | front end | listener | network | RAM | stack |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 

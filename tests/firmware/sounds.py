@@ -34,6 +34,18 @@ def digit_deployment(code: str, hidden: int, clips: Sequence[np.ndarray]) -> Dep
     return deployment(networks.spoken_digit_model(code, hidden, inputs=FRONT_END.channels), clips)
 
 
+def hard_clips(front_end: FrontEnd) -> list[np.ndarray]:
+    """Sounds near the proven bounds, of all levels: what is summed in two halves on M0 is large here."""
+    random, n = np.random.default_rng(front_end.window), np.arange(4 * front_end.window)
+    noise = random.normal(0, 1, len(n))
+    sounds = [0 * n, 0 * n - 32768, n % 7 == 0, 300 * noise, 90000 * noise, 4000 + 5 * noise]
+    sounds += [np.where(n % front_end.window == front_end.window // 2, 32767, -32768), noise * 2.0 ** (16 * n / len(n))]
+    for k in (1, 5, front_end.window // 8, front_end.window // 4, front_end.window // 2 - 1):
+        for phase in (0.0, 0.8):
+            sounds.append(np.where(np.cos(2 * np.pi * k * n / front_end.window + phase) >= 0, 32767, -32768))
+    return [np.clip(np.round(np.asarray(sound, np.float64)), -32768, 32767).astype(np.int16) for sound in sounds]
+
+
 def input_clips(clips: Sequence[np.ndarray]) -> bytes:
     """For programs/sounds.c."""
     parts = [np.uint16(len(clips)).tobytes()]

@@ -84,7 +84,7 @@ def test_the_same_count_in_every_run() -> None:
 def test_the_way_from_samples_to_words_keeps_the_promises(board: boards.Board) -> None:
     cost = costs.measure_listening(board, "-O3")
     assert 0 < cost.front_end <= MOST_FRONT_END[board] * SLACK
-    assert 0 < cost.endpointer and 0 < cost.network and cost.pause < cost.frame
+    assert cost.endpointer > 0 and cost.network > 0 and cost.pause < cost.frame
     assert 0 < cost.ram_bytes <= MOST_LISTENER_BYTES
     assert 0 < cost.stack_bytes <= MOST_LISTENER_STACK_BYTES * SLACK
     if board is boards.M4:
