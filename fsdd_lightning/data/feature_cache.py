@@ -18,7 +18,8 @@ import numpy as np
 
 from fsdd_lightning.artifacts import arrays_digest, cached
 from fsdd_lightning.config.schema import FeatureConfig
-from fsdd_lightning.data.features import Features, feature_extractor
+from fsdd_lightning.data.extraction import feature_extractor
+from fsdd_lightning.data.features import Features
 
 # Part of the cache key: increment it with every change of an extractor that changes a value.
 EXTRACTOR_VERSION = 1

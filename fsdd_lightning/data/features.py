@@ -1,14 +1,10 @@
-"""Features of clips, whatever front end makes them: how they are extracted and standardized, by the kind of config."""
+"""Features of clips, whatever front end makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-
-from fsdd_lightning.config.schema import FeatureConfig
 
 
 @dataclass(frozen=True)
@@ -18,24 +14,3 @@ class Features:
     values: np.ndarray  # (clips, max_frames, channels) float32 or, without deltas, int32; 0 beyond a clip's length
     lengths: np.ndarray  # (clips,) int64, valid frames, 1..max_frames
     trimmed: int  # clips that had more than max_frames frames
-
-
-class FeatureExtractor(Protocol):
-    """Waveforms, (samples,) float32 in [-1, 1], to features. Where clips need no float, they are rounded to 16 bits."""
-
-    def clip(self, waveform: np.ndarray) -> np.ndarray:
-        """(frames, channels) of one clip, at most max_frames: bit for bit as in a batch."""
-
-    def __call__(self, waveforms: Sequence[np.ndarray]) -> Features:
-        """Of many clips at once; ValueError for one that is empty or makes no frame."""
-
-
-def feature_extractor(config: FeatureConfig) -> FeatureExtractor:
-    """The extractor of this config's kind; that of MFCC imports librosa, which takes a second."""
-    if config.kind == "mfcc":
-        from fsdd_lightning.data.mfcc import MfccExtractor
-
-        return MfccExtractor(config)
-    from fsdd_lightning.data.integer_features import IntegerExtractor
-
-    return IntegerExtractor(config)

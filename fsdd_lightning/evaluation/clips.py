@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsdd_lightning.config.schema import FeatureConfig
-from fsdd_lightning.data.features import feature_extractor
+from fsdd_lightning.data.extraction import feature_extractor
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.statistics import FeatureStatistics

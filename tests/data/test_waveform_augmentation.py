@@ -11,7 +11,7 @@ from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data import feature_cache
-from fsdd_lightning.data.features import FeatureExtractor
+from fsdd_lightning.data.extraction import FeatureExtractor
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.waveform_augmentation import (

@@ -15,7 +15,14 @@ LOOSE = ("-O1", "-w")
 FRONT_END, LISTEN = "fsdd_front_end.c", "fsdd_listen.c"
 NARROW = "-DFSDD_NARROW_PRODUCTS"
 TARGETS = {"wide": (FRONT_END, ()), "narrow": (FRONT_END, (NARROW,)), "listen": (LISTEN, ())}
-PROGRAMS = ("deltas", "128", "512, 16 bands", "decay", "256, 64 bands", "128, no overlap")  # the first that notices ends a mutant
+PROGRAMS = (
+    "deltas",
+    "128",
+    "512, 16 bands",
+    "decay",
+    "256, 64 bands",
+    "128, no overlap",
+)  # the first that notices ends a mutant
 
 # Changes of more than a token, in text that is no number: file, text, its replacement.
 TEXT_MUTANTS = [
