@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,14 @@ def check_every_step_of_a_frame(p: Any) -> None:
             equal(p.front_end.levels(front_end, x)[:3], expected.level)
 
 
+@cache
+def expected_bits() -> list[int]:
+    return [scalar_front_end.bits_of([x, 0]) for x in range(-32768, 32768)]
+
+
 def check_bits(p: Any) -> None:
     every = np.arange(-32768, 32768)
-    expected = [scalar_front_end.bits_of([int(x), 0]) for x in every]
-    equal(p.front_end.frame_bits(np.stack([every, 0 * every], 1).astype(np.int16)), expected)
+    equal(p.front_end.frame_bits(np.stack([every, 0 * every], 1).astype(np.int16)), expected_bits())
     equal(p.front_end.frame_bits(np.array([[1, -1], [2, 0], [0, -3], [32767, 5]], np.int16)), [2, 3, 3, 16])
 
 
@@ -113,18 +118,24 @@ def check_many_frames(p: Any) -> None:
 # --- levels to features ---
 
 
+@cache
+def expected_word(constants: Constants, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """y and channels of the levels of a word."""
+    scalar, again = scalar_front_end.Word(constants), scalar_front_end.Word(constants)
+    word = word_levels(constants, seed)
+    return np.array([scalar.relative(level) for level in word]), np.array([again.channels(level) for level in word])
+
+
 def check_channels(p: Any) -> None:
     for constants in VARIANTS:
         front_end, halves = constants.of(p), constants.floor_octaves * 128
         words = [word_levels(constants, seed) for seed in (1, 2)]
         level = np.array(words, np.int32)
         channels = p.front_end.channels(front_end, level)
-        for k, word in enumerate(words):
-            scalar, again = scalar_front_end.Word(constants), scalar_front_end.Word(constants)
-            relative = [scalar.relative(frame) for frame in word]
+        for k, seed in enumerate((1, 2)):
+            relative, expected = expected_word(constants, seed)
             equal(p.front_end.relative(front_end, level)[k], relative)
-            assert min(map(min, relative)) >= -halves and max(map(max, relative)) <= halves
-            expected = [again.channels(frame) for frame in word]
+            assert np.abs(relative).max() <= halves
             equal(channels[k], expected)
             equal(p.front_end.channels(front_end, level[k]), expected)
 
@@ -141,16 +152,22 @@ def check_references(p: Any) -> None:
     equal(p.front_end.relative(front_end, half), np.full((1, 8), -1152))
 
 
+@cache
+def expected_standardized(multiplier: int, bias: int) -> tuple[np.ndarray, np.ndarray]:
+    """(ties, values around them) int64 channel values, and their features."""
+    ties = [(256 * k + 128 - bias << 32) // multiplier for k in (-130, -129, -128, -127, -1, 0, 1, 126, 127, 128)]
+    values = np.clip(np.array(ties)[:, None] + np.arange(-600, 601), -(2**31), 2**31)
+    features = [scalar_front_end.standardized(value, multiplier, bias) for value in values.ravel().tolist()]
+    return values, np.array(features).reshape(values.shape)
+
+
 def check_standardized(p: Any) -> None:
     """Ties of both divisions, and both ends of int8."""
-    near = np.arange(-1500, 1501)
     for multiplier, bias in ((2**31 - 1, 0), (2**30, 3), (2**20, -129), (3 * 2**22, 128), (1, 127), (7, 2**30 - 1)):
-        inverse = 2**40 // multiplier  # of one step of the result, in channel steps
-        for k in (-130, -129, -128, -127, -1, 0, 1, 126, 127, 128):
-            values = np.clip(near + (256 * k + 128 - bias) * inverse // 256, -(2**31), 2**31)
-            got = p.front_end.standardized(values, np.array([multiplier], np.int32), np.array([bias], np.int32))
-            equal(got, [scalar_front_end.standardized(int(v), multiplier, bias) for v in values])
-            assert got.dtype == np.int8
+        values, expected = expected_standardized(multiplier, bias)
+        got = p.front_end.standardized(values, np.array([multiplier], np.int32), np.array([bias], np.int32))
+        equal(got, expected)
+        assert got.dtype == np.int8
 
 
 def check_statistics(p: Any) -> None:
@@ -164,8 +181,10 @@ def check_statistics(p: Any) -> None:
     edge = 2.0**44 / (2**31 - 1)
     equal(standard(np.array([0.0]), np.array([edge])).multiplier, [2**31 - 1])
     one = np.array([1.0])
-    for wrong in (0.5, 2.0**44 / 2.0**31, 2.0**46):
-        refuses(p.front_end.FrontEndError, "must lie in 1..2^31 - 1", standard, 0 * one, wrong * one)
+    for wrong, multiplier in ((0.5, 2**45), (2.0**44 / 2.0**31, 2**31), (2.0**46, 0)):
+        message = f"multiplier {multiplier} must lie in 1..2^31 - 1"
+        refuses(p.front_end.FrontEndError, message, standard, 0 * one, wrong * one)
+        refuses(p.front_end.FrontEndError, message, p.front_end.Standardization, np.array([multiplier]), 0 * one)
     for sign in (1, -1):
         most = sign * (2**30 - 1) / 2.0**12 * 2.0**20
         equal(standard(-most * one, 2.0**20 * one).bias, [sign * (2**30 - 1)])

@@ -9,7 +9,7 @@ from typing import Any
 import example_models
 import numpy as np
 import scalar_listener
-from directed_checks import refuses
+from directed_checks import equal, refuses
 from endpointer_checks import Constants
 from front_end_examples import SMALL
 
@@ -101,6 +101,25 @@ def check_decisions(p: Any) -> None:
     ):
         assert decide(np.array(logits, np.int32), least) == expected
         assert scalar_listener.decide(tuple(logits), least) == expected
+
+
+def check_listening(p: Any) -> None:
+    endpointer = HEARING.of(p)
+    for least_margin in (0, 2**31 - 1):
+        arrays = listening_of(p, endpointer, least_margin).arrays()
+        tables = list(FRONT_END.of(p).tables.arrays())
+        assert list(arrays) == ["feature_multiplier", "feature_bias", *tables, "endpointer", "least_margin"]
+        assert [arrays[name].dtype.str for name in ("feature_multiplier", "feature_bias", "least_margin")] == [
+            "<i4"
+        ] * 3
+        for name, expected in (("multiplier", MULTIPLIER), ("bias", BIAS)):
+            equal(arrays[f"feature_{name}"], expected)
+        equal(arrays["endpointer"], HEARING)
+        equal(arrays["least_margin"], [least_margin])
+    for wrong in (-1, 2**31):
+        refuses(ValueError, "least_margin must lie in 0..2^31 - 1", listening_of, p, endpointer, wrong)
+    one = p.front_end.Standardization(np.ones(1, np.int32), np.ones(1, np.int32))
+    refuses(ValueError, "5 channels need", p.listener.Listening, FRONT_END.of(p), one, endpointer, 0)
 
 
 def check_an_event_without_a_label(p: Any) -> None:

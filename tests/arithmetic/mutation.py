@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import copy
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import fsdd_lightning.arithmetic
@@ -53,13 +53,20 @@ def load_copy(sources: dict[str, str]) -> SimpleNamespace:
         for name in MODULES:
             module = ModuleType(f"{COPY}.{name}")
             loaded[module.__name__] = sys.modules[module.__name__] = module
-            source = sources.get(name) or (PACKAGE / f"{name}.py").read_text()
-            source = source.replace("fsdd_lightning.arithmetic", COPY)
-            exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+            exec(_compiled(name, sources[name]) if name in sources else _unchanged(name), module.__dict__)
     finally:
         for name in loaded:
             sys.modules.pop(name, None)
     return SimpleNamespace(**{name: loaded[f"{COPY}.{name}"] for name in MODULES})
+
+
+def _compiled(name: str, source: str) -> CodeType:
+    return compile(source.replace("fsdd_lightning.arithmetic", COPY), f"{name}.py", "exec")
+
+
+@cache
+def _unchanged(name: str) -> CodeType:
+    return _compiled(name, (PACKAGE / f"{name}.py").read_text())
 
 
 def mutants(module: str) -> Iterator[Mutant]:
@@ -69,13 +76,13 @@ def mutants(module: str) -> Iterator[Mutant]:
     """
     source = (PACKAGE / f"{module}.py").read_text()
     tree = ast.parse(source)
-    nodes = list(_deciding(tree))
-    for position, node in enumerate(nodes):
-        for change, apply in _changes(node):
-            mutated = copy.deepcopy(tree)
-            apply(list(_deciding(mutated))[position])
-            line = node.lineno
-            yield Mutant(module, line, source.splitlines()[line - 1].strip(), change, ast.unparse(mutated))
+    lines = source.splitlines()
+    for node in list(_deciding(tree)):
+        for change, apply in list(_changes(node)):
+            original = {name: [*value] if isinstance(value, list) else value for name, value in vars(node).items()}
+            apply(node)
+            yield Mutant(module, node.lineno, lines[node.lineno - 1].strip(), change, ast.unparse(tree))
+            vars(node).update(original)
 
 
 def _deciding(node: ast.AST) -> Iterator[ast.AST]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cache
 
 import code_checks
@@ -15,14 +16,24 @@ import mutation
 import numpy as np
 import pytest
 
-SLOW = (directed_checks.check_against_scalar_reference, code_checks.check_least_squares_scales)
-NETWORK_CHECKS = sorted(
-    directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS, key=lambda check: check in SLOW
-)
+SLOW = {
+    directed_checks.check_against_scalar_reference,
+    code_checks.check_least_squares_scales,
+    front_end_checks.check_every_step_of_a_frame,
+    front_end_checks.check_standardized,
+    endpointer_checks.check_endpointer_against_scalar,
+}
+
+
+def slow_last(checks: tuple[Callable[[object], None], ...]) -> list[Callable[[object], None]]:
+    return sorted(checks, key=lambda check: check in SLOW)
+
+
+NETWORK_CHECKS = slow_last(directed_checks.CHECKS + code_checks.CHECKS + conversion_checks.CHECKS)
 CHECKS = dict.fromkeys(mutation.NETWORK, NETWORK_CHECKS) | {
-    "front_end": front_end_checks.CHECKS,
-    "endpointer": endpointer_checks.CHECKS,
-    "listener": listener_checks.CHECKS,
+    "front_end": slow_last(front_end_checks.CHECKS),
+    "endpointer": slow_last(endpointer_checks.CHECKS),
+    "listener": slow_last(listener_checks.CHECKS),
 }
 
 # Mutants that compute the same numbers: (part of the source line, the change) and why it is not a bug.
