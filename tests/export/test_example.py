@@ -54,7 +54,7 @@ def with_one_command(example: Path) -> Path:
     (command,) = re.findall(r"`cc (.*?)`", (example / "README.md").read_text())
     compiler = " ".join(c_programs.compiler())
     subprocess.run(f"{compiler} {command}", shell=True, cwd=example, check=True)
-    return example / "digits"
+    return example / "listen"
 
 
 def with_cmake(example: Path) -> Path:
@@ -64,7 +64,7 @@ def with_cmake(example: Path) -> Path:
     c_programs.compiler()
     (command,) = re.findall(r"^cmake -B .*$", (example / "README.md").read_text(), re.MULTILINE)
     subprocess.run(command, shell=True, cwd=example, check=True, stdout=subprocess.DEVNULL)
-    return example / "build" / "digits"
+    return example / "build" / "listen"
 
 
 def run(program: Path, stdin: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -1,7 +1,7 @@
 /* On a computer: a WAV file, or 16-bit little-endian samples without a header, on standard input; words on standard output.
  *
- *     example < phone_number.wav
- *     arecord -t raw -f S16_LE -r 8000 -c 1 | example           speak to it */
+ *     listen < phone_number.wav
+ *     arecord -t raw -f S16_LE -r 8000 -c 1 | listen            speak to it */
 #include <stdio.h>
 #include <stdlib.h>
 
