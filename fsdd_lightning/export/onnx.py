@@ -1,7 +1,7 @@
-"""The float network as ONNX, for runtimes on hosts: raw MFCCs and lengths in, logits out.
+"""The float network as ONNX, for runtimes on hosts: features and lengths in, logits out.
 
-The graph standardizes its input itself: mean and std belong to the network, so a caller cannot forget them. The LSTM
-operator gets the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
+The graph standardizes MFCCs itself: mean and std belong to the network, so a caller cannot forget them. Features of the
+integer front end come standardized, see arithmetic/README.md; the graph takes them times 2^-4. The LSTM operator gets the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import fsdd_lightning
+from fsdd_lightning.arithmetic.fixed_point import FEATURE_BITS
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
@@ -34,7 +35,8 @@ Arrays = dict[str, NDArray[Any]]
 def export_onnx(checkpoint: Checkpoint, feature_config: Mapping[str, Any], path: Path, *, name: str) -> Path:
     """Write the float network to `path`, atomically; the same network gives the same bytes.
 
-    Inputs: `mfcc` float32 (batch, frames, n_mfcc), not standardized; `lengths` int64 (batch,) in 1..frames.
+    Inputs: `mfcc` float32 (batch, frames, channels), not standardized, or `features`, integers of the integer front end in
+    float32; `lengths` int64 (batch,) in 1..frames.
     Output: `logits` float32 (batch, classes). Labels, the MFCC config, mean and std are in its metadata.
 
     Raises:
@@ -49,15 +51,17 @@ def onnx_model(checkpoint: Checkpoint, feature_config: Mapping[str, Any], name: 
     """What `export_onnx` writes, checked by ONNX's own checker."""
     onnx = _onnx()
     shape = checkpoint.float_network.shape
-    constants = [onnx.numpy_helper.from_array(array, name) for name, array in _constants(checkpoint).items()]
-    graph = onnx.helper.make_graph(_nodes(shape), name, *_interface(shape), constants)
+    prepared = _integer_input if feature_config.get("kind") == "integer" else _mfcc_input
+    source, nodes, arrays = prepared(checkpoint)
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in (arrays | _constants(checkpoint)).items()]
+    graph = onnx.helper.make_graph([*nodes, *_nodes(shape)], name, *_interface(shape, source), constants)
     model: ModelProto = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="fsdd_lightning",
         producer_version=fsdd_lightning.__version__,
-        doc_string="Spoken digits from MFCCs; the float network, see the metadata for its front end",
+        doc_string="The float network; see the metadata for its front end",
     )
     onnx.helper.set_model_props(model, _metadata(checkpoint, feature_config))
     onnx.checker.check_model(model, full_check=True)
@@ -75,20 +79,34 @@ def _onnx() -> Any:
     return onnx
 
 
-def _interface(shape: NetworkShape) -> tuple[list[ValueInfoProto], list[ValueInfoProto]]:
-    onnx = _onnx()
-    info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
-    mfcc = info("mfcc", types.FLOAT, ["batch", "frames", shape.inputs])
-    lengths = info("lengths", types.INT64, ["batch"])
-    return [mfcc, lengths], [info("logits", types.FLOAT, ["batch", shape.classes])]
-
-
-def _nodes(shape: NetworkShape) -> list[NodeProto]:
-    """Standardize, put time first, run the layers, classify the top layer's state after the last valid frame."""
+def _mfcc_input(checkpoint: Checkpoint) -> tuple[str, list[NodeProto], Arrays]:
+    """The name of the input, the nodes that make `standardized` of it, and their constants."""
     node = _onnx().helper.make_node
     nodes = [
         node("Sub", ["mfcc", "feature_mean"], ["centered"]),
         node("Div", ["centered", "feature_std"], ["standardized"]),
+    ]
+    return "mfcc", nodes, {"feature_mean": checkpoint.mean, "feature_std": checkpoint.std}
+
+
+def _integer_input(checkpoint: Checkpoint) -> tuple[str, list[NodeProto], Arrays]:
+    """The same for features that the integer front end has standardized, in steps of 2^-4."""
+    node = _onnx().helper.make_node("Mul", ["features", "feature_step"], ["standardized"])
+    return "features", [node], {"feature_step": np.float32([2.0**-FEATURE_BITS])}
+
+
+def _interface(shape: NetworkShape, source: str) -> tuple[list[ValueInfoProto], list[ValueInfoProto]]:
+    onnx = _onnx()
+    info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    features = info(source, types.FLOAT, ["batch", "frames", shape.inputs])
+    lengths = info("lengths", types.INT64, ["batch"])
+    return [features, lengths], [info("logits", types.FLOAT, ["batch", shape.classes])]
+
+
+def _nodes(shape: NetworkShape) -> list[NodeProto]:
+    """Put time first, run the layers, classify the top layer's state after the last valid frame."""
+    node = _onnx().helper.make_node
+    nodes = [
         node("Transpose", ["standardized"], ["inputs_0"], perm=[1, 0, 2]),
         node("Cast", ["lengths"], ["lengths_int32"], to=_onnx().TensorProto.INT32),
     ]
@@ -109,7 +127,7 @@ def _nodes(shape: NetworkShape) -> list[NodeProto]:
 
 def _constants(checkpoint: Checkpoint) -> Arrays:
     network = checkpoint.float_network
-    constants: Arrays = {"feature_mean": checkpoint.mean, "feature_std": checkpoint.std}
+    constants: Arrays = {}
     for k in range(network.shape.layers):
         constants |= _layer_constants(network.lstm, k)
     return constants | {
@@ -144,5 +162,6 @@ def _metadata(checkpoint: Checkpoint, feature_config: Mapping[str, Any]) -> dict
         "feature_settings": json.dumps(dict(feature_config), sort_keys=True),
         "feature_mean": json.dumps(checkpoint.mean.tolist()),
         "feature_std": json.dumps(checkpoint.std.tolist()),
-        "input": "mfcc: not standardized, the graph does that; lengths: valid frames of each clip, at least 1",
+        "input": "mfcc: not standardized, the graph does that; features: of the integer front end, as they are; "
+        "lengths: valid frames of each clip, at least 1",
     }

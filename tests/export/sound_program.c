@@ -72,8 +72,9 @@ static void run_front_end(fsdd_listener *listener, int with_features, const int1
     const int16_t *const end = samples + count;
     int8_t *features = allocated(FSDD_CHANNELS);
     unsigned band;
-    while (fsdd_front_end_levels(&listener->front_end, &samples, &count)) {
-        if (samples + count != end)
+    int complete;
+    while ((complete = fsdd_front_end_levels(&listener->front_end, &samples, &count)) != 0) {
+        if (complete != 1 || samples + count != end)
             exit(6);
         for (band = 0; band < FSDD_BANDS; band++)
             write_exactly(&listener->front_end.scratch.z[band].im, sizeof(int32_t));

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import example_models
 import numpy as np
-from example_listening import ENDPOINTER, FRONT_ENDS, deployment, hard_sounds, model, pieces, words
+from example_listening import (
+    ENDPOINTER,
+    FRONT_ENDS,
+    deployment,
+    extreme_standardization,
+    hard_sounds,
+    model,
+    pieces,
+    sensitive_standardization,
+    words,
+)
 from sound_programs import Script
 
 from fsdd_lightning.arithmetic import integer_model
@@ -33,12 +43,14 @@ def with_bias(network: IntegerModel, bias: Sequence[int]) -> IntegerModel:
 def deployments_of(front_end: FrontEnd) -> list[Deployment]:
     """Networks and endpointers of all kinds: several codes, ties, leads beyond int32, a single class."""
     usual, hasty, short, nervous = ENDPOINTERS
+    extreme = extreme_standardization(front_end)
+    sensitive = sensitive_standardization(front_end, hard_sounds(front_end.window)["two tones"])
     ties = example_models.tie_model(integer_model, 4, inputs=front_end.channels)
     far = with_bias(model(front_end, 5, code="ternary", layers=1), (-(2**31) + 99999, 2**31 - 99999, -(2**30)))
     listeners = [
         deployment(model(front_end, 2, classes=4), front_end, usual, least_margin=1500),
-        deployment(model(front_end, 3, code="pot", classes=5), front_end, hasty),
-        deployment(model(front_end, 6, code="int4", hidden=3), front_end, short, extreme=True),
+        deployment(model(front_end, 3, code="pot", classes=5), front_end, hasty, standard=sensitive),
+        deployment(model(front_end, 6, code="int4", hidden=3), front_end, short, standard=extreme),
         deployment(ties, front_end, usual),
         deployment(far, front_end, nervous, least_margin=2**31 - 1),
         deployment(model(front_end, 7, classes=1), front_end, usual, least_margin=2**31 - 1),
@@ -53,7 +65,7 @@ def add_hard_sounds(script: Script, random: np.random.Generator) -> None:
     """Each from a reset, half of it before a new word; levels without features in between."""
     front_end = script.deployments[0].listening.front_end
     for number, sound in enumerate(hard_sounds(front_end.window).values()):
-        k, half = number % 2, len(sound) // 2
+        k, half = number % 3, len(sound) // 2
         script.reset(k)
         for piece in pieces(sound[:half], random):
             script.features(piece, k)
@@ -62,6 +74,8 @@ def add_hard_sounds(script: Script, random: np.random.Generator) -> None:
         script.features(sound[half:], k)
         script.levels(sound[: 2 * front_end.window], k)
         script.features(sound[:half], k)
+    script.reset(1)
+    script.features(hard_sounds(front_end.window)["two tones"], 1)  # for which its standardization was made
 
 
 def add_streams(script: Script, random: np.random.Generator, count: int) -> None:

@@ -6,10 +6,6 @@
 /* The one thing that C leaves to the compiler and this file needs: >> of a negative number is arithmetic. */
 typedef char fsdd_front_end_shift_right_is_arithmetic[((int32_t)-3 >> 1) == -2 && ((int64_t)-3 >> 1) == -2 ? 1 : -1];
 
-typedef char fsdd_front_end_tables_are_the_bill[FSDD_TABLE_BYTES == sizeof fsdd_cosine_q14 + sizeof fsdd_width_q8 +
-                                                        sizeof fsdd_rise_q8 + sizeof fsdd_segment_bins +
-                                                        sizeof fsdd_log_q8 ? 1 : -1];
-
 #define FSDD_LEVEL_BITS 8
 #define FSDD_ONE_Q14 16384
 #define FSDD_QUARTER (FSDD_WINDOW / 4u)
@@ -21,15 +17,16 @@ typedef char fsdd_front_end_tables_are_the_bill[FSDD_TABLE_BYTES == sizeof fsdd_
 
 /* --- samples to levels --- */
 
+/* Of a value that is not 0. */
 static unsigned fsdd_bit_length(uint32_t value)
 {
-#ifdef __GNUC__
-    return value == 0u ? 0u : (unsigned)(8u * sizeof(unsigned)) - (unsigned)__builtin_clz(value);
-#else
+#if !defined(__GNUC__) || defined(FSDD_NO_BUILTINS)
     unsigned bits = 0;
     for (; value != 0u; value >>= 1)
         bits++;
     return bits;
+#else
+    return (unsigned)(8u * sizeof(unsigned)) - (unsigned)__builtin_clz(value);
 #endif
 }
 

@@ -11,7 +11,7 @@ typedef char fsdd_shift_right_is_arithmetic[((int32_t)-3 >> 1) == -2 && ((int64_
 #define FSDD_LAYOUTS (FSDD_INTERLEAVED | FSDD_PLAIN_ROWS)
 
 /* Faster ways to compute the same, where the compiler says that the processor has them. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
+#if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
 #define FSDD_ARM_DSP
 #include "fsdd_lstm_arm_dsp.h"
 #endif
