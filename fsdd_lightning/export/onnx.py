@@ -1,7 +1,8 @@
 """The float network as ONNX, for runtimes on hosts: features and lengths in, logits out.
 
 The graph standardizes MFCCs itself: mean and std belong to the network, so a caller cannot forget them. Features of the
-integer front end come standardized, see arithmetic/README.md; the graph takes them times 2^-4. The LSTM operator gets the lengths, so the logits are those of each clip's last valid frame, and padding is never read.
+integer front end come standardized, in steps of 2^-4 (arithmetic/README.md). The LSTM operator gets the lengths, so the
+logits are those of each clip's last valid frame, and padding is never read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Arrays = dict[str, NDArray[Any]]
 def export_onnx(checkpoint: Checkpoint, feature_config: Mapping[str, Any], path: Path, *, name: str) -> Path:
     """Write the float network to `path`, atomically; the same network gives the same bytes.
 
-    Inputs: `mfcc` float32 (batch, frames, channels), not standardized, or `features`, integers of the integer front end in
+    Inputs: `mfcc` float32 (batch, frames, channels), not standardized, or `features`, those of the integer front end as
     float32; `lengths` int64 (batch,) in 1..frames.
     Output: `logits` float32 (batch, classes). Labels, the MFCC config, mean and std are in its metadata.
 
@@ -92,7 +93,7 @@ def _mfcc_input(checkpoint: Checkpoint) -> tuple[str, list[NodeProto], Arrays]:
 def _integer_input(checkpoint: Checkpoint) -> tuple[str, list[NodeProto], Arrays]:
     """The same for features that the integer front end has standardized, in steps of 2^-4."""
     node = _onnx().helper.make_node("Mul", ["features", "feature_step"], ["standardized"])
-    return "features", [node], {"feature_step": np.float32([2.0**-FEATURE_BITS])}
+    return "features", [node], {"feature_step": np.array([2.0**-FEATURE_BITS], np.float32)}
 
 
 def _interface(shape: NetworkShape, source: str) -> tuple[list[ValueInfoProto], list[ValueInfoProto]]:
