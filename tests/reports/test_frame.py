@@ -15,7 +15,7 @@ from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsdd_lightning.config.load import config_keys, content_hash
+from fsdd_lightning.config.load import content_hash, flat_config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.reports.columns import trials_table
 from fsdd_lightning.reports.frame import DERIVED, LEADING, csv_bytes, read_csv
@@ -24,7 +24,8 @@ from fsdd_lightning.reports.rows import flat, is_deciding, natural
 from fsdd_lightning.reports.sections import differing, sections
 from fsdd_lightning.runs.record import read_record, write_record
 
-LEAVES = sorted(set(config_keys()) - {key.rpartition(".")[0] for key in config_keys()})
+# Of the default config, whose features are integer: those of other features have other columns.
+LEAVES = sorted(flat_config(blank_record().config))
 VOLATILE = ["started", "training.float.reused", "training.float.run", "timings_s.total"]
 
 

@@ -52,7 +52,7 @@ def sweep(
     record_over_budget([*finished_overrides, *too_large], folder / "model.hidden_size=90")
     (folder / "data.root=gone").mkdir()
     with pytest.raises(UserError):
-        run_trial(["data.root=/gone", "callbacks=quiet", "features.f_max_hz=3000"], folder / "data.root=gone")
+        run_trial(["data.root=/gone", "callbacks=quiet", "features.decay=3"], folder / "data.root=gone")
     return folder
 
 

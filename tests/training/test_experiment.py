@@ -100,9 +100,10 @@ def test_the_record_holds_the_memory_bill(content: dict[str, Any]) -> None:
     memory = content["memory"]
     parameters = 12 * 8**2 + 78 * 8 + 10
     first, second = (32 * (13 + 8) + 2 * 4 * 32 + 1, 32 * (8 + 8) + 2 * 4 * 32 + 1)  # weights, biases, multipliers
-    shared = 10 * 8 + 4 * 10 + 2 * 2 * 257 + 2 * 4 * 13 + 32 + 2 * 12  # output layer, tables, mean and std, structs
-    assert (memory["parameters"], memory["float32_bytes"]) == (parameters, 4 * parameters)
-    assert memory["flash_bytes"] == first + second + shared
+    shared = 10 * 8 + 4 * 10 + 2 * 2 * 257 + 32 + 2 * 12 + 12  # output layer, tables, structs
+    front_end = 2 * 4 * 13 + 512 + 64 + 128 + 33 + 128 + 20 + 4  # standardization, tables, endpointer, margin
+    assert (memory["parameters"], memory["float32_bytes"]) == (parameters, 4 * parameters + front_end)
+    assert memory["flash_bytes"] == first + second + shared + front_end
     assert sum(line["bytes"] for line in memory["lines"] if line["memory"] == "flash") == memory["flash_bytes"]
     assert (memory["layers"], memory["hidden_size"], memory["budget"]) == (2, 8, "unlimited")
     assert (memory["budget_bytes"], memory["fits"]) == (None, True)
@@ -269,7 +270,7 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
             return super()._shared_step(batch, stage)
 
     monkeypatch.setattr(fitting, "DigitClassifier", Watching)
-    _, folder = laboratory.run("trainer.max_epochs=2", "feature_augmentation=none")
+    _, folder = laboratory.run("trainer.max_epochs=2", "feature_augmentation=none", "waveform_augmentation=none")
     config = config_from_mapping(read_record(folder).config)
     data = prepare_data(config.data, config.split, config.features)
 
