@@ -47,7 +47,7 @@ class Flipped(HostNetwork):
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_example_of_a_run_builds_and_recognizes_its_golden_clips(finished_run: Path, tmp_path: Path) -> None:
