@@ -88,6 +88,8 @@ def remake(name: str) -> None:
         subprocess.run(command, cwd=ROOT, check=True)
     if name == "voices_heard":
         remake_robustness()
+    if name == "float_vs_int8":
+        remake_listening()
 
 
 def remake_robustness() -> None:
@@ -99,11 +101,24 @@ def remake_robustness() -> None:
         shutil.copy(path, REFERENCE / "robustness")
 
 
-def run_of(sweep: str, split: str, seed: int) -> Path:
+def remake_listening() -> None:
+    """The quickstart's network in streams of words, with and without noise, and its false alarms."""
+    run = run_of("float_vs_int8", split="random", seed=1, hidden_size=24, mode="int8_ptq")
+    others = ROOT.parent / "shared" / "other_voices" / "untrimmed"
+    further = ["--others", str(others)] if others.is_dir() else []
+    subprocess.run(["fsdd-evaluate", str(run), "--streams", *further], cwd=ROOT, check=True)
+    (REFERENCE / "listening").mkdir(exist_ok=True)
+    for path in run.glob("listening.*"):
+        shutil.copy(path, REFERENCE / "listening")
+
+
+def run_of(sweep: str, split: str, seed: int, hidden_size: int | None = None, mode: str | None = None) -> Path:
     """The folder of a run, found by its record."""
     for path in (ROOT / "multirun" / sweep).glob("*/run.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        if (record["split"].get("name"), record["seed"]) == (split, seed):
+        found = record["memory"]["hidden_size"], record["config"]["quantization"]["name"]
+        wanted = hidden_size or found[0], mode or found[1]
+        if (record["split"].get("name"), record["seed"], found) == (split, seed, wanted):
             return path.parent
     sys.exit(f"multirun/{sweep} holds no run with split={split} seed={seed}")
 
@@ -176,6 +191,34 @@ def robustness_table() -> list[str]:
     return rows
 
 
+def streams_table() -> list[str]:
+    """Words in streams, a row a corpus and noise."""
+    found = pd.read_csv(REFERENCE / "listening" / "listening.csv")
+    rows = [
+        "| clips | noise | spoken | found | missed or split | false words a minute | right of found % "
+        "| right of spoken % |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in found[found["spoken"].notna() & found["snr_db"].notna()].itertuples():
+        noise = f"{row.noise}, {row.snr_db:.0f} dB" if row.noise != "clean" else "none"
+        rows.append(
+            f"| {row.corpus} | {noise} | {row.spoken:.0f} | {row.found:.0f} | {row.missed + row.split:.0f} "
+            f"| {row.false_per_minute:.1f} | {100 * row.right_of_found:.1f} | {100 * row.right_of_spoken:.1f} |"
+        )
+    return rows
+
+
+def false_alarms_table() -> list[str]:
+    """What is taken for a digit in sound without any."""
+    found = pd.read_csv(REFERENCE / "listening" / "listening.csv")
+    rows = ["| sound without digits | hours | heard as words | taken for a digit | an hour |", "|---|--:|--:|--:|--:|"]
+    for row in found[found["sound"].notna()].itertuples():
+        level = "" if pd.isna(row.level_db) else f", {row.level_db:.0f} dB"
+        counts = f"{row.hours:.2f} | {row.heard:.0f} | {row.accepted:.0f} | {row.accepted_per_hour:.0f}"
+        rows.append(f"| {row.sound}{level} | {counts} |")
+    return rows
+
+
 def ablation_table() -> list[str]:
     """What is left of the accuracy on unheard voices without each ingredient, the least painful loss first."""
     trials = committed("unseen_speaker_ablation")
@@ -195,8 +238,10 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "float against int8": grid_table,
     "robustness": robustness_table,
     "ablation": ablation_table,
+    "streams": streams_table,
+    "false alarms": false_alarms_table,
 }
-PAGES = {REFERENCE / "README.md": tuple(TABLES), ROOT / "README.md": ("float against int8",)}
+PAGES = {REFERENCE / "README.md": tuple(TABLES), ROOT / "README.md": ("float against int8", "streams", "false alarms")}
 
 if __name__ == "__main__":
     main()
