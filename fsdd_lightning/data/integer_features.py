@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, Word, find_words
-from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_of_frames, relative
+from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_at, relative
 from fsdd_lightning.config.schema import IntegerFeatureConfig
 from fsdd_lightning.data.features import Features
 
@@ -29,10 +28,11 @@ class IntegerExtractor:
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Features:
         """Each waveform: (samples,) float32, at least a window long."""
-        clips = [to_int16(waveform) for waveform in waveforms]
-        frames = np.array([self.front_end.frames(len(clip)) for clip in clips], np.int64)
+        frames = np.array([self._frames(len(waveform)) for waveform in waveforms], np.int64)
         lengths = np.minimum(frames, self.config.max_frames)
-        level = self.clip_levels([self._trimmed(clip) for clip in clips], lengths)
+        clips = [self._trimmed(to_int16(waveform)) for waveform in waveforms]
+        counts = np.array([len(clip) for clip in clips], np.int64)
+        level = self.clip_levels(np.concatenate(clips), counts, lengths)
         return Features(self.coefficients(level, lengths), lengths, int((frames > lengths).sum()))
 
     def words(
@@ -42,8 +42,9 @@ class IntegerExtractor:
 
         spoken (clips, 2): where the word is, in samples; those frames are taken where the endpointer finds nothing.
         """
-        frames = np.array([self.front_end.frames(len(clip)) for clip in clips], np.int64)
-        level = self.clip_levels(clips, frames)
+        counts = np.array([len(clip) for clip in clips], np.int64)
+        frames = np.array([self._frames(int(count)) for count in counts], np.int64)
+        level = self.clip_levels(np.concatenate(clips), counts, frames)
         found = find_words(endpointer, level, frames)
         spans = [_span(words, *self._spoken_frames(span)) for words, span in zip(found, spoken, strict=True)]
         ends = np.clip(np.array(spans) + slack, 0, frames[:, None])
@@ -60,12 +61,12 @@ class IntegerExtractor:
         first = -(-int(span[0]) // self.front_end.hop)
         return first, first + max(self.front_end.frames(int(span[1]) - first * self.front_end.hop), 1)
 
-    def clip_levels(self, clips: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
-        """(clips, longest, bands) int32 of clips with so many frames each; 0 beyond them."""
-        front_end = self.front_end
-        windows = [sliding_window_view(clip, front_end.window)[:: front_end.hop] for clip in clips]
-        level = np.zeros((len(clips), int(lengths.max()), front_end.bands), np.int32)
-        level[_valid(lengths, level.shape[1])] = levels_of_frames(front_end, np.concatenate(windows))
+    def clip_levels(self, samples: np.ndarray, counts: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """(clips, longest, bands) int32 of the first `frames` frames of clips in a row, int16; 0 beyond them."""
+        level = np.zeros((len(counts), int(frames.max()), self.front_end.bands), np.int32)
+        valid = _valid(frames, level.shape[1])
+        starts = (np.cumsum(counts) - counts)[:, None] + np.arange(level.shape[1]) * self.front_end.hop
+        level[valid] = levels_at(self.front_end, samples, starts[valid])
         return level
 
     def coefficients(self, level: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -77,9 +78,13 @@ class IntegerExtractor:
         return values
 
     def _trimmed(self, samples: np.ndarray) -> np.ndarray:
-        if len(samples) < self.front_end.window:
-            raise ValueError(f"a clip of {len(samples)} samples is shorter than a window of {self.front_end.window}")
+        self._frames(len(samples))
         return samples[: self.front_end.samples(self.config.max_frames)]
+
+    def _frames(self, samples: int) -> int:
+        if samples < self.front_end.window:
+            raise ValueError(f"a clip of {samples} samples is shorter than a window of {self.front_end.window}")
+        return self.front_end.frames(samples)
 
 
 def _span(words: Sequence[Word], first: int, end: int) -> tuple[int, int]:
@@ -93,9 +98,11 @@ def _span(words: Sequence[Word], first: int, end: int) -> tuple[int, int]:
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """(samples,) float32 in [-1, 1] to the steps of a 16-bit converter, half up, saturated: exact for 16-bit sound."""
-    steps = np.floor(np.asarray(waveform, np.float64) * FULL_SCALE + 0.5)
-    return np.clip(steps, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    """(samples,) float in [-1, 1] to the steps of a 16-bit converter, half up, saturated: exact for 16-bit sound."""
+    scaled = waveform * waveform.dtype.type(FULL_SCALE)  # a power of two: exact
+    steps = np.floor(scaled)
+    steps += scaled - steps >= 0.5  # not floor(x + 1/2), whose sum may be rounded
+    return np.asarray(np.clip(steps, -FULL_SCALE, FULL_SCALE - 1, out=steps), np.int16)
 
 
 def _valid(lengths: np.ndarray, frames: int) -> np.ndarray:
