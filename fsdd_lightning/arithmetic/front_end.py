@@ -211,7 +211,7 @@ def levels(front_end: FrontEnd, samples: Int16Array) -> Int32Array:
 
 def levels_of_frames(front_end: FrontEnd, frames: Int16Array) -> Int32Array:
     """(frames, window) int16 to (frames, bands)."""
-    return levels_at(front_end, frames.reshape(-1), np.arange(len(frames)) * front_end.window)
+    return levels_at(front_end, frames.ravel(), np.arange(len(frames)) * front_end.window)
 
 
 def levels_at(front_end: FrontEnd, samples: Int16Array, starts: NDArray[Any]) -> Int32Array:
@@ -280,14 +280,13 @@ def transform(front_end: FrontEnd, z: Float64Array) -> Complex128Array:
     points, frames = front_end.points, len(z)
     c = _first_stages(z.view(np.complex128))[_bit_reversed(points)]
     turned = np.empty((points // 2, frames), np.complex128)
-    half = 4
-    while half < points:
+    for stage in range(2, front_end.window_bits - 1):
+        half = 1 << stage
         pairs = c.reshape(points // (2 * half), 2, half, frames)
         low, high = pairs[:, 0], pairs[:, 1]
         rotate(high, front_end.tables.twiddles[:: points // half, :frames], out=turned.reshape(high.shape))
         np.subtract(low, turned.reshape(high.shape), out=high)
         low += turned.reshape(high.shape)
-        half *= 2
     return c
 
 
