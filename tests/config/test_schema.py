@@ -52,8 +52,8 @@ IMPOSSIBLE = cases(
         "listener.margin": [-1, 2**15],
         "listener.quiet": [-1, 200],  # the last is more than loud
         "listener.settle_frames": [0],
-        "listener.hangover_frames": [60],
-        "listener.shortest_frames": [0, 60],
+        "listener.hangover_frames": [80],
+        "listener.shortest_frames": [0, 80],
         "listener.longest_frames": [4],
         "listener.false_reject_rate": [-0.1, 1.0],
         "memory_budget.front_end": [1],

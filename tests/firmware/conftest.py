@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import board_sounds as sounds
 import example_models
 import networks
 import numpy as np
 import phone_numbers
 import pytest
-import sounds
 from example_deployment import PACKAGE
 from streams import Clips
 from vectors import VectorProgram, vector_program

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import board_sounds as sounds
 import boards
 import networks
 import numpy as np
-import sounds
 import streams
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES

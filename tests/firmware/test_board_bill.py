@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import board_sounds as sounds
 import boards
 import costs
 import networks
 import numpy as np
 import pytest
-import sounds
 from example_listening import FRONT_ENDS
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import board_sounds as sounds
 import boards
 import networks
 import numpy as np
 import pytest
-import sounds
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import filecmp
 from pathlib import Path
 
+import board_sounds as sounds
 import boards
 import networks
 import numpy as np
 import phone_numbers
 import pytest
-import sounds
 from example_listening import FRONT_ENDS
 
 boards.require_tools()
