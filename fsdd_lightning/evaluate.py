@@ -95,8 +95,11 @@ def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> list[Record
         raise UserError("--others names clips for streams: add --streams")
     if streams:
         listening_deployment(run)
-    rate = run.config.features.sample_rate_hz
-    return [load_recordings(folder, folder.resolve().name, rate, "error") for folder in folders]
+    features = run.config.features
+    return [
+        load_recordings(folder, folder.resolve().name, features.sample_rate_hz, "error", features.least_samples)
+        for folder in folders
+    ]
 
 
 def _streams(run: OpenRun, data: PreparedData, others: Sequence[RecordingSet]) -> ListeningReport:

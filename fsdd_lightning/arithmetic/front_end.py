@@ -209,11 +209,6 @@ def levels(front_end: FrontEnd, samples: Int16Array) -> Int32Array:
     return levels_at(front_end, samples, np.arange(front_end.frames(len(samples))) * front_end.hop)
 
 
-def levels_of_frames(front_end: FrontEnd, frames: Int16Array) -> Int32Array:
-    """(frames, window) int16 to (frames, bands)."""
-    return levels_at(front_end, frames.ravel(), np.arange(len(frames)) * front_end.window)
-
-
 def levels_at(front_end: FrontEnd, samples: Int16Array, starts: NDArray[Any]) -> Int32Array:
     """The levels (frames, bands) of the windows that begin at `starts` (frames,), of many clips in a row, say."""
     result = np.empty((len(starts), front_end.bands), np.int32)

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, EndpointerState, endpointer_step, reset_endpointer
-from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
+from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array, Int64Array
 from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, channels, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+
+LARGEST_MARGIN = 2**31 - 1  # of int32, as the device stores it
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +35,17 @@ class Listening:
     def __post_init__(self) -> None:
         if len(self.standardization.multiplier) != self.front_end.channels:
             raise ValueError(f"{self.front_end.channels} channels need as many multipliers")
-        if not 0 <= self.least_margin < 2**31:
+        if not 0 <= self.least_margin <= LARGEST_MARGIN:
             raise ValueError(f"least_margin must lie in 0..2^31 - 1, not {self.least_margin}")
 
     @property
     def channels(self) -> int:
         """Features of a frame."""
         return self.front_end.channels
+
+    def features(self, level: Int32Array) -> Int8Array:
+        """(..., frames, bands) of whole words to the network's input (..., frames, channels), in steps of 2^-4."""
+        return self.standardization(channels(self.front_end, level))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What the device stores: name to array, little-endian, in storage order."""
@@ -109,9 +115,7 @@ class WordListener(ABC):
         return [self._ended(frame, first, voiced)] if endpoint.ends else []
 
     def _ended(self, frame: int, first: int, voiced: int) -> WordEvent:
-        listening = self.listening
-        level = np.stack(self._levels[:voiced])
-        logits = self.word_logits(listening.standardization(channels(listening.front_end, level)))
+        logits = self.word_logits(self.listening.features(np.stack(self._levels[:voiced])))
         label, margin = decide(logits, self.listening.least_margin)
         return WordEvent("ends", frame, first, voiced, label, margin, tuple(logits.tolist()))
 
@@ -130,7 +134,14 @@ class Listener(WordListener):
 
 def decide(logits: NDArray[Any], least_margin: int) -> tuple[int | None, int]:
     """The class of (classes,) logits, the lowest index on ties, and its lead over the second; None: too little lead."""
-    label = int(np.argmax(logits))
-    others = np.delete(logits.astype(np.int64), label)
-    margin = min(int(logits[label]) - int(others.max()), 2**31 - 1) if len(others) else 2**31 - 1
-    return (label if margin >= least_margin else None), margin
+    margin = int(lead(logits))
+    return (int(np.argmax(logits)) if margin >= least_margin else None), margin
+
+
+def lead(logits: NDArray[Any]) -> Int64Array:
+    """How far the largest of (..., classes) integer logits leads the second one, (...); 2^31 - 1 at most, and alone."""
+    ascending = np.sort(logits.astype(np.int64), axis=-1)
+    if ascending.shape[-1] < 2:
+        return np.full(ascending.shape[:-1], LARGEST_MARGIN)
+    margin: Int64Array = np.minimum(ascending[..., -1] - ascending[..., -2], LARGEST_MARGIN)
+    return margin

@@ -174,17 +174,7 @@ class IntegerFeatureConfig:
     @property
     def front_end(self) -> FrontEnd:
         """The constants of the arithmetic."""
-        return FrontEnd(
-            sample_rate_hz=self.sample_rate_hz,
-            window=self.window,
-            hop=self.hop,
-            bands=self.bands,
-            coefficients=self.coefficients,
-            floor_octaves=self.floor_octaves,
-            quietest_level=self.quietest_level,
-            decay=self.decay,
-            deltas=self.deltas,
-        )
+        return FrontEnd(**{field.name: getattr(self, field.name) for field in fields(FrontEnd)})
 
     @property
     def static_channels(self) -> int:
@@ -226,7 +216,7 @@ class ListenerConfig:
     rise: CountOrZero
     rise_in_word: CountOrZero
     fall: CountOrZero
-    settle_frames: CountOrZero
+    settle_frames: Count
     hangover_frames: CountOrZero
     shortest_frames: Count
     longest_frames: Count

@@ -34,9 +34,14 @@ def amplitude_ratio(db: float) -> float:
 # ---- noise
 
 
-def add_noise(waveform: np.ndarray, noise: np.ndarray, noise_rms: float, snr_db: float) -> np.ndarray:
-    """Waveform + noise of root mean square `noise_rms`, scaled to `snr_db` below the waveform's mean power: float64."""
-    level = rms(waveform) * amplitude_ratio(-snr_db) / noise_rms
+def add_noise(
+    waveform: np.ndarray, noise: np.ndarray, noise_rms: float, snr_db: float, signal_rms: float | None = None
+) -> np.ndarray:
+    """Waveform + noise of root mean square `noise_rms`, scaled to `snr_db` below the signal's: float64.
+
+    `signal_rms`: that of speech with pauses, say; None: of the whole waveform.
+    """
+    level = (rms(waveform) if signal_rms is None else signal_rms) * amplitude_ratio(-snr_db) / noise_rms
     return np.asarray(waveform + level * noise)
 
 
@@ -116,6 +121,11 @@ def change_speed_percent(waveform: np.ndarray, percent: int) -> np.ndarray:
 
 
 # ---- level, channel and room
+
+
+def at_peak(waveform: np.ndarray, peak: float) -> np.ndarray:
+    """Scaled to this largest magnitude; silence stays silent."""
+    return np.asarray(waveform * (peak / max(float(np.abs(waveform).max()), _SILENCE)))
 
 
 def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from fsdd_lightning.artifacts import arrays_digest, cached
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.extraction import feature_extractor
-from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.features import Features, valid_frames
 
 # Part of the cache key: increment it with every change of an extractor that changes a value.
 EXTRACTOR_VERSION = 1
@@ -62,9 +62,8 @@ def cache_path(key: str, cache_dir: Path) -> Path:
 
 
 def _dump(features: Features, key: str) -> bytes:
-    valid = np.arange(features.values.shape[1]) < features.lengths[:, None]
     trimmed = np.array(features.trimmed, np.int64)
-    arrays = {"frames": features.values[valid], "lengths": features.lengths, "trimmed": trimmed}
+    arrays = {"frames": features.values[features.valid], "lengths": features.lengths, "trimmed": trimmed}
     stamps = {"key": np.array(key), "sha256": np.array(arrays_digest(key, arrays))}
     stream = io.BytesIO()
     np.savez(stream, **stamps, **arrays)  # type: ignore[arg-type]  # meant for allow_pickle
@@ -81,5 +80,5 @@ def _load(content: bytes, key: str, config: FeatureConfig) -> Features:
     lengths = arrays["lengths"]
     frames = arrays["frames"]
     values = np.zeros((len(lengths), config.max_frames, frames.shape[1]), frames.dtype)
-    values[np.arange(config.max_frames) < lengths[:, None]] = frames
+    values[valid_frames(lengths, config.max_frames)] = frames
     return Features(values, lengths, trimmed=int(arrays["trimmed"]))

@@ -9,7 +9,7 @@ import numpy as np
 from fsdd_lightning.arithmetic.endpointer import Endpointer, Word, find_words
 from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_at, relative
 from fsdd_lightning.config.schema import IntegerFeatureConfig
-from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.features import Features, padded, valid_frames
 
 FULL_SCALE = 2**15
 
@@ -50,11 +50,9 @@ class IntegerExtractor:
         ends = np.clip(np.array(spans) + slack, 0, frames[:, None])
         lengths = np.maximum(ends[:, 1] - ends[:, 0], 1)
         starts = np.minimum(ends[:, 0], frames - 1)
-        cut = np.zeros((len(clips), int(lengths.max()), level.shape[2]), np.int32)
-        for word, whole, start, length in zip(cut, level, starts, lengths, strict=True):
-            word[:length] = whole[start : start + length]
+        cut = [whole[start : start + length] for whole, start, length in zip(level, starts, lengths, strict=True)]
         kept = np.minimum(lengths, self.config.max_frames)
-        return Features(self.coefficients(cut, kept), kept, int((lengths > kept).sum()))
+        return Features(self.coefficients(padded(cut), kept), kept, int((lengths > kept).sum()))
 
     def _spoken_frames(self, span: np.ndarray) -> tuple[int, int]:
         """The whole windows within a span of samples; at least one frame."""
@@ -64,7 +62,7 @@ class IntegerExtractor:
     def clip_levels(self, samples: np.ndarray, counts: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """(clips, longest, bands) int32 of the first `frames` frames of clips in a row, int16; 0 beyond them."""
         level = np.zeros((len(counts), int(frames.max()), self.front_end.bands), np.int32)
-        valid = _valid(frames, level.shape[1])
+        valid = valid_frames(frames, level.shape[1])
         starts = (np.cumsum(counts) - counts)[:, None] + np.arange(level.shape[1]) * self.front_end.hop
         level[valid] = levels_at(self.front_end, samples, starts[valid])
         return level
@@ -73,7 +71,7 @@ class IntegerExtractor:
         """(clips, longest, bands) of whole words to (clips, max_frames, coefficients); 0 beyond a word's length."""
         values = np.zeros((len(level), self.config.max_frames, self.front_end.coefficients), np.int32)
         computed = cepstrum(self.front_end, relative(self.front_end, level))[:, : self.config.max_frames]
-        valid = _valid(lengths, computed.shape[1])
+        valid = valid_frames(lengths, computed.shape[1])
         values[:, : computed.shape[1]][valid] = computed[valid]
         return values
 
@@ -103,7 +101,3 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
     steps = np.floor(scaled)
     steps += scaled - steps >= 0.5  # not floor(x + 1/2), whose sum may be rounded
     return np.asarray(np.clip(steps, -FULL_SCALE, FULL_SCALE - 1, out=steps), np.int16)
-
-
-def _valid(lengths: np.ndarray, frames: int) -> np.ndarray:
-    return np.arange(frames) < lengths[:, None]  # (clips, frames) bool

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fsdd_lightning.config.schema import MfccConfig
-from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.features import Features, valid_frames
 
 _CLIPS_PER_BLOCK = 64
 _FRAMES_PER_FFT = 256  # frames and spectra stay in the L2 cache
@@ -56,7 +56,7 @@ class MfccExtractor:
             block = slice(first, first + _CLIPS_PER_BLOCK)
             coefficients, frames[block] = self._block(waveforms[block])
             kept = _position_in_clip(frames[block]) < max_frames
-            values[block][np.arange(max_frames) < frames[block, None]] = coefficients[kept]
+            values[block][valid_frames(frames[block], max_frames)] = coefficients[kept]
         return Features(values, np.minimum(frames, max_frames), trimmed=int((frames > max_frames).sum()))
 
     def _block(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,9 @@ def prepare_data(
         RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
     found = _find_folder(data, features.sample_rate_hz)
-    recordings = load_recordings(found.folder, found.name, features.sample_rate_hz, data.on_bad_file)
+    recordings = load_recordings(
+        found.folder, found.name, features.sample_rate_hz, data.on_bad_file, features.least_samples
+    )
     cache = cache_folder(data) / "features"
     extracted = cached_features(recordings.digest, recordings.waveforms, features, cache)
     division = split_recordings(recordings.recordings, split)

@@ -132,16 +132,18 @@ def find_wav_folder(folder: Path) -> Path | None:
 
 
 def load_recordings(
-    folder: Path, name: str, sample_rate_hz: int, on_bad_file: Literal["error", "skip"]
+    folder: Path, name: str, sample_rate_hz: int, on_bad_file: Literal["error", "skip"], least_samples: int = 1
 ) -> RecordingSet:
     """Read every recording of `folder` (or of its subfolder `recordings`) into memory.
+
+    A file of less than `least_samples`, those of a frame, is a bad one.
 
     Raises UserError if there are none, and with on_bad_file="error" one that lists all bad files.
     """
     wav_folder = find_wav_folder(folder)
     if wav_folder is None:
         raise UserError(f"no recordings ({NAMING}) in {folder}: set data.root to the folder that holds them")
-    loaded, bad = _load_files(wav_paths(wav_folder), sample_rate_hz)
+    loaded, bad = _load_files(wav_paths(wav_folder), sample_rate_hz, least_samples)
     if bad and on_bad_file == "error":
         raise UserError(_describe_bad(wav_folder, bad))
     if not loaded:
@@ -158,12 +160,12 @@ def load_recordings(
     )
 
 
-def _load_files(paths: list[Path], sample_rate_hz: int) -> tuple[list[_Loaded], list[BadRecording]]:
+def _load_files(paths: list[Path], sample_rate_hz: int, least_samples: int) -> tuple[list[_Loaded], list[BadRecording]]:
     loaded: dict[Recording, _Loaded] = {}
     bad: list[BadRecording] = []
     for path in paths:
         try:
-            item = _load_file(path, sample_rate_hz)
+            item = _load_file(path, sample_rate_hz, least_samples)
             if item.recording in loaded:  # x.wav beside x.WAV
                 raise ValueError(f"same recording as {loaded[item.recording].recording.path.name}")
             loaded[item.recording] = item
@@ -172,11 +174,11 @@ def _load_files(paths: list[Path], sample_rate_hz: int) -> tuple[list[_Loaded], 
     return sorted(loaded.values(), key=lambda item: item.recording), bad
 
 
-def _load_file(path: Path, sample_rate_hz: int) -> _Loaded:
+def _load_file(path: Path, sample_rate_hz: int, least_samples: int) -> _Loaded:
     """Raises ValueError with the reason why this file cannot be used."""
     recording = Recording(*parse_name(path.name), path)
     content = read_bytes(path)
-    return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_wav(content, sample_rate_hz))
+    return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_wav(content, sample_rate_hz, least_samples))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -28,9 +28,8 @@ class FeatureStatistics:
 
     def standardize(self, features: Features) -> np.ndarray:
         """(clips, max_frames, channels) float32; padding stays 0."""
-        valid = _valid(features)
         standardized = self.standardize_clip(features.values)
-        standardized[~valid] = 0.0
+        standardized[~features.valid] = 0.0
         return standardized
 
     def standardize_clip(self, frames: np.ndarray) -> np.ndarray:
@@ -67,12 +66,9 @@ def training_statistics(
         raise ValueError("statistics need at least one clip")
     chosen = np.asarray(indices, np.int64)
     part = Features(features.values[chosen], features.lengths[chosen], 0)
-    values = part.values if config.kind == "mfcc" else with_deltas(config.front_end, part.values)
-    frames = values[_valid(part)].astype(np.float64)
-    smallest = SMALLEST_STD if config.kind == "mfcc" else SMALLEST_INTEGER_STD
+    values, smallest = part.values, SMALLEST_STD
+    if config.kind == "integer":
+        values, smallest = with_deltas(config.front_end, part.values), SMALLEST_INTEGER_STD
+    frames = values[part.valid].astype(np.float64)
     mean, std = frames.mean(axis=0), np.maximum(frames.std(axis=0), smallest)
     return statistics_of(config, mean.astype(np.float32), std.astype(np.float32))
-
-
-def _valid(features: Features) -> np.ndarray:
-    return np.arange(features.values.shape[1]) < features.lengths[:, None]  # (clips, max_frames) bool

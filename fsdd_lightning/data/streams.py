@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from fsdd_lightning.data.effects import amplitude_ratio, colored_noise, rms
+from fsdd_lightning.data.effects import add_noise, at_peak, colored_noise, rms
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.recordings import RecordingSet
 
@@ -55,8 +55,8 @@ def make_stream(
 ) -> Stream:
     """Join clips, (samples,) float in [-1, 1], with pauses; noise lies over all of it, `snr_db` below active speech."""
     speech, words = _joined(clips, labels, sample_rate_hz, generator)
-    level = active_rms(speech, sample_rate_hz) * amplitude_ratio(-snr_db)
-    return Stream(to_int16(speech + level * noise(len(speech), generator)), words)
+    signal_rms = active_rms(speech, sample_rate_hz)
+    return Stream(to_int16(add_noise(speech, noise(len(speech), generator), 1.0, snr_db, signal_rms)), words)
 
 
 def _joined(
@@ -69,14 +69,10 @@ def _joined(
         pause = np.zeros(int(generator.uniform(*PAUSE_S) * sample_rate_hz))
         start = at + len(pause)
         at = start + len(clip)
-        parts += [pause, _at_peak(clip)]
+        parts += [pause, at_peak(clip.astype(np.float64), PEAK)]
         words.append(SpokenWord(start, at, int(label)))
     parts.append(np.zeros(int(LAST_PAUSE_S * sample_rate_hz)))
     return np.concatenate(parts), tuple(words)
-
-
-def _at_peak(clip: np.ndarray) -> np.ndarray:
-    return clip.astype(np.float64) * (PEAK / max(float(np.abs(clip).max()), np.finfo(np.float64).tiny))
 
 
 def active_rms(speech: np.ndarray, sample_rate_hz: int) -> float:

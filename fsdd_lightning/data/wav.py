@@ -31,18 +31,24 @@ class DecodedWav:
     scaled_down: bool  # it exceeded full scale (a float WAV, or overshoot of the resampler)
 
 
-def decode_wav(content: bytes, sample_rate_hz: int) -> DecodedWav:
-    """Decode a whole WAV file, mix its channels down by their mean, resample. Raises BadWavError."""
+def decode_wav(content: bytes, sample_rate_hz: int, least_samples: int = 1) -> DecodedWav:
+    """Decode a whole WAV file, mix its channels down by their mean, resample.
+
+    Raises:
+        BadWavError: no usable recording, or one of less than `least_samples`, those of a frame, at that rate.
+    """
     _check_chunks(content)
-    return waveform_of(*_decode(content), sample_rate_hz)
+    return waveform_of(*_decode(content), sample_rate_hz, least_samples)
 
 
-def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int) -> DecodedWav:
+def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int, least_samples: int = 1) -> DecodedWav:
     """The same for sound that is decoded already: samples float32 (samples, channels). Raises BadWavError."""
     _check_samples(samples, source_rate_hz)
     waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float64)
     _check_not_silent(waveform)
     waveform = _resample(waveform.astype(np.float32), source_rate_hz, sample_rate_hz)
+    if len(waveform) < least_samples:
+        raise BadWavError(f"too short ({len(waveform)} samples; one frame takes {least_samples})")
     _check_not_silent(waveform)  # again: all sound may have been above the new Nyquist frequency
     peak = float(np.abs(waveform).max())
     if peak > 1.0:

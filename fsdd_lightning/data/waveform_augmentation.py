@@ -21,7 +21,8 @@ from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.config.schema import FeatureConfig, IntegerFeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data.effects import (
     add_echo,
-    amplitude_ratio,
+    add_noise,
+    at_peak,
     change_speed,
     colored_noise,
     equalize,
@@ -64,7 +65,7 @@ def copy_features(
     copy: int, recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
 ) -> Features:
     """The features of one copy, whose frames are `tempo` times as far apart as those of the recordings."""
-    spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
+    spaced = features.spaced(_copy_hop(copy, features, config))
 
     def waveforms() -> list[np.ndarray]:
         copies = augmented_waveforms(copy, recordings.waveforms, config, recordings.sample_rate_hz)
@@ -85,7 +86,7 @@ def endpointed_features(
     endpointer: Endpointer,
 ) -> Features:
     """The same for words in a stream: each copy within a pause, cut by the endpointer, and its ends moved a little."""
-    spaced = features.spaced(int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5))
+    spaced = features.spaced(_copy_hop(copy, features, config))
 
     def extract() -> Features:
         return endpointed_words(
@@ -118,6 +119,10 @@ def endpointed_words(
 def tempo_exponent(copy: int, most: float) -> float:
     """Spread evenly over -most..most for any number of copies (multiples of the golden ratio, modulo 1)."""
     return most * (2.0 * (copy * _GOLDEN_RATIO % 1.0) - 1.0)
+
+
+def _copy_hop(copy: int, features: FeatureConfig, config: WaveformAugmentationConfig) -> int:
+    return int(features.hop * np.exp(tempo_exponent(copy, config.tempo)) + 0.5)
 
 
 def augmented_waveforms(
@@ -156,8 +161,7 @@ def at_peak_of(original: np.ndarray, changed: np.ndarray, least_samples: int = 1
     """A copy with the peak of its original, so that 16 bits hold it: float32; the original for a copy too short."""
     if len(changed) < least_samples:
         return original
-    scale = np.abs(original).max() / max(float(np.abs(changed).max()), 1e-9)
-    return np.asarray(changed * scale, np.float32)
+    return at_peak(changed, np.abs(original).max()).astype(np.float32)
 
 
 def _other_voice_and_room(
@@ -178,8 +182,7 @@ def _other_voice_and_room(
 def _noisy(waveform: np.ndarray, speech_rms: float, snr_db: tuple[float, float], generator: Generator) -> np.ndarray:
     """With colored noise, `snr_db` below the speech."""
     noise = colored_noise(len(waveform), generator.uniform(*_NOISE_SLOPE), generator)
-    level = speech_rms * amplitude_ratio(-generator.uniform(*snr_db))
-    return np.asarray(waveform + level * noise)
+    return add_noise(waveform, noise, 1.0, generator.uniform(*snr_db), speech_rms)
 
 
 def _copy_digest(

@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_limits
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.endpointer import Word, find_words
-from fsdd_lightning.arithmetic.front_end import channels, levels
+from fsdd_lightning.arithmetic.front_end import levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listening, decide
+from fsdd_lightning.data.features import padded
 from fsdd_lightning.data.streams import SpokenWord
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.folder import Run
@@ -50,7 +51,7 @@ def hearing(deployment: Deployment) -> Hear:
     def hear(streams: Sequence[np.ndarray]) -> list[list[HeardWord]]:
         level = [levels(listening.front_end, samples) for samples in streams]
         lengths = np.array([len(one) for one in level])
-        found = find_words(listening.endpointer, _padded(level), lengths)
+        found = find_words(listening.endpointer, padded(level), lengths)
         labels = iter(_labels(deployment, listening, level, found))
         return [[_heard(listening, word, next(labels)) for word in words] for words in found]
 
@@ -69,18 +70,10 @@ def _labels(
     cut = [one[word.first : word.end] for one, words in zip(level, found, strict=True) for word in words]
     if not cut:
         return []
-    features_q4 = listening.standardization(channels(listening.front_end, _padded(cut)))
+    features_q4 = listening.features(padded(cut))
     with threadpool_limits(1):  # see `integer_backend`
         logits = network_logits(deployment.model, features_q4, np.array([len(word) for word in cut]))
     return [decide(of_word, listening.least_margin)[0] for of_word in logits]
-
-
-def _padded(level: Sequence[np.ndarray]) -> np.ndarray:
-    """Several (frames, bands) to (several, longest, bands), 0 beyond their ends."""
-    padded = np.zeros((len(level), max(len(one) for one in level), level[0].shape[1]), np.int32)
-    for row, one in zip(padded, level, strict=True):
-        row[: len(one)] = one
-    return padded
 
 
 # ---- against what was spoken

@@ -15,6 +15,7 @@ from functools import cache, partial
 import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.listener import lead
 from fsdd_lightning.data.effects import amplitude_ratio
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
@@ -24,7 +25,6 @@ from fsdd_lightning.data.streams import Noise, Stream, babble_around, make_strea
 from fsdd_lightning.evaluation.backends import integer_backend
 from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.hearing import Hear, HeardWord, hearing, listening_deployment, outcomes
-from fsdd_lightning.evaluation.rejection import margins
 from fsdd_lightning.runs.folder import Run
 
 SEED = 2024  # of all words and noise: they are the same for every network
@@ -212,5 +212,5 @@ def _clips_alone(deployment: Deployment, data: PreparedData) -> tuple[int, int]:
     positions = data.split.test
     logits = integer_backend(deployment.model).logits(clips_at(data, positions))
     right = logits.argmax(axis=1) == data.labels[positions]
-    rejected = right & (margins(logits) < deployment.listening.least_margin)
+    rejected = right & (lead(logits) < deployment.listening.least_margin)
     return int(right.sum()), int(rejected.sum())

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.evaluation.confusion import save_figure
 from fsdd_lightning.evaluation.listening import SEED, FalseAlarmRow, ListeningReport, StreamRow
+from fsdd_lightning.evaluation.report_files import COLORS, write_report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-JSON_FILE, TABLE_FILE, FIGURE_FILE = "listening.json", "listening.csv", "listening.png"
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito, which everyone can distinguish
 
 
 def listening_record(report: ListeningReport) -> dict[str, Any]:
@@ -52,21 +45,9 @@ def _false_alarm_record(row: FalseAlarmRow) -> dict[str, Any]:
 
 
 def write_listening(report: ListeningReport, folder: Path, title: str) -> None:
-    """listening.json, listening.csv and listening.png in a run folder."""
-    replace_file(folder / JSON_FILE, (json.dumps(listening_record(report), indent=2) + "\n").encode())
-    replace_file(folder / TABLE_FILE, _csv(report).encode())
-    save_figure(listening_figure(report, title), folder / FIGURE_FILE)
-
-
-def _csv(report: ListeningReport) -> str:
-    """Streams first, then sound without digits; what a row does not have is empty."""
+    """listening.json, listening.csv and listening.png in a run folder: streams first, then sound without digits."""
     rows = [*map(_stream_record, report.streams), *map(_false_alarm_record, report.false_alarms)]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    write_report(folder, "listening", listening_record(report), rows, listening_figure(report, title))
 
 
 # ---- the figure
@@ -86,7 +67,7 @@ def listening_figure(report: ListeningReport, title: str) -> Figure:
 
 def _draw_words(axes: Axes, rows: Sequence[StreamRow]) -> None:
     conditions = list(dict.fromkeys((row.noise, row.snr_db) for row in rows))
-    for color, corpus in zip(_COLORS * len(rows), dict.fromkeys(row.corpus for row in rows), strict=False):
+    for color, corpus in zip(COLORS * len(rows), dict.fromkeys(row.corpus for row in rows), strict=False):
         own = [row for row in rows if row.corpus == corpus]
         at = [conditions.index((row.noise, row.snr_db)) for row in own]
         found = [100 * row.found / max(row.spoken, 1) for row in own]
@@ -102,7 +83,7 @@ def _draw_words(axes: Axes, rows: Sequence[StreamRow]) -> None:
 
 def _draw_false_alarms(axes: Axes, rows: Sequence[FalseAlarmRow]) -> None:
     names = [row.sound if row.level_db is None else f"{row.sound}, {row.level_db:g} dB" for row in rows]
-    bars = axes.barh(range(len(rows)), [row.accepted_per_hour for row in rows], color=_COLORS[0])
+    bars = axes.barh(range(len(rows)), [row.accepted_per_hour for row in rows], color=COLORS[0])
     axes.bar_label(bars, [f"{row.accepted_per_hour:.0f}" for row in rows], padding=3)
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()

@@ -68,7 +68,8 @@ class Predictor:
         """
         rate = self._features.sample_rate_hz
         try:
-            waveform = self._checked(waveform_of(_as_float32(samples), sample_rate_hz or rate, rate).waveform)
+            least = self._features.least_samples
+            waveform = waveform_of(_as_float32(samples), sample_rate_hz or rate, rate, least).waveform
         except BadWavError as error:
             return Prediction(ARRAY, error=str(error))
         return self._recognize(ARRAY, waveform, note=self._overlong(waveform))
@@ -112,14 +113,8 @@ class Predictor:
         return Prediction(file, digit, start_s=start_s, end_s=end_s, margin=event.margin, note=note)
 
     def _waveform(self, path: Path) -> np.ndarray:
-        waveform = decode_wav(read_bytes(path), self._features.sample_rate_hz).waveform
-        return self._checked(waveform)
-
-    def _checked(self, waveform: np.ndarray) -> np.ndarray:
-        least = self._features.least_samples
-        if len(waveform) < least:
-            raise BadWavError(f"too short ({len(waveform)} samples; one frame takes {least})")
-        return waveform
+        features = self._features
+        return decode_wav(read_bytes(path), features.sample_rate_hz, features.least_samples).waveform
 
     def _recognize(self, file: str, waveform: np.ndarray, **place: Any) -> Prediction:
         return self._answer(file, self._backend.logits(self._clips_of.one(waveform))[0], **place)

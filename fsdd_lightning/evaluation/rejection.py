@@ -6,6 +6,7 @@ import numpy as np
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.listener import lead
 from fsdd_lightning.config.schema import ListenerConfig, WaveformAugmentationConfig
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.waveform_augmentation import endpointed_words
@@ -37,16 +38,10 @@ def chosen_margin(model: IntegerModel, data: PreparedData, listener: ListenerCon
     return least_margin(logits, data.labels[positions], listener.false_reject_rate)
 
 
-def margins(logits: np.ndarray) -> np.ndarray:
-    """(clips,) int64: how far the largest of (clips, classes) integer logits leads the second one, 0 on ties."""
-    largest = np.sort(logits.astype(np.int64), axis=1)[:, -2:]
-    return np.asarray(np.minimum(largest[:, 1] - largest[:, 0], 2**31 - 1))
-
-
 def least_margin(logits: np.ndarray, labels: np.ndarray, false_reject_rate: float) -> int:
     """The margin below which an answer is rejected: at most that share of the clips recognized right lies below.
 
     logits (clips, classes) int32 and labels (clips,) of validation clips. 0, where none is right: nothing is rejected.
     """
-    right = np.sort(margins(logits)[logits.argmax(axis=1) == labels])
+    right = np.sort(lead(logits)[logits.argmax(axis=1) == labels])
     return int(right[int(false_reject_rate * len(right))]) if len(right) and false_reject_rate > 0 else 0

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.evaluation.confusion import save_figure
+from fsdd_lightning.evaluation.report_files import COLORS, write_report
 from fsdd_lightning.evaluation.robustness import SEED, RobustnessRow
 
 if TYPE_CHECKING:
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-JSON_FILE, TABLE_FILE, FIGURE_FILE = "robustness.json", "robustness.csv", "robustness.png"
 # Title and kinds of each panel; a kind that is not here gets a panel of its own.
 PANELS = {
     "noise": ("white noise", "babble"),
@@ -29,7 +24,6 @@ PANELS = {
     "clipping": ("clipping",),
     "speed": ("speed",),
 }
-_COLORS = ("#0072b2", "#d55e00")  # of Okabe and Ito, which everyone can distinguish
 _COLUMNS = 3
 
 
@@ -73,7 +67,7 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
             at,
             accuracy,
             (below, above),
-            color=_COLORS[index % len(_COLORS)],
+            color=COLORS[index % len(COLORS)],
             marker="o" if index == 0 else "s",
             markersize=4,
             linewidth=1.3,
@@ -89,18 +83,11 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
 
 def write_robustness(rows: Sequence[RobustnessRow], folder: Path, backend: str, title: str) -> None:
     """robustness.json, robustness.csv and robustness.png in a run folder."""
-    content = {"backend": backend, "seed": SEED, "rows": [asdict(row) for row in rows]}
-    replace_file(folder / JSON_FILE, (json.dumps(content, indent=2) + "\n").encode())
-    replace_file(folder / TABLE_FILE, _csv(rows).encode())
-    save_figure(robustness_figure(rows, title), folder / FIGURE_FILE)
+    record = {"backend": backend, "seed": SEED, "rows": [asdict(row) for row in rows]}
+    write_report(folder, "robustness", record, list(map(_table_row, rows)), robustness_figure(rows, title))
 
 
-def _csv(rows: Sequence[RobustnessRow]) -> str:
-    names = [field.name for field in fields(RobustnessRow) if field.name != "ci95"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, "ci95_low", "ci95_high"], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        plain: dict[str, Any] = {name: getattr(row, name) for name in names}
-        writer.writerow({**plain, "ci95_low": row.ci95[0], "ci95_high": row.ci95[1]})
-    return text.getvalue()
+def _table_row(row: RobustnessRow) -> dict[str, Any]:
+    """With an end of the interval in each of the last two columns."""
+    plain = {name: value for name, value in asdict(row).items() if name != "ci95"}
+    return plain | {"ci95_low": row.ci95[0], "ci95_high": row.ci95[1]}

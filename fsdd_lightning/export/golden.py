@@ -13,6 +13,7 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
 from fsdd_lightning.arithmetic.front_end import features
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
+from fsdd_lightning.data.features import padded
 
 RANDOM_CLIPS = 3
 RANDOM_FRAMES = 20
@@ -41,9 +42,7 @@ class GoldenVectors:
             raise ValueError("this deployment gets features, not samples")
         clips = [features(listening.front_end, listening.standardization, clip) for clip in samples]
         lengths = np.array([len(clip) for clip in clips], np.int64)
-        features_q4 = np.zeros((len(clips), lengths.max(), listening.channels), np.int8)
-        for padded, clip in zip(features_q4, clips, strict=True):
-            padded[: len(clip)] = clip
+        features_q4 = padded(clips)
         logits = network_logits(deployment.model, features_q4, lengths)
         return cls(features_q4, lengths, logits, tuple(samples))
 

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import scalar_front_end
 from directed_checks import equal, refuses
-from front_end_examples import DEFAULT, MOVING, SMALL, VARIANTS, WIDE, Constants, expected_steps, signals, word_levels
+from front_end_examples import (
+    DEFAULT,
+    MOVING,
+    SMALL,
+    VARIANTS,
+    WIDE,
+    Constants,
+    expected_steps,
+    levels_of_frames,
+    signals,
+    word_levels,
+)
 
 # --- samples to levels ---
 
@@ -31,7 +42,7 @@ def check_every_step_of_a_frame(p: Any) -> None:
             equal(power[0], 0)
             power[0] = 1000  # is in no band
             equal(p.front_end.mel_energies(front_end, power).T, expected.e)
-            equal(p.front_end.levels_of_frames(front_end, frames), expected.level)
+            equal(levels_of_frames(p.front_end, front_end, frames), expected.level)
             equal(p.front_end.levels(front_end, x)[:3], expected.level)
 
 
@@ -110,7 +121,7 @@ def check_many_frames(p: Any) -> None:
     frames = np.array(signals(SMALL)["growing"], np.int16)[:256].reshape(2, 128)
     expected = [scalar_front_end.frame_levels(SMALL, frame.tolist()) for frame in frames]
     for count in (2 * 1100, 2 * 150):
-        got = p.front_end.levels_of_frames(front_end, np.tile(frames, (count // 2, 1)))
+        got = levels_of_frames(p.front_end, front_end, np.tile(frames, (count // 2, 1)))
         equal(got, np.tile(expected, (count // 2, 1)))
         assert got.dtype == np.int32
 

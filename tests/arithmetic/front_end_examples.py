@@ -32,6 +32,12 @@ class Constants(NamedTuple):
         return self.window + 2 * self.hop + 7
 
 
+def levels_of_frames(module: Any, front_end: Any, frames: np.ndarray) -> np.ndarray:
+    """(frames, window) int16 to (frames, bands): frames that need not overlap as those of a clip do."""
+    levels: np.ndarray = module.levels_at(front_end, frames.ravel(), np.arange(len(frames)) * frames.shape[1])
+    return levels
+
+
 SIZES = [(window, bands) for window in (128, 256, 512) for bands in (8, 16, 32, 64) if 4 * bands <= window]
 DEFAULT = Constants()
 SMALL = Constants(window=128, hop=64, bands=8, coefficients=5, floor_octaves=9, quietest_level=9000)

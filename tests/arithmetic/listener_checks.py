@@ -103,6 +103,17 @@ def check_decisions(p: Any) -> None:
         assert scalar_listener.decide(tuple(logits), least) == expected
 
 
+def check_leads(p: Any) -> None:
+    """Of many words at once: in any order of classes, on ties, beyond int32, and of a single class."""
+    logits = np.array([[5, 9, 2], [9, 5, 2], [2, 9, 9], [-7, -3, -4], [2**31 - 1, -(2**31), -5]], np.int32)
+    equal(p.listener.lead(logits), np.array([4, 4, 0, 1, 2**31 - 1]))
+    equal(p.listener.lead(logits.reshape(5, 1, 3)), np.array([[4], [4], [0], [1], [2**31 - 1]]))
+    alone = p.listener.lead(logits[:, :1])
+    assert alone.shape == (5,)
+    equal(alone, np.full(5, 2**31 - 1))
+    equal(p.listener.lead(logits[:, :2]), np.array([4, 4, 7, 4, 2**31 - 1]))
+
+
 def check_listening(p: Any) -> None:
     endpointer = HEARING.of(p)
     for least_margin in (0, 2**31 - 1):

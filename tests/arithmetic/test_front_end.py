@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import scalar_front_end
-from front_end_examples import DEFAULT, SIZES, SMALL, WIDE, Constants, expected_steps, signals, word_levels
+from front_end_examples import (
+    DEFAULT,
+    SIZES,
+    SMALL,
+    WIDE,
+    Constants,
+    expected_steps,
+    levels_of_frames,
+    signals,
+    word_levels,
+)
 
 from fsdd_lightning.arithmetic import front_end as module
 from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization
@@ -141,10 +151,10 @@ def noise(seed: int, amplitude: int, shape: Any) -> np.ndarray:
 def test_a_constant_offset_changes_nothing_as_long_as_bits_stays(front_end: FrontEnd) -> None:
     x = noise(1, 3000, (20, front_end.window))
     x[:, 7] = 16000  # 14 bits and one more
-    levels = module.levels_of_frames(front_end, x.astype(np.int16))
+    levels = levels_of_frames(module, front_end, x.astype(np.int16))
     for offset in (-4000, -1, 1, 77, 383):
-        np.testing.assert_array_equal(module.levels_of_frames(front_end, (x + offset).astype(np.int16)), levels)
-    wider = module.levels_of_frames(front_end, (x + 384).astype(np.int16))  # 16384 needs 15 bits
+        np.testing.assert_array_equal(levels_of_frames(module, front_end, (x + offset).astype(np.int16)), levels)
+    wider = levels_of_frames(module, front_end, (x + 384).astype(np.int16))  # 16384 needs 15 bits
     assert 0 < np.abs(wider - levels).max() <= 30
 
 
@@ -153,11 +163,11 @@ def test_twice_the_amplitude_is_two_octaves_of_power_more(front_end: FrontEnd) -
     """The mean of frames whose sum is a multiple of the window is not rounded."""
     x = noise(2, 700, (20, front_end.window))
     x[:, 0] -= x.sum(axis=1) % front_end.window
-    levels = [module.levels_of_frames(front_end, (x << octave).astype(np.int16)) for octave in range(5)]
+    levels = [levels_of_frames(module, front_end, (x << octave).astype(np.int16)) for octave in range(5)]
     for octave in range(1, 5):
         np.testing.assert_array_equal(levels[octave], levels[0] + 512 * octave)
     rounded = x + (np.arange(front_end.window) < front_end.window // 2)  # the mean is now 1/2 more
-    assert (module.levels_of_frames(front_end, 2 * rounded.astype(np.int16)) != levels[1]).any()
+    assert (levels_of_frames(module, front_end, 2 * rounded.astype(np.int16)) != levels[1]).any()
 
 
 def test_a_gain_cancels_in_the_features_where_the_reference_follows() -> None:
@@ -165,7 +175,7 @@ def test_a_gain_cancels_in_the_features_where_the_reference_follows() -> None:
     x = noise(3, 2000, 128 * 12).reshape(12, 128)
     x[:, 0] -= x.sum(axis=1) % 128
     channels = [
-        module.channels(front_end, module.levels_of_frames(front_end, (g * x).astype(np.int16))) for g in (1, 8)
+        module.channels(front_end, levels_of_frames(module, front_end, (g * x).astype(np.int16))) for g in (1, 8)
     ]
     np.testing.assert_array_equal(*channels)
 
@@ -208,6 +218,6 @@ def float_levels(front_end: FrontEnd, frames: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("amplitude", [1, 30, 1000, 32767])
 def test_levels_are_close_to_those_of_float64(front_end: FrontEnd, amplitude: int) -> None:
     frames = noise(5, amplitude, (600, front_end.window)).astype(np.int16)
-    error = module.levels_of_frames(front_end, frames) - float_levels(front_end, frames.astype(np.float64))
+    error = levels_of_frames(module, front_end, frames) - float_levels(front_end, frames.astype(np.float64))
     assert np.abs(error).max() < 12
     assert 0.5 < np.sqrt((error**2).mean()) < 1

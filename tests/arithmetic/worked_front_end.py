@@ -46,7 +46,7 @@ def example() -> dict[str, list[int]]:
     c = front_end.transform(FRONT_END, z)
     p = front_end.power(FRONT_END, c)
     e = front_end.mel_energies(FRONT_END, p)
-    level = front_end.levels_of_frames(FRONT_END, frames)
+    level = front_end.levels(FRONT_END, x)
     y = front_end.relative(FRONT_END, level)
     channels = front_end.channels(FRONT_END, level)
     features = front_end.standardized(channels, np.array(MULTIPLIER, np.int32), np.array(BIAS, np.int32))

@@ -253,3 +253,12 @@ def test_the_real_dataset_loads_whole(fsdd_root: Path) -> None:
     assert (len(fsdd.recordings), fsdd.digest, fsdd.notes) == (3000, FSDD_DIGEST, ())
     assert {r.speaker for r in fsdd.recordings} == {"george", "jackson", "lucas", "nicolas", "theo", "yweweler"}
     assert list(fsdd.recordings) == sorted(fsdd.recordings)
+
+
+def test_what_makes_no_frame_is_a_bad_file(tmp_path: Path) -> None:
+    for samples in (255, 256):
+        write_wav(tmp_path / "recordings" / f"3_ada_{samples}.wav", tone(samples=samples))
+    with pytest.raises(UserError, match=r"3_ada_255\.wav: too short \(255 samples; one frame takes 256\)"):
+        load_recordings(tmp_path, "some", 8000, "error", least_samples=256)
+    kept = load_recordings(tmp_path, "some", 8000, "skip", least_samples=256)
+    assert [recording.take for recording in kept.recordings] == [256]

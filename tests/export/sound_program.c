@@ -8,51 +8,16 @@
  *     STEP: what fsdd_endpointer_step answers to levels, the samples of this record, and its whole state;
  *     CLIP: frames and, if there are any, logits.
  * Samples and listeners lie alone on the heap, so that a sanitizer sees whoever leaves them.
- *
- * With two words, the number of a bug and the file of the expected output, nothing is written, and the first difference
- * ends the program. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+ */
+#include "records.h"
 
 #include "models.h"
 
 #include "fsdd_listen.c" /* for its static functions */
 
-#ifdef MUTANT
-int fsdd_mutant;
-#endif
-static FILE *expected;
 static fsdd_listener *listeners[sizeof models / sizeof models[0]];
 
 enum { RESET, BEGIN_WORD, LEVELS, FEATURES, LISTEN_RESET, LISTEN, STEP, CLIP };
-
-static void *allocated(size_t bytes)
-{
-    unsigned char *block = malloc(bytes + !bytes);
-    if (block == NULL)
-        exit(3);
-    memset(block, 0x5A, bytes);
-    return block;
-}
-
-static int read_exactly(void *target, size_t bytes) { return fread(target, 1, bytes, stdin) == bytes; }
-
-static void expect(const void *source, size_t bytes)
-{
-    void *right = allocated(bytes);
-    if (fread(right, 1, bytes, expected) != bytes || memcmp(source, right, bytes) != 0)
-        exit(5);
-    free(right);
-}
-
-static void write_exactly(const void *source, size_t bytes)
-{
-    if (expected != NULL)
-        expect(source, bytes);
-    else if (fwrite(source, 1, bytes, stdout) != bytes)
-        exit(4);
-}
 
 static void make_listeners(void)
 {
@@ -148,18 +113,6 @@ static int run_record(const int32_t *head)
 
 int main(int count, char **words)
 {
-    int32_t head[3];
-    if (count > 2) {
-#ifdef MUTANT
-        fsdd_mutant = atoi(words[1]);
-#endif
-        expected = fopen(words[2], "rb");
-        if (expected == NULL)
-            return 6;
-    }
     make_listeners();
-    while (read_exactly(head, sizeof head))
-        if (!run_record(head))
-            return 2;
-    return expected != NULL && fgetc(expected) != EOF ? 5 : 0;
+    return run_records(count, words, run_record);
 }

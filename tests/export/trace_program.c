@@ -3,48 +3,10 @@
  * stdin, one record a clip: int32 model, int32 frames, int32 preset; if preset, the int16 state to start from; frames.
  * stdout: after every frame the whole int16 state; then int32 logits and class; unless preset, the logits of the same clip
  * read at once. The state lies alone on the heap, so that a sanitizer sees whoever leaves it.
- *
- * With two words, the number of a bug and the file of the expected output, nothing is written, and the first difference
- * ends the program. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+ */
+#include "records.h"
 
 #include "models.h"
-
-#ifdef MUTANT
-int fsdd_mutant;
-#endif
-static FILE *expected;
-
-static void *allocated(size_t bytes)
-{
-    unsigned char *block = malloc(bytes);
-    size_t k;
-    if (block == NULL)
-        exit(3);
-    for (k = 0; k < bytes; k++)
-        block[k] = 0x5A;
-    return block;
-}
-
-static int read_exactly(void *target, size_t bytes) { return fread(target, 1, bytes, stdin) == bytes; }
-
-static void expect(const void *source, size_t bytes)
-{
-    void *right = allocated(bytes);
-    if (fread(right, 1, bytes, expected) != bytes || memcmp(source, right, bytes) != 0)
-        exit(5);
-    free(right);
-}
-
-static void write_exactly(const void *source, size_t bytes)
-{
-    if (expected != NULL)
-        expect(source, bytes);
-    else if (fwrite(source, 1, bytes, stdout) != bytes)
-        exit(4);
-}
 
 static void write_decision(const fsdd_model *model, const int32_t *logits)
 {
@@ -80,19 +42,4 @@ static int run_clip(const int32_t *head)
     return 1;
 }
 
-int main(int count, char **words)
-{
-    int32_t head[3];
-    if (count > 2) {
-#ifdef MUTANT
-        fsdd_mutant = atoi(words[1]);
-#endif
-        expected = fopen(words[2], "rb");
-        if (expected == NULL)
-            return 6;
-    }
-    while (read_exactly(head, sizeof head))
-        if (!run_clip(head))
-            return 2;
-    return expected != NULL && fgetc(expected) != EOF ? 5 : 0;
-}
+int main(int count, char **words) { return run_records(count, words, run_clip); }

@@ -6,6 +6,7 @@ Nothing is linked but the program, `board/` and libgcc. QEMU is not cycle accura
 from __future__ import annotations
 
 import atexit
+import filecmp
 import shutil
 import subprocess
 import tempfile
@@ -147,6 +148,13 @@ def symbols(path: Path) -> dict[str, Symbol]:
     lines = _tool("arm-none-eabi-nm", "--print-size", "--defined-only", str(path)).splitlines()
     sized = (line.split() for line in lines if len(line.split()) == 4)
     return {name: Symbol(kind, int(address, 16), int(size, 16)) for address, size, kind, name in sized}
+
+
+def assert_expected(elf: Path, board: Board, folder: Path) -> None:
+    """The program runs to its end in `folder`, and writes the expected output, byte for byte."""
+    (folder / "output.bin").unlink(missing_ok=True)
+    assert run(elf, board, folder).status == EXIT_DONE
+    assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
 
 
 def undefined_symbols(path: Path) -> set[str]:

@@ -34,9 +34,7 @@ def test_output_is_numpys_byte_for_byte(
 ) -> None:
     sources, folder = program
     elf = sources.build(PROGRAM, board, level, tmp_path)
-    (folder / "output.bin").unlink(missing_ok=True)
-    assert boards.run(elf, board, folder).status == boards.EXIT_DONE
-    assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
+    boards.assert_expected(elf, board, folder)
 
 
 @pytest.mark.parametrize("board", [boards.M3, boards.M4], ids=boards.board_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 from pathlib import Path
 
 import board_sounds as sounds
@@ -39,9 +38,7 @@ def test_clips_are_numpys_byte_for_byte(
 ) -> None:
     sources, folder = clip_program
     elf = sources.build(CLIPS, board, level, tmp_path)
-    (folder / "output.bin").unlink(missing_ok=True)
-    assert boards.run(elf, board, folder).status == boards.EXIT_DONE
-    assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
+    boards.assert_expected(elf, board, folder)
 
 
 @pytest.mark.parametrize("board", [boards.M0, boards.M4], ids=boards.board_id)
@@ -54,8 +51,7 @@ def test_hard_sounds_and_other_front_ends(front_end: str, board: boards.Board, t
     (tmp_path / "clips.bin").write_bytes(sounds.input_clips(clips))
     (tmp_path / "expected.bin").write_bytes(sounds.expected_clips(deployment, clips))
     elf = networks.export_deployments({"net": deployment}, tmp_path).build(CLIPS, board, "-O2", tmp_path / "build")
-    assert boards.run(elf, board, tmp_path).status == boards.EXIT_DONE
-    assert filecmp.cmp(tmp_path / "output.bin", tmp_path / "expected.bin", shallow=False)
+    boards.assert_expected(elf, board, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +76,7 @@ def test_events_of_a_stream_in_pieces_are_the_listeners(
 ) -> None:
     sources, folder = stream_program
     elf = sources.build(STREAM, board, "-O3", tmp_path)
-    (folder / "output.bin").unlink(missing_ok=True)
-    assert boards.run(elf, board, folder).status == boards.EXIT_DONE
-    assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
+    boards.assert_expected(elf, board, folder)
 
 
 @pytest.mark.parametrize("byte", [0, -1])

@@ -1,0 +1,37 @@
+"""What a measurement leaves in a run folder: NAME.json, NAME.csv and NAME.png."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.evaluation.confusion import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito, which everyone can distinguish
+
+
+def write_report(
+    folder: Path, name: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], figure: Figure
+) -> None:
+    """`record` as JSON, `rows` as a table, and the figure; each file in one step."""
+    replace_file(folder / f"{name}.json", (json.dumps(record, indent=2) + "\n").encode())
+    replace_file(folder / f"{name}.csv", csv_text(rows).encode())
+    save_figure(figure, folder / f"{name}.png")
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line a row; the columns are those of all rows, in the order of their first use. What a row lacks is empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
