@@ -42,6 +42,7 @@ WINDOWS = (128, 256, 512)  # samples; what the C transform is written for
 FRAMES_PER_BLOCK = 256  # spectra of a block stay in the processor's cache
 LEAST_BLOCKS_FOR_THREADS = 8
 INT32_MAX = 2**31 - 1
+AUDIBLE_DEPTH = 8 << LEVEL_BITS  # what lies more than 8 octaves (24 dB) below the quietest level opens no word
 
 
 class FrontEndError(ValueError):
@@ -85,6 +86,11 @@ class FrontEnd:
     def depth(self) -> int:
         """Of the range of relative levels."""
         return self.floor_octaves << LEVEL_BITS
+
+    @property
+    def least_audible(self) -> int:
+        """The level that the endpointer hears where it is quieter."""
+        return self.quietest_level - AUDIBLE_DEPTH
 
     @cached_property
     def tables(self) -> FrontEndTables:
@@ -342,7 +348,15 @@ def log2_q8(front_end: FrontEnd, energy: Float64Array) -> Int64Array:
     return np.where(energy == 0.0, 0, level)
 
 
-# ---- levels to features
+# ---- levels to words and features
+
+
+def audible(front_end: FrontEnd, level: Int32Array) -> Int32Array:
+    """(..., frames, bands) as the endpointer hears them: silence of zeros is as quiet as a quiet converter.
+
+    A floor that had sunk to the level of zeros would take the next microphone's own noise for speech.
+    """
+    return np.maximum(level, np.int32(front_end.least_audible))
 
 
 def references(front_end: FrontEnd, level: Int32Array) -> Int32Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, EndpointerState, endpointer_step, reset_endpointer
 from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array, Int64Array
-from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, channels, levels
+from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization, audible, channels, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 
@@ -101,7 +101,9 @@ class WordListener(ABC):
         return [event for frame_level in level for event in self._step(frame_level)]
 
     def _step(self, level: Int32Array) -> list[WordEvent]:
-        self._endpoints, endpoint = endpointer_step(self.listening.endpointer, self._endpoints, level)
+        self._endpoints, endpoint = endpointer_step(
+            self.listening.endpointer, self._endpoints, audible(self.listening.front_end, level)
+        )
         frame, self._frame = self._frame, self._frame + 1
         voiced = int(self._endpoints.voiced)
         self._levels = [] if endpoint.opens else self._levels

@@ -34,6 +34,16 @@ RENAMED_KEYS = {
     "without": "ablation",
     "search": "hparams_search",
 }
+NO_SPEECH = {
+    "name": "none",
+    "share": 0.0,
+    "takes": 1,
+    "copies": 1,
+    "seed": 0,
+    "words": [],
+    "english": ["en"],
+    "accents": {},
+}
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
     "features.kind": "mfcc",
@@ -41,6 +51,7 @@ ADDED_KEYS = {
     "memory_budget.front_end": True,
     "waveform_augmentation.endpointed": False,
     "waveform_augmentation.slack_frames": 0,
+    "text_to_speech": NO_SPEECH,
 }
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120

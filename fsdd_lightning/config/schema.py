@@ -269,6 +269,27 @@ class WaveformAugmentationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
+class TextToSpeechConfig:
+    """Synthetic speakers in training: what installed speech engines say."""
+
+    name: str
+    share: ShareBelowOne  # of each training batch; 0: none, and the other keys have no effect
+    takes: Count  # of each word by each voice
+    copies: Count  # of each take, with the settings of waveform_augmentation
+    seed: Seed
+    words: tuple[str, ...]  # in the order of the classes
+    english: Annotated[tuple[str, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
+    accents: dict[str, tuple[str, ...]]  # other languages of espeak-ng, and how they spell the same words
+
+    def __post_init__(self) -> None:
+        for language, words in self.accents.items():
+            _require(
+                len(words) == len(self.words),
+                f"accents.{language} spells {len(words)} words, but there are {len(self.words)}",
+            )
+
+
+@dataclass(frozen=True, config=STRICT)
 class ModelConfig:
     """The size of the LSTM classifier."""
 
@@ -362,6 +383,7 @@ class Config:
     listener: ListenerConfig | None  # None: only with features that are no integers, in runs of the version before
     feature_augmentation: FeatureAugmentationConfig
     waveform_augmentation: WaveformAugmentationConfig
+    text_to_speech: TextToSpeechConfig
     model: ModelConfig
     memory_budget: MemoryBudgetConfig
     quantization: QuantizationConfig
@@ -377,6 +399,10 @@ class Config:
         _require(
             self.features.kind == "mfcc" or self.listener is not None,
             "listener: features=integer needs one, such as listener=default",
+        )
+        _require(
+            self.text_to_speech.share == 0.0 or self.waveform_augmentation.copies > 0,
+            "text_to_speech: synthetic speakers are heard as copies: choose waveform_augmentation=voices or stream",
         )
 
     @property

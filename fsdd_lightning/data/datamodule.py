@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,11 @@ class ClipDataset(Dataset[Batch]):
 
 
 class TrainingClips(ClipDataset):
-    """The training clips, then their first copies, then their second ones, ...: those of clip i are at i, n + i, ..."""
+    """The training clips, then their first copies, then their second ones, ...: those of clip i are at i, n + i, ...
+
+    Synthetic words follow at the positions `words`, all of them in each of their copies; that range is empty where
+    there are none.
+    """
 
     def __init__(self, data: PreparedData) -> None:
         super().__init__(data, data.split.train)
@@ -50,9 +54,18 @@ class TrainingClips(ClipDataset):
         self.copies = () if data.copies is None else data.copies.features
         train = data.split.train
         features = [data.statistics.standardize(copy)[train] for copy in self.copies]
-        self.features = torch.cat([self.features, *map(torch.from_numpy, features)])
-        self.lengths = torch.cat([self.lengths, *(torch.from_numpy(copy.lengths[train]) for copy in self.copies)])
+        self._append(features, [copy.lengths[train] for copy in self.copies])
         self.labels = self.labels.repeat(1 + len(self.copies))
+        first_word = len(self.labels)
+        if data.synthetic is not None:
+            words = data.synthetic
+            self._append(map(data.statistics.standardize, words.features), [copy.lengths for copy in words.features])
+            self.labels = torch.cat([self.labels, torch.from_numpy(words.labels).repeat(len(words.features))])
+        self.words = range(first_word, len(self.labels))
+
+    def _append(self, features: Iterable[np.ndarray], lengths: Iterable[np.ndarray]) -> None:
+        self.features = torch.cat([self.features, *map(torch.from_numpy, features)])
+        self.lengths = torch.cat([self.lengths, *map(torch.from_numpy, lengths)])
 
 
 class TrainingOrder(Sampler[int]):
@@ -72,6 +85,35 @@ class TrainingOrder(Sampler[int]):
             changed = torch.rand(self.clips, generator=self.generator) >= self.clean_share
             clips += self.clips * copy * changed
         return iter(clips.tolist())
+
+
+class MixedBatches(Sampler[list[int]]):
+    """Batches of `clips`, each followed by so many synthetic words, drawn from all their positions.
+
+    An epoch still takes every training clip once.
+    """
+
+    def __init__(self, clips: BatchSampler, words: int, positions: range, generator: torch.Generator) -> None:
+        self.clips, self.words, self.positions, self.generator = clips, words, positions, generator
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for clips in self.clips:
+            drawn = torch.randint(len(self.positions), (self.words,), generator=self.generator)
+            yield [*clips, *(self.positions.start + drawn).tolist()]
+
+
+def synthetic_words(data: PreparedData, batch_size: int) -> int:
+    """How many clips of a batch are synthetic; at least one is not."""
+    share = 0.0 if data.synthetic is None else data.synthetic.share
+    return min(int(share * batch_size + 0.5), batch_size - 1)
+
+
+def batches_per_epoch(data: PreparedData, batch_size: int) -> int:
+    """How many steps take every training clip once."""
+    return -(-len(data.split.train) // (batch_size - synthetic_words(data, batch_size)))
 
 
 class DigitDataModule(pl.LightningDataModule):
@@ -94,7 +136,14 @@ class DigitDataModule(pl.LightningDataModule):
         Raises:
             UserError, RunFailedError: see `prepare_data`.
         """
-        data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation, config.listener)
+        data = prepare_data(
+            config.data,
+            config.split,
+            config.features,
+            config.waveform_augmentation,
+            config.listener,
+            config.text_to_speech,
+        )
         return cls(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -102,7 +151,9 @@ class DigitDataModule(pl.LightningDataModule):
         clips = TrainingClips(self.data)
         clean_share = 1.0 if self.data.copies is None else self.data.copies.clean_share
         order = TrainingOrder(clips.clips, len(clips.copies), clean_share, self.order)
-        return _loader(clips, BatchSampler(order, self.batch_size, False))
+        words = synthetic_words(self.data, self.batch_size)
+        batches = BatchSampler(order, self.batch_size - words, False)
+        return _loader(clips, MixedBatches(batches, words, clips.words, self.order) if words else batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation clips in their own order."""
@@ -133,7 +184,7 @@ class DigitDataModule(pl.LightningDataModule):
         return Batch(features, lengths, batch.labels)
 
 
-def _loader(clips: ClipDataset, batches: BatchSampler) -> DataLoader[Batch]:
+def _loader(clips: ClipDataset, batches: Sampler[list[int]]) -> DataLoader[Batch]:
     # batch_size=None: the sampler yields lists of positions, and the dataset returns a whole batch for a list.
     return DataLoader(clips, sampler=batches, batch_size=None)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer, Word, find_words
-from fsdd_lightning.arithmetic.front_end import cepstrum, levels, levels_at, relative
-from fsdd_lightning.config.schema import IntegerFeatureConfig
+from fsdd_lightning.arithmetic.front_end import audible, cepstrum, levels, levels_at, relative
+from fsdd_lightning.config.schema import FeatureConfig, IntegerFeatureConfig
 from fsdd_lightning.data.features import Features, padded, valid_frames
 
 FULL_SCALE = 2**15
@@ -45,7 +45,7 @@ class IntegerExtractor:
         counts = np.array([len(clip) for clip in clips], np.int64)
         frames = np.array([self._frames(int(count)) for count in counts], np.int64)
         level = self.clip_levels(np.concatenate(clips), counts, frames)
-        found = find_words(endpointer, level, frames)
+        found = find_words(endpointer, audible(self.front_end, level), frames)
         spans = [_span(words, *self._spoken_frames(span)) for words, span in zip(found, spoken, strict=True)]
         ends = np.clip(np.array(spans) + slack, 0, frames[:, None])
         lengths = np.maximum(ends[:, 1] - ends[:, 0], 1)
@@ -83,6 +83,25 @@ class IntegerExtractor:
         if samples < self.front_end.window:
             raise ValueError(f"a clip of {samples} samples is shorter than a window of {self.front_end.window}")
         return self.front_end.frames(samples)
+
+
+def heard_waveform(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> np.ndarray:
+    """What a network hears of (samples,) float32: the longest word that the endpointer finds in a clip of more than
+    max_frames, its first frames being silence perhaps; the whole clip where it is shorter, or no word is found.
+
+    Features that need float know no endpointer: their clips stay whole.
+    """
+    if endpointer is None or config.kind == "mfcc" or len(waveform) <= config.samples(config.max_frames):
+        return waveform
+    front_end = config.front_end
+    ending = np.zeros(front_end.samples(endpointer.hangover_frames + 1), np.int16)  # a clip's last word ends in it
+    level = levels(front_end, np.concatenate([to_int16(waveform), ending]))
+    (words,) = find_words(endpointer, audible(front_end, level)[None], np.array([len(level)]))
+    if not words:
+        return waveform
+    longest = max(words, key=lambda word: word.end - word.first)
+    start = longest.first * front_end.hop
+    return waveform[start : start + front_end.samples(longest.end - longest.first)]
 
 
 def _span(words: Sequence[Word], first: int, end: int) -> tuple[int, int]:

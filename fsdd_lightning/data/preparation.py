@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.config.schema import (
     DataConfig,
     FeatureConfig,
     ListenerConfig,
     SplitConfig,
+    TextToSpeechConfig,
     WaveformAugmentationConfig,
 )
 from fsdd_lightning.data.feature_cache import cached_features
 from fsdd_lightning.data.features import Features
+from fsdd_lightning.data.integer_features import heard_waveform
 from fsdd_lightning.data.locate import cache_folder, locate_fsdd
 from fsdd_lightning.data.recordings import RecordingSet, load_recordings
 from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.statistics import FeatureStatistics, training_statistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
+from fsdd_lightning.data.text_to_speech import ENGINES, Speech, missing_engines, synthetic_speech
 from fsdd_lightning.data.waveform_augmentation import augmented_features
 from fsdd_lightning.errors import RunFailedError
 
@@ -36,6 +41,16 @@ class Copies:
     clean_share: float  # probability that the clip itself is drawn
 
 
+@dataclass(frozen=True, eq=False)
+class SyntheticSpeakers:
+    """Augmented copies of what speech engines say, for training alone."""
+
+    features: tuple[Features, ...]  # at least one; as extracted, not standardized
+    labels: np.ndarray  # (clips,) int64
+    share: float  # of each batch
+    speech: Speech
+
+
 @dataclass(frozen=True)
 class PreparedData:
     """All clips of an experiment, in the order of `recordings`.
@@ -45,6 +60,7 @@ class PreparedData:
     """
 
     recordings: RecordingSet
+    heard: tuple[np.ndarray, ...]  # of each waveform, what the network hears: see heard_waveform
     config: FeatureConfig
     extracted: Features
     split: Split
@@ -54,6 +70,7 @@ class PreparedData:
     source: str  # "fsdd" or "synthetic"; a fallback is "synthetic" although the config asks for FSDD
     notes: tuple[str, ...]  # for the user, to be shown once
     copies: Copies | None = None  # None: training clips are taken as they are
+    synthetic: SyntheticSpeakers | None = None
 
     @property
     def lengths(self) -> np.ndarray:
@@ -67,11 +84,12 @@ def prepare_data(
     features: FeatureConfig,
     waveform_augmentation: WaveformAugmentationConfig | None = None,
     listener: ListenerConfig | None = None,
+    text_to_speech: TextToSpeechConfig | None = None,
 ) -> PreparedData:
     """Find or generate the recordings, extract their features (or read them from the cache), split, standardize.
 
-    Only training needs `waveform_augmentation` and, for endpointed copies, `listener`; copies do not count in the
-    statistics of the features.
+    `listener` finds the word in clips that are longer than the network hears, and cuts endpointed copies. Only training
+    needs `waveform_augmentation` and `text_to_speech`; their clips do not count in the statistics of the features.
 
     Raises:
         UserError: bad files, an impossible split, a root without recordings.
@@ -82,11 +100,16 @@ def prepare_data(
         found.folder, found.name, features.sample_rate_hz, data.on_bad_file, features.least_samples
     )
     cache = cache_folder(data) / "features"
-    extracted = cached_features(recordings.digest, recordings.waveforms, features, cache)
+    endpointer = None if listener is None else listener.endpointer
+    heard = tuple(heard_waveform(waveform, features, endpointer) for waveform in recordings.waveforms)
+    cut = sum(len(part) < len(whole) for part, whole in zip(heard, recordings.waveforms, strict=True))
+    extracted = cached_features(_heard_digest(recordings, endpointer if cut else None), heard, features, cache)
     division = split_recordings(recordings.recordings, split)
     statistics = training_statistics(features, extracted, division.train)
+    synthetic = _synthetic_speakers(text_to_speech, features, waveform_augmentation, listener, cache)
     return PreparedData(
         recordings=recordings,
+        heard=heard,
         config=features,
         extracted=extracted,
         split=division,
@@ -94,8 +117,9 @@ def prepare_data(
         features=statistics.standardize(extracted),
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
-        notes=(*found.notes, *recordings.notes, *_trimming_note(extracted)),
+        notes=(*found.notes, *recordings.notes, *_length_notes(cut, extracted), *_missing_speech(text_to_speech)),
         copies=_copies(recordings, features, waveform_augmentation, listener, cache),
+        synthetic=synthetic,
     )
 
 
@@ -112,9 +136,47 @@ def _copies(
     return Copies(augmented_features(recordings, features, config, cache, endpointer), config.clean_share)
 
 
-def _trimming_note(extracted: Features) -> tuple[str, ...]:
+def _synthetic_speakers(
+    config: TextToSpeechConfig | None,
+    features: FeatureConfig,
+    augmentation: WaveformAugmentationConfig | None,
+    listener: ListenerConfig | None,
+    cache: Path,
+) -> SyntheticSpeakers | None:
+    if config is None or config.share == 0.0 or augmentation is None:
+        return None
+    speech = synthetic_speech(config, features.sample_rate_hz, cache)
+    if speech is None:
+        return None
+    several = replace(augmentation, copies=config.copies)
+    copies = augmented_features(speech, features, several, cache, None if listener is None else listener.endpointer)
+    return SyntheticSpeakers(copies, speech.labels, config.share, speech)
+
+
+def _missing_speech(config: TextToSpeechConfig | None) -> tuple[str, ...]:
+    """What a user should know who trains with fewer synthetic speakers than the config asks for."""
+    missing = missing_engines() if config is not None and config.share > 0.0 else ()
+    if not missing:
+        return ()
+    which = "no synthetic speakers" if len(missing) == len(ENGINES) else "fewer synthetic speakers"
+    return (
+        f"{which}: {' and '.join(missing)} not installed; people who were never heard are recognized worse "
+        "(multirun/reference/strangers)",
+    )
+
+
+def _heard_digest(recordings: RecordingSet, endpointer: Endpointer | None) -> str:
+    """That of the recordings where none was cut."""
+    if endpointer is None:
+        return recordings.digest
+    return hashlib.sha256(f"{recordings.digest} {endpointer.array().tolist()}".encode()).hexdigest()
+
+
+def _length_notes(cut: int, extracted: Features) -> tuple[str, ...]:
     clips, frames = extracted.values.shape[:2]
-    return (f"{extracted.trimmed} of {clips} clips trimmed to {frames} frames",) if extracted.trimmed else ()
+    longer = f"{cut} of {clips} clips longer than {frames} frames: their word was cut out"
+    trimmed = f"{extracted.trimmed} of {clips} clips trimmed to {frames} frames"
+    return (*([longer] if cut else []), *([trimmed] if extracted.trimmed else []))
 
 
 @dataclass(frozen=True)

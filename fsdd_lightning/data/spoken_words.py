@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fsdd_lightning.data.wav import decode_wav
-from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.data.speech_engines import ESPEAK, espeak_word
 
-COMMAND = "espeak-ng"
+COMMAND = ESPEAK.command
 # Commands, names, things, and short words that sound a little like a digit; none sounds like one.
 _TEXT = """
     yes no stop go left right up down on off open close start hello goodbye please thanks water music light
@@ -23,11 +20,12 @@ _TEXT = """
 WORDS = tuple(_TEXT.split())
 VOICES = ("en-us", "en-us+f3", "en-gb", "en-gb-scotland+f2")
 WORDS_PER_MINUTE = (130, 175)
+_PITCH = 50  # the voice's own
 
 
 def espeak_installed() -> bool:
     """Whether there are such words here."""
-    return shutil.which(COMMAND) is not None
+    return ESPEAK.installed
 
 
 def spoken_words(sample_rate_hz: int) -> list[list[np.ndarray]]:
@@ -39,15 +37,7 @@ def spoken_words(sample_rate_hz: int) -> list[list[np.ndarray]]:
     with TemporaryDirectory(prefix="fsdd-words-") as folder:
         file = Path(folder) / "word.wav"
         return [
-            [_spoken(word, voice, speed, file, sample_rate_hz) for word in WORDS]
+            [ESPEAK.speak(espeak_word(voice, speed, _PITCH, word, file), file, sample_rate_hz) for word in WORDS]
             for voice in VOICES
             for speed in WORDS_PER_MINUTE
         ]
-
-
-def _spoken(word: str, voice: str, words_per_minute: int, file: Path, sample_rate_hz: int) -> np.ndarray:
-    command = [COMMAND, "-v", voice, "-s", str(words_per_minute), "-w", str(file), word]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode != 0:
-        raise RunFailedError(f"{COMMAND} cannot speak with the voice {voice}: {ended.stderr.strip()}")
-    return decode_wav(file.read_bytes(), sample_rate_hz).waveform

@@ -12,7 +12,9 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -32,19 +34,30 @@ from fsdd_lightning.data.effects import (
 from fsdd_lightning.data.feature_cache import cached_extraction, cached_features
 from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.integer_features import IntegerExtractor, to_int16
-from fsdd_lightning.data.recordings import RecordingSet
 
 # Part of the cache key: increment it with every change that changes a value.
-COPIES_VERSION = 1
+COPIES_VERSION = 2
 
 _EQUALIZER_BANDS = 6
-_NOISE_SLOPE = (0.0, 2.0)  # power falls as frequency^-slope: 0 white, 1 pink, 2 brown
+_NOISE_SLOPES = np.linspace(0.0, 2.0, 32)  # power falls as frequency^-slope: 0 white, 1 pink, 2 brown
+_NOISE_SAMPLES = 2**18  # half a minute at 8 kHz of each
 _PAUSE_S = (0.35, 0.7)  # before and after an endpointed copy; the endpointer's floors settle in 0.32 s
 _GOLDEN_RATIO = 0.6180339887498949
 
 
+class Waveforms(Protocol):
+    """What copies are made of: recordings, or synthetic speech."""
+
+    @property
+    def waveforms(self) -> Sequence[np.ndarray]: ...  # (samples,) float32 each
+    @property
+    def sample_rate_hz(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+
+
 def augmented_features(
-    recordings: RecordingSet,
+    recordings: Waveforms,
     features: FeatureConfig,
     config: WaveformAugmentationConfig,
     cache_dir: Path,
@@ -62,7 +75,7 @@ def augmented_features(
 
 
 def copy_features(
-    copy: int, recordings: RecordingSet, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
+    copy: int, recordings: Waveforms, features: FeatureConfig, config: WaveformAugmentationConfig, cache_dir: Path
 ) -> Features:
     """The features of one copy, whose frames are `tempo` times as far apart as those of the recordings."""
     spaced = features.spaced(_copy_hop(copy, features, config))
@@ -79,7 +92,7 @@ def copy_features(
 
 def endpointed_features(
     copy: int,
-    recordings: RecordingSet,
+    recordings: Waveforms,
     features: IntegerFeatureConfig,
     config: WaveformAugmentationConfig,
     cache_dir: Path,
@@ -181,8 +194,17 @@ def _other_voice_and_room(
 
 def _noisy(waveform: np.ndarray, speech_rms: float, snr_db: tuple[float, float], generator: Generator) -> np.ndarray:
     """With colored noise, `snr_db` below the speech."""
-    noise = colored_noise(len(waveform), generator.uniform(*_NOISE_SLOPE), generator)
-    return add_noise(waveform, noise, 1.0, generator.uniform(*snr_db), speech_rms)
+    noise = _noises()[int(generator.integers(len(_NOISE_SLOPES)))]
+    start = int(generator.integers(len(noise)))
+    heard = np.take(noise, np.arange(start, start + len(waveform)), mode="wrap")
+    return add_noise(waveform, heard, rms(heard), generator.uniform(*snr_db), speech_rms)
+
+
+@cache
+def _noises() -> tuple[np.ndarray, ...]:
+    """A long noise of every slope, (_NOISE_SAMPLES,) float32: a transform for each copy would take most of its time."""
+    generator = np.random.default_rng(_NOISE_SAMPLES)
+    return tuple(colored_noise(_NOISE_SAMPLES, slope, generator).astype(np.float32) for slope in _NOISE_SLOPES)
 
 
 def _copy_digest(

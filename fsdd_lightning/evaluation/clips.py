@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fsdd_lightning.config.schema import FeatureConfig
+from fsdd_lightning.config.schema import FeatureConfig, ListenerConfig
 from fsdd_lightning.data.extraction import feature_extractor
-from fsdd_lightning.data.integer_features import to_int16
+from fsdd_lightning.data.integer_features import heard_waveform, to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.statistics import FeatureStatistics
 
@@ -28,7 +28,7 @@ class Clips:
 
 def clips_at(data: PreparedData, positions: np.ndarray) -> Clips:
     """The clips at these positions of the recordings."""
-    waveforms = (data.recordings.waveforms[position] for position in positions)
+    waveforms = (data.heard[position] for position in positions)
     samples = device_samples(data.config, waveforms)
     return Clips(data.features[positions], data.lengths[positions], samples)
 
@@ -44,18 +44,27 @@ def device_samples(config: FeatureConfig, waveforms: Iterable[np.ndarray]) -> li
 class ClipMaker:
     """Makes clips of waveforms, (samples,) float32, with the features and statistics of a run."""
 
-    def __init__(self, config: FeatureConfig, statistics: FeatureStatistics) -> None:
+    def __init__(
+        self, config: FeatureConfig, statistics: FeatureStatistics, listener: ListenerConfig | None = None
+    ) -> None:
+        """`listener` finds the word in clips that are longer than the network hears."""
         self._config, self._statistics = config, statistics
+        self._endpointer = None if listener is None else listener.endpointer
         self._extract = feature_extractor(config)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Clips:
         """ValueError for a clip that makes no frame."""
+        waveforms = [self._heard(waveform) for waveform in waveforms]
         features = self._extract(waveforms)
         samples = device_samples(self._config, waveforms)
         return Clips(self._statistics.standardize(features), features.lengths, samples)
 
     def one(self, waveform: np.ndarray) -> Clips:
         """A single clip, without padding; the same bits as in a batch."""
+        waveform = self._heard(waveform)
         frames = self._statistics.standardize_clip(self._extract.clip(waveform))
         samples = device_samples(self._config, [waveform])
         return Clips(frames[None], np.array([len(frames)]), samples)
+
+    def _heard(self, waveform: np.ndarray) -> np.ndarray:
+        return heard_waveform(waveform, self._config, self._endpointer)

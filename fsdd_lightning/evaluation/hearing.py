@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.endpointer import Word, find_words
-from fsdd_lightning.arithmetic.front_end import levels
+from fsdd_lightning.arithmetic.front_end import audible, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listening, decide
 from fsdd_lightning.data.features import padded
@@ -51,7 +51,7 @@ def hearing(deployment: Deployment) -> Hear:
     def hear(streams: Sequence[np.ndarray]) -> list[list[HeardWord]]:
         level = [levels(listening.front_end, samples) for samples in streams]
         lengths = np.array([len(one) for one in level])
-        found = find_words(listening.endpointer, padded(level), lengths)
+        found = find_words(listening.endpointer, audible(listening.front_end, padded(level)), lengths)
         labels = iter(_labels(deployment, listening, level, found))
         return [[_heard(listening, word, next(labels)) for word in words] for words in found]
 

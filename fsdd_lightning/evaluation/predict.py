@@ -50,7 +50,7 @@ class Predictor:
         self._labels = run.checkpoint.labels
         self._run = run
         self._features = run.config.features
-        self._clips_of = ClipMaker(run.config.features, run.statistics)
+        self._clips_of = ClipMaker(run.config.features, run.statistics, run.config.listener)
 
     def predict(self, path: Path) -> Prediction:
         """One digit: what is spoken at the beginning of the file."""

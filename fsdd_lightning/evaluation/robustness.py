@@ -93,7 +93,7 @@ def robustness(
     run: Run, data: PreparedData, backend: Backend, corruptions: Sequence[Corruption] = CORRUPTIONS
 ) -> tuple[RobustnessRow, ...]:
     """The test clips of `data` through `backend`, first as they are, then under every corruption and level."""
-    clips_of = ClipMaker(run.config.features, run.statistics)
+    clips_of = ClipMaker(run.config.features, run.statistics, run.config.listener)
     positions = data.split.test
     rows: list[RobustnessRow] = []
     for corruption in (CLEAN, *corruptions):

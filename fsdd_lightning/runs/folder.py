@@ -127,6 +127,14 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
         "folder": str(recordings.folder.resolve()),  # found again from any other folder
         "trimmed": data.extracted.trimmed,
     }
+    if data.synthetic is not None:
+        speech = data.synthetic.speech
+        record.dataset["synthetic_speech"] = {
+            "clips": len(speech.labels),
+            "voices": speech.voices,
+            "engines": speech.engines,
+            "digest": speech.digest,
+        }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
     record.split = {"name": data.split.name, **parts}
     record.notes = list(data.notes)
@@ -139,7 +147,7 @@ def recorded_data(run: Run, root: Path | None) -> PreparedData:
         UserError: the recordings found are not those of the record.
     """
     config = run.config
-    data = prepare_data(_data_config(run, root), config.split, config.features)
+    data = prepare_data(_data_config(run, root), config.split, config.features, listener=config.listener)
     if data.recordings.digest != run.record.dataset["digest"]:
         raise UserError(
             f"the recordings in {data.recordings.folder} are not those of the run (digest "

@@ -73,7 +73,15 @@ def plan_run(config: Config) -> RunPlan:
     return RunPlan(solved, shape, bill, memory_bill(shape, None, frames, front_end), budget)
 
 
-FLOAT_GROUPS = ("split", "features", "feature_augmentation", "waveform_augmentation", "model", "trainer")
+FLOAT_GROUPS = (
+    "split",
+    "features",
+    "feature_augmentation",
+    "waveform_augmentation",
+    "text_to_speech",
+    "model",
+    "trainer",
+)
 
 
 def float_config(config: Config) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
     clear_folder(folder)
     config = plan.config
     use_threads(config)
-    data = prepare_data(config.data, config.split, config.features, config.waveform_augmentation, config.listener)
+    data = prepare_data(
+        config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
+    )
     describe_data(record, data)
     print_data(data, plan)
     context = RunContext(plan, record, data, folder, logger)

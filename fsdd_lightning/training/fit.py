@@ -26,7 +26,7 @@ from pytorch_lightning.callbacks import (
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.console.terminal import console
-from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.datamodule import DigitDataModule, batches_per_epoch
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
@@ -147,7 +147,7 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
     best epoch is no longer one that happened to fit a few hundred validation clips.
     """
     trainer = context.config.trainer
-    steps = math.ceil(len(context.data.split.train) / trainer.batch_size) * epochs
+    steps = batches_per_epoch(context.data, trainer.batch_size) * epochs
     horizon_steps = trainer.weight_averaging * steps
     return [EMAWeightAveraging(decay=1.0 - 1.0 / horizon_steps)] if horizon_steps > 1.0 else []
 

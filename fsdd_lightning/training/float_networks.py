@@ -59,6 +59,7 @@ def float_key(config: Config, data: PreparedData) -> str:
     versions = package_versions()
     decides = float_config(config) | {
         "digest": data.recordings.digest,
+        "speech": None if data.synthetic is None else data.synthetic.speech.digest,
         "versions": {name: versions[name] for name in ("fsdd_lightning", "torch", "pytorch-lightning")},
         "code": code_digest(),
     }

@@ -119,7 +119,8 @@ class ScalarListener:
 
     def step(self, level: list[int]) -> list[tuple[Any, ...]]:
         endpointer, frame = self.endpointer, self.frame
-        endpoint = endpointer.step(level)
+        quietest = self.listening.front_end.quietest_level - 8 * 256
+        endpoint = endpointer.step([max(one, quietest) for one in level])
         self.frame += 1
         if endpoint.opens:
             self.first, self.network = frame, ScalarNetwork(self.model, self.listening)

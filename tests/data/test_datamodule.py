@@ -32,6 +32,7 @@ def prepared(copies: int, clean_share: float = 0.0) -> PreparedData:
     changed = tuple(constant(100.0 * (copy + 1)) for copy in range(copies))
     return PreparedData(
         recordings=RecordingSet("numbers", Path(), (), (), 8000, "", (), ()),
+        heard=(),
         config=feature_config(),
         extracted=mfcc,
         split=Split("random", np.arange(4, CLIPS), np.arange(2), np.arange(2, 4)),

@@ -15,12 +15,13 @@ from fsdd_lightning.errors import RunFailedError
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 BEEPS = """#!{python}
 import math, struct, sys, wave
-options = dict(zip(sys.argv[1:7:2], sys.argv[2:7:2]))
+end = sys.argv.index("--")
+options = dict(zip(sys.argv[1:end:2], sys.argv[2:end:2]))
 if options["-v"] == "{silent}":
     sys.exit("no such voice")
 with wave.open(options["-w"], "wb") as file:
     file.setnchannels(1), file.setsampwidth(2), file.setframerate(8000)
-    samples = 10 * int(options["-s"]) + len(sys.argv[7])
+    samples = 10 * int(options["-s"]) + len(sys.argv[end + 1])
     file.writeframes(b"".join(struct.pack("<h", round(9999 * math.sin(k))) for k in range(samples)))
 """
 
@@ -57,7 +58,7 @@ def test_without_the_command_there_are_none(tmp_path: Path, monkeypatch: pytest.
 def test_a_voice_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speaking, "WORDS", WORDS[:1])
     monkeypatch.setenv("PATH", beeping(tmp_path, silent=VOICES[1]))
-    with pytest.raises(RunFailedError, match=rf"voice {VOICES[1].replace('+', '.')}: no such voice"):
+    with pytest.raises(RunFailedError, match=rf"-v {VOICES[1].replace('+', '.')} .*: no such voice"):
         spoken_words(8000)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.endpointer import endpointer_step, reset_endpointer
-from fsdd_lightning.arithmetic.front_end import channels, features, levels
+from fsdd_lightning.arithmetic.front_end import audible, channels, features, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.listener import Listener, Listening, WordEvent
@@ -118,10 +118,10 @@ class Script:
     def endpointer_steps(self, level: np.ndarray, k: int = 0) -> None:
         """Levels (frames, bands) from a reset on; leaves listener k to be reset."""
         self.listen_reset(k)
-        endpointer = self.deployments[k].listening.endpointer
-        state = reset_endpointer(endpointer, level.shape[-1])
+        listening = self.deployments[k].listening
+        state = reset_endpointer(listening.endpointer, level.shape[-1])
         for one in level:
-            state, endpoint = endpointer_step(endpointer, state, one)
+            state, endpoint = endpointer_step(listening.endpointer, state, audible(listening.front_end, one))
             flags = sum(flag for name, flag in FLAGS.items() if getattr(endpoint, name))
             counters = np.array([flags, state.age, state.length, state.voiced, state.loud], "<i4")
             self._record(STEP, k, one.astype("<i2"), counters.tobytes() + state.floor.astype("<i2").tobytes())

@@ -47,7 +47,7 @@ def test_the_recorded_numbers_come_out_again(run_folder: Path) -> None:
 
 def test_the_network_brings_the_statistics_of_its_training_clips(run_folder: Path) -> None:
     run = read_run(run_folder)
-    data = prepare_data(run.config.data, run.config.split, run.config.features)
+    data = prepare_data(run.config.data, run.config.split, run.config.features, listener=run.config.listener)
     assert np.array_equal(run.statistics.mean, data.statistics.mean)
     assert np.array_equal(run.statistics.std, data.statistics.std)
 

@@ -4,6 +4,7 @@
 /* --- endpointer.py --- */
 
 #define FSDD_SETTLE_SHIFT 3
+#define FSDD_LEAST_AUDIBLE_Q8 (FSDD_QUIETEST_LEVEL_Q8 - 8 * 256) /* silence of zeros is as quiet as a quiet converter */
 
 /* What a frame did to the open word: fsdd_endpointer_step returns a sum of these. */
 #define FSDD_OPENS 1u    /* it may be the first one of a word */
@@ -19,6 +20,12 @@ static void fsdd_reset_endpointer(fsdd_endpointer *state)
     state->loud = 0;
 }
 
+/* The level of a band as the endpointer hears it. */
+static int32_t fsdd_audible_q8(fsdd_complex band)
+{
+    return band.im < FSDD_LEAST_AUDIBLE_Q8 ? FSDD_LEAST_AUDIBLE_Q8 : band.im;
+}
+
 /* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). */
 static int32_t fsdd_excess(const fsdd_endpointer_config *config, const fsdd_endpointer *state, const fsdd_complex *z)
 {
@@ -26,7 +33,7 @@ static int32_t fsdd_excess(const fsdd_endpointer_config *config, const fsdd_endp
     int32_t sum = 0;
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++) {
-        const int32_t above = z[band].im - state->floor_q8[band] - margin;
+        const int32_t above = fsdd_audible_q8(z[band]) - state->floor_q8[band] - margin;
         sum += above > 0 ? above : 0;
     }
     return sum >> FSDD_BAND_BITS;
@@ -37,7 +44,7 @@ static void fsdd_first_floors(fsdd_endpointer *state, const fsdd_complex *z)
 {
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++)
-        state->floor_q8[band] = (int16_t)z[band].im;
+        state->floor_q8[band] = (int16_t)fsdd_audible_q8(z[band]);
 }
 
 static void fsdd_settled(fsdd_endpointer *state, const fsdd_complex *z)
@@ -45,7 +52,7 @@ static void fsdd_settled(fsdd_endpointer *state, const fsdd_complex *z)
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++) {
         const int32_t floor_q8 = state->floor_q8[band];
-        state->floor_q8[band] = (int16_t)(floor_q8 + ((z[band].im - floor_q8) >> FSDD_SETTLE_SHIFT));
+        state->floor_q8[band] = (int16_t)(floor_q8 + ((fsdd_audible_q8(z[band]) - floor_q8) >> FSDD_SETTLE_SHIFT));
     }
 }
 
@@ -53,7 +60,7 @@ static void fsdd_followed(fsdd_endpointer *state, const fsdd_complex *z, int32_t
 {
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++) {
-        const int32_t floor_q8 = state->floor_q8[band], distance = z[band].im - floor_q8;
+        const int32_t floor_q8 = state->floor_q8[band], distance = fsdd_audible_q8(z[band]) - floor_q8;
         const int32_t slow = distance < -fall ? -fall : distance > rise ? rise : distance;
         state->floor_q8[band] = (int16_t)(floor_q8 + slow);
     }
