@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="WAV",
         help="in place of a microphone: WAV files one after another, or - for raw 16-bit mono samples from standard "
-        "input at the rate of the features; words in the order of the prompts, a refused one again",
+        "input at the rate of the features (8000 Hz); it must answer the prompts, and a refused word comes again",
     )
     source.add_argument("--device", type=int, metavar="N", help="the microphone; default: that of the system")
     parser.add_argument("--list-devices", action="store_true", help="print the microphones and their numbers")
@@ -108,7 +108,7 @@ def _session(takes: TakeFolder, asked: Sequence[int], words: Sequence[int], argu
     prompts = Prompts(total - len(asked), total)
     with _opened(arguments, config.features.sample_rate_hz) as source:
         takes.make()
-        print_start(takes, total - len(asked), total)
+        print_start(takes, total - len(asked), total, bool(arguments.input))
         ear = Ear(source, config.front_end, config.listener.endpointer)
         try:
             if not arguments.input:

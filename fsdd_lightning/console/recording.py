@@ -55,11 +55,14 @@ class Prompts:
         self._asking = False
 
 
-def print_start(takes: TakeFolder, there: int, total: int) -> None:
-    """Print what is going to happen."""
+def print_start(takes: TakeFolder, there: int, total: int, fed: bool) -> None:
+    """Print what is going to happen; sound that is fed can't be asked to stop."""
     begun = f", {there} of them there already" if there else ""
     console.print(f"{total} recordings of {takes.speaker} in {takes.folder}{begun}.", soft_wrap=True)
-    console.print("Say each word once when its line appears. Ctrl-C stops; the same command goes on from there.\n")
+    if fed:
+        console.print("Each line hears the next word that is fed, and hears another one where it says `again`.\n")
+    else:
+        console.print("Say each word once when its line appears. Ctrl-C stops, the same command goes on.\n")
 
 
 def print_quiet() -> None:

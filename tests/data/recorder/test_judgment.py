@@ -66,7 +66,7 @@ def test_the_endpointer_finds_the_word_in_its_recording_again(config: Config, wo
     ("sound", "reason"),
     [
         (around(np.clip(4 * spoken(7), -1, 1)), r"clipped, \d\d+ samples at full scale: speak more softly, .*"),
-        (around(spoken(7, peak=0.02), noise=1e-5), "too quiet, peak -34 dB: speak up, or come closer"),
+        (around(spoken(7, peak=0.005), noise=1e-5), "too quiet, peak -46 dB: speak up, or come closer"),
         (around(spoken(7), noise=0.02), "too loud a room, only 12 dB below the word: find a quieter place, .*"),
         (in_room(pause(6)), "silence: no word within 5 s"),
         (in_room(pause(6), noise=0.03), "no word stands out of a room of -30 dB: find a quieter place, or come closer"),
@@ -86,6 +86,12 @@ def test_a_spoiled_take_is_refused_in_one_line(config: Config, sound: np.ndarray
 def test_lost_samples_come_before_all_other_reasons(config: Config) -> None:
     heard = dataclasses.replace(hear(around(spoken(7)), config), lost=True)
     assert judge(heard) == Refusal("samples were lost, since the computer was too busy: close other programs")
+
+
+def test_the_quietest_speaker_of_the_dataset_is_not_too_quiet(config: Config) -> None:
+    cut = judge(hear(around(spoken(7, peak=0.014), noise=1e-5), config))
+    assert isinstance(cut, Cut)
+    assert cut.peak_db == pytest.approx(-37, abs=0.3)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
