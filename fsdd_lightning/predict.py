@@ -68,11 +68,11 @@ def _predict() -> None:
 
 
 def _stream(run: Run, arguments: argparse.Namespace) -> None:
+    from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
     from fsdd_lightning.data.wav import BadWavError
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.backends import open_backend
     from fsdd_lightning.evaluation.predict import Predictor
-    from fsdd_lightning.evaluation.stream import chunks_of_file, chunks_of_pipe
 
     if len(arguments.wav) != 1 or arguments.wav[0].is_dir():
         raise UserError("--stream follows one stream: name a single WAV file, or - for standard input")

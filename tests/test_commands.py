@@ -141,7 +141,7 @@ def test_a_signal_ends_a_training_with_its_record(
     assert not list(record_file.parent.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "export_model"])
+@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "export_model", "record"])
 def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None:
     process = commands.run_command(tmp_path, module, "--help")
     assert (process.returncode, process.stderr) == (0, "")

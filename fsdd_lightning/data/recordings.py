@@ -82,10 +82,11 @@ def parse_name(filename: str) -> tuple[int, str, int]:
         raise ValueError(f"take {take!r} has leading zeros (write {take.lstrip('0') or '0'})")
     if len(take) > 9:
         raise ValueError(f"take {take!r} has more than 9 digits")
-    return int(digit), _parse_speaker(speaker), int(take)
+    return int(digit), parse_speaker(speaker), int(take)
 
 
-def _parse_speaker(speaker: str) -> str:
+def parse_speaker(speaker: str) -> str:
+    """The name as recordings are compared by it. Raises ValueError with the reason for one that no file may have."""
     # File systems differ in how they compose accents; NFC maps both spellings to one speaker.
     speaker = unicodedata.normalize("NFC", speaker)
     if not speaker:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import wave
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from filelock import FileLock
 
 from fsdd_lightning.config.schema import SyntheticConfig
 from fsdd_lightning.data.speech_synthesis import WORDS, clip_generator, make_voice, synthesize_digit
+from fsdd_lightning.data.wav import encode_wav
 from fsdd_lightning.errors import RunFailedError
 
 GENERATOR_VERSION = (
@@ -91,8 +91,4 @@ def _write_voice(folder: Path, voice_index: int, config: SyntheticConfig, sample
 
 def _write_wav(path: Path, clip: np.ndarray, sample_rate_hz: int) -> None:
     """16-bit mono; `clip` (n,) lies in [-1, 1]."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate_hz)
-        file.writeframes(np.round(clip * 32767).astype("<i2").tobytes())
+    path.write_bytes(encode_wav(np.round(clip * 32767).astype(np.int16), sample_rate_hz))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+import wave
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,12 @@ class DecodedWav:
     waveform: np.ndarray  # (samples,) float32, mono, in [-1, 1]
     source_channels: int
     source_rate_hz: int
-    scaled_down: bool  # it exceeded full scale (a float WAV, or overshoot of the resampler)
+    peak: float  # before it was scaled down; full scale is 1
+
+    @property
+    def scaled_down(self) -> bool:
+        """Whether it exceeded full scale (a float WAV, or overshoot of the resampler)."""
+        return self.peak > 1.0
 
 
 def decode_wav(content: bytes, sample_rate_hz: int, least_samples: int = 1) -> DecodedWav:
@@ -53,7 +59,18 @@ def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int, l
     peak = float(np.abs(waveform).max())
     if peak > 1.0:
         waveform = (waveform / np.float32(peak)).clip(-1.0, 1.0)
-    return DecodedWav(np.ascontiguousarray(waveform), samples.shape[1], source_rate_hz, peak > 1.0)
+    return DecodedWav(np.ascontiguousarray(waveform), samples.shape[1], source_rate_hz, peak)
+
+
+def encode_wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
+    """The bytes of a WAV file of (samples,) int16, mono."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate_hz)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return content.getvalue()
 
 
 def _check_chunks(content: bytes) -> None:

@@ -16,11 +16,12 @@ from example_configs import feature_config
 from fsdd_lightning.arithmetic.listener import Listener
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
 from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
-from fsdd_lightning.evaluation.stream import chunks_of_file, chunks_of_pipe, open_stream
+from fsdd_lightning.evaluation.stream import open_stream
 from fsdd_lightning.runs.folder import Run
 from fsdd_lightning.runs.record import BACKENDS
 

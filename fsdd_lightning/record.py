@@ -1,0 +1,159 @@
+"""`fsdd-record FOLDER --speaker NAME`: record words of your own, asked for one by one, cut out and checked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsdd_lightning.console.command_line import run_command
+
+if TYPE_CHECKING:
+    from fsdd_lightning.arithmetic.fixed_point import Int16Array
+    from fsdd_lightning.data.recorder.takes import TakeFolder
+    from fsdd_lightning.data.sound_sources import SoundSource
+
+STANDARD_INPUT = Path("-")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(_record)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fsdd-record", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="?", metavar="FOLDER", help="where the recordings go; may hold others already"
+    )
+    parser.add_argument("--speaker", metavar="NAME", help="who speaks: letters, digits and hyphens")
+    parser.add_argument("--words", default="0,1,2,3,4,5,6,7,8,9", metavar="DIGITS", help="default: %(default)s")
+    parser.add_argument(
+        "--takes", type=int, default=10, metavar="N", help="of each word, with those that are there (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order of the words (%(default)s)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--input",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="WAV",
+        help="in place of a microphone: WAV files one after another, or - for raw 16-bit mono samples from standard "
+        "input at the rate of the features (8000 Hz); it must answer the prompts, and a refused word comes again",
+    )
+    source.add_argument("--device", type=int, metavar="N", help="the microphone; default: that of the system")
+    parser.add_argument("--list-devices", action="store_true", help="print the microphones and their numbers")
+    return parser
+
+
+def _record() -> None:
+    arguments = _parser().parse_args()
+    if arguments.list_devices:
+        _list_devices()
+        return
+    words = _checked_words(arguments)
+    from fsdd_lightning.console.recording import print_next, print_takes
+    from fsdd_lightning.data.recorder.takes import find_takes, missing_words
+
+    takes = find_takes(arguments.folder, arguments.speaker)
+    asked = missing_words(takes.takes(), words, arguments.takes, arguments.seed)
+    if asked:
+        _session(takes, asked, words, arguments)
+    else:
+        print_takes(takes, words, arguments.takes)
+    print_next(takes, arguments.folder)
+
+
+def _list_devices() -> None:
+    from fsdd_lightning.console.recording import print_devices
+    from fsdd_lightning.data.microphone import list_microphones
+
+    print_devices(list_microphones())
+
+
+def _checked_words(arguments: argparse.Namespace) -> list[int]:
+    """The words, ascending. Raises UserError for a wrong command line."""
+    from fsdd_lightning.data.recordings import CLASSES
+    from fsdd_lightning.errors import UserError
+
+    if arguments.folder is None or arguments.speaker is None:
+        raise UserError("name a folder and who speaks: fsdd-record FOLDER --speaker NAME")
+    words = [text.strip() for text in arguments.words.split(",")]
+    for word in words:
+        if word not in CLASSES:
+            raise UserError(f"--words {arguments.words}: {word!r} is not one of 0 to 9; write e.g. --words 0,1,2")
+    for name, least in (("takes", 1), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            raise UserError(f"--{name} must be at least {least}, not {getattr(arguments, name)}")
+    return sorted({int(word) for word in words})
+
+
+def _session(takes: TakeFolder, asked: Sequence[int], words: Sequence[int], arguments: argparse.Namespace) -> None:
+    """Raises RunFailedError where the sound ends too early. However it ends, the takes that are there are listed."""
+    from fsdd_lightning.console.recording import Prompts, print_quiet, print_room, print_start, print_takes
+    from fsdd_lightning.data.recorder.hearing import Ear, SoundEnded
+    from fsdd_lightning.data.recorder.judgment import room_level_db
+    from fsdd_lightning.data.recorder.session import record_words
+    from fsdd_lightning.errors import RunFailedError
+    from fsdd_lightning.sweeps.compose import compose_config
+
+    config = compose_config("features=integer", "listener=default")
+    assert config.front_end is not None and config.listener is not None
+    total = len(words) * arguments.takes
+    prompts = Prompts(total - len(asked), total)
+    with _opened(arguments, config.features.sample_rate_hz) as source:
+        takes.make()
+        print_start(takes, total - len(asked), total, bool(arguments.input))
+        ear = Ear(source, config.front_end, config.listener.endpointer)
+        try:
+            if not arguments.input:
+                print_quiet()
+                print_room(room_level_db(ear.settle()))
+            record_words(ear, takes, asked, prompts)
+        except SoundEnded:
+            raise RunFailedError("the sound has ended before all words were recorded: feed more of it") from None
+        finally:
+            prompts.close()
+            print_takes(takes, words, arguments.takes)
+
+
+def _opened(arguments: argparse.Namespace, sample_rate_hz: int) -> AbstractContextManager[SoundSource]:
+    from fsdd_lightning.data.microphone import Microphone
+    from fsdd_lightning.data.sound_sources import FedSound
+
+    if not arguments.input:
+        return Microphone(sample_rate_hz, arguments.device)
+    chunks = [_chunks(path, sample_rate_hz) for path in _checked_inputs(arguments.input)]  # bad files are named at once
+    return nullcontext(FedSound(chain.from_iterable(chunks)))
+
+
+def _checked_inputs(paths: Sequence[Path]) -> Sequence[Path]:
+    from fsdd_lightning.errors import UserError
+
+    if paths.count(STANDARD_INPUT) > 1:
+        raise UserError("there is one standard input: name - once")
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
+        raise UserError("--input - reads samples, not a terminal: arecord -t raw -f S16_LE -r 8000 | fsdd-record ...")
+    return paths
+
+
+def _chunks(path: Path, sample_rate_hz: int) -> Iterator[Int16Array]:
+    from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
+    from fsdd_lightning.data.wav import BadWavError
+    from fsdd_lightning.errors import UserError
+
+    if path == STANDARD_INPUT:
+        return chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
+    try:
+        return chunks_of_file(path, sample_rate_hz, saturate=True)
+    except BadWavError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
