@@ -28,7 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     add_backend_option(parser, "all that the run has; --robustness: the one that is deployed")
-    parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where the recordings are now, if they moved; of several corpora, once for each in the order of run.json",
+    )
     parser.add_argument(
         "--robustness",
         action="store_true",

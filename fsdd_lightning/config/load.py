@@ -52,8 +52,11 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
 }
-# pydantic's, of model.hidden_size, and the kinds of features; none is a config key.
-_TYPE_NAMES = ("int", "constrained-int", "literal['fit']", "mfcc", "integer")
+# pydantic's, of model.hidden_size and data.root, and the kinds of features; none is a config key.
+_TYPE_NAMES = (
+    *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
+    *("str", "tuple[str, ...]", "dict[str,str]"),
+)
 
 
 def config_directory() -> Path:

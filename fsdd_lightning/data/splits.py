@@ -17,12 +17,17 @@ from fsdd_lightning.errors import UserError
 
 
 class NamedRecording(Protocol):
-    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32."""
+    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32.
+
+    `corpus`: of several, the first part of the speaker's name.
+    """
 
     @property
     def digit(self) -> int: ...
     @property
     def speaker(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
     @property
     def take(self) -> int: ...
     @property
@@ -79,7 +84,7 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
     the training proceeds, but not how well unheard voices are recognized.
     """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
-    held_out = _held_out_speaker(set(speaker_of), config)
+    held_out = _held_out_speaker(recordings, config)
     others = sorted(set(speaker_of) - {held_out})
     if len(others) <= config.validation_speakers:
         raise UserError(
@@ -104,13 +109,19 @@ SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {
 }
 
 
-def _held_out_speaker(speakers: set[str], config: SplitConfig) -> str:
-    if config.held_out is None or config.held_out not in speakers:
-        raise UserError(
-            f"split.held_out={config.held_out}: no such speaker;"
-            f" choose one of {', '.join(sorted(speakers)) or '(there are none)'}"
-        )
-    return config.held_out
+def _held_out_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -> str:
+    """The full name; of several corpora, a name that is in one of them alone does without that of the corpus."""
+    bare = {recording.speaker: recording.speaker.removeprefix(f"{recording.corpus}-") for recording in recordings}
+    if config.held_out in bare:
+        return config.held_out
+    alike = [speaker for speaker in bare if bare[speaker] == config.held_out]
+    if len(alike) == 1:
+        return alike[0]
+    problem = "several corpora have this speaker" if alike else "no such speaker"
+    raise UserError(
+        f"split.held_out={config.held_out}: {problem};"
+        f" choose one of {', '.join(sorted(alike or bare)) or '(there are none)'}"
+    )
 
 
 def _cut(

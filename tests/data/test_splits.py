@@ -23,6 +23,7 @@ class NamedClip:
     digit: int
     speaker: str
     take: int
+    corpus: str = ""
 
     @property
     def name(self) -> str:
