@@ -39,6 +39,7 @@ ADDED_KEYS = {
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
+    "split.train_speakers": None,
     "waveform_augmentation.endpointed": False,
     "waveform_augmentation.slack_frames": 0,
 }

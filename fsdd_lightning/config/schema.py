@@ -89,9 +89,14 @@ class SplitConfig:
     test_takes: Count  # official: takes below this number are the test set
     held_out: str | None  # unseen_speaker: the speaker of the test set
     validation_speakers: CountOrZero  # unseen_speaker: cut from the training part; 0: clips of all of them
+    train_speakers: Count | None  # unseen_speaker: so many of the others train, drawn by `seed`; None: all
 
     def __post_init__(self) -> None:
         _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
+        _require(
+            self.train_speakers is None or self.name == "unseen_speaker",
+            f"train_speakers={self.train_speakers} is for split=unseen_speaker: set it to null",
+        )
 
 
 @dataclass(frozen=True, config=STRICT)

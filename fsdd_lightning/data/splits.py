@@ -36,7 +36,10 @@ class NamedRecording(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Positions into the sequence that was divided: (n,) int64, ascending, disjoint, together all of them."""
+    """Positions into the sequence that was divided: (n,) int64, ascending, disjoint.
+
+    Together they are all of them, but for the clips of speakers that `train_speakers` leaves out.
+    """
 
     name: str
     train: np.ndarray
@@ -93,13 +96,41 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
             " lower split.validation_speakers"
         )
     in_test = speaker_of == held_out
-    if config.validation_speakers == 0:
-        train, val = _cut(recordings, np.flatnonzero(~in_test), config.validation_fraction, config)
-        return train, val, np.flatnonzero(in_test)
     choice = np.random.default_rng([config.seed, *held_out.encode()])
     for_validation = choice.choice(np.array(others, dtype=object), config.validation_speakers, replace=False)
     in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
-    return np.flatnonzero(~in_test & ~in_val), np.flatnonzero(in_val), np.flatnonzero(in_test)
+    heard = _training_speakers(sorted(set(others) - set(for_validation)), held_out, config)
+    train = np.flatnonzero(np.isin(speaker_of.astype(str), heard))
+    _require_digits(recordings, train, heard, config)
+    if config.validation_speakers == 0:
+        train, val = _cut(recordings, train, config.validation_fraction, config)
+        return train, val, np.flatnonzero(in_test)
+    return train, np.flatnonzero(in_val), np.flatnonzero(in_test)
+
+
+def _training_speakers(available: list[str], held_out: str, config: SplitConfig) -> list[str]:
+    """Those of N are among those of N + 1, in an order that the data seed and the held-out speaker decide."""
+    if config.train_speakers is None:
+        return available
+    if config.train_speakers > len(available):
+        raise UserError(
+            f"split.train_speakers={config.train_speakers}: besides {held_out} and {config.validation_speakers} of"
+            f" validation there are {len(available)} speakers ({', '.join(available)})"
+        )
+    order = np.random.default_rng([config.seed, 0, *held_out.encode()]).permutation(len(available))
+    return [available[at] for at in order[: config.train_speakers]]
+
+
+def _require_digits(
+    recordings: Sequence[NamedRecording], train: Positions, heard: Sequence[str], config: SplitConfig
+) -> None:
+    """A few speakers of a small corpus may not have spoken every digit."""
+    missing = sorted({recording.digit for recording in recordings} - set(_digits(recordings, train).tolist()))
+    if config.train_speakers is not None and missing:
+        raise UserError(
+            f"split.train_speakers={config.train_speakers}: the training speakers, {', '.join(sorted(heard))}, speak no"
+            f" {', '.join(map(str, missing))}; raise split.train_speakers or draw others with split.seed"
+        )
 
 
 SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {

@@ -133,6 +133,9 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
     }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
     record.split = {"name": data.split.name, **parts}
+    if record.config["split"]["train_speakers"] is not None:
+        heard = {recordings.recordings[position].speaker for position in data.split.train}
+        record.split["train_speakers"] = sorted(heard)
     record.notes = list(data.notes)
 
 

@@ -29,13 +29,15 @@ def test_a_run_on_two_corpora_is_evaluated_where_they_are_and_where_they_moved(
     for root, name in zip(roots, "ab", strict=True):
         root.rename(tmp_path / name)
     words = [word for word in tiny_overrides if not word.startswith("data")]
+    split = ["split=unseen_speaker", "split.held_out=a-ada", "split.train_speakers=1"]
     folder = tmp_path / "run"
     folder.mkdir()
-    run_trial([*words, f"data.root=[{tmp_path}/a,{tmp_path}/b]", f"data.cache_dir={tmp_path}/cache"], folder)
+    run_trial([*words, *split, f"data.root=[{tmp_path}/a,{tmp_path}/b]", f"data.cache_dir={tmp_path}/cache"], folder)
     record = read_record(folder)
     assert record.status == "done" and record.dataset["recordings"] == 240
     assert record.dataset["folders"] == {name: f"{tmp_path}/{name}/recordings" for name in "ab"}
     assert record.dataset["name"] == "a+b"
+    assert record.split["test"] == 60 and record.split["train_speakers"] in (["a-basil"], ["b-ada"], ["b-basil"])
     code, out, _ = call(evaluate, folder, "--json")
     assert code == 0 and json.loads(out) == record.views
     (tmp_path / "b").rename(tmp_path / "moved")
