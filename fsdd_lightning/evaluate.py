@@ -28,11 +28,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     add_backend_option(parser, "all that the run has; --robustness: the one that is deployed")
-    parser.add_argument("--data-root", type=Path, help="where the recordings are now, if they moved")
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where the recordings are now, if they moved; of several corpora, once for each in the order of run.json",
+    )
     parser.add_argument(
         "--robustness",
         action="store_true",
-        help="also corrupt the test clips (noise, babble, gain, clipping, silence, speed); "
+        help="also corrupt the test clips (noise, babble, gain, clipping, silence, speed, DC offset, band limits); "
         "writes robustness.json, .csv and .png into RUN",
     )
     parser.add_argument(
@@ -75,13 +82,13 @@ def _evaluate() -> None:
 
 def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[RobustnessRow, ...]:
     from fsdd_lightning.evaluation.backends import open_backend
+    from fsdd_lightning.evaluation.report_files import figure_title
     from fsdd_lightning.evaluation.robustness import robustness
     from fsdd_lightning.evaluation.robustness_report import write_robustness
 
     with open_backend(run, name, data) as backend:
         rows = robustness(run, data, backend)
-    title = f"{run.record.name}: corrupted test clips, {backend.name}"
-    write_robustness(rows, run.folder, backend.name, title)
+    write_robustness(rows, run.folder, backend.name, figure_title(run, data, backend.name, "corrupted"))
     return rows
 
 
@@ -105,9 +112,10 @@ def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> list[Record
 def _streams(run: OpenRun, data: PreparedData, others: Sequence[RecordingSet]) -> ListeningReport:
     from fsdd_lightning.evaluation.listening import listening_report
     from fsdd_lightning.evaluation.listening_report import write_listening
+    from fsdd_lightning.evaluation.report_files import figure_title
 
     report = listening_report(run, data, others)
-    write_listening(report, run.folder, f"{run.record.name}: words in streams, integer")
+    write_listening(report, run.folder, figure_title(run, data, "integer", "in streams"))
     return report
 
 

@@ -49,6 +49,7 @@ ADDED_KEYS = {
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
+    "split.train_speakers": None,
     "waveform_augmentation.endpointed": False,
     "waveform_augmentation.slack_frames": 0,
     "text_to_speech": NO_SPEECH,
@@ -63,8 +64,11 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
 }
-# pydantic's, of model.hidden_size, and the kinds of features; none is a config key.
-_TYPE_NAMES = ("int", "constrained-int", "literal['fit']", "mfcc", "integer")
+# pydantic's, of model.hidden_size and data.root, and the kinds of features; none is a config key.
+_TYPE_NAMES = (
+    *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
+    *("str", "tuple[str, ...]", "dict[str,str]"),
+)
 
 
 def config_directory() -> Path:

@@ -44,11 +44,14 @@ class SyntheticConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class DataConfig:
-    """Which recordings to use, and what to do with bad files. `root` None: search for them (see data/locate.py)."""
+    """Which recordings to use, and what to do with bad files. `root` None: search for them (see data/locate.py).
+
+    Several roots are corpora whose speakers are kept apart (see data/corpora.py); a mapping names the corpora.
+    """
 
     name: str
     source: Literal["fsdd", "synthetic"]
-    root: str | None
+    root: str | tuple[str, ...] | dict[str, str] | None
     cache_dir: str | None
     archive_url: str
     archive_digest: str  # content digest of the recordings in the archive
@@ -61,6 +64,18 @@ class DataConfig:
             self.source != "synthetic" or self.root is None,
             "root names a folder of recordings, but source=synthetic makes its own: leave one of them out",
         )
+        if not (self.root is None or isinstance(self.root, str)):
+            _require(bool(self.roots) and all(self.roots), "root must name a folder, or several: data.root=[A,B]")
+            _require(isinstance(self.root, tuple) or len(self.roots) > 1, "root={NAME: FOLDER} must name several")
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The folders that `root` names; none if they are to be searched."""
+        if isinstance(self.root, dict):
+            return tuple(self.root.values())
+        if isinstance(self.root, tuple):
+            return self.root
+        return (self.root,) if self.root else ()
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -74,9 +89,14 @@ class SplitConfig:
     test_takes: Count  # official: takes below this number are the test set
     held_out: str | None  # unseen_speaker: the speaker of the test set
     validation_speakers: CountOrZero  # unseen_speaker: cut from the training part; 0: clips of all of them
+    train_speakers: Count | None  # unseen_speaker: so many of the others train, drawn by `seed`; None: all
 
     def __post_init__(self) -> None:
         _require(self.name != "unseen_speaker" or bool(self.held_out), "unseen_speaker needs held_out=SPEAKER")
+        _require(
+            self.train_speakers is None or self.name == "unseen_speaker",
+            f"train_speakers={self.train_speakers} is for split=unseen_speaker: set it to null",
+        )
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -30,7 +30,7 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
             print_note(note)
     recordings, split = data.recordings, data.split
     console.print(
-        f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.folder} "
+        f"data: {len(recordings.recordings):,} recordings of {recordings.name} in {recordings.place} "
         f"(digest {recordings.digest[:12]})",
         soft_wrap=True,
     )

@@ -8,13 +8,22 @@ from pathlib import Path
 
 from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
+from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
 from fsdd_lightning.data.download import download_fsdd
-from fsdd_lightning.data.recordings import NAMING, find_wav_folder, folder_digest
+from fsdd_lightning.data.recordings import NAMING, find_wav_folder
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
 CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installed wheel, its site-packages
+
+
+def locate_corpora(config: DataConfig) -> dict[str, Path]:
+    """The folders of all recordings by name of the corpus: several roots, or what `locate_fsdd` finds.
+
+    Raises UserError for a root without recordings or given twice, and what `locate_fsdd` raises.
+    """
+    return _several_roots(config) or {config.name: locate_fsdd(config)}
 
 
 def locate_fsdd(
@@ -39,8 +48,8 @@ def find_fsdd(
     Raises UserError if one of the first two is given but holds no recordings: falling back to other data would hide
     the mistake.
     """
-    if config.root:
-        return _given(config.root, "data.root")
+    if config.roots:
+        return _given(config.roots[0], "data.root")
     if environ.get(ENVIRONMENT_VARIABLE):
         return _given(environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE)
     cached = cached_dataset_folder(config)
@@ -56,13 +65,13 @@ def present_digest(data: DataConfig, sample_rate_hz: int) -> str | None:
     All files are read, since equal times and sizes do not prove equal content: 0.1 s for FSDD from the page cache.
     """
     if data.source == "synthetic":  # a missing corpus is generated again, always with the same bytes
-        return _digest_in(synthetic_folder(data.synthetic, cache_folder(data), sample_rate_hz))
+        return _digest_in({data.name: synthetic_folder(data.synthetic, cache_folder(data), sample_rate_hz)})
     try:
-        found = find_fsdd(data)
+        several, found = _several_roots(data), find_fsdd(data)
     except UserError:  # a finished run needs no data; a run that needs them reports the error
         return None
     if found is not None:
-        return _digest_in(found)
+        return _digest_in(several or {data.name: found})
     return data.archive_digest if data.fallback == "none" else None
 
 
@@ -81,6 +90,20 @@ def cache_folder(config: DataConfig) -> Path:
     return Path(config.cache_dir).expanduser() if config.cache_dir else user_cache_folder()
 
 
+def _several_roots(config: DataConfig) -> dict[str, Path]:
+    """The folders of several corpora by name; empty where there are not several."""
+    if len(config.roots) < 2:
+        return {}
+    roots = [_given(root, "data.root") for root in config.roots]
+    places = [(find_wav_folder(root) or root).resolve() for root in roots]
+    for at, root in enumerate(roots):
+        if places[at] in places[:at]:
+            raise UserError(f"data.root names the recordings in {root} twice: leave one of them out")
+    if isinstance(config.root, dict):
+        return dict(zip(map(require_fit, config.root), roots, strict=True))
+    return dict(zip(corpus_names(roots), roots, strict=True))
+
+
 def _given(folder_name: str, source: str) -> Path:
     folder = Path(folder_name).expanduser()
     if find_wav_folder(folder) is None:
@@ -89,6 +112,7 @@ def _given(folder_name: str, source: str) -> Path:
     return folder
 
 
-def _digest_in(folder: Path) -> str | None:
-    wav_folder = find_wav_folder(folder)
-    return None if wav_folder is None else folder_digest(wav_folder)
+def _digest_in(roots: Mapping[str, Path]) -> str | None:
+    folders = {name: find_wav_folder(root) for name, root in roots.items()}
+    known = {name: folder for name, folder in folders.items() if folder is not None}
+    return corpora_digest(known) if len(known) == len(folders) else None

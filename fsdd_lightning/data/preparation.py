@@ -17,11 +17,12 @@ from fsdd_lightning.config.schema import (
     TextToSpeechConfig,
     WaveformAugmentationConfig,
 )
+from fsdd_lightning.data.corpora import load_corpora
 from fsdd_lightning.data.feature_cache import cached_features
 from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.integer_features import heard_waveform
-from fsdd_lightning.data.locate import cache_folder, locate_fsdd
-from fsdd_lightning.data.recordings import RecordingSet, load_recordings
+from fsdd_lightning.data.locate import cache_folder, locate_corpora
+from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.statistics import FeatureStatistics, training_statistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
@@ -96,9 +97,7 @@ def prepare_data(
         RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
     found = _find_folder(data, features.sample_rate_hz)
-    recordings = load_recordings(
-        found.folder, found.name, features.sample_rate_hz, data.on_bad_file, features.least_samples
-    )
+    recordings = load_corpora(found.folders, features.sample_rate_hz, data.on_bad_file, features.least_samples)
     cache = cache_folder(data) / "features"
     endpointer = None if listener is None else listener.endpointer
     heard = tuple(heard_waveform(waveform, features, endpointer) for waveform in recordings.waveforms)
@@ -181,22 +180,21 @@ def _length_notes(cut: int, extracted: Features) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Found:
-    folder: Path
-    name: str
+    folders: dict[str, Path]  # by name of the corpus
     source: str
     notes: tuple[str, ...] = ()
 
 
 def _find_folder(data: DataConfig, sample_rate_hz: int) -> _Found:
     if data.source == "synthetic":
-        return _Found(_synthetic(data, sample_rate_hz), data.name, "synthetic")
+        return _Found({data.name: _synthetic(data, sample_rate_hz)}, "synthetic")
     try:
-        return _Found(locate_fsdd(data), data.name, "fsdd")
+        return _Found(locate_corpora(data), "fsdd")
     except RunFailedError as error:
         if data.fallback != "synthetic":
             raise
         banner = f"SYNTHETIC DATA: {error}. The results are not those of FSDD."
-        return _Found(_synthetic(data, sample_rate_hz), "synthetic", "synthetic", (banner,))
+        return _Found({"synthetic": _synthetic(data, sample_rate_hz)}, "synthetic", (banner,))
 
 
 def _synthetic(data: DataConfig, sample_rate_hz: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,7 @@ class Recording:
     speaker: str
     take: int
     path: Path = field(compare=False)
+    corpus: str = field(default="", compare=False)  # of several (see corpora.py): the first part of `speaker`
 
     @property
     def name(self) -> str:
@@ -45,16 +46,27 @@ class BadRecording:
 
 @dataclass(frozen=True)
 class RecordingSet:
-    """All recordings of a folder, sorted; `waveforms[i]` belongs to `recordings[i]`."""
+    """All recordings of a folder, or of several corpora, sorted; `waveforms[i]` belongs to `recordings[i]`."""
 
     name: str
-    folder: Path  # the one that holds the WAV files
+    folder: Path  # the one that holds the WAV files; of several corpora the first one's
     recordings: tuple[Recording, ...]
     waveforms: tuple[np.ndarray, ...]  # (samples,) float32 mono in [-1, 1] at sample_rate_hz
     sample_rate_hz: int
     digest: str  # of the files used, see content_digest
     bad: tuple[BadRecording, ...]  # left out; empty unless bad files are skipped
     notes: tuple[str, ...]  # how files were converted, one line per kind, for the user
+    corpora: Mapping[str, Path] = field(default_factory=dict)  # of several: the folders that hold their WAV files
+
+    @property
+    def folders(self) -> Mapping[str, Path]:
+        """Those that hold the WAV files, by name of the corpus."""
+        return self.corpora or {self.name: self.folder}
+
+    @property
+    def place(self) -> str:
+        """All folders, for people."""
+        return ", ".join(map(str, self.folders.values()))
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,17 @@ from fsdd_lightning.errors import UserError
 
 
 class NamedRecording(Protocol):
-    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32."""
+    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32.
+
+    `corpus`: of several, the first part of the speaker's name.
+    """
 
     @property
     def digit(self) -> int: ...
     @property
     def speaker(self) -> str: ...
+    @property
+    def corpus(self) -> str: ...
     @property
     def take(self) -> int: ...
     @property
@@ -31,7 +36,10 @@ class NamedRecording(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Positions into the sequence that was divided: (n,) int64, ascending, disjoint, together all of them."""
+    """Positions into the sequence that was divided: (n,) int64, ascending, disjoint.
+
+    Together they are all of them, but for the clips of speakers that `train_speakers` leaves out.
+    """
 
     name: str
     train: np.ndarray
@@ -79,7 +87,7 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
     the training proceeds, but not how well unheard voices are recognized.
     """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
-    held_out = _held_out_speaker(set(speaker_of), config)
+    held_out = _held_out_speaker(recordings, config)
     others = sorted(set(speaker_of) - {held_out})
     if len(others) <= config.validation_speakers:
         raise UserError(
@@ -88,13 +96,41 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
             " lower split.validation_speakers"
         )
     in_test = speaker_of == held_out
-    if config.validation_speakers == 0:
-        train, val = _cut(recordings, np.flatnonzero(~in_test), config.validation_fraction, config)
-        return train, val, np.flatnonzero(in_test)
     choice = np.random.default_rng([config.seed, *held_out.encode()])
     for_validation = choice.choice(np.array(others, dtype=object), config.validation_speakers, replace=False)
     in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
-    return np.flatnonzero(~in_test & ~in_val), np.flatnonzero(in_val), np.flatnonzero(in_test)
+    heard = _training_speakers(sorted(set(others) - set(for_validation)), held_out, config)
+    train = np.flatnonzero(np.isin(speaker_of.astype(str), heard))
+    _require_digits(recordings, train, heard, config)
+    if config.validation_speakers == 0:
+        train, val = _cut(recordings, train, config.validation_fraction, config)
+        return train, val, np.flatnonzero(in_test)
+    return train, np.flatnonzero(in_val), np.flatnonzero(in_test)
+
+
+def _training_speakers(available: list[str], held_out: str, config: SplitConfig) -> list[str]:
+    """Those of N are among those of N + 1, in an order that the data seed and the held-out speaker decide."""
+    if config.train_speakers is None:
+        return available
+    if config.train_speakers > len(available):
+        raise UserError(
+            f"split.train_speakers={config.train_speakers}: besides {held_out} and {config.validation_speakers} of"
+            f" validation there are {len(available)} speakers ({', '.join(available)})"
+        )
+    order = np.random.default_rng([config.seed, 0, *held_out.encode()]).permutation(len(available))
+    return [available[at] for at in order[: config.train_speakers]]
+
+
+def _require_digits(
+    recordings: Sequence[NamedRecording], train: Positions, heard: Sequence[str], config: SplitConfig
+) -> None:
+    """A few speakers of a small corpus may not have spoken every digit."""
+    missing = sorted({recording.digit for recording in recordings} - set(_digits(recordings, train).tolist()))
+    if config.train_speakers is not None and missing:
+        raise UserError(
+            f"split.train_speakers={config.train_speakers}: the training speakers, {', '.join(sorted(heard))}, speak no"
+            f" {', '.join(map(str, missing))}; raise split.train_speakers or draw others with split.seed"
+        )
 
 
 SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {
@@ -104,13 +140,19 @@ SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {
 }
 
 
-def _held_out_speaker(speakers: set[str], config: SplitConfig) -> str:
-    if config.held_out is None or config.held_out not in speakers:
-        raise UserError(
-            f"split.held_out={config.held_out}: no such speaker;"
-            f" choose one of {', '.join(sorted(speakers)) or '(there are none)'}"
-        )
-    return config.held_out
+def _held_out_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -> str:
+    """The full name; of several corpora, a name that is in one of them alone does without that of the corpus."""
+    bare = {recording.speaker: recording.speaker.removeprefix(f"{recording.corpus}-") for recording in recordings}
+    if config.held_out in bare:
+        return config.held_out
+    alike = [speaker for speaker in bare if bare[speaker] == config.held_out]
+    if len(alike) == 1:
+        return alike[0]
+    problem = "several corpora have this speaker" if alike else "no such speaker"
+    raise UserError(
+        f"split.held_out={config.held_out}: {problem};"
+        f" choose one of {', '.join(sorted(alike or bare)) or '(there are none)'}"
+    )
 
 
 def _cut(

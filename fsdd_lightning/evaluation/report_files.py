@@ -15,7 +15,19 @@ from fsdd_lightning.evaluation.confusion import save_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fsdd_lightning.data.preparation import PreparedData
+    from fsdd_lightning.runs.folder import Run
+
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito, which everyone can distinguish
+
+
+def figure_title(run: Run, data: PreparedData, backend: str, what: str) -> str:
+    """Two lines: the network and its backend; the clips, their corpus and split, and `what` is shown of them."""
+    shape, split = run.checkpoint.network.shape, run.config.split
+    network = f"{shape.layers}x{shape.hidden_size} {run.config.quantization.name}"
+    voice = f" ({split.held_out})" if split.name == "unseen_speaker" else ""
+    clips = f"{len(data.split.test):,} test clips of {data.recordings.name}, split {split.name}{voice}"
+    return f"{run.record.name}: {network} network, {backend} backend\n{clips}, {what}"
 
 
 def write_report(

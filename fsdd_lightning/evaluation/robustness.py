@@ -20,6 +20,7 @@ from fsdd_lightning.runs.folder import Run
 
 SEED = 2024  # of all noise: it is the same for every network
 BABBLING_VOICES = 10
+TELEPHONE_LOW_HZ = 300
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ CORRUPTIONS = (
     Corruption("silence before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_silence(wave, s.samples(ms))),
     Corruption("silence after", "ms", _SILENCE_MS, lambda wave, ms, s: sound.trailing_silence(wave, s.samples(ms))),
     Corruption(
+        "silence around", "ms a side", _SILENCE_MS, lambda wave, ms, s: sound.surrounding_silence(wave, s.samples(ms))
+    ),
+    Corruption(
         "background before", "ms", _SILENCE_MS, lambda wave, ms, s: sound.leading_background(wave, s.samples(ms), s.rng)
     ),
     Corruption(
@@ -85,6 +89,19 @@ CORRUPTIONS = (
         "% speed",
         (-10, -5, 5, 10),
         lambda wave, percent, _: sound.change_speed_percent(wave, 100 + int(percent)),
+    ),
+    Corruption("DC offset", "% of full scale", (1, 5, 20), lambda wave, share, _: sound.dc_offset(wave, share / 100)),
+    Corruption(
+        "telephone",
+        "Hz upper edge",
+        (3400,),
+        lambda wave, high_hz, s: sound.band_limit(wave, TELEPHONE_LOW_HZ, high_hz, s.sample_rate_hz),
+    ),
+    Corruption(
+        "low-pass",
+        "Hz upper edge",
+        (3000, 2000, 1000),
+        lambda wave, high_hz, s: sound.band_limit(wave, 0, high_hz, s.sample_rate_hz),
     ),
 )
 

@@ -20,10 +20,14 @@ PANELS = {
     "noise": ("white noise", "babble"),
     "before the word": ("silence before", "background before"),
     "after the word": ("silence after", "background after"),
+    "around the word": ("silence around",),
     "gain": ("gain",),
     "clipping": ("clipping",),
     "speed": ("speed",),
+    "DC offset": ("DC offset",),
+    "band limits": ("telephone", "low-pass"),
 }
+FROM_MILD_TO_HARD_IT_FALLS = ("dB SNR", "Hz upper edge")
 _COLUMNS = 3
 
 
@@ -57,7 +61,8 @@ def _panels(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -> None:
     axes.axhline(100 * clean.accuracy, color="0.45", linestyle="--", linewidth=1, zorder=1)
-    levels = sorted({row.level for curve in curves for row in curve}, reverse="SNR" in curves[0][0].unit)
+    unit = curves[0][0].unit
+    levels = sorted({row.level for curve in curves for row in curve}, reverse=unit in FROM_MILD_TO_HARD_IT_FALLS)
     for index, curve in enumerate(curves):
         at = [levels.index(row.level) + 0.08 * (index - (len(curves) - 1) / 2) for row in curve]
         accuracy = [100 * row.accuracy for row in curve]
@@ -75,7 +80,7 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
             label=curve[0].corruption,
         )
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-    axes.set_xlabel(curves[0][0].unit)
+    axes.set_xlabel(unit)
     axes.grid(axis="y", color="0.9")
     if len(curves) > 1:
         axes.legend(fontsize="small", frameon=False)

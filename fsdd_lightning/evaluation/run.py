@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -41,16 +41,20 @@ class OpenRun(Run):
                 return predictor.predict_array(sound, sample_rate_hz)
             return predictor.predict(Path(sound))
 
-    def evaluate(self, backend: str | None = None, data_root: str | PathLike[str] | None = None) -> BackendScores:
+    def evaluate(
+        self, backend: str | None = None, data_root: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None
+    ) -> BackendScores:
         """Logits and scores of the test clips, of one backend or of all that the run has.
 
-        data_root: where the recordings are now; None: where they were, or where such data are looked for.
+        data_root: where the recordings are now, of several corpora a list in the order of the record; None: where
+            they were, or where such data are looked for.
 
         Raises:
             UserError: no recordings, other ones than the run's, or a backend that the run does not have.
             RunFailedError: two backends that must be equal differ.
         """
-        data = recorded_data(self, None if data_root is None else Path(data_root))
+        roots = [data_root] if isinstance(data_root, str | PathLike) else data_root or ()
+        data = recorded_data(self, list(map(Path, roots)))
         with self.threads(), self.backends(data, backend) as opened:
             return evaluate_backends(opened.by_name, data, data.split.test)
 

@@ -17,6 +17,7 @@ from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, new
 from fsdd_lightning.runs.metrics import pareto_front
 
 _BYTES = 1024
+_X = {"hidden_size": "hidden size", "train_speakers": "speakers heard in training"}
 
 
 def pictures_of(section: Section) -> list[Picture]:
@@ -32,6 +33,9 @@ def pictures_of(section: Section) -> list[Picture]:
         ]
     if points["drop"].notna().any():
         found.append(Picture("drop_vs_size", "Drop from float to integer", partial(drop_by_size, points)))
+    if points["train_speakers"].nunique() > 1:
+        draw = partial(accuracy_by_speakers_heard, points, below)
+        found.append(Picture("learning_curve", "Accuracy over training speakers", draw))
     if len(section.speakers):
         by_speaker = partial(speaker_map, section)
         found.append(Picture("accuracy_by_speaker", "Accuracy on each unseen voice", by_speaker))
@@ -56,7 +60,21 @@ def bars(section: Section) -> str:
 
 def accuracy_by_size(points: pd.DataFrame, below: str, look: Look) -> Figure:
     """Accuracy against hidden size, a line a series."""
-    figure, axes = _over_size(look, 3.4, ("Accuracy against hidden size", below), points, "accuracy", "low", "high")
+    figure, axes = _over(
+        "hidden_size", look, 3.4, ("Accuracy against hidden size", below), points, "accuracy", "low", "high"
+    )
+    axes.set_ylabel("test accuracy, %")
+    _cap_percent(axes)
+    add_legend(figure, axes, look)
+    return figure
+
+
+def accuracy_by_speakers_heard(points: pd.DataFrame, below: str, look: Look) -> Figure:
+    """A learning curve: accuracy over the number of speakers that were heard in training, a line a network."""
+    known = points[points["train_speakers"].notna()]
+    lines = known.assign(series=known["curve"] + " " + known["network"])
+    titles = ("Accuracy over training speakers", below)
+    figure, axes = _over("train_speakers", look, 3.4, titles, lines, "accuracy", "low", "high")
     axes.set_ylabel("test accuracy, %")
     _cap_percent(axes)
     add_legend(figure, axes, look)
@@ -66,17 +84,17 @@ def accuracy_by_size(points: pd.DataFrame, below: str, look: Look) -> Figure:
 def drop_by_size(points: pd.DataFrame, look: Look) -> Figure:
     """What the integers cost: float accuracy minus deployed accuracy, in percentage points."""
     titles = ("Drop from float to integer", "above zero: accuracy lost by quantization")
-    figure, axes = _over_size(look, 3.0, titles, points, "drop", "drop_low", "drop_high")
+    figure, axes = _over("hidden_size", look, 3.0, titles, points, "drop", "drop_low", "drop_high")
     axes.axhline(0, color=look.text, linewidth=0.9)
     axes.set_ylabel("drop, percentage points")
     add_legend(figure, axes, look)
     return figure
 
 
-def _over_size(
-    look: Look, height_in: float, titles: tuple[str, str], points: pd.DataFrame, *columns: str
+def _over(
+    along: str, look: Look, height_in: float, titles: tuple[str, str], points: pd.DataFrame, *columns: str
 ) -> tuple[Figure, Axes]:
-    """Sizes stand at equal distances; series stand side by side, so that no whisker hides another.
+    """Values of `along`, one of _X, stand at equal distances; series side by side, so that no whisker hides another.
 
     `columns`: the value and the ends of its whisker.
     """
@@ -84,15 +102,15 @@ def _over_size(
     styles = {name: style for name, style in _styles(points, look).items() if name in set(known["series"])}
     figure = new_figure(look, height_in, *titles, list(styles))
     axes = figure.subplots()
-    sizes = sorted(known["hidden_size"].unique())
+    ticks = sorted(known[along].unique())
     for at, (series, style) in enumerate(styles.items()):
         shift = 0.0 if len(styles) == 1 else 0.36 * (at / (len(styles) - 1) - 0.5)
-        own = known[known["series"] == series].sort_values("hidden_size", kind="stable")
-        x = [sizes.index(size) + shift for size in own["hidden_size"]]
+        own = known[known["series"] == series].sort_values(along, kind="stable")
+        x = [ticks.index(tick) + shift for tick in own[along]]
         axes.errorbar(x, **_heights(own, *columns), linewidth=1.3, elinewidth=1.1, capsize=2, **style)
-    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.set_xlim(-0.5, len(sizes) - 0.5)
-    axes.set_xlabel("hidden size")
+    axes.set_xticks(range(len(ticks)), [str(int(tick)) for tick in ticks])
+    axes.set_xlim(-0.5, len(ticks) - 0.5)
+    axes.set_xlabel(_X[along])
     axes.grid(axis="y")
     return figure, axes
 

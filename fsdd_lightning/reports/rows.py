@@ -25,6 +25,7 @@ _NOT_DECIDING = (
     *(f"config.{group}" for group, names in PRESENTATION.items() if not names),
     *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )
+TRAIN_SPEAKERS = "config.split.train_speakers"
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 
 # Strict: the flat columns, which are not validated again, are of the same types.
@@ -52,6 +53,9 @@ class _Plan(BaseModel, alias_generator=AliasGenerator(validation_alias=lambda na
     training_seed: int = Field(validation_alias="seed")
     layers: _Count
     hidden_size: _Count
+    train_speakers: _Count | None = Field(
+        None, exclude=True, validation_alias=AliasPath("config", "split", "train_speakers")
+    )
     budget: str = "unlimited"
     budget_bytes: _Count | None = Field(None, exclude=True)
     flash_bytes: _Count = Field(exclude=True)
@@ -117,6 +121,7 @@ def derived(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its columns of DERIVED."""
     split = {name: value for name, value in row.items() if name.startswith("config.split.")}
     config = {name: value for name, value in row.items() if is_deciding(name) and value is not None}
+    split.pop(TRAIN_SPEAKERS, None)  # the test clips are the same, and comparing is the purpose
     speaker = None
     if split.get("config.split.name") == "unseen_speaker" and split.get("config.split.held_out") is not None:
         speaker = str(split.pop("config.split.held_out"))  # a dimension within what may be compared

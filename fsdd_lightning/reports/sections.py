@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from fsdd_lightning.reports.rows import is_deciding, natural
+from fsdd_lightning.reports.rows import TRAIN_SPEAKERS, is_deciding, natural
 from fsdd_lightning.reports.summaries import NETWORK, over_seeds, over_speakers
 
 
@@ -60,13 +60,18 @@ class Section:
         """On the recordings and how they are split."""
         first = self.trials.iloc[0]
         split = ", ".join(f"{name}={value}" for name, value in self.split.items() if value is not None)
-        sizes = {part: first.get(f"split.{part}") for part in ("train", "val", "test")}
-        clips = ", ".join(f"{size} {part}" for part, size in sizes.items() if size is not None)
+        clips = ", ".join(f"{size} {part}" for part in ("train", "val", "test") if (size := self._clips(part)))
         return (
             f"{first.get('dataset.recordings', '?')} recordings, digest {self.digest[:12]}",
             f"split: {split}",
             "each speaker in turn is held out as the test set" if self.several_speakers else f"clips: {clips}",
         )
+
+    def _clips(self, part: str) -> str:
+        """How many a part holds; from fewest to most where that differs, empty where it is unknown."""
+        column = self.trials.get(f"split.{part}")
+        counts = [] if column is None else sorted(map(str, column.dropna().unique()), key=natural)
+        return "–".join(dict.fromkeys((counts[0], counts[-1]))) if counts else ""
 
 
 def sections(trials: pd.DataFrame) -> tuple[Section, ...]:
@@ -135,15 +140,26 @@ def _code_notes(trials: pd.DataFrame) -> list[str]:
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:
-    """`variant`: keys, beside hidden size, speaker and mode, in which trials of one mode differ; `series`."""
+    """`variant`: keys, beside hidden size, speaker and mode, in which trials of one mode differ; `series`.
+
+    `curve`: the series without the number of training speakers, over which it goes.
+    """
     own = ("config.model.hidden_size", "config.split.held_out")
     deciding = [name for name in map(str, trials) if is_deciding(name) and name not in own]
     names = {name for _, alike in trials.groupby("mode") for name in differing(alike[deciding])}
     shown = {name: _short(name) for name in sorted(names, key=natural)}
+    variants = _described(trials, shown)
+    others = _described(trials, {name: short for name, short in shown.items() if name != TRAIN_SPEAKERS})
+    series, curves = (
+        [f"{mode}, {variant}" if variant else mode for mode, variant in zip(trials["mode"], names, strict=True)]
+        for names in (variants, others)
+    )
+    return trials[[]].assign(variant=variants, series=series, curve=curves)
+
+
+def _described(trials: pd.DataFrame, shown: dict[str, str]) -> list[str]:
     rows = trials[list(shown)].to_dict("records")
-    variants = [", ".join(f"{short}={row[name]}" for name, short in shown.items()) for row in rows]
-    series = [f"{mode}, {variant}" if variant else mode for mode, variant in zip(trials["mode"], variants, strict=True)]
-    return trials[[]].assign(variant=variants, series=series)
+    return [", ".join(f"{short}={row[name]}" for name, short in shown.items()) for row in rows]
 
 
 def _short(name: str) -> str:

@@ -20,14 +20,19 @@ import pandas as pd
 from scipy.stats import t
 
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.reports.rows import natural
+from fsdd_lightning.reports.rows import TRAIN_SPEAKERS, natural
 
 NETWORK = ["network_config", "deployed_backend"]
 _SIZES = ("flash_bytes", "ram_bytes", "macs_per_clip")
-_RENAMED = {"views.float.accuracy": "float", **{f"memory.{name}": name for name in _SIZES}}
-_EQUAL = [*NETWORK, "mode", "variant", "series", "speaker", "budget", "layers", "hidden_size", *_SIZES]  # over seeds
+_RENAMED = {"views.float.accuracy": "float", TRAIN_SPEAKERS: "train_speakers"} | {
+    f"memory.{name}": name for name in _SIZES
+}
+_EQUAL = [  # over seeds
+    *(*NETWORK, "mode", "variant", "series", "curve", "speaker", "train_speakers", "budget", "layers", "hidden_size"),
+    *_SIZES,
+]
 _NEEDED = [*_EQUAL, "training_seed", "correct", "total", "drop", "macro_f1", "float"]
-_FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1"), float)
+_FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1", "train_speakers"), float)
 _FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
 
 
@@ -71,10 +76,11 @@ def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
 def over_seeds(trials: pd.DataFrame) -> pd.DataFrame:
     """A row a config and held-out speaker, sorted by mode, variant, size and speaker.
 
-    `trials`: finished runs of one section with their `variant` and `series`.
+    `trials`: finished runs of one section with their `variant`, `series` and `curve`.
 
-    Columns: NETWORK, mode, variant, series, speaker, budget, layers, hidden_size, flash_bytes, ram_bytes,
-    macs_per_clip, network ("2×8"), accuracy, std, low, high, kind, drop, drop_low, drop_high, float, macro_f1, seeds.
+    Columns: NETWORK, mode, variant, series, curve, speaker, train_speakers (NaN: all there are), budget, layers,
+    hidden_size, flash_bytes, ram_bytes, macs_per_clip, network ("2×8"), accuracy, std, low, high, kind, drop, drop_low,
+    drop_high, float, macro_f1, seeds.
     """
     # Of hundreds of columns, which would be copied for every group.
     needed = trials.rename(columns=_RENAMED).reindex(columns=_NEEDED).sort_values("training_seed", kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.listener import Listening
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
+from fsdd_lightning.data.corpora import corpora_digest
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
-from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.data.statistics import FeatureStatistics, statistics_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
@@ -117,14 +118,17 @@ def _check_complete(record: RunRecord, folder: Path) -> None:
 def describe_data(record: RunRecord, data: PreparedData) -> None:
     """Fill the part of a record about its data, by which `recorded_data` finds them again."""
     recordings = data.recordings
+    # Found again from any other folder.
+    folders = {name: str(folder.resolve()) for name, folder in recordings.folders.items()}
     record.dataset = {
         "name": recordings.name,
         "source": data.source,
         "digest": recordings.digest,
         # of all files, where some were left out
-        "folder_digest": folder_digest(recordings.folder) if recordings.bad else recordings.digest,
+        "folder_digest": corpora_digest(recordings.folders) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
-        "folder": str(recordings.folder.resolve()),  # found again from any other folder
+        "folder": ", ".join(folders.values()),
+        **({"folders": folders} if recordings.corpora else {}),
         "trimmed": data.extracted.trimmed,
     }
     if data.synthetic is not None:
@@ -137,34 +141,59 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
         }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
     record.split = {"name": data.split.name, **parts}
+    if record.config["split"]["train_speakers"] is not None:
+        heard = {recordings.recordings[position].speaker for position in data.split.train}
+        record.split["train_speakers"] = sorted(heard)
     record.notes = list(data.notes)
 
 
-def recorded_data(run: Run, root: Path | None) -> PreparedData:
+def recorded_data(run: Run, root: Path | Sequence[Path] | None) -> PreparedData:
     """The data of a run, from `root`, else from their folder, else from where data are searched by default.
 
+    Several corpora have a root each, in the order of the record; without, all must be where they were.
+
     Raises:
-        UserError: the recordings found are not those of the record.
+        UserError: the recordings found are not those of the record; another number of roots.
     """
-    config = run.config
-    data = prepare_data(_data_config(run, root), config.split, config.features, listener=config.listener)
+    config, roots = run.config, [root] if isinstance(root, Path) else list(root or ())
+    data = prepare_data(_data_config(run, roots), config.split, config.features, listener=config.listener)
     if data.recordings.digest != run.record.dataset["digest"]:
         raise UserError(
-            f"the recordings in {data.recordings.folder} are not those of the run (digest "
+            f"the recordings in {data.recordings.place} are not those of the run (digest "
             f"{data.recordings.digest[:12]}, not {run.record.dataset['digest'][:12]}); name theirs with --data-root"
         )
     return data
 
 
-def _data_config(run: Run, root: Path | None) -> DataConfig:
+def _data_config(run: Run, roots: Sequence[Path]) -> DataConfig:
     config, dataset = _with_usable_cache(run.config.data), run.record.dataset
-    if root is None and dataset["source"] == "synthetic":  # perhaps by fallback: generated again, always the same
+    if "folders" in dataset:
+        return dataclasses.replace(config, root=_corpora(dataset["folders"], roots), source="fsdd")
+    if len(roots) > 1:
+        raise UserError(
+            f"the recordings of {run.folder} lie in one folder: give --data-root once, not {len(roots)} times"
+        )
+    if not roots and dataset["source"] == "synthetic":  # perhaps by fallback: generated again, always the same
         return dataclasses.replace(config, source="synthetic", name=dataset["name"])
     before = Path(dataset["folder"])
-    known = root if root is not None else before if before.is_dir() else None
+    known = roots[0] if roots else before if before.is_dir() else None
     if known is None:
         return dataclasses.replace(config, root=None, fallback="none")
     return dataclasses.replace(config, root=str(known), source="fsdd", name=dataset["name"])
+
+
+def _corpora(before: dict[str, str], roots: Sequence[Path]) -> dict[str, str]:
+    """The folders of several corpora by name: `roots`, else those of the record."""
+    if roots and len(roots) != len(before):
+        problem = f"--data-root is given {len(roots)} time(s)"
+    elif gone := [] if roots else [folder for folder in before.values() if not Path(folder).is_dir()]:
+        problem = f"there is no folder {gone[0]} any more"
+    else:
+        return dict(zip(before, map(str, roots or before.values()), strict=True))
+    raise UserError(
+        f"{problem}, but the run has {len(before)} corpora: "
+        f"give --data-root once for each of {', '.join(before)}, in this order"
+    )
 
 
 def _with_usable_cache(config: DataConfig) -> DataConfig:

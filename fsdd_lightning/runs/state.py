@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
-from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.locate import present_digest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan
@@ -26,13 +25,14 @@ class Environment:
 
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
-    _digests: dict[tuple[DataConfig, int], str | None] = field(default_factory=dict)
+    _digests: dict[str, str | None] = field(default_factory=dict)
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
         """Of the recordings that the trial would use now; None where it is unknown."""
-        key = (plan.config.data, plan.config.features.sample_rate_hz)
+        data, sample_rate_hz = plan.config.data, plan.config.features.sample_rate_hz
+        key = repr((data, sample_rate_hz))
         if key not in self._digests:
-            self._digests[key] = present_digest(*key)
+            self._digests[key] = present_digest(data, sample_rate_hz)
         return self._digests[key]
 
 

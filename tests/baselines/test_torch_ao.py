@@ -363,7 +363,7 @@ def test_both_agree_with_float_on_real_test_clips(fsdd_root: Path) -> None:
     """After 3 epochs (92.5 % right) 99.8 % and 98.5 % were measured."""
     recordings = load_recordings(fsdd_root, "fsdd", 8000, "error")
     mfcc = MfccExtractor(feature_config(max_frames=36))(recordings.waveforms)
-    split = split_recordings(recordings.recordings, SplitConfig("random", 42, 0.2, 0.1, 5, None, 1))
+    split = split_recordings(recordings.recordings, SplitConfig("random", 42, 0.2, 0.1, 5, None, 1, None))
     features = torch.from_numpy(training_statistics(feature_config(), mfcc, split.train).standardize(mfcc))
     lengths = torch.from_numpy(mfcc.lengths)
     labels = torch.tensor([recording.digit for recording in recordings.recordings])

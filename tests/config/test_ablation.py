@@ -54,6 +54,13 @@ def test_no_choice_depends_on_validation_clips_of_heard_voices() -> None:
     assert config.callbacks.early_stopping_patience is None
 
 
+def test_the_learning_curve_is_the_recipe_on_one_to_all_five_voices() -> None:
+    params = sweep_of("learning_curve")
+    assert params == {"split.train_speakers": "1,2,3,4,5", "split.held_out": FSDD_SPEAKERS, "seed": 1}
+    recipe, curve = composed("experiment=unseen_speaker"), composed("experiment=learning_curve")
+    assert dataclasses.replace(curve, name=recipe.name) == recipe
+
+
 def test_the_ablation_sweeps_over_all_options() -> None:
     params = sweep_of("unseen_speaker_ablation")
     assert sorted(params["ablation"].split(",")) == OPTIONS

@@ -227,6 +227,11 @@ def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
         config_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
 
 
+def test_training_speakers_are_for_unseen_speakers_alone(mapping: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"split: train_speakers=2 is for split=unseen_speaker: set it to null"):
+        config_from_mapping(changed(mapping, "split.train_speakers", 2))
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("epochs", 0), ("start_epoch", -1), ("start_epoch", 8), ("epochs", 5)], ids=str
 )

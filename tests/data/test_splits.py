@@ -23,6 +23,7 @@ class NamedClip:
     digit: int
     speaker: str
     take: int
+    corpus: str = ""
 
     @property
     def name(self) -> str:
@@ -35,7 +36,7 @@ def corpus(speakers: tuple[str, ...] = FSDD_SPEAKERS, takes: int = 50, digits: i
 
 def split_config(name: str, **changes: object) -> SplitConfig:
     held_out = "george" if name == "unseen_speaker" else None
-    plain = SplitConfig(name, 42, 0.2, 0.1, 5, held_out, 1)  # type: ignore[arg-type]
+    plain = SplitConfig(name, 42, 0.2, 0.1, 5, held_out, 1, None)  # type: ignore[arg-type]
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -202,3 +203,57 @@ def test_official_needs_early_and_later_takes(takes: int, first: int, reason: st
     clips = [replace(clip, take=clip.take + first) for clip in corpus(takes=takes)]
     with pytest.raises(UserError, match=reason):
         split_recordings(clips, split_config("official"))
+
+
+def training_speakers(clips: list[NamedClip], **changes: object) -> set[str]:
+    split = split_recordings(clips, split_config("unseen_speaker", **changes))
+    return {clips[i].speaker for i in split.train}
+
+
+@pytest.mark.parametrize("validation_speakers", [0, 1, 2])
+def test_fewer_training_speakers_are_among_those_of_more(validation_speakers: int) -> None:
+    clips = corpus(takes=6)
+    changes = {"validation_speakers": validation_speakers, "validation_fraction": 0.2}
+    whole = split_recordings(clips, split_config("unseen_speaker", **changes))
+    before: set[str] = set()
+    for count in range(1, 6 - validation_speakers):
+        split = split_recordings(clips, split_config("unseen_speaker", train_speakers=count, **changes))
+        train, val, test = ({clips[i].speaker for i in part} for part in (split.train, split.val, split.test))
+        assert len(train) == count and before < train and test == {"george"}
+        assert val == train if validation_speakers == 0 else np.array_equal(split.val, whole.val)
+        assert not {*split.train} & {*split.val}
+        before = train
+    assert np.array_equal(split.train, whole.train) and np.array_equal(split.val, whole.val)  # these are all
+
+
+def test_training_speakers_follow_seed_and_held_out_speaker() -> None:
+    clips = corpus(takes=6)
+    every = set(FSDD_SPEAKERS) - {"george"}
+    assert set().union(*(training_speakers(clips, seed=seed, train_speakers=1) for seed in range(40))) == every
+    first = {name: training_speakers(clips, held_out=name, train_speakers=1) for name in FSDD_SPEAKERS}
+    assert all(name not in heard for name, heard in first.items())
+    assert len(set(map(frozenset, first.values()))) > 2
+
+
+@pytest.mark.parametrize(
+    ("clips", "changes", "reason"),
+    [
+        (corpus(takes=6), {"train_speakers": 5}, r"train_speakers=5: besides george and 1 of validation there are 4 "),
+        (
+            corpus(("george", "ada", "bo"), takes=6),
+            {"train_speakers": 2},
+            r"besides george and 1 of validation there are 1 speakers \((ada|bo)\)",
+        ),
+        (
+            [*corpus(("george", "ada"), takes=6), *corpus(("bo",), takes=6, digits=8)],
+            {"train_speakers": 1, "held_out": "ada", "seed": 1},
+            r"the training speakers, bo, speak no 8, 9; raise split.train_speakers or draw others with split.seed",
+        ),
+        (corpus(takes=1), {"train_speakers": 1, "validation_speakers": 0}, "cannot cut 10 of 10 recordings"),
+    ],
+)
+def test_corpora_too_small_for_so_few_or_many_training_speakers(
+    clips: list[NamedClip], changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(UserError, match=reason):
+        split_recordings(clips, split_config("unseen_speaker", **changes))

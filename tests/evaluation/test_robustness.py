@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.evaluation import robustness as measuring
 from fsdd_lightning.evaluation.backends import Backend, open_backend
 from fsdd_lightning.evaluation.clips import Clips
+from fsdd_lightning.evaluation.report_files import figure_title
 from fsdd_lightning.evaluation.robustness import CORRUPTIONS, Corruption, RobustnessRow, Scene, robustness
 from fsdd_lightning.evaluation.robustness_report import robustness_figure, write_robustness
 from fsdd_lightning.evaluation.scores import wilson_interval
@@ -59,8 +61,12 @@ def test_the_table_has_every_corruption_at_every_level(rows: tuple[RobustnessRow
         **dict.fromkeys(("white noise", "babble"), (20, 10, 5, 0)),
         "gain": (-20, -10, -5, 3, 6),
         "clipping": (1, 5, 20),
-        **{f"{sound} {place}": MILLISECONDS for sound in ("silence", "background") for place in ("before", "after")},
+        **{f"silence {place}": MILLISECONDS for place in ("before", "after", "around")},
+        **{f"background {place}": MILLISECONDS for place in ("before", "after")},
         "speed": (-10, -5, 5, 10),
+        "DC offset": (1, 5, 20),
+        "telephone": (3400,),
+        "low-pass": (3000, 2000, 1000),
     }
     assert [(row.corruption, row.level) for row in rows] == [
         (name, level) for name, levels in expected.items() for level in levels
@@ -99,7 +105,9 @@ def test_every_corruption_changes_what_the_network_hears(run: Run, data: Prepare
         assert changed.mean() > 0.5, row
     stretched = {row.corruption for row, (_, n) in zip(rows[1:], corrupted, strict=True) if (n != clean[1]).any()}
     # Others, too, change which word is cut out of clips that are longer than the network hears.
-    assert stretched >= {"silence before", "silence after", "background before", "background after", "speed"}
+    assert stretched >= {
+        *("silence before", "silence after", "silence around", "background before", "background after", "speed")
+    }
 
 
 def test_a_row_depends_on_no_other_row_and_on_no_chance(
@@ -146,9 +154,29 @@ def test_the_figure_shows_every_row_once(rows: tuple[RobustnessRow, ...]) -> Non
     figure = robustness_figure(rows, "a title")
     drawn = [axes for axes in figure.axes if axes.get_visible()]
     panels = [axes.get_title() for axes in drawn]
-    assert panels == ["noise", "before the word", "after the word", "gain", "clipping", "speed"]
+    assert panels == [
+        *("noise", "before the word", "after the word", "around the word"),
+        *("gain", "clipping", "speed", "DC offset", "band limits"),
+    ]
     points = [container.lines[0].get_ydata() for axes in drawn for container in axes.containers]
     assert sorted(np.concatenate(points)) == pytest.approx(sorted(100 * row.accuracy for row in rows[1:]))
+
+
+def test_levels_go_from_mild_to_hard(rows: tuple[RobustnessRow, ...]) -> None:
+    figure = robustness_figure(rows, "a title")
+    ticks = {axes.get_title(): [label.get_text() for label in axes.get_xticklabels()] for axes in figure.axes}
+    assert ticks["noise"] == ["20", "10", "5", "0"]
+    assert ticks["band limits"] == ["3400", "3000", "2000", "1000"]
+    assert ticks["DC offset"] == ["1", "5", "20"]
+
+
+def test_the_title_names_the_network_and_the_clips(run: Run, data: PreparedData) -> None:
+    assert figure_title(run, data, "integer", "corrupted") == (
+        "default: 2x8 int8_ptq network, integer backend\n24 test clips of synthetic, split random, corrupted"
+    )
+    unseen = dataclasses.replace(run.config.split, name="unseen_speaker", held_out="ada")
+    held_out = dataclasses.replace(run, config=dataclasses.replace(run.config, split=unseen))
+    assert "split unseen_speaker (ada), corrupted" in figure_title(held_out, data, "integer", "corrupted")
 
 
 def test_a_corruption_of_ones_own_gets_a_panel(run: Run, data: PreparedData, backend: Backend) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from fabricated_runs import ended, grid, leave_one_out, run, section_of
+from fabricated_runs import ended, grid, learning_curve, leave_one_out, run, section_of
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
@@ -52,7 +52,10 @@ def single(folder: Path) -> None:
     run(folder, "int8_ptq", 8, 1, 600)
 
 
-SWEEPS = {"many modes": many_modes, "hostile": hostile, "voices": voices, "single": single}
+SWEEPS = {
+    **{"many modes": many_modes, "hostile": hostile, "voices": voices, "single": single},
+    "learning curve": learning_curve,
+}
 
 
 @pytest.fixture(scope="module", params=SWEEPS)
@@ -99,7 +102,23 @@ def test_a_section_has_the_figures_that_it_has_data_for(tmp_path: Path) -> None:
     assert list(pictures(grid(tmp_path / "grid", seeds=1))) == names
     assert list(pictures(grid(tmp_path / "float", ("float32",), seeds=1))) == names[:-1]  # these have no drop
     voices(tmp_path / "voices")
-    assert list(pictures(tmp_path / "voices")) == [*names, "accuracy_by_speaker", "confusion_by_speaker"]
+    of_speakers = ["accuracy_by_speaker", "confusion_by_speaker"]
+    assert list(pictures(tmp_path / "voices")) == [*names, *of_speakers]
+    assert list(pictures(learning_curve(tmp_path / "curve"))) == [*names, "learning_curve", *of_speakers]
+
+
+def test_a_learning_curve_is_a_line_a_network_over_training_speakers(tmp_path: Path) -> None:
+    learning_curve(tmp_path)
+    leave_one_out(tmp_path, "int8_ptq", dict.fromkeys(("ann", "bob", "zoe"), 590))  # all train: no point on the curve
+    figure = pictures(tmp_path)["learning_curve"].draw(LOOKS["light"])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "4"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("speakers heard in training", "test accuracy, %")
+    lines = {str(line.get_label()): line.lines[0].get_ydata() for line in axes.containers}  # type: ignore[attr-defined]
+    assert set(lines) == {"int8_ptq 2×8", "int4_qat 2×8"}
+    for at, mode in enumerate(("int8_ptq", "int4_qat")):
+        expected = [100 * (310 + 40 * heard - 5 * at) / 600 for heard in (1, 2, 4)]
+        assert list(lines[f"{mode} 2×8"]) == pytest.approx(expected)
 
 
 def test_confusions_are_summed_over_seeds(tmp_path: Path) -> None:

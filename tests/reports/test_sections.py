@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fabricated_runs import ended, finished, frame_of, grid, leave_one_out, run, section_of, write
+from fabricated_runs import ended, finished, frame_of, grid, learning_curve, leave_one_out, run, section_of, write
 
 from fsdd_lightning.evaluation.scores import wilson_interval
 from fsdd_lightning.reports.columns import changed_columns, summary_table, trials_table
@@ -115,6 +115,23 @@ def test_speakers_are_a_dimension_of_one_section(tmp_path: Path) -> None:
     assert {name: row[name] for name in expected} == pytest.approx(expected)
     assert (row["kind"], row["worst"], row["spread"]) == ("t", pytest.approx(0.55), pytest.approx(0.25))
     assert bars(section) == "mean over held-out speakers; bars: 95 % interval (Student t over speakers)"
+
+
+def test_training_speakers_are_a_variant_within_one_section(tmp_path: Path) -> None:
+    section = section_of(learning_curve(tmp_path, ("int8_ptq",)))
+    assert list(section.speakers["series"]) == [f"int8_ptq, train_speakers={heard}" for heard in (1, 2, 4)]
+    assert list(section.speakers["curve"]) == ["int8_ptq"] * 3
+    assert list(section.speakers["train_speakers"]) == [1, 2, 4]
+    assert list(section.speakers["accuracy"]) == pytest.approx([(310 + 40 * heard) / 600 for heard in (1, 2, 4)])
+
+
+def test_clips_are_counted_from_the_fewest_to_the_most(tmp_path: Path) -> None:
+    for heard, clips in ((1, 475), (2, 1900)):
+        words = ("split=unseen_speaker", f"split.train_speakers={heard}")
+        record = finished(words, {"float": 500, "integer": 500})
+        record.split["train"] = clips
+        write(tmp_path / str(heard), record)
+    assert section_of(tmp_path).facts[-1] == "clips: 475–1900 train, 240 val, 600 test"
 
 
 def test_two_speakers_have_no_interval(tmp_path: Path) -> None:
