@@ -11,15 +11,12 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
-from scipy.stats import t
 
-from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.evaluation.scores import Estimate, mean_estimate, wilson_interval
 from fsdd_lightning.reports.rows import natural
 
 NETWORK = ["network_config", "deployed_backend"]
@@ -28,31 +25,6 @@ _RENAMED = {"views.float.accuracy": "float", **{f"memory.{name}": name for name 
 _EQUAL = [*NETWORK, "mode", "variant", "series", "speaker", "budget", "layers", "hidden_size", *_SIZES]  # over seeds
 _NEEDED = [*_EQUAL, "training_seed", "correct", "total", "drop", "macro_f1", "float"]
 _FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1"), float)
-_FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
-
-
-class Estimate(NamedTuple):
-    """A mean with its 95 % interval, as shares.
-
-    kind: "t" (Student), "Wilson", or "" where there is no interval and low = mean = high. `std` is None for one value.
-    """
-
-    mean: float
-    std: float | None
-    low: float
-    high: float
-    kind: str
-
-
-def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.0) -> Estimate:
-    """Student's interval, cut at `low` and `high`. Fewer than three values have none; the mean of no value is NaN."""
-    # Not pandas' mean, which rounds: equal values may have another mean.
-    mean = statistics.fmean(values) if len(values) else math.nan
-    std = statistics.stdev(values) if len(values) > 1 else None
-    if len(values) < _FEWEST_FOR_T or not std:
-        return Estimate(mean, std, mean, mean, "")
-    half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
-    return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")
 
 
 def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
