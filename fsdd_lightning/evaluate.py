@@ -94,8 +94,8 @@ def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[Rob
 
 def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> tuple[RecordingSet, ...]:
     """The clips of further folders. What --streams needs is checked before minutes have passed."""
+    from fsdd_lightning.data.corpora import load_corpora
     from fsdd_lightning.evaluation.hearing import listening_deployment
-    from fsdd_lightning.evaluation.other_corpora import load_corpora
 
     if streams:
         listening_deployment(run)
@@ -106,18 +106,13 @@ def _strangers(
     run: OpenRun, data: PreparedData, backends: Backends, scores: BackendScores, others: Sequence[RecordingSet]
 ) -> OthersReport:
     """On the backend that was asked for, or is deployed."""
-    from fsdd_lightning.evaluation.clips import ClipMaker
-    from fsdd_lightning.evaluation.confidence import confidence_of
-    from fsdd_lightning.evaluation.other_corpora import others_report, speakers_known
+    from fsdd_lightning.data.corpora import speakers_known
+    from fsdd_lightning.evaluation.other_corpora import others_report
     from fsdd_lightning.evaluation.other_corpora_report import write_corpora
-    from fsdd_lightning.runs.metrics import deployed_backend
 
-    backend = backends.by_name[deployed_backend(backends.by_name) or "float"]
     for known in filter(None, (speakers_known(corpus, data.recordings) for corpus in others)):
         print(f"note: {known}", file=sys.stderr)
-    test_clips = confidence_of(backend, scores.logits[backend.name], data.labels[data.split.test])
-    clips_of = ClipMaker(run.config.features, run.statistics)
-    report = others_report(others, backend, clips_of, run.deployment, test_clips)
+    report = others_report(others, backends.by_name, scores, data, run.deployment)
     write_corpora(report, run.folder, run.record.name)
     return report
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.plan import RunPlan
+from fsdd_lightning.runs.record import WAYS
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.listening import FalseAlarmRow, StreamRow
@@ -129,7 +130,7 @@ def false_alarm_table(rows: Sequence[FalseAlarmRow]) -> Table:
 
 def others_table(name: str, record: dict[str, Any]) -> Table:
     """One row for each group of people whom the network has never heard, in percent; `record` as in NAME.json."""
-    ways = [way for way in ("heard", "alone") if way in record]
+    ways = [way for way in WAYS if way in record]
     groups = {way: {group["name"]: group for group in record[way]["by_group"]} for way in ways}
     people, recordings = record[ways[0]]["people"]["count"], record[ways[0]]["recordings"]
     columns = {"heard": ("found", "heard", "accepted"), "alone": ("alone", "accepted")}
@@ -172,7 +173,7 @@ def confidence_table(record: dict[str, Any]) -> Table:
     shares = list(record["test_clips"]["accuracy_at"])
     numbers = ("ECE %", "AURC %", *(f"{share} %" for share in shares))
     table = plain_table("Confidence, and the accuracy of the surest clips, in %", ("clips",), numbers)
-    names = {"test_clips": "own test clips", "heard": "heard", "alone": "alone"}
+    names = {"test_clips": "own test clips", **WAYS}
     for part in (part for part in names if part in record):
         values = record[part]
         error = "" if values["ece"] is None else percent(values["ece"])

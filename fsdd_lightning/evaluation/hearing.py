@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,9 +15,11 @@ from fsdd_lightning.arithmetic.front_end import levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listening, decide
 from fsdd_lightning.data.features import padded
-from fsdd_lightning.data.streams import SpokenWord
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.folder import Run
+
+if TYPE_CHECKING:
+    from fsdd_lightning.data.streams import SpokenWord
 
 
 @dataclass(frozen=True)

@@ -13,66 +13,24 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.listener import lead
-from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.integer_features import to_int16
-from fsdd_lightning.data.recordings import CLASSES, NAMING, RecordingSet, find_wav_folder, load_recordings
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.recordings import CLASSES, RecordingSet
 from fsdd_lightning.evaluation.backends import Backend, integer_backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.confidence import Confidence, confidence_of
+from fsdd_lightning.evaluation.evaluate import BackendScores
 from fsdd_lightning.evaluation.hearing import HeardWord, hearing
 from fsdd_lightning.evaluation.scores import mean_estimate
+from fsdd_lightning.runs.metrics import deployed_backend
 
 SILENCE_S = 1.0  # after a recording, so that its last word ends
 MOST_CLIPS_TO_GROUP = 15
-RECORDINGS = "recordings"  # a folder of this name says nothing: its corpus is called as the folder around it
-
-
-# ---- the corpora
-
-
-def load_corpora(
-    folders: Sequence[Path], features: FeatureConfig, key: str, on_bad_file: Literal["error", "skip"] = "error"
-) -> tuple[RecordingSet, ...]:
-    """Folders with FSDD's naming, each under its name; `key` is what named them, for messages.
-
-    Raises:
-        UserError: a folder that does not exist or holds no recordings, bad files, two folders of one name.
-    """
-    names = [corpus_name(folder) for folder in folders]
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise UserError(f"{key}: {times} folders are called {name}, as their results would be: rename one of them")
-    for folder in folders:
-        if find_wav_folder(folder.expanduser()) is None:
-            problem = "holds no recordings" if folder.expanduser().is_dir() else "is not a folder"
-            raise UserError(f"{key}: {folder} {problem}: name a folder with files like {NAMING}")
-    rate, least = features.sample_rate_hz, features.least_samples
-    return tuple(
-        load_recordings(folder.expanduser(), name, rate, on_bad_file, least)
-        for folder, name in zip(folders, names, strict=True)
-    )
-
-
-def corpus_name(folder: Path) -> str:
-    """What its results are called."""
-    place = folder.expanduser().resolve()
-    return place.parent.name if place.name == RECORDINGS else place.name
-
-
-def speakers_known(corpus: RecordingSet, recordings: RecordingSet) -> str | None:
-    """A line that names speakers of the corpus who are in these recordings, too; None where there are none."""
-    both = {one.speaker for one in corpus.recordings} & {one.speaker for one in recordings.recordings}
-    if not both:
-        return None
-    return f"{corpus.name}: {', '.join(sorted(both))} also in {recordings.name}, so perhaps heard in training"
 
 
 # ---- the answers
@@ -183,12 +141,15 @@ class OthersReport:
 
 def others_report(
     corpora: Sequence[RecordingSet],
-    backend: Backend,
-    clips_of: ClipMaker,
+    backends: Mapping[str, Backend],
+    own: BackendScores,
+    data: PreparedData,
     deployment: Deployment | None,
-    test_clips: Confidence,
 ) -> OthersReport:
-    """`backend`: the deployed one, or another one of this network."""
+    """On the deployed one of the backends; `own`: theirs of the test clips of `data`, the run's."""
+    backend = backends[deployed_backend(backends) or "float"]
+    test_clips = confidence_of(backend, own.logits[backend.name], data.labels[data.split.test])
+    clips_of = ClipMaker(data.config, data.statistics)
     scores = tuple(corpus_score(corpus, backend, clips_of, deployment) for corpus in corpora)
     return OthersReport(backend.name, test_clips, scores)
 

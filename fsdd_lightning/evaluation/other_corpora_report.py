@@ -9,24 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsdd_lightning.data.recordings import RecordingSet, folder_digest
 from fsdd_lightning.evaluation.confidence import Confidence
 from fsdd_lightning.evaluation.other_corpora import CorpusScore, Count, OthersReport, WayScore, group_names, means
 from fsdd_lightning.evaluation.report_files import COLORS, write_report
+from fsdd_lightning.runs.record import WAYS, RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FOLDER = "evaluations"  # in a run folder
-WAYS = {"heard": "whole recordings", "alone": "clips alone"}  # in words
 
 
 # ---- records
 
 
-def corpus_record(score: CorpusScore) -> dict[str, Any]:
-    """What a run record keeps: plain JSON types, without confusion and bins."""
-    return {"digest": score.digest, **{name: way_record(way) for name, way in score.ways.items()}}
+def describe_others(record: RunRecord, report: OthersReport, corpora: Sequence[RecordingSet]) -> None:
+    """Fill the parts of a record about confidence and about people never heard; without confusion and bins."""
+    record.confidence = report.test_clips.as_record()
+    record.others = {
+        score.name: {
+            # of all files, where some were left out
+            "folder_digest": folder_digest(corpus.folder) if corpus.bad else corpus.digest,
+            **{name: way_record(way) for name, way in score.ways.items()},
+        }
+        for score, corpus in zip(report.corpora, corpora, strict=True)
+    }
 
 
 def way_record(way: WayScore) -> dict[str, Any]:
