@@ -13,8 +13,10 @@ from fsdd_lightning.console.command_line import add_backend_option, run_command
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import PreparedData
     from fsdd_lightning.data.recordings import RecordingSet
+    from fsdd_lightning.evaluation.backends import Backends
     from fsdd_lightning.evaluation.evaluate import BackendScores
     from fsdd_lightning.evaluation.listening import ListeningReport
+    from fsdd_lightning.evaluation.other_corpora import OthersReport
     from fsdd_lightning.evaluation.robustness import RobustnessRow
     from fsdd_lightning.evaluation.run import OpenRun
 
@@ -54,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="with --streams: also streams of these clips, named as those of FSDD; may be given again",
+        help="also recognize these clips of other people, named as those of FSDD, and measure how far the confidence "
+        "can be trusted; writes NAME.json, .csv and .png into RUN/evaluations; with --streams: streams of them, too; "
+        "may be given again",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser
@@ -68,13 +72,16 @@ def _evaluate() -> None:
 
     run = open_run(arguments.run)
     others = _others(run, arguments.others, arguments.streams)
+    strangers = None
     with run.threads():
         data = recorded_data(run, arguments.data_root)
         with run.backends(data, arguments.backend) as backends:
             scores = evaluate_backends(backends.by_name, data, data.split.test)
+            if others:
+                strangers = _strangers(run, data, backends, scores, others)
         rows = _robustness(run, data, arguments.backend) if arguments.robustness else ()
         heard = _streams(run, data, others) if arguments.streams else None
-    _print(run, scores, rows, heard, arguments.json)
+    _print(run, scores, rows, heard, strangers, arguments.json)
     if backends.note is not None:
         print(f"note: {backends.note}", file=sys.stderr)
     _compare(run, scores)
@@ -92,21 +99,29 @@ def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[Rob
     return rows
 
 
-def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> list[RecordingSet]:
+def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> tuple[RecordingSet, ...]:
     """The clips of further folders. What --streams needs is checked before minutes have passed."""
-    from fsdd_lightning.data.recordings import load_recordings
-    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.data.others import load_others
     from fsdd_lightning.evaluation.hearing import listening_deployment
 
-    if folders and not streams:
-        raise UserError("--others names clips for streams: add --streams")
     if streams:
         listening_deployment(run)
-    features = run.config.features
-    return [
-        load_recordings(folder, folder.resolve().name, features.sample_rate_hz, "error", features.least_samples)
-        for folder in folders
-    ]
+    return load_others(folders, run.config.features, "--others")
+
+
+def _strangers(
+    run: OpenRun, data: PreparedData, backends: Backends, scores: BackendScores, others: Sequence[RecordingSet]
+) -> OthersReport:
+    """On the backend that was asked for, or is deployed."""
+    from fsdd_lightning.data.others import speakers_known
+    from fsdd_lightning.evaluation.other_corpora import others_report
+    from fsdd_lightning.evaluation.other_corpora_report import write_corpora
+
+    for known in filter(None, (speakers_known(corpus, data.recordings) for corpus in others)):
+        print(f"note: {known}", file=sys.stderr)
+    report = others_report(others, backends.by_name, scores, data, run.deployment)
+    write_corpora(report, run.folder, run.record.name)
+    return report
 
 
 def _streams(run: OpenRun, data: PreparedData, others: Sequence[RecordingSet]) -> ListeningReport:
@@ -120,7 +135,12 @@ def _streams(run: OpenRun, data: PreparedData, others: Sequence[RecordingSet]) -
 
 
 def _print(
-    run: OpenRun, evaluated: BackendScores, rows: Sequence[RobustnessRow], heard: ListeningReport | None, as_json: bool
+    run: OpenRun,
+    evaluated: BackendScores,
+    rows: Sequence[RobustnessRow],
+    heard: ListeningReport | None,
+    strangers: OthersReport | None,
+    as_json: bool,
 ) -> None:
     import json
 
@@ -129,7 +149,7 @@ def _print(
 
     scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     if as_json:
-        print(json.dumps(_record(scores, rows, heard), indent=2))
+        print(json.dumps(_record(scores, rows, heard, strangers), indent=2))
         return
     for score in scores.values():
         console.print(confusion_table(score))
@@ -138,20 +158,37 @@ def _print(
     if rows:
         console.print(robustness_table(rows))
         console.print(f"also in {run.folder}/robustness.csv, .json and .png", soft_wrap=True)
+    if strangers:
+        _print_strangers(strangers, run)
     if heard:
         _print_listening(heard)
         console.print(f"also in {run.folder}/listening.csv, .json and .png", soft_wrap=True)
 
 
-def _record(scores: dict[str, Any], rows: Sequence[RobustnessRow], heard: ListeningReport | None) -> dict[str, Any]:
+def _record(
+    scores: dict[str, Any], rows: Sequence[RobustnessRow], heard: ListeningReport | None, strangers: OthersReport | None
+) -> dict[str, Any]:
     """The scores alone where nothing else was asked for."""
     from dataclasses import asdict
 
     from fsdd_lightning.evaluation.listening_report import listening_record
+    from fsdd_lightning.evaluation.other_corpora_report import whole_records
 
     more: dict[str, Any] = {"robustness": [asdict(row) for row in rows]} if rows else {}
     more |= {"listening": listening_record(heard)} if heard else {}
+    more |= {"others": whole_records(strangers)} if strangers else {}
     return {"views": scores, **more} if more else scores
+
+
+def _print_strangers(strangers: OthersReport, run: OpenRun) -> None:
+    from fsdd_lightning.console.tables import confidence_table, others_table
+    from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.evaluation.other_corpora_report import FOLDER, whole_records
+
+    for name, record in whole_records(strangers).items():
+        console.print(others_table(name, record))
+        console.print(confidence_table(record))
+        console.print(f"also in {run.folder}/{FOLDER}/{name}.csv, .json and .png", soft_wrap=True)
 
 
 def _print_listening(heard: ListeningReport) -> None:

@@ -21,7 +21,7 @@ from fsdd_lightning.errors import UserError
 CONFIG_NAME = "train"
 # Keys that name or display an experiment without changing its results.
 PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
-                "data": ("root", "cache_dir", "archive_url"),
+                "data": ("root", "cache_dir", "archive_url", "others"),
                 "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
 # Keys of earlier versions: a command line that uses one is answered with the new name, an old record is read with it.
 RENAMED_KEYS = {
@@ -46,6 +46,7 @@ NO_SPEECH = {
 }
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
+    "data.others": (),
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
@@ -56,6 +57,7 @@ ADDED_KEYS = {
 }
 _RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
+_OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
     "greater_than": "greater than {gt}",
@@ -95,7 +97,7 @@ def run_name(overrides: Sequence[str]) -> str:
     If characters had to be replaced or cut off, a hash of the overrides keeps different trials apart. A comma within
     an override is replaced, too: it would look like the comma between two overrides.
     """
-    kept = [text for text in overrides if not text.startswith(("name=", "output_root=", "fail_fast="))]
+    kept = [text for text in overrides if not text.startswith(_OF_THE_SWEEP)]
     safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
     name = ",".join(safe) or "defaults"
     if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:

@@ -57,6 +57,7 @@ class DataConfig:
     archive_digest: str  # content digest of the recordings in the archive
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
+    others: tuple[Annotated[str, Field(min_length=1)], ...]  # folders of people who are heard at the end of a run alone
     synthetic: SyntheticConfig
 
     def __post_init__(self) -> None:

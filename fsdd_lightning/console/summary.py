@@ -13,7 +13,7 @@ from fsdd_lightning.console.tables import bill_table, class_table, confusion_tab
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.plan import RunPlan
-from fsdd_lightning.runs.record import EXPORT, RunRecord
+from fsdd_lightning.runs.record import EXPORT, WAYS, RunRecord
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import (
@@ -71,6 +71,8 @@ def print_result(record: RunRecord, folder: Path) -> None:
     console.print(result_table(record.views, record.memory))
     for pair, share in record.agreement.items():
         console.print(f"{' and '.join(pair.split('_'))} recognize {percent(share)} % of the test clips alike")
+    for line in others_lines(record.others):
+        console.print(line, soft_wrap=True)
     for stage in ("float", "quantized"):
         if stage in record.training:
             console.print(_describe(stage, record.training[stage]))
@@ -83,6 +85,19 @@ def print_result(record: RunRecord, folder: Path) -> None:
     if "integer" in record.views:
         _print_export(Path(shown) / EXPORT)
     console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)
+
+
+def others_lines(others: dict[str, dict[str, Any]]) -> list[str]:
+    """One a corpus: how the network does on people whom it has never heard, as a listener where it is one."""
+    lines = []
+    for name, score in others.items():
+        way = next(way for way in WAYS if way in score)
+        groups, people = score[way]["groups"], score[way]["people"]["count"]
+        mean, worst = f"{100 * groups['mean']:.1f} %", f"{groups['worst_name']} {100 * groups['worst']:.0f} %"
+        counted = "people" if groups["count"] == people else "groups"
+        over = f"mean of {groups['count']} {counted}, worst {worst}, {people} people never heard"
+        lines.append(f"{name}, {WAYS[way]}: {mean} {over}")
+    return lines
 
 
 def _print_export(exported: Path) -> None:

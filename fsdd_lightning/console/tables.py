@@ -11,6 +11,7 @@ from rich.table import Table
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.plan import RunPlan
+from fsdd_lightning.runs.record import WAYS
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.listening import FalseAlarmRow, StreamRow
@@ -124,6 +125,59 @@ def false_alarm_table(rows: Sequence[FalseAlarmRow]) -> Table:
             str(row.accepted),
             f"{row.accepted_per_hour:.1f}",
         )
+    return table
+
+
+def others_table(name: str, record: dict[str, Any]) -> Table:
+    """One row for each group of people whom the network has never heard, in percent; `record` as in NAME.json."""
+    ways = [way for way in WAYS if way in record]
+    groups = {way: {group["name"]: group for group in record[way]["by_group"]} for way in ways}
+    people, recordings = record[ways[0]]["people"]["count"], record[ways[0]]["recordings"]
+    columns = {"heard": ("found", "heard", "accepted"), "alone": ("alone", "accepted")}
+    rejects = "rejecting" in record[ways[0]]
+    numbers = [column for way in ways for column in columns[way] if rejects or column != "accepted"]
+    title = f"{name}: {people} people, {recordings:,} recordings, in %"
+    table = plain_table(title, ("speaker",), ("people", "clips", *numbers))
+    for group in groups[ways[0]]:
+        counts = {way: groups[way][group] for way in ways}
+        first = counts[ways[0]]
+        cells = [cell for way in ways for cell in _count_cells(way, counts[way])]
+        table.add_row(group, str(first["people"]), str(first["total"]), *cells)
+    table.add_section()
+    for each in ("groups", "people"):
+        _add_means(table, each, record, ways)
+    return table
+
+
+def _count_cells(way: str, count: dict[str, Any]) -> list[str]:
+    correct = [count["correct"]] + ([] if count["accepted_correct"] is None else [count["accepted_correct"]])
+    return [percent(part / count["total"]) for part in ([count["found"]] if way == "heard" else []) + correct]
+
+
+def _add_means(table: Table, each: str, record: dict[str, Any], ways: Sequence[str]) -> None:
+    """Mean over groups or people, its interval, and the worst of them, each with and without what is rejected."""
+    found = {way: [part[each] for part in (record[way], record[way].get("rejecting")) if part] for way in ways}
+    rows = {
+        f"mean of {record[ways[0]][each]['count']} {each}": lambda of: percent(of["mean"]),
+        "  95 % interval": lambda of: "-".join(f"{100 * end:.0f}" for end in of["ci95"]) if of["ci95"] else "",
+        "  worst": lambda of: percent(of["worst"]),
+        "": lambda of: of["worst_name"],
+    }
+    for title, written in rows.items():
+        cells = [cell for way in ways for cell in [*([""] if way == "heard" else []), *map(written, found[way])]]
+        table.add_row(title, "", "", *cells)
+
+
+def confidence_table(record: dict[str, Any]) -> Table:
+    """How far confidence can be trusted: errors in percent, and the accuracy of the surest clips."""
+    shares = list(record["test_clips"]["accuracy_at"])
+    numbers = ("ECE %", "AURC %", *(f"{share} %" for share in shares))
+    table = plain_table("Confidence, and the accuracy of the surest clips, in %", ("clips",), numbers)
+    names = {"test_clips": "own test clips", **WAYS}
+    for part in (part for part in names if part in record):
+        values = record[part]
+        error = "" if values["ece"] is None else percent(values["ece"])
+        table.add_row(names[part], error, percent(values["aurc"]), *map(percent, values["accuracy_at"].values()))
     return table
 
 

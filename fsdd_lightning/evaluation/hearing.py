@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,9 +15,11 @@ from fsdd_lightning.arithmetic.front_end import audible, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listening, decide
 from fsdd_lightning.data.features import padded
-from fsdd_lightning.data.streams import SpokenWord
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.folder import Run
+
+if TYPE_CHECKING:
+    from fsdd_lightning.data.streams import SpokenWord
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class HeardWord:
     start: int
     end: int
     label: int | None
+    logits: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32), compare=False)  # (classes,) int32
 
 
 Hear = Callable[[Sequence[np.ndarray]], list[list[HeardWord]]]  # streams (samples,) int16 to the words of each
@@ -52,28 +56,28 @@ def hearing(deployment: Deployment) -> Hear:
         level = [levels(listening.front_end, samples) for samples in streams]
         lengths = np.array([len(one) for one in level])
         found = find_words(listening.endpointer, audible(listening.front_end, padded(level)), lengths)
-        labels = iter(_labels(deployment, listening, level, found))
-        return [[_heard(listening, word, next(labels)) for word in words] for words in found]
+        logits = iter(_logits(deployment, listening, level, found))
+        return [[_heard(listening, word, next(logits)) for word in words] for words in found]
 
     return hear
 
 
-def _heard(listening: Listening, word: Word, label: int | None) -> HeardWord:
+def _heard(listening: Listening, word: Word, logits: np.ndarray) -> HeardWord:
     start = word.first * listening.front_end.hop
-    return HeardWord(start, start + listening.front_end.samples(word.end - word.first), label)
+    label, _ = decide(logits, listening.least_margin)
+    return HeardWord(start, start + listening.front_end.samples(word.end - word.first), label, logits)
 
 
-def _labels(
+def _logits(
     deployment: Deployment, listening: Listening, level: Sequence[np.ndarray], found: Sequence[Sequence[Word]]
-) -> list[int | None]:
+) -> Sequence[np.ndarray]:
     """Of all words of all streams, in order; one network step for all words at once."""
     cut = [one[word.first : word.end] for one, words in zip(level, found, strict=True) for word in words]
     if not cut:
         return []
     features_q4 = listening.features(padded(cut))
     with threadpool_limits(1):  # see `integer_backend`
-        logits = network_logits(deployment.model, features_q4, np.array([len(word) for word in cut]))
-    return [decide(of_word, listening.least_margin)[0] for of_word in logits]
+        return list(network_logits(deployment.model, features_q4, np.array([len(word) for word in cut])))
 
 
 # ---- against what was spoken

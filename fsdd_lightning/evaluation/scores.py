@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+_FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,29 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
     interval = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95 % interval, as shares.
+
+    kind: "t" (Student), "Wilson", or "" where there is no interval and low = mean = high. `std` is None for one value.
+    """
+
+    mean: float
+    std: float | None
+    low: float
+    high: float
+    kind: str
+
+
+def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.0) -> Estimate:
+    """Student's interval, cut at `low` and `high`. Fewer than three values have none; the mean of no value is NaN."""
+    from scipy.stats import t
+
+    # Not pandas' mean, which rounds: equal values may have another mean.
+    mean = statistics.fmean(values) if len(values) else math.nan
+    std = statistics.stdev(values) if len(values) > 1 else None
+    if len(values) < _FEWEST_FOR_T or not std:
+        return Estimate(mean, std, mean, mean, "")
+    half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
+    return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")

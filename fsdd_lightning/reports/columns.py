@@ -10,9 +10,12 @@ from typing import Any
 import pandas as pd
 
 from fsdd_lightning.reports.sections import Section, differing
+from fsdd_lightning.reports.summaries import SUREST
 from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.record import WAYS
 
-_HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir")
+_HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir",
+           "config.data.others")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,33 @@ def speaker_table(section: Section) -> Table:
         **{str(name): _column(section.voices[name], percent) for name in section.voices},
     }
     return columns | ({"missing": _column(map(", ".join, rows["missing"]))} if any(rows["missing"]) else {})
+
+
+def others_table(section: Section) -> Table:
+    """One row a config, corpus of people whom it has never heard, and way; no columns without such a corpus."""
+    rows = section.others
+    if rows.empty:
+        return {}
+    columns = {
+        "mode": _column(rows["mode"]),
+        "variant": _column(rows["variant"]),
+        "held out": _column(rows["speaker"]),
+        "network": Column(list(rows["network"]), list(rows["hidden_size"])),
+        "corpus": _column(rows["corpus"]),
+        "way": _column(rows["way"].map(WAYS)),
+        "mean %": _column(rows["mean"], percent),
+        "std": _column(rows["std"], percent),
+        "worst %": _column(rows["worst"], percent),
+        "worst group": _column(rows["worst_name"]),
+        "people %": _column(rows["people"], percent),
+        "found %": _column(rows["found"], percent),
+        "accepted %": _column(rows["accepted"], percent),
+        **{f"surest {share} %": _column(rows[f"surest_{share}"], percent) for share in SUREST},
+        "ECE %": _column(rows["ece"], percent),
+        "own ECE %": _column(rows["own_ece"], percent),
+        "seeds": _column(rows["seeds"], "{:,}".format),
+    }
+    return {name: column for name, column in columns.items() if any(column.texts)}
 
 
 def changed_columns(trials: pd.DataFrame) -> list[str]:

@@ -20,6 +20,7 @@ from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.columns import (
     Table,
     changed_columns,
+    others_table,
     short_name,
     speaker_table,
     summary_table,
@@ -42,10 +43,23 @@ _HEADINGS = {
     "over_budget": "Over the memory budget",
 }
 
+# What a table shows, by its heading, in the order of a section.
+_EXPLAINED = {
+    "Voices never heard in training": "Every speaker counts the same. The 95 % interval covers other speakers: "
+    "Student's t over those held out.",
+    "People it has never heard": "Recordings of other corpora. Heard as whole recordings: what a microphone delivers, "
+    "through the listener; one in which no word is found is wrong. The mean is that over groups: speakers, and those "
+    "with a few clips each together as one; people %: every speaker alone counts the same. Accepted: right, and not "
+    "rejected as none of the words. Surest: of the share of recordings with the largest margins. ECE: how far "
+    "confidence and accuracy lie apart; own: in the clips of the test set.",
+    "Results over seeds": "Accuracy is that of what is deployed: the integers where there are any. Intervals are at 95 "
+    "%: (t) other seeds on the same clips, (Wilson) other clips. Drop: percentage points from float to deployed.",
+}
+
 
 @dataclass(frozen=True)
 class Part:
-    """A section as it is shown; `tables` by their headings."""
+    """A section as it is shown; `tables` by their headings, which _EXPLAINED holds."""
 
     section: Section
     tables: dict[str, Table]
@@ -86,8 +100,8 @@ def build_document(trials: pd.DataFrame, title: str | None = None) -> Document:
 
 
 def _part(section: Section, prefix: str) -> Part:
-    tables = {"Voices never heard in training": speaker_table(section)} if len(section.speakers) else {}
-    tables["Results over seeds"] = summary_table(section)
+    shown = (speaker_table(section) if len(section.speakers) else {}, others_table(section), summary_table(section))
+    tables = {heading: table for heading, table in zip(_EXPLAINED, shown, strict=True) if table}
     return Part(
         section, tables, tuple(replace(picture, name=prefix + picture.name) for picture in pictures_of(section))
     )
@@ -140,7 +154,9 @@ def page(document: Document, output: Path, links: bool = True) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.get_template("report.html.jinja")
-    return template.render(report=document, link=lambda folder: link(folder, output), links=links, sources=_sources)
+    return template.render(
+        report=document, explained=_EXPLAINED, link=lambda folder: link(folder, output), links=links, sources=_sources
+    )
 
 
 def link(folder: Path, output: Path) -> str:

@@ -26,6 +26,7 @@ _NOT_DECIDING = (
     *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )
 TRAIN_SPEAKERS = "config.split.train_speakers"
+_KEPT_WHOLE = ("by_speaker",)  # a column of JSON, not one for each of many speakers
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 
 # Strict: the flat columns, which are not validated again, are of the same types.
@@ -87,7 +88,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
     """All fields of a record under dotted names. Lists are JSON, intervals two columns `_low` and `_high`."""
     for key, value in nested.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and depth < _DEEPEST:
+        if isinstance(value, Mapping) and depth < _DEEPEST and key not in _KEPT_WHOLE:
             yield from flat(value, f"{name}.", depth + 1)
         elif name.endswith(".ci95") and isinstance(value, list) and len(value) == 2:
             yield from zip((f"{name}_low", f"{name}_high"), value, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from fsdd_lightning.reports.rows import TRAIN_SPEAKERS, is_deciding, natural
-from fsdd_lightning.reports.summaries import NETWORK, over_seeds, over_speakers
+from fsdd_lightning.reports.summaries import NETWORK, over_corpora, over_seeds, over_speakers
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Section:
 
         table = pd.DataFrame(list(self.speakers["voices"]), dtype=float)
         return table[sorted(table, key=lambda name: natural(str(name)))]
+
+    @property
+    def others(self) -> pd.DataFrame:
+        """On corpora of people whom no network has heard, see summaries.py."""
+        return over_corpora(self.trials)
 
     @property
     def facts(self) -> tuple[str, ...]:

@@ -11,16 +11,15 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
-from scipy.stats import t
 
-from fsdd_lightning.evaluation.scores import wilson_interval
+from fsdd_lightning.evaluation.scores import Estimate, mean_estimate, wilson_interval
 from fsdd_lightning.reports.rows import TRAIN_SPEAKERS, natural
+from fsdd_lightning.runs.record import WAYS
 
 NETWORK = ["network_config", "deployed_backend"]
 _SIZES = ("flash_bytes", "ram_bytes", "macs_per_clip")
@@ -32,32 +31,9 @@ _EQUAL = [  # over seeds
     *_SIZES,
 ]
 _NEEDED = [*_EQUAL, "training_seed", "correct", "total", "drop", "macro_f1", "float"]
+_CORPUS = re.compile(r"others\.(?P<corpus>.+)\.(?P<way>heard|alone)\.groups\.mean")
+SUREST = (90, 70, 50)  # % of the clips
 _FLOATS = dict.fromkeys(("std", "float", "drop", "drop_low", "drop_high", "macro_f1", "train_speakers"), float)
-_FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that says nothing
-
-
-class Estimate(NamedTuple):
-    """A mean with its 95 % interval, as shares.
-
-    kind: "t" (Student), "Wilson", or "" where there is no interval and low = mean = high. `std` is None for one value.
-    """
-
-    mean: float
-    std: float | None
-    low: float
-    high: float
-    kind: str
-
-
-def mean_estimate(values: Collection[float], low: float = -1.0, high: float = 1.0) -> Estimate:
-    """Student's interval, cut at `low` and `high`. Fewer than three values have none; the mean of no value is NaN."""
-    # Not pandas' mean, which rounds: equal values may have another mean.
-    mean = statistics.fmean(values) if len(values) else math.nan
-    std = statistics.stdev(values) if len(values) > 1 else None
-    if len(values) < _FEWEST_FOR_T or not std:
-        return Estimate(mean, std, mean, mean, "")
-    half = float(t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
-    return Estimate(mean, std, max(low, mean - half), min(high, mean + half), "t")
 
 
 def accuracy_estimate(counts: Sequence[Sequence[int]]) -> Estimate:
@@ -115,6 +91,45 @@ def _named(accuracy: Estimate, drops: pd.Series[Any]) -> dict[str, Any]:
     drop = mean_estimate(drops.dropna())
     found = dict(zip(("accuracy", "std", "low", "high", "kind"), accuracy, strict=True))
     return {**found, "drop": drop.mean, "drop_low": drop.low, "drop_high": drop.high}
+
+
+def over_corpora(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row a config, held-out speaker, corpus of people never heard and way: means over seeds.
+
+    Columns: mode, variant, speaker, network, hidden_size, corpus, way, seeds, mean, std, worst, worst_name, people,
+    found, accepted, ece, own_ece, and surest_90, surest_70, surest_50. What no run has is missing.
+    """
+    rows = [
+        _over_corpus(alike, place["corpus"], place["way"])
+        for place in filter(None, map(_CORPUS.fullmatch, map(str, trials)))
+        for _, alike in trials[trials[place.string].notna()].groupby([*NETWORK, "speaker"], dropna=False)
+    ]
+    rows.sort(key=lambda row: (natural(row["corpus"]), _order(row), list(WAYS).index(row["way"])))
+    return pd.DataFrame(rows)
+
+
+def _over_corpus(alike: pd.DataFrame, corpus: str, way: str) -> dict[str, Any]:
+    first, prefix = alike.iloc[0], f"others.{corpus}.{way}"
+
+    def values(name: str) -> list[float]:
+        return pd.to_numeric(alike[name], errors="coerce").dropna().tolist() if name in alike else []
+
+    estimate = mean_estimate(values(f"{prefix}.groups.mean"))
+    recordings = mean_estimate(values(f"{prefix}.recordings")).mean
+    names = {str(name) for name in alike.get(f"{prefix}.groups.worst_name", pd.Series(dtype=object)).dropna()}
+    return {
+        **{name: first[name] for name in ("mode", "variant", "speaker", "layers", "hidden_size", "network_config")},
+        "network": f"{first['layers']}×{first['hidden_size']}",
+        **{"corpus": corpus, "way": way, "seeds": len(alike), "mean": estimate.mean, "std": estimate.std},
+        "worst": mean_estimate(values(f"{prefix}.groups.worst")).mean,
+        "worst_name": ", ".join(sorted(names, key=natural)),
+        "people": mean_estimate(values(f"{prefix}.people.mean")).mean,
+        "found": mean_estimate(values(f"{prefix}.found")).mean / recordings,
+        "accepted": mean_estimate(values(f"{prefix}.rejecting.groups.mean")).mean,
+        "ece": mean_estimate(values(f"{prefix}.ece")).mean,
+        "own_ece": mean_estimate(values("confidence.ece")).mean,
+        **{f"surest_{share}": mean_estimate(values(f"{prefix}.accuracy_at.{share}")).mean for share in SUREST},
+    }
 
 
 def over_speakers(summary: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ RUN_FILE = "run.json"
 KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
+WAYS = {"heard": "whole recordings", "alone": "clips alone"}  # in which other corpora are recognized, in words
 STATUSES = ("done", "over_budget", "failed", "interrupted")
 RUNNING = "still running, or killed"
 
@@ -51,6 +52,8 @@ class RunRecord:
     training: dict[str, Any] = field(default_factory=dict)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
+    confidence: dict[str, Any] = field(default_factory=dict)  # of the deployed backend in the test clips
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)  # by corpus: people who were never heard
     timings_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     git: dict[str, Any] = field(default_factory=dict)

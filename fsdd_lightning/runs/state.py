@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
 from fsdd_lightning.data.locate import present_digest
+from fsdd_lightning.data.others import check_others, corpus_name, present_digest_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
@@ -26,6 +27,14 @@ class Environment:
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
     _digests: dict[str, str | None] = field(default_factory=dict)
+
+    _corpus_digests: dict[str, str | None] = field(default_factory=dict)
+
+    def corpus_digest(self, folder: str) -> str | None:
+        """Of a folder of `data.others` as it is now; None where it is gone."""
+        if folder not in self._corpus_digests:
+            self._corpus_digests[folder] = present_digest_of(Path(folder))
+        return self._corpus_digests[folder]
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
         """Of the recordings that the trial would use now; None where it is unknown."""
@@ -55,7 +64,21 @@ class RunState:
 
 
 def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
-    """A run is settled if it ended well and config, code, packages and recordings are still the same."""
+    """A run is settled if it ended well and config, code, packages and recordings are still the same.
+
+    Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read.
+    """
+    state = _state(plan, folder, environment)
+    if state.name != "to run" or not plan.fits:
+        return state
+    try:
+        check_others(list(map(Path, plan.config.data.others)), "data.others")
+    except UserError as error:
+        return RunState("blocked", str(error), state.record)
+    return state
+
+
+def _state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
     try:
         record = read_record(folder)
     except NoRecordError:
@@ -89,6 +112,18 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
     recorded_digest = record.dataset.get("folder_digest", record.dataset.get("digest"))
     if digest is not None and digest != recorded_digest:
         yield f"recordings changed: {str(recorded_digest)[:12]} -> {digest[:12]}"
+    yield from _missing_corpora(record, plan, environment)
+
+
+def _missing_corpora(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
+    """Folders of `data.others` on which the run was not measured, or which have changed since."""
+    for folder in plan.config.data.others:
+        name, digest = corpus_name(Path(folder)), environment.corpus_digest(folder)
+        known = record.others.get(name, {}).get("folder_digest")
+        if known is None:
+            yield f"not measured on {name} yet"
+        elif digest is not None and digest != known:
+            yield f"recordings of {name} changed: {known[:12]} -> {digest[:12]}"
 
 
 def _describe(then: dict[str, Any], now: dict[str, Any]) -> str:

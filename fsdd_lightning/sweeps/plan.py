@@ -87,4 +87,5 @@ def _float_effort(plan: RunPlan) -> int:
 
 def _float_group(plan: RunPlan) -> str:
     """Equal for trials that will share a float network, as far as it is known without data; see float_key."""
-    return json.dumps(float_config(plan.config) | {"data": dataclasses.asdict(plan.config.data)}, sort_keys=True)
+    data = dataclasses.replace(plan.config.data, others=())  # which nothing is trained on
+    return json.dumps(float_config(plan.config) | {"data": dataclasses.asdict(data)}, sort_keys=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.float_networks import FOLDER as FLOAT_NETWORKS
@@ -23,6 +24,7 @@ class RunContext:
     data: PreparedData
     folder: Path
     logger: DashboardLogger
+    others: tuple[RecordingSet, ...] = ()  # people whom the network never hears
 
     @property
     def config(self) -> Config:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.console.summary import print_data, print_result
+from fsdd_lightning.data.others import load_others, speakers_known
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.evaluation.backends import baseline_of, open_backends
 from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
+from fsdd_lightning.evaluation.other_corpora import others_report
+from fsdd_lightning.evaluation.other_corpora_report import describe_others
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.folder import describe_data
@@ -58,7 +61,10 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
     )
     describe_data(record, data)
     print_data(data, plan)
-    context = RunContext(plan, record, data, folder, logger)
+    others = load_others(list(map(Path, config.data.others)), config.features, "data.others", config.data.on_bad_file)
+    context = RunContext(plan, record, data, folder, logger, others)
+    for known in filter(None, (speakers_known(corpus, data.recordings) for corpus in others)):
+        context.note(known)
     discard_foreign_checkpoints(context)
     return context
 
@@ -106,7 +112,9 @@ def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
         validation = evaluate_backends(backends.by_name, data, data.split.val).scores
         record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
         scores = evaluate_backends(backends.by_name, data, data.split.test)
+        others = others_report(context.others, backends.by_name, scores, data, deployment)
     scores.write_to(record)
+    describe_others(record, others, context.others)
     if deployment is not None:
         golden = keep_golden_clips(deployment, data, context.folder)
         export_run(deployment, golden, record, context.folder / EXPORT)

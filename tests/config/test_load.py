@@ -30,6 +30,7 @@ PRESENTATION = {
     "data.root",
     "data.cache_dir",
     "data.archive_url",
+    "data.others",
     "callbacks.progress_bar",
     "callbacks.model_summary",
     "logger.histogram_every_epochs",
@@ -82,6 +83,10 @@ def test_a_run_name_is_one_safe_folder_name(overrides: list[str]) -> None:
 @given(trials, trials)
 def test_different_trials_have_different_folders(one: list[str], other: list[str]) -> None:
     assert (run_name(one) == run_name(other)) == (one == other)
+
+
+def test_what_concerns_a_sweep_as_a_whole_names_no_trial() -> None:
+    assert run_name(["seed=1", "name=a", "output_root=b", "fail_fast=true", "data.others=[c,d]"]) == "seed=1"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,25 +33,9 @@ from fsdd_lightning.evaluation.listening import (
 )
 from fsdd_lightning.evaluation.listening_report import listening_figure, listening_record, write_listening
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
-from fsdd_lightning.runs.record import RunRecord
-
-RunTrial = Callable[[Sequence[str], Path], RunRecord]
-Once = Callable[[str, Callable[[Path], object]], Path]
 
 RATE = 8000
 SPOKEN = (SpokenWord(1000, 3000, 4), SpokenWord(6000, 9000, 7))
-
-
-@pytest.fixture(scope="session")
-def listening_folder(tiny_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
-    """A run that listens to samples."""
-
-    def train(folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CC", "no-such-compiler")  # nothing here needs the C backend
-            run_trial([*tiny_overrides, "features=integer", "trainer.max_epochs=12"], folder)
-
-    return once("listening", train)
 
 
 @pytest.fixture(scope="module")
@@ -229,16 +213,6 @@ def test_further_corpora_follow(listener: Run, spoken_data: PreparedData, monkey
     assert [(row.noise, row.snr_db) for row in found.streams[len(CONDITIONS) :]] == list(CONDITIONS)
 
 
-@pytest.fixture(scope="module")
-def mfcc_folder(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
-    words = [*finished_overrides, "features=mfcc", "features.max_frames=36", "waveform_augmentation=none"]
-
-    def train(folder: Path) -> None:
-        run_trial(words, folder)
-
-    return once("mfcc run", train)
-
-
 def test_a_run_that_hears_no_samples_is_told_what_to_do(mfcc_folder: Path) -> None:
     with pytest.raises(UserError, match="hears no samples, so no streams: train one with features=integer"):
         listening_deployment(read_run(mfcc_folder))
@@ -311,6 +285,6 @@ def test_the_command_refuses_what_it_cannot_do(listening_folder: Path, mfcc_fold
     ended = call(evaluate, mfcc_folder, "--streams")
     assert ended.code == 2 and "train one with features=integer" in only_line(ended.err)
     ended = call(evaluate, listening_folder, "--others", listening_folder)
-    assert ended.code == 2 and "add --streams" in only_line(ended.err)
+    assert ended.code == 2 and "holds no recordings" in only_line(ended.err)
     ended = call(evaluate, listening_folder, "--streams", "--others", listening_folder)
     assert ended.code == 2 and str(listening_folder) in only_line(ended.err)

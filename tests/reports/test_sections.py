@@ -9,10 +9,10 @@ import pytest
 from fabricated_runs import ended, finished, frame_of, grid, learning_curve, leave_one_out, run, section_of, write
 
 from fsdd_lightning.evaluation.scores import wilson_interval
-from fsdd_lightning.reports.columns import changed_columns, summary_table, trials_table
+from fsdd_lightning.reports.columns import changed_columns, others_table, summary_table, trials_table
 from fsdd_lightning.reports.figures import bars
 from fsdd_lightning.reports.sections import sections
-from fsdd_lightning.reports.summaries import accuracy_estimate, mean_estimate
+from fsdd_lightning.reports.summaries import accuracy_estimate, mean_estimate, over_corpora
 
 SPEAKERS = ("george", "jackson", "theo")
 T2 = 4.302652729911275 / 3**0.5  # t(0.975, 2) from a table, for three values
@@ -228,3 +228,48 @@ def test_scores_that_some_seeds_lack_are_means_of_the_others(tmp_path: Path) -> 
     (row,) = section_of(tmp_path).summary.to_dict("records")
     assert (row["float"], row["macro_f1"], row["drop"]) == pytest.approx((590 / 600, 580 / 600, 10 / 600))
     assert row["accuracy"] == pytest.approx(440 / 600)
+
+
+# ---- people never heard
+
+
+def measured(folder: Path, mode: str, seed: int, mean: float, worst: str, *ways: str) -> None:
+    words = (f"quantization={mode}", "model.hidden_size=8", f"seed={seed}")
+    record = finished(words, {"float": 590, "integer": 580})
+    record.confidence = {"ece": 0.08}
+    groups = {"count": 5, "mean": mean, "ci95": [mean - 0.1, mean + 0.1], "worst": mean / 2, "worst_name": worst}
+    way = {"recordings": 200, "found": 190, "groups": groups, "people": {"mean": 0.5}, "ece": 0.1 * seed}
+    record.others = {"v0.1 people": {name: way | {"by_speaker": {"ann": [3, 4]}} for name in ways}}
+    record.others["v0.1 people"]["heard"]["rejecting"] = {"groups": {"mean": mean - 0.05}}
+    write(folder / f"{mode}{seed}", record)
+
+
+def test_people_never_heard_are_averaged_over_seeds(tmp_path: Path) -> None:
+    measured(tmp_path, "int8_ptq", 1, 0.6, "voice2", "heard", "alone")
+    measured(tmp_path, "int8_ptq", 2, 0.7, "voice4", "heard", "alone")
+    measured(tmp_path, "int4_qat", 1, 0.5, "voice2", "heard")
+    run(tmp_path, "int8_ptq", 16, 1, 570)  # not measured
+    trials = frame_of(tmp_path)
+    assert "others.v0.1 people.heard.groups.mean" in trials and "others.v0.1 people.heard.groups.worst" in trials
+    assert set(trials["others.v0.1 people.heard.by_speaker"].dropna()) == {'{"ann": [3, 4]}'}
+    section = section_of(tmp_path)
+    rows = section.others
+    assert list(zip(rows["mode"], rows["corpus"], rows["way"], rows["seeds"], strict=True)) == [
+        ("int4_qat", "v0.1 people", "heard", 1),
+        ("int8_ptq", "v0.1 people", "heard", 2),
+        ("int8_ptq", "v0.1 people", "alone", 2),
+    ]
+    both = rows.iloc[1]
+    assert (both["mean"], both["worst"], both["found"]) == pytest.approx((0.65, 0.325, 0.95))
+    assert (both["accepted"], both["ece"], both["own_ece"]) == pytest.approx((0.6, 0.15, 0.08))
+    assert (both["worst_name"], rows["worst_name"].iloc[0]) == ("voice2, voice4", "voice2")
+    table = others_table(section)
+    assert table["way"].texts == ["whole recordings", "whole recordings", "clips alone"]
+    assert table["mean %"].texts == ["50.00", "65.00", "65.00"] and table["accepted %"].texts[2] == ""
+    assert not any(name.startswith("surest") for name in table)  # of which these records know nothing
+
+
+def test_where_nobody_was_measured_there_is_no_table(tmp_path: Path) -> None:
+    run(tmp_path, "int8_ptq", 8, 1, 570)
+    section = section_of(tmp_path)
+    assert over_corpora(section.trials).empty and others_table(section) == {}

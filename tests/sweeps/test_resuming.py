@@ -15,6 +15,7 @@ from filelock import FileLock
 from results_table import results_table
 from sweep_processes import Finished, run_sweep
 
+from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
@@ -24,6 +25,10 @@ from fsdd_lightning.sweeps.plan import Trial, plan_sweep
 def rewrite(run_folder: Path, **changes: Any) -> None:
     path = run_folder / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def records(sweep: Finished) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(sweep.trials.glob("*/run.json"))]
 
 
 def trial_folder(sweep: Finished, number: int = 0) -> Path:
@@ -61,6 +66,27 @@ def test_only_what_failed_or_is_missing_runs_again(copy_of_sweep: Finished) -> N
     assert "failed before: the disk was full" in out
     assert kept.stat().st_mtime_ns == before
     assert results_table(copy_of_sweep.trials) == whole
+
+
+def test_what_was_not_measured_on_other_people_runs_again(copy_of_sweep: Finished, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    shutil.copytree(next(Path(record["dataset"]["folder"]) for record in records(copy_of_sweep)), people)
+    words = f"data.others=[{people}]"
+    trials = planned(copy_of_sweep, words)
+    assert {(trial.state.name, trial.state.reason) for trial in trials} == {("to run", "not measured on people yet")}
+    assert {trial.folder for trial in trials} == {trial.folder for trial in planned(copy_of_sweep)}
+    for folder in {trial.folder for trial in trials}:
+        rewrite(folder, others={"people": {"folder_digest": folder_digest(people)}})
+    assert {trial.state.name for trial in planned(copy_of_sweep, words)} == {"done"}
+    next(people.glob("*.wav")).unlink()
+    reasons = {trial.state.reason or "" for trial in planned(copy_of_sweep, words)}
+    assert all(reason.startswith("recordings of people changed: ") for reason in reasons)
+    shutil.rmtree(people)  # what is known stays known, and what is not is asked for before anything is lost
+    assert {trial.state.name for trial in planned(copy_of_sweep, words)} == {"done"}
+    for folder in {trial.folder for trial in trials}:
+        rewrite(folder, others={})
+    states = {(trial.state.name, str(trial.state.reason).partition(":")[0]) for trial in planned(copy_of_sweep, words)}
+    assert states == {("blocked", "data.others")}
 
 
 def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:
