@@ -70,6 +70,7 @@ class PreparedData:
     labels: np.ndarray
     source: str  # "fsdd" or "synthetic"; a fallback is "synthetic" although the config asks for FSDD
     notes: tuple[str, ...]  # for the user, to be shown once
+    listener: ListenerConfig | None = None  # which finds the word in clips longer than the network hears
     copies: Copies | None = None  # None: training clips are taken as they are
     synthetic: SyntheticSpeakers | None = None
 
@@ -117,6 +118,7 @@ def prepare_data(
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_length_notes(cut, extracted), *_missing_speech(text_to_speech)),
+        listener=listener,
         copies=_copies(recordings, features, waveform_augmentation, listener, cache),
         synthetic=synthetic,
     )

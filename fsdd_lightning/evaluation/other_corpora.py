@@ -149,7 +149,7 @@ def others_report(
     """On the deployed one of the backends; `own`: theirs of the test clips of `data`, the run's."""
     backend = backends[deployed_backend(backends) or "float"]
     test_clips = confidence_of(backend, own.logits[backend.name], data.labels[data.split.test])
-    clips_of = ClipMaker(data.config, data.statistics)
+    clips_of = ClipMaker(data.config, data.statistics, data.listener)
     scores = tuple(corpus_score(corpus, backend, clips_of, deployment) for corpus in corpora)
     return OthersReport(backend.name, test_clips, scores)
 
