@@ -51,6 +51,7 @@ ADDED_KEYS = {
     "listener": None,
     "memory_budget.front_end": True,
     "split.train_speakers": None,
+    "waveform_augmentation.babble_share": 0.0,
     "waveform_augmentation.endpointed": False,
     "waveform_augmentation.slack_frames": 0,
     "text_to_speech": NO_SPEECH,

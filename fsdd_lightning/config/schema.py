@@ -280,6 +280,7 @@ class WaveformAugmentationConfig:
     equalizer_db: NotNegative  # standard deviation of the gain at a few frequencies
     room_share: Share  # of copies with an echo
     snr_db: tuple[float, float] | None  # of added noise, from..to; None: no noise
+    babble_share: Share  # of the noises that are voices
     endpointed: bool  # in a pause, and cut out of it by the listener; MFCC, which it cannot read: the whole copy
     slack_frames: CountOrZero  # of an endpointed copy: each end up to this many frames earlier or later
 
@@ -420,10 +421,6 @@ class Config:
         _require(
             self.features.kind == "mfcc" or self.listener is not None,
             "listener: features=integer needs one, such as listener=default",
-        )
-        _require(
-            self.text_to_speech.share == 0.0 or self.waveform_augmentation.copies > 0,
-            "text_to_speech: synthetic speakers are heard as copies: choose waveform_augmentation=voices or stream",
         )
 
     @property

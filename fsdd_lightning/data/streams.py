@@ -91,13 +91,13 @@ def room_noise(samples: int, generator: Generator) -> np.ndarray:
     return colored_noise(samples, 1.0, generator)
 
 
-def babble(clips: Sequence[np.ndarray]) -> Noise:
-    """BABBLING_VOICES equally loud voices at once, each a chain of these clips in an order of its own, without end."""
+def babble(clips: Sequence[np.ndarray], voices: int = BABBLING_VOICES) -> Noise:
+    """So many equally loud voices at once, each a chain of these clips in an order of its own, without end."""
     level = [clip.astype(np.float64) / rms(clip) for clip in clips]
 
     def noise(samples: int, generator: Generator) -> np.ndarray:
         total = np.zeros(samples)
-        for _ in range(BABBLING_VOICES):
+        for _ in range(voices):
             total += _chain(level, samples, generator)
         return np.asarray(total / rms(total))
 

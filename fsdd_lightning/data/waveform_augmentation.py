@@ -34,6 +34,8 @@ from fsdd_lightning.data.effects import (
 from fsdd_lightning.data.feature_cache import cached_extraction, cached_features
 from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.integer_features import IntegerExtractor, to_int16
+from fsdd_lightning.data.speech_synthesis import WORDS, make_voice, synthesize_digit
+from fsdd_lightning.data.streams import babble
 
 # Part of the cache key: increment it with every change that changes a value.
 COPIES_VERSION = 2
@@ -41,6 +43,8 @@ COPIES_VERSION = 2
 _EQUALIZER_BANDS = 6
 _NOISE_SLOPES = np.linspace(0.0, 2.0, 32)  # power falls as frequency^-slope: 0 white, 1 pink, 2 brown
 _NOISE_SAMPLES = 2**18  # half a minute at 8 kHz of each
+_BABBLE_VOICES = (1, 2, 3, 4, 5, 6, 8, 10)  # that speak at once
+_BABBLE_WORDS = 120  # of the synthetic corpus's voices: no clip that a network is tested with is noise in training
 _PAUSE_S = (0.35, 0.7)  # before and after an endpointed copy; the endpointer's floors settle in 0.32 s
 _GOLDEN_RATIO = 0.6180339887498949
 
@@ -153,9 +157,7 @@ def augment_waveform(
 ) -> np.ndarray:
     """One copy, float32. Its level is arbitrary."""
     changed = _other_voice_and_room(waveform, config, sample_rate_hz, generator)
-    if config.snr_db is not None:
-        changed = _noisy(changed, rms(changed), config.snr_db, generator)
-    return changed.astype(np.float32)
+    return _noisy(changed, rms(changed), config, sample_rate_hz, generator).astype(np.float32)
 
 
 def waveform_in_pause(
@@ -165,8 +167,7 @@ def waveform_in_pause(
     changed = _other_voice_and_room(waveform, config, sample_rate_hz, generator)
     before, after = (int(seconds * sample_rate_hz) for seconds in generator.uniform(*_PAUSE_S, 2))
     stream = np.concatenate([np.zeros(before), changed, np.zeros(after)])
-    if config.snr_db is not None:
-        stream = _noisy(stream, rms(changed), config.snr_db, generator)
+    stream = _noisy(stream, rms(changed), config, sample_rate_hz, generator)
     return at_peak_of(waveform, stream), (before, before + len(changed))
 
 
@@ -192,19 +193,44 @@ def _other_voice_and_room(
     return changed
 
 
-def _noisy(waveform: np.ndarray, speech_rms: float, snr_db: tuple[float, float], generator: Generator) -> np.ndarray:
-    """With colored noise, `snr_db` below the speech."""
-    noise = _noises()[int(generator.integers(len(_NOISE_SLOPES)))]
+def _noisy(
+    waveform: np.ndarray,
+    speech_rms: float,
+    config: WaveformAugmentationConfig,
+    sample_rate_hz: int,
+    generator: Generator,
+) -> np.ndarray:
+    """With colored noise or babble, `snr_db` below the speech; unchanged where no noise is asked for."""
+    if config.snr_db is None:
+        return waveform
+    snr_db = generator.uniform(*config.snr_db)
+    babbles = config.babble_share > 0.0 and generator.random() < config.babble_share
+    noises = _babbles(sample_rate_hz) if babbles else _noises()
+    noise = noises[int(generator.integers(len(noises)))]
     start = int(generator.integers(len(noise)))
     heard = np.take(noise, np.arange(start, start + len(waveform)), mode="wrap")
-    return add_noise(waveform, heard, rms(heard), generator.uniform(*snr_db), speech_rms)
+    return add_noise(waveform, heard, rms(heard), snr_db, speech_rms)
+
+
+# A transform for each copy would take most of its time: copies hear pieces of a few long noises, (_NOISE_SAMPLES,) each.
 
 
 @cache
 def _noises() -> tuple[np.ndarray, ...]:
-    """A long noise of every slope, (_NOISE_SAMPLES,) float32: a transform for each copy would take most of its time."""
+    """One of every slope, float32."""
     generator = np.random.default_rng(_NOISE_SAMPLES)
     return tuple(colored_noise(_NOISE_SAMPLES, slope, generator).astype(np.float32) for slope in _NOISE_SLOPES)
+
+
+@cache
+def _babbles(sample_rate_hz: int) -> tuple[np.ndarray, ...]:
+    """One of so many synthetic voices each, float32."""
+    generator = np.random.default_rng(_NOISE_SAMPLES + 1)
+    words = [
+        synthesize_digit(number % len(WORDS), make_voice(1, number), generator, sample_rate_hz)
+        for number in range(_BABBLE_WORDS)
+    ]
+    return tuple(babble(words, voices)(_NOISE_SAMPLES, generator).astype(np.float32) for voices in _BABBLE_VOICES)
 
 
 def _copy_digest(

@@ -22,6 +22,7 @@ ROOM = WaveformAugmentationConfig(
     equalizer_db=0.0,
     room_share=0.0,
     snr_db=(20.0, 20.0),
+    babble_share=0.0,
     endpointed=True,
     slack_frames=0,
 )

@@ -78,6 +78,7 @@ IMPOSSIBLE = cases(
         "waveform_augmentation.equalizer_db": [-0.1],
         "waveform_augmentation.clean_share": [-0.1, 1.1],
         "waveform_augmentation.room_share": [-0.1, 1.1],
+        "waveform_augmentation.babble_share": [-0.1, 1.1],
         "waveform_augmentation.snr_db": [[20.0, 10.0]],
         "model.layers": [0],
         "model.hidden_size": [0, -1, "largest"],

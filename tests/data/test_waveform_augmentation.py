@@ -24,8 +24,8 @@ from fsdd_lightning.data.waveform_augmentation import (
 
 RATE_HZ = 8000
 FEATURES = feature_config(n_mfcc=5, n_mels=20, n_fft=200, hop_length=100, top_db=60.0, max_frames=30)
-NOTHING = WaveformAugmentationConfig("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None, False, 0)
-EVERYTHING = WaveformAugmentationConfig("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0), False, 0)
+NOTHING = WaveformAugmentationConfig("none", 2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None, 0.0, False, 0)
+EVERYTHING = WaveformAugmentationConfig("all", 3, 0.2, 7, 0.2, 0.2, 5.0, 0.5, (5.0, 30.0), 0.5, False, 0)
 
 
 def generator(seed: int = 0) -> np.random.Generator:
