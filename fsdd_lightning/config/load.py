@@ -42,6 +42,7 @@ NO_SPEECH = {
     "seed": 0,
     "words": [],
     "english": ["en"],
+    "accented_share": 0.0,
     "accents": {},
 }
 # Keys that earlier records lack, with what holds for those runs.

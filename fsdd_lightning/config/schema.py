@@ -301,6 +301,7 @@ class TextToSpeechConfig:
     seed: Seed
     words: tuple[str, ...]  # in the order of the classes
     english: Annotated[tuple[str, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
+    accented_share: Share  # of the takes of espeak-ng
     accents: dict[str, tuple[str, ...]]  # other languages of espeak-ng, and how they spell the same words
 
     def __post_init__(self) -> None:

@@ -108,14 +108,15 @@ def _utterances(config: TextToSpeechConfig) -> Iterator[_Utterance]:
 
 
 def _of_espeak(config: TextToSpeechConfig, generator: np.random.Generator) -> Iterator[_Utterance]:
-    """Every second take of a voice is in an accent, if there are any; voices take turns through them."""
+    """Accented takes are spread evenly over those of a voice; voices take turns through the accents."""
     accents = sorted(config.accents)
     for number, voice in enumerate(espeak_variants()):
         for label, word in enumerate(config.words):
             for take in range(config.takes):
                 language, text = config.english[int(generator.integers(len(config.english)))], word
-                if accents and take % 2:
-                    language = accents[(number + take // 2) % len(accents)]
+                accented = int(take * config.accented_share)  # of the takes before
+                if accents and int((take + 1) * config.accented_share) > accented:
+                    language = accents[(number + accented) % len(accents)]
                     text = config.accents[language][label]
                 pitch, pace = int(generator.integers(*_ESPEAK_PITCH)), int(generator.integers(*_WORDS_PER_MINUTE))
                 yield _Utterance(ESPEAK, voice, label, partial(espeak_word, f"{language}+{voice}", pace, pitch, text))
