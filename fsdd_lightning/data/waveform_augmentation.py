@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
-from functools import cache
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -71,11 +73,23 @@ def augmented_features(
 
     `endpointer` cuts the copies of a config that is `endpointed`.
     """
-    copies = range(config.copies)
-    if not (config.endpointed and isinstance(features, IntegerFeatureConfig)):
-        return tuple(copy_features(copy, recordings, features, config, cache_dir) for copy in copies)
-    assert endpointer is not None
-    return tuple(endpointed_features(copy, recordings, features, config, cache_dir, endpointer) for copy in copies)
+    if config.endpointed and isinstance(features, IntegerFeatureConfig):
+        assert endpointer is not None
+        cut = partial(endpointed_features, endpointer=endpointer)
+        return _of_all_copies(partial(cut, features=features), recordings, config, cache_dir)
+    return _of_all_copies(partial(copy_features, features=features), recordings, config, cache_dir)
+
+
+def _of_all_copies(
+    extract: Callable[..., Features], recordings: Waveforms, config: WaveformAugmentationConfig, cache_dir: Path
+) -> tuple[Features, ...]:
+    """Several copies at a time: transforms run beside each other."""
+
+    def one(copy: int) -> Features:
+        return extract(copy, recordings=recordings, config=config, cache_dir=cache_dir)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return tuple(threads.map(one, range(config.copies)))
 
 
 def copy_features(
@@ -212,7 +226,7 @@ def _noisy(
     return add_noise(waveform, heard, rms(heard), snr_db, speech_rms)
 
 
-# A transform for each copy would take most of its time: copies hear pieces of a few long noises, (_NOISE_SAMPLES,) each.
+# Copies hear pieces of a few long noises, (_NOISE_SAMPLES,) each: transforms of their own would take most of the time.
 
 
 @cache

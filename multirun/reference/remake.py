@@ -1,7 +1,7 @@
 """Run the reference sweeps again, write their reports beside this file and the tables of two READMEs from them.
 
 python multirun/reference/remake.py                    everything; prints first how long that took the last time
-python multirun/reference/remake.py unseen_speaker     one sweep, and the tables
+python multirun/reference/remake.py strangers          one report, and the tables
 python multirun/reference/remake.py --tables           the tables alone, from the committed reports
 """
 
@@ -22,27 +22,29 @@ import pandas as pd
 
 from fsdd_lightning.reports.frame import read_csv
 from fsdd_lightning.reports.sections import sections
+from fsdd_lightning.reports.summaries import SUREST, over_corpora
+from fsdd_lightning.runs.record import WAYS
 
 REFERENCE = Path(__file__).resolve().parent
 ROOT = REFERENCE.parent.parent
-# What the committed reports hold of a sweep that would take too long as a whole.
+# What the committed reports hold of an experiment that would take too long as a whole.
 LIMITED = {
     "known_voices": ["memory_budget=kb36"],
-    "unseen_speaker_small": ["seed=1"],
-    "unseen_speaker_ablation": [
-        "ablation=nothing,copies,deltas,floor,feature_augmentation,dropout,small_batches,averaging,fifth_speaker"
+    "strangers_ablation": [
+        "ablation=nothing,synthetic_speakers,accents,half_the_steps,copies,babble,long_words,slack",
+        "seed=1",
     ],
+    "learning_curve": ["split.held_out=george,nicolas,theo"],
 }
-SWEEPS = (
-    "float_vs_int8",
-    "known_voices",
-    "unseen_speaker",
-    "unseen_speaker_modes",
-    "unseen_speaker_small",
-    "voices_heard",
-    "unseen_speaker_ablation",
-)
-TABULATED = SWEEPS[1:-1]
+# The experiments of each report.
+SWEEPS = {
+    "float_vs_int8": ("float_vs_int8",),
+    "known_voices": ("known_voices",),
+    "strangers": ("unseen_speaker", "voices_heard"),
+    "strangers_ablation": ("strangers_ablation",),
+    "learning_curve": ("learning_curve",),
+}
+TABULATED = ("known_voices", "strangers")
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
 BUDGETS = {"kb36": "36 KB", "kb16": "16 KB", "kb8": "8 KB"}
 MODES = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
@@ -55,8 +57,8 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     if not arguments.tables:
-        sweeps = arguments.sweep or SWEEPS
-        print(f"{len(sweeps)} sweeps: {expected_time(sweeps)}", flush=True)
+        sweeps = arguments.sweep or list(SWEEPS)
+        print(f"{len(sweeps)} reports: {expected_time(sweeps)}", flush=True)
         for name in sweeps:
             remake(name)
     for page, names in PAGES.items():
@@ -80,14 +82,18 @@ def working_seconds(trials: pd.DataFrame) -> float:
 
 
 def remake(name: str) -> None:
-    """One sweep and its report."""
-    train = ["fsdd-train", "-m", f"experiment={name}", "hydra/launcher=joblib", "callbacks=quiet"]
-    train += LIMITED.get(name, [])
-    report = ["fsdd-report", f"multirun/{name}", "--output", str(REFERENCE / name), "--portable"]
-    for command in (train, report):
+    """The sweeps of one report, and the report."""
+    experiments = SWEEPS[name]
+    commands = [
+        ["fsdd-train", "-m", f"experiment={one}", "hydra/launcher=joblib", "callbacks=quiet", *LIMITED.get(one, [])]
+        for one in experiments
+    ]
+    folders = [f"multirun/{one}" for one in experiments]
+    commands.append(["fsdd-report", *folders, "--output", str(REFERENCE / name), "--portable"])
+    for command in commands:
         print("$", " ".join(command), flush=True)
         subprocess.run(command, cwd=ROOT, check=True)
-    if name == "voices_heard":
+    if name == "strangers":
         remake_robustness()
     if name == "float_vs_int8":
         remake_listening()
@@ -220,17 +226,56 @@ def false_alarms_table() -> list[str]:
     return rows
 
 
+def strangers_table() -> list[str]:
+    """People of other corpora, a row a training split, corpus and way; means over seeds."""
+    trials = committed("strangers")
+    rows = [
+        "| training clips | people never heard | mean of groups % | seeds from - to | worst group % "
+        "| calibration error % | surest 90 / 70 / 50 % |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    for split in ("official", "random"):
+        for row in over_corpora(trials[trials["split.name"] == split]).to_dict("records"):
+            rows.append(stranger_row(split, trials[trials["split.name"] == split], row))
+    return rows
+
+
+def stranger_row(split: str, trials: pd.DataFrame, row: dict[str, Any]) -> str:
+    """One corpus, heard by the listener or clip by clip."""
+    means = trials[f"others.{row['corpus']}.{row['way']}.groups.mean"]
+    surest = " / ".join(f"{100 * row[f'surest_{share}']:.1f}" for share in SUREST)
+    return (
+        f"| {split} | {row['corpus']}, {WAYS[row['way']]} | **{100 * row['mean']:.1f}** "
+        f"| {100 * means.min():.1f} - {100 * means.max():.1f} | {100 * row['worst']:.1f} ({row['worst_name']}) "
+        f"| {100 * row['ece']:.1f} | {surest} |"
+    )
+
+
+def unheard_table() -> list[str]:
+    """FSDD's speakers, each held out of training; a row a speaker, over seeds."""
+    trials = committed("strangers")
+    unheard = trials[trials["split.name"] == "unseen_speaker"]
+    rows = ["| held out | accuracy % | seeds from - to |", "|---|--:|--:|"]
+    for speaker, alike in unheard.groupby("config.split.held_out"):
+        percent = 100 * alike["accuracy"]
+        rows.append(f"| {speaker} | {percent.mean():.1f} | {percent.min():.1f} - {percent.max():.1f} |")
+    return rows
+
+
 def ablation_table() -> list[str]:
-    """What is left of the accuracy on unheard voices without each ingredient, the least painful loss first."""
-    trials = committed("unseen_speaker_ablation")
-    # An earlier version called the group `without`; the overrides of its runs are kept as they were.
-    without = trials["overrides"].str.extract(r"(?:without|ablation)=(\w+)", expand=False).rename("without")
-    means = trials.groupby(without)["accuracy"].agg(["mean", "min"])
-    whole = means.loc["nothing", "mean"]
-    rows = ["| without | mean of six voices % | worst voice % | brings |", "|---|--:|--:|--:|"]
-    for name, (mean, worst) in means.sort_values("mean", ascending=False).iterrows():
-        brings = "" if name == "nothing" else f"{100 * (whole - mean):.1f}"
-        rows.append(f"| {name} | {100 * mean:.1f} | {100 * worst:.1f} | {brings} |")
+    """What is left of the accuracy on strangers without each ingredient, the least painful loss first."""
+    trials = committed("strangers_ablation")
+    without = trials["overrides"].str.extract(r"ablation=(\w+)", expand=False).rename("without")
+    whole, cut = (100 * trials[f"others.{name}.groups.mean"] for name in ("untrimmed.heard", "other_voices.alone"))
+    means = pd.DataFrame({"whole": whole, "cut": cut, "own": 100 * trials["accuracy"]}).groupby(without).mean()
+    recipe = means.loc["nothing"]
+    rows = [
+        "| without | whole recordings % | cut clips % | both bring | FSDD's test clips % |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name, row in means.sort_values("whole", ascending=False).iterrows():
+        brings = "" if name == "nothing" else f"{(recipe.whole - row.whole + recipe.cut - row.cut) / 2:.1f}"
+        rows.append(f"| {name} | {row.whole:.1f} | {row.cut:.1f} | {brings} | {row.own:.2f} |")
     return rows
 
 
@@ -238,6 +283,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "reference results": reference_table,
     "float against int8": grid_table,
     "robustness": robustness_table,
+    "strangers": strangers_table,
+    "unheard": unheard_table,
     "ablation": ablation_table,
     "streams": streams_table,
     "false alarms": false_alarms_table,
