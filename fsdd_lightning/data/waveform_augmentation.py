@@ -43,7 +43,8 @@ from fsdd_lightning.data.streams import babble
 COPIES_VERSION = 2
 
 _EQUALIZER_BANDS = 6
-_NOISE_SLOPES = np.linspace(0.0, 2.0, 32)  # power falls as frequency^-slope: 0 white, 1 pink, 2 brown
+# Power falls as frequency^-slope: 0 white, 1 pink, 2 brown; half of them lie below 1/2.
+_NOISE_SLOPES = 2.0 * np.linspace(0.0, 1.0, 32) ** 2
 _NOISE_SAMPLES = 2**18  # half a minute at 8 kHz of each
 _BABBLE_VOICES = (1, 2, 3, 4, 5, 6, 8, 10)  # that speak at once
 _BABBLE_WORDS = 120  # of the synthetic corpus's voices: no clip that a network is tested with is noise in training
