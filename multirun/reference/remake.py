@@ -279,6 +279,17 @@ def ablation_table() -> list[str]:
     return rows
 
 
+def learning_curve_table() -> list[str]:
+    """Training speakers against accuracy on one that is held out."""
+    trials = committed("learning_curve")
+    counts = trials.groupby("config.split.train_speakers")["accuracy"]
+    rows = ["| training speakers | mean of held-out speakers % | from - to |", "|--:|--:|--:|"]
+    for speakers, accuracy in counts:
+        percent = 100 * accuracy
+        rows.append(f"| {speakers:.0f} | {percent.mean():.1f} | {percent.min():.1f} - {percent.max():.1f} |")
+    return rows
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "reference results": reference_table,
     "float against int8": grid_table,
@@ -286,6 +297,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "strangers": strangers_table,
     "unheard": unheard_table,
     "ablation": ablation_table,
+    "learning curve": learning_curve_table,
     "streams": streams_table,
     "false alarms": false_alarms_table,
 }
