@@ -48,6 +48,7 @@ NO_SPEECH = {
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
     "data.others": (),
+    "evaluation": {"unheard_speaker": None},
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
