@@ -216,7 +216,7 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     run_trial: RunTrial,
 ) -> None:
     tiny = [each for each in tiny_overrides if each != "data=synthetic"]
-    changes = ["experiment=quickstart", f"data.archive_url={closed_port}", "trainer.max_epochs=1"]
+    changes = ["experiment=quickstart", f"data.archive_url={closed_port}", "trainer.max_epochs=1", "data.others=[]"]
     run_trial([*tiny, *changes, f"output_root={tmp_path}"], tmp_path)
     printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "SYNTHETIC DATA: cannot download the dataset" in printed
@@ -225,6 +225,7 @@ def test_without_the_dataset_the_quickstart_goes_on_with_synthetic_data_and_says
     assert (record.name, record.status) == ("quickstart", "done")
     assert (record.dataset["name"], record.dataset["source"]) == ("synthetic", "synthetic")
     assert record.config["data"]["source"] == "fsdd"
+    assert (record.unheard["speaker"], record.unheard["total"]) == ("basil", 60)
     assert any(note.startswith("SYNTHETIC DATA") for note in record.notes)
     assert call(evaluate, tmp_path).code == 0  # and it is evaluated on the same
 

@@ -48,6 +48,7 @@ NO_SPEECH = {
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
     "data.others": (),
+    "evaluation": {"unheard_speaker": None},
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
@@ -68,10 +69,10 @@ _BOUNDS = {
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
 }
-# pydantic's, of model.hidden_size and data.root, and the kinds of features; none is a config key.
+# pydantic's, of model.hidden_size, data.root and data.others, and the kinds of features; none is a config key.
 _TYPE_NAMES = (
     *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
-    *("str", "tuple[str, ...]", "dict[str,str]"),
+    *("str", "tuple[str, ...]", "dict[str,str]", "tuple[constrained-str, ...]", "literal['nearby']"),
 )
 
 

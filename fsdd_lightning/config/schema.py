@@ -57,7 +57,8 @@ class DataConfig:
     archive_digest: str  # content digest of the recordings in the archive
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
-    others: tuple[Annotated[str, Field(min_length=1)], ...]  # folders of people who are heard at the end of a run alone
+    # Folders of people who are heard at the end of a run alone; nearby: those that are found beside the project.
+    others: tuple[Annotated[str, Field(min_length=1)], ...] | Literal["nearby"]
     synthetic: SyntheticConfig
 
     def __post_init__(self) -> None:
@@ -98,6 +99,14 @@ class SplitConfig:
             self.train_speakers is None or self.name == "unseen_speaker",
             f"train_speakers={self.train_speakers} is for split=unseen_speaker: set it to null",
         )
+
+
+@dataclass(frozen=True, config=STRICT)
+class EvaluationConfig:
+    """What a run measures beside its own test clips."""
+
+    # A second network by the same recipe never hears this speaker and is tested on nothing else; any: the last by name.
+    unheard_speaker: Annotated[str, Field(min_length=1)] | None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -413,6 +422,7 @@ class Config:
     trainer: TrainerConfig
     callbacks: CallbacksConfig
     logger: LoggerConfig
+    evaluation: EvaluationConfig
 
     def __post_init__(self) -> None:
         _require(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from rich.panel import Panel
 
 from fsdd_lightning.config.schema import QuantizationConfig
+from fsdd_lightning.console.expectations import expectation_table
 from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.plan import RunPlan
-from fsdd_lightning.runs.record import EXPORT, WAYS, RunRecord
+from fsdd_lightning.runs.record import EXPORT, RunRecord
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import (
@@ -51,6 +52,11 @@ def print_note(note: str) -> None:
     console.print(f"note: {note}", soft_wrap=True)
 
 
+def print_second_network(speaker: str) -> None:
+    """Print why there is another training."""
+    console.print(f"a second network, trained without {speaker}'s voice", soft_wrap=True)
+
+
 def _stage_after_float(mode: QuantizationConfig) -> str:
     if mode.start == "epoch":
         return f"{mode.epochs} epochs through the arithmetic ({mode.name})"
@@ -71,8 +77,9 @@ def print_result(record: RunRecord, folder: Path) -> None:
     console.print(result_table(record.views, record.memory))
     for pair, share in record.agreement.items():
         console.print(f"{' and '.join(pair.split('_'))} recognize {percent(share)} % of the test clips alike")
-    for line in others_lines(record.others):
-        console.print(line, soft_wrap=True)
+    expectations = expectation_table(record)
+    if expectations is not None:
+        console.print(expectations)
     for stage in ("float", "quantized"):
         if stage in record.training:
             console.print(_describe(stage, record.training[stage]))
@@ -85,19 +92,6 @@ def print_result(record: RunRecord, folder: Path) -> None:
     if "integer" in record.views:
         _print_export(Path(shown) / EXPORT)
     console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)
-
-
-def others_lines(others: dict[str, dict[str, Any]]) -> list[str]:
-    """One a corpus: how the network does on people whom it has never heard, as a listener where it is one."""
-    lines = []
-    for name, score in others.items():
-        way = next(way for way in WAYS if way in score)
-        groups, people = score[way]["groups"], score[way]["people"]["count"]
-        mean, worst = f"{100 * groups['mean']:.1f} %", f"{groups['worst_name']} {100 * groups['worst']:.0f} %"
-        counted = "people" if groups["count"] == people else "groups"
-        over = f"mean of {groups['count']} {counted}, worst {worst}, {people} people never heard"
-        lines.append(f"{name}, {WAYS[way]}: {mean} {over}")
-    return lines
 
 
 def _print_export(exported: Path) -> None:

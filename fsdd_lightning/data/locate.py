@@ -15,6 +15,8 @@ from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
+NEARBY = "nearby"  # as data.others
+NEARBY_OTHERS = ("other_voices/untrimmed", "other_voices/recordings")
 CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installed wheel, its site-packages
 
 
@@ -75,9 +77,17 @@ def present_digest(data: DataConfig, sample_rate_hz: int) -> str | None:
     return data.archive_digest if data.fallback == "none" else None
 
 
-def nearby_folders() -> tuple[Path, ...]:
+def nearby_folders(name: str = "fsdd") -> tuple[Path, ...]:
     """`../shared/fsdd`, seen from the current folder and from the checkout of these sources."""
-    return tuple(folder.parent / "shared" / "fsdd" for folder in (Path.cwd(), CHECKOUT))
+    return tuple(folder.parent / "shared" / name for folder in (Path.cwd(), CHECKOUT))
+
+
+def other_folders(config: DataConfig) -> tuple[Path, ...]:
+    """The folders of `data.others`; nearby: of each of NEARBY_OTHERS the first that is found, if any."""
+    if config.others != NEARBY:
+        return tuple(map(Path, config.others))
+    found = [[folder for folder in nearby_folders(name) if find_wav_folder(folder)] for name in NEARBY_OTHERS]
+    return tuple(folders[0] for folders in found if folders)
 
 
 def cached_dataset_folder(config: DataConfig) -> Path:

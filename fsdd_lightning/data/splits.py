@@ -87,7 +87,7 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
     the training proceeds, but not how well unheard voices are recognized.
     """
     speaker_of = np.array([recording.speaker for recording in recordings], dtype=object)
-    held_out = _held_out_speaker(recordings, config)
+    held_out = find_speaker(recordings, str(config.held_out), "split.held_out")
     others = sorted(set(speaker_of) - {held_out})
     if len(others) <= config.validation_speakers:
         raise UserError(
@@ -140,19 +140,19 @@ SPLITS: dict[str, Callable[[Sequence[NamedRecording], SplitConfig], Parts]] = {
 }
 
 
-def _held_out_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -> str:
-    """The full name; of several corpora, a name that is in one of them alone does without that of the corpus."""
+def find_speaker(recordings: Sequence[NamedRecording], name: str, key: str) -> str:
+    """The full name; of several corpora, a name that is in one of them alone does without that of the corpus.
+
+    Raises UserError, with the config `key`, for a name that nobody has, or several.
+    """
     bare = {recording.speaker: recording.speaker.removeprefix(f"{recording.corpus}-") for recording in recordings}
-    if config.held_out in bare:
-        return config.held_out
-    alike = [speaker for speaker in bare if bare[speaker] == config.held_out]
+    if name in bare:
+        return name
+    alike = [speaker for speaker in bare if bare[speaker] == name]
     if len(alike) == 1:
         return alike[0]
     problem = "several corpora have this speaker" if alike else "no such speaker"
-    raise UserError(
-        f"split.held_out={config.held_out}: {problem};"
-        f" choose one of {', '.join(sorted(alike or bare)) or '(there are none)'}"
-    )
+    raise UserError(f"{key}={name}: {problem}; choose one of {', '.join(sorted(alike or bare)) or '(there are none)'}")
 
 
 def _cut(

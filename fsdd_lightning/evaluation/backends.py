@@ -19,6 +19,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.listener import WordEvent
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.baselines.torch_ao import BASELINES, Baseline
+from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.clips import Clips
@@ -136,6 +137,16 @@ def open_backends(
             except CompilerMissing as error:
                 note = f"no c backend of the network: {error}"
         yield Backends({backend.name: backend for backend in opened}, note)
+
+
+def backend_without_folder(checkpoint: Checkpoint, mode: QuantizationConfig, data: PreparedData) -> Backend:
+    """The one that a network in memory is deployed as; `data`: those it was trained on."""
+    baseline = baseline_of(mode.baseline, checkpoint, data)
+    if baseline is not None:
+        return torch_backend(baseline.network, "quantized")
+    if checkpoint.weight_code is None:
+        return torch_backend(checkpoint.float_network)
+    return integer_backend(QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code)).integer_model())
 
 
 @contextmanager

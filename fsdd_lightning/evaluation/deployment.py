@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
 from fsdd_lightning.runs.folder import network_input
 from fsdd_lightning.runs.metrics import percent
-from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.runs.record import WAYS, RunRecord
 
 GOLDEN_CLIPS = "golden_clips.npz"
 MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another one is asked for
@@ -105,10 +107,28 @@ def export_notes(record: RunRecord) -> dict[str, str]:
         f"{record.dataset['digest'][:12]}), split {record.split['name']}",
     }
     for name, meaning in (("integer", "accuracy of these integers"), ("float", "accuracy in float")):
-        score = scores[name]
-        low, high = map(percent, score["ci95"])
-        of = f"{percent(score['accuracy'])} % of {score['total']} test clips"
-        notes[meaning] = f"{of}, 95 % interval {low} - {high}"
+        notes[meaning] = _accuracy(scores[name], "test clips")
+    notes |= _strangers(record)
     same = "all test clips give the same logits as in training"
     notes["this C, compiled"] = same if "c" in scores else "not tested where it was made: there was no C compiler"
     return notes | {"made by": f"fsdd_lightning {record.versions['fsdd_lightning']}"}
+
+
+def _strangers(record: RunRecord) -> dict[str, str]:
+    """How voices are recognized that the network never hears, where that was measured."""
+    notes, unheard = {}, record.unheard
+    if unheard:
+        of_whom = f"clips of {unheard['speaker']}, by a second network that was trained without them"
+        notes["an unheard voice"] = _accuracy(unheard, of_whom)
+    for name, score in record.others.items():
+        way = next(way for way in WAYS if way in score)
+        groups, people = score[way]["groups"], score[way]["people"]["count"]
+        mean = f"{percent(groups['mean'])} % right, mean of {groups['count']} groups of {people} people"
+        worst = f"worst {groups['worst_name']} with {percent(groups['worst'])} %"
+        notes[f"people of {name}"] = f"{mean}, {worst}; {score[way]['recordings']:,} {WAYS[way]}"
+    return notes
+
+
+def _accuracy(score: Mapping[str, Any], of_what: str) -> str:
+    low, high = map(percent, score["ci95"])
+    return f"{percent(score['accuracy'])} % of {score['total']} {of_what}, 95 % interval {low} - {high}"

@@ -138,6 +138,14 @@ def short_name(key: str) -> str:
     return name.removesuffix(".name") if key.startswith("config.") else name
 
 
+def _unheard_column(trials: pd.DataFrame) -> Table:
+    """Of second networks, on the one voice that they never heard; none where no run has one."""
+    if "unheard.accuracy" not in trials:
+        return {}
+    shares = trials["unheard.accuracy"].where(trials["accuracy"].notna())
+    return {"unheard voice %": _column(shares, percent)}
+
+
 def trials_table(trials: pd.DataFrame) -> Table:
     """One row a run: what changed between them, how it ended, what it reached."""
     numbers = range(1, len(trials) + 1)
@@ -153,6 +161,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
         **{short_name(name): _column(trials[name]) for name in changed_columns(trials)},
         "accuracy %": _column(trials["accuracy"], percent),
         **{title: _column(shares[f"views.{name}.accuracy"], percent) for name, title in backends.items()},
+        **_unheard_column(trials),
         "drop": _column(trials["drop"], _points),
         "flash bytes": _column(sizes["memory.flash_bytes"], "{:,}".format),
         "RAM bytes": _column(sizes["memory.ram_bytes"], "{:,}".format),

@@ -18,10 +18,12 @@ from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
 from fsdd_lightning.runs.record import RunRecord
 
 OF_THE_DEPLOYED = ("correct", "total", "macro_f1", "confusion")
-# What makes a network neither better nor worse: its name, where it is kept, and the budget it had to fit in.
+# What makes a network neither better nor worse: its name, where it is kept, the budget it had to fit in, what else is
+# measured.
 _NOT_DECIDING = (
     "config.seed",
     "config.memory_budget",
+    "config.evaluation",
     *(f"config.{group}" for group, names in PRESENTATION.items() if not names),
     *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )

@@ -140,10 +140,10 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
             "digest": speech.digest,
         }
     parts = {part: len(getattr(data.split, part)) for part in ("train", "val", "test")}
-    record.split = {"name": data.split.name, **parts}
+    people = {part: {recordings.recordings[at].speaker for at in getattr(data.split, part)} for part in parts}
+    record.split = {"name": data.split.name, **parts, "people": {part: len(names) for part, names in people.items()}}
     if record.config["split"]["train_speakers"] is not None:
-        heard = {recordings.recordings[position].speaker for position in data.split.train}
-        record.split["train_speakers"] = sorted(heard)
+        record.split["train_speakers"] = sorted(people["train"])
     record.notes = list(data.notes)
 
 

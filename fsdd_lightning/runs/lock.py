@@ -19,7 +19,7 @@ EARLIER = "earlier"  # records of finished runs, outdated by a changed config, c
 _PATIENCE_S = 0.5  # longer than `is_locked` of another process holds the lock
 _RESULTS = (
     *("events.out.tfevents.*", "confusion_*.png", "checkpoints", "network.pt", "integer_model.npz", "export"),
-    *("golden_clips.npz", "robustness.*", "listening.*", "evaluations", "*.tmp"),
+    *("golden_clips.npz", "robustness.*", "listening.*", "evaluations", "unheard", "*.tmp"),
 )
 
 

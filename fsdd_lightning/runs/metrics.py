@@ -14,7 +14,10 @@ Point = TypeVar("Point")
 # PyTorch's own quantized network, else the float network.
 DEPLOYED_BACKENDS = ("integer", "c", "quantized", "float")
 SIZES = ("parameters", "flash_bytes", "ram_bytes", "macs_per_clip")
-FINAL_METRICS = (*(f"accuracy/{backend}" for backend in (*BACKENDS, "drop")), *(f"memory/{name}" for name in SIZES))
+FINAL_METRICS = (
+    *(f"accuracy/{backend}" for backend in (*BACKENDS, "drop", "unheard")),
+    *(f"memory/{name}" for name in SIZES),
+)
 
 
 def percent(value: float) -> str:
@@ -45,6 +48,8 @@ def final_metrics(record: RunRecord) -> dict[str, float]:
     drop = accuracy_drop(accuracies)
     if drop is not None:
         found["accuracy/drop"] = drop
+    if record.unheard:
+        found["accuracy/unheard"] = float(record.unheard["accuracy"])
     return found | {f"memory/{name}": float(record.memory[name]) for name in SIZES if name in record.memory}
 
 

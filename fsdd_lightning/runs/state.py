@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
-from fsdd_lightning.data.locate import present_digest
+from fsdd_lightning.data.locate import other_folders, present_digest
 from fsdd_lightning.data.others import check_others, corpus_name, present_digest_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan
@@ -28,12 +28,12 @@ class Environment:
     versions: dict[str, str] = field(default_factory=package_versions)
     _digests: dict[str, str | None] = field(default_factory=dict)
 
-    _corpus_digests: dict[str, str | None] = field(default_factory=dict)
+    _corpus_digests: dict[Path, str | None] = field(default_factory=dict)
 
-    def corpus_digest(self, folder: str) -> str | None:
+    def corpus_digest(self, folder: Path) -> str | None:
         """Of a folder of `data.others` as it is now; None where it is gone."""
         if folder not in self._corpus_digests:
-            self._corpus_digests[folder] = present_digest_of(Path(folder))
+            self._corpus_digests[folder] = present_digest_of(folder)
         return self._corpus_digests[folder]
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
@@ -72,7 +72,7 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState
     if state.name != "to run" or not plan.fits:
         return state
     try:
-        check_others(list(map(Path, plan.config.data.others)), "data.others")
+        check_others(other_folders(plan.config.data), "data.others")
     except UserError as error:
         return RunState("blocked", str(error), state.record)
     return state
@@ -117,8 +117,8 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
 
 def _missing_corpora(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
     """Folders of `data.others` on which the run was not measured, or which have changed since."""
-    for folder in plan.config.data.others:
-        name, digest = corpus_name(Path(folder)), environment.corpus_digest(folder)
+    for folder in other_folders(plan.config.data):
+        name, digest = corpus_name(folder), environment.corpus_digest(folder)
         known = record.others.get(name, {}).get("folder_digest")
         if known is None:
             yield f"not measured on {name} yet"

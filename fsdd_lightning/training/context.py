@@ -9,6 +9,7 @@ from fsdd_lightning.config.schema import Config
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
+from fsdd_lightning.data.unheard_voice import UnheardVoice
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.float_networks import FOLDER as FLOAT_NETWORKS
@@ -25,6 +26,7 @@ class RunContext:
     folder: Path
     logger: DashboardLogger
     others: tuple[RecordingSet, ...] = ()  # people whom the network never hears
+    unheard: UnheardVoice | None = None  # whom a second network never hears
 
     @property
     def config(self) -> Config:

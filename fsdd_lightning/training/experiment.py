@@ -8,10 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.console.summary import print_data, print_result
+from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.console.summary import print_data, print_result, print_second_network
+from fsdd_lightning.data.locate import other_folders
 from fsdd_lightning.data.others import load_others, speakers_known
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.data.recordings import CLASSES
+from fsdd_lightning.data.unheard_voice import UnheardVoice, leave_out
+from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import baseline_of, open_backends
 from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips
@@ -30,6 +34,7 @@ from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
+from fsdd_lightning.training.unheard import second_run, unheard_record
 
 
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
@@ -44,9 +49,13 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
         with record.timed("quantization"):
             checkpoint = quantize(shared, context)
         with record.timed("evaluation"):
-            scores = test(checkpoint, context)
+            deployment = deploy(checkpoint, context.config, context.data, folder)
+            scores = test(checkpoint, deployment, context)
+        if context.unheard is not None:
+            with record.timed("unheard"):
+                measure_unheard(context.unheard, context)
         with record.timed("reporting"):
-            write(scores, context)
+            write(scores, deployment, context)
     print_result(record, folder)
     return record
 
@@ -61,10 +70,11 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
     )
     describe_data(record, data)
     print_data(data, plan)
-    others = load_others(list(map(Path, config.data.others)), config.features, "data.others", config.data.on_bad_file)
-    context = RunContext(plan, record, data, folder, logger, others)
-    for known in filter(None, (speakers_known(corpus, data.recordings) for corpus in others)):
-        context.note(known)
+    others = load_others(other_folders(config.data), config.features, "data.others", config.data.on_bad_file)
+    unheard, why_none = leave_out(config.evaluation.unheard_speaker, data, config.split)
+    context = RunContext(plan, record, data, folder, logger, others, unheard)
+    for note in filter(None, [why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):
+        context.note(note)
     discard_foreign_checkpoints(context)
     return context
 
@@ -99,13 +109,12 @@ def quantize(shared: FloatNetwork, context: RunContext) -> Checkpoint:
     return dataclasses.replace(checkpoint, network=tuned.network)
 
 
-def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
+def test(checkpoint: Checkpoint, deployment: Deployment | None, context: RunContext) -> BackendScores:
     """Evaluate all backends on the validation clips, which a search may use, and then, once, on the test clips."""
     record, data = context.record, context.data
     baseline = baseline_of(context.config.quantization.baseline, checkpoint, data)
     if baseline is not None:
         record.memory |= {"flash_bytes": baseline.flash_bytes, "engine": baseline.engine}
-    deployment = deploy(checkpoint, context.config, data, context.folder)
     with open_backends(checkpoint, deployment, baseline) as backends:
         if backends.note is not None:
             context.note(backends.note)
@@ -115,16 +124,29 @@ def test(checkpoint: Checkpoint, context: RunContext) -> BackendScores:
         others = others_report(context.others, backends.by_name, scores, data, deployment)
     scores.write_to(record)
     describe_others(record, others, context.others)
-    if deployment is not None:
-        golden = keep_golden_clips(deployment, data, context.folder)
-        export_run(deployment, golden, record, context.folder / EXPORT)
     log_test_metrics(checkpoint, context)
     return scores
 
 
-def write(scores: BackendScores, context: RunContext) -> None:
-    """Write pictures, and what TensorBoard shows beside the curves. The run is complete then."""
+def measure_unheard(voice: UnheardVoice, context: RunContext) -> None:
+    """Train a second network by the same recipe without one voice, and test it on that voice: what strangers get."""
+    print_second_network(voice.speaker)
+    with second_run(voice, context) as second:
+        try:
+            shared = fit(second)
+            checkpoint = quantize(shared, second)
+        except RunFailedError as error:  # the first network is as good as ever
+            context.note(f"no second network without {voice.speaker}'s voice: {error}")
+        else:
+            context.record.unheard = unheard_record(checkpoint, shared.key, voice, context.config.quantization)
+
+
+def write(scores: BackendScores, deployment: Deployment | None, context: RunContext) -> None:
+    """Write C files, pictures, and what TensorBoard shows beside the curves. The run is complete then."""
     record, logger = context.record, context.logger
+    if deployment is not None:
+        golden = keep_golden_clips(deployment, context.data, context.folder)
+        export_run(deployment, golden, record, context.folder / EXPORT)
     pictures = {name: context.folder / f"confusion_{name}.png" for name in record.views}
     for name, path in pictures.items():
         score = record.views[name]

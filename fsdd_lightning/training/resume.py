@@ -29,6 +29,7 @@ from fsdd_lightning.training.tensorboard import event_files, training_events
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+SECOND = "unheard"  # the subfolder of a second network, see unheard.py
 _CURVES = "curves"  # prefix of the interrupted run's event files, so that TensorBoard does not read them
 
 
@@ -77,13 +78,14 @@ def run_key(context: RunContext) -> str:
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove the files of an earlier run, except the checkpoints and the curves of an interrupted training."""
+    """Remove the files of an earlier run, except the checkpoints and the curves of interrupted trainings."""
     checkpoints = folder / CHECKPOINTS
-    interrupted = any(checkpoints.glob("last_*.ckpt"))
-    if interrupted:
+    kept = [SECOND] if any((folder / SECOND / CHECKPOINTS).glob("last_*.ckpt")) else []
+    if any(checkpoints.glob("last_*.ckpt")):
+        kept.append(CHECKPOINTS)
         for path in event_files(folder):
             path.replace(checkpoints / f"{_CURVES}_{len(list(checkpoints.glob(f'{_CURVES}_*'))):04d}")
-    remove_results(folder, kept=(CHECKPOINTS,) if interrupted else ())
+    remove_results(folder, kept)
 
 
 def discard_foreign_checkpoints(context: RunContext) -> None:
@@ -129,3 +131,4 @@ def remove_resume_files(folder: Path) -> None:
     for pattern in ("last_*.ckpt", f"{_CURVES}_*"):
         for path in (folder / CHECKPOINTS).glob(pattern):
             path.unlink()
+    shutil.rmtree(folder / SECOND, ignore_errors=True)

@@ -101,6 +101,8 @@ IMPOSSIBLE = cases(
         "callbacks.early_stopping_patience": [0],
         "logger.histogram_every_epochs": [-1],
         "logger.misclassified_clips": [-1],
+        "data.others": ["faraway", [""]],
+        "evaluation.unheard_speaker": [""],
     }
 )
 EDGES = cases(
@@ -128,6 +130,8 @@ EDGES = cases(
         "trainer.weight_decay": [0.0],
         "callbacks.early_stopping_patience": [1],
         "logger.histogram_every_epochs": [0],
+        "data.others": [[], ["a", "b"], "nearby"],
+        "evaluation.unheard_speaker": [None, "any"],
     }
 )
 WRONG_TYPES = cases(
@@ -141,6 +145,8 @@ WRONG_TYPES = cases(
         "features.band_pass_hz": [300.0],
         "callbacks.progress_bar": ["yes"],
         "split.held_out": [7],
+        "data.others": [7, "faraway"],
+        "evaluation.unheard_speaker": [7],
         "memory_budget.flash_bytes": ["36k", 36864.0],
         "quantization.weight_code": [8],
         "quantization.epochs": ["8"],
@@ -195,6 +201,7 @@ def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
         ("waveform_augmentation.speed", 0.8, "waveform_augmentation.speed must be at most 0.7, not 0.8"),
         ("seed", 2**32, "seed must be less than 4294967296, not 4294967296"),
         ("output_root", "", "output_root must be at least 1 character long, not ''"),
+        ("data.others", "faraway", "data.others must be a valid array or 'nearby', not 'faraway'"),
         ("data.fallback", "maybe", "data.fallback must be 'none' or 'synthetic', not 'maybe'"),
         ("features.n_mfcc", 41, "features: n_mfcc 41 exceeds n_mels 40"),
         ("name", "a/b", "name must be usable as a folder name, not 'a/b'"),

@@ -9,7 +9,7 @@ import pytest
 
 from fsdd_lightning.config.schema import DataConfig, SyntheticConfig
 from fsdd_lightning.data import locate
-from fsdd_lightning.data.locate import cached_dataset_folder, locate_fsdd, nearby_folders
+from fsdd_lightning.data.locate import cached_dataset_folder, locate_fsdd, nearby_folders, other_folders
 from fsdd_lightning.errors import RunFailedError, UserError
 
 DIGEST = "1801eae019c0" + "0" * 52
@@ -26,6 +26,7 @@ def config(tmp_path: Path) -> DataConfig:
         archive_digest=DIGEST,
         fallback="none",
         on_bad_file="error",
+        others=(),
         synthetic=SyntheticConfig(speakers=4, takes=10, seed=0),
     )
 
@@ -114,6 +115,25 @@ def test_nearby_is_beside_the_current_folder_and_beside_the_checkout(
     assert nearby_folders() == (tmp_path / "shared" / "fsdd", checkout.parent / "shared" / "fsdd")
     near = dataset(tmp_path / "shared" / "fsdd")
     assert locate_fsdd(config, {}) == near
+
+
+def test_other_people_are_found_nearby_where_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: DataConfig
+) -> None:
+    """In the same places as the dataset, in their order; what is in neither is left out."""
+    nearby = replace(config, others="nearby")
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(locate, "CHECKOUT", tmp_path / "elsewhere" / "checkout")
+    assert other_folders(nearby) == other_folders(config) == ()
+    (tmp_path / "shared" / "other_voices" / "untrimmed").mkdir(parents=True)
+    assert other_folders(nearby) == ()  # without a recording
+    cut = dataset(tmp_path / "shared" / "other_voices")
+    assert other_folders(nearby) == (cut / "recordings",)
+    dataset(tmp_path / "elsewhere" / "shared" / "other_voices")
+    whole = dataset(tmp_path / "elsewhere" / "shared" / "other_voices" / "untrimmed", ".")
+    assert other_folders(nearby) == (whole, cut / "recordings")
+    assert other_folders(replace(config, others=("a", "b"))) == (Path("a"), Path("b"))
 
 
 def test_the_users_cache_folder_is_the_default(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:

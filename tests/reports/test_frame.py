@@ -261,12 +261,12 @@ def test_configurations_are_equal_but_for_seed_speaker_and_budget(tmp_path: Path
 
 
 @pytest.mark.parametrize("key", LEAVES)
-def test_settings_decide_where_they_change_the_hash_but_for_seed_and_budget(key: str) -> None:
+def test_settings_decide_where_they_change_the_hash_but_for_seed_budget_and_what_else_is_measured(key: str) -> None:
     config = blank_record().config
     other = copy.deepcopy(config)
     *groups, last = key.split(".")
     functools.reduce(dict.__getitem__, groups, other)[last] = "something else"
-    of_no_matter = key == "seed" or key.startswith("memory_budget.")
+    of_no_matter = key == "seed" or key.startswith(("memory_budget.", "evaluation."))
     assert is_deciding(f"config.{key}") == (not of_no_matter and content_hash(config) != content_hash(other))
 
 

@@ -171,6 +171,19 @@ def test_only_settings_that_changed_are_shown(tmp_path: Path) -> None:
     assert "trainer.max_epochs" not in columns
 
 
+def test_an_unheard_voice_has_a_column_where_a_second_network_was_tested_on_it(tmp_path: Path) -> None:
+    """It makes no other network of the first: runs with and without it are one row of the summary."""
+    for seed, unheard in ((1, {}), (2, {"speaker": "theo", "correct": 45, "total": 60, "accuracy": 0.75})):
+        words = (f"seed={seed}", *(("evaluation.unheard_speaker=any",) if unheard else ()))
+        record = finished(words, {"float": 590, "integer": 580})
+        record.unheard = unheard
+        write(tmp_path / str(seed), record)
+        trials = frame_of(tmp_path)
+        assert ("unheard voice %" in trials_table(trials)) == bool(unheard)
+    assert trials_table(trials)["unheard voice %"].texts == ["", "75.00"]
+    assert section_of(tmp_path).summary["seeds"].tolist() == [2]
+
+
 def test_three_seeds_have_students_interval() -> None:
     estimate = accuracy_estimate([(90, 100), (92, 100), (94, 100)])
     assert estimate[:4] == pytest.approx((0.92, 0.02, 0.92 - HALF, 0.92 + HALF))

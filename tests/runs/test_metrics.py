@@ -34,3 +34,7 @@ def test_metrics_are_those_that_a_run_has() -> None:
     metrics = final_metrics(record)
     assert set(metrics) <= set(FINAL_METRICS)
     assert (metrics["accuracy/integer"], metrics["accuracy/drop"]) == (0.5, 0.25)
+    record.unheard = {"accuracy": 0.25}
+    assert final_metrics(record) == metrics | {"accuracy/unheard": 0.25} and set(final_metrics(record)) <= set(
+        FINAL_METRICS
+    )

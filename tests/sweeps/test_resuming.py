@@ -15,6 +15,7 @@ from filelock import FileLock
 from results_table import results_table
 from sweep_processes import Finished, run_sweep
 
+from fsdd_lightning.data import locate
 from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
@@ -87,6 +88,19 @@ def test_what_was_not_measured_on_other_people_runs_again(copy_of_sweep: Finishe
         rewrite(folder, others={})
     states = {(trial.state.name, str(trial.state.reason).partition(":")[0]) for trial in planned(copy_of_sweep, words)}
     assert states == {("blocked", "data.others")}
+
+
+def test_people_who_are_found_nearby_are_measured(
+    copy_of_sweep: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody is found, nothing is missing."""
+    words = "data.others=nearby"
+    corpus = next(Path(record["dataset"]["folder"]) for record in records(copy_of_sweep))
+    monkeypatch.setattr(locate, "nearby_folders", lambda name: (tmp_path / name,))
+    assert {trial.state.name for trial in planned(copy_of_sweep, words)} == {"done"}
+    shutil.copytree(corpus, tmp_path / "other_voices" / "untrimmed")
+    reasons = {trial.state.reason for trial in planned(copy_of_sweep, words)}
+    assert reasons == {"not measured on untrimmed yet"}
 
 
 def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:

@@ -89,7 +89,8 @@ def test_the_record_holds_what_others_read(content: dict[str, Any]) -> None:
     assert content["dataset"].keys() >= {"name", "digest", "recordings"}
     assert (content["dataset"]["name"], content["dataset"]["source"]) == ("synthetic", "synthetic")
     assert (content["dataset"]["recordings"], len(content["dataset"]["digest"])) == (120, 64)
-    assert content["split"] == {"name": "random", "train": 86, "val": 10, "test": 24}
+    people = {"train": 2, "val": 2, "test": 2}
+    assert content["split"] == {"name": "random", "train": 86, "val": 10, "test": 24, "people": people}
     assert content["versions"].keys() >= {"python", "torch", "fsdd_lightning"}
     assert content["git"].keys() == {"commit", "dirty"}
     assert content["timings_s"].keys() >= {"data", "training", "quantization", "evaluation", "total"}
@@ -476,7 +477,8 @@ def test_nothing_is_written_into_the_current_folder(
 def test_two_epochs_on_the_real_recordings(real_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> None:
     tiny = [*real_overrides, "trainer.max_epochs=2", "trainer.batch_size=16"]
     record, _ = Laboratory(tiny, tmp_path, run_trial).run()
-    assert record.split == {"name": "random", "train": 2160, "val": 240, "test": 600}
+    people = {"train": 6, "val": 6, "test": 6}
+    assert record.split == {"name": "random", "train": 2160, "val": 240, "test": 600, "people": people}
     assert record.dataset["recordings"] == 3000
     assert record.dataset["digest"] == "1801eae019c063377d98f831d3f93574f259475df7332bb0e3d1b080fb5e6959"
     assert record.memory["parameters"] == 8_794

@@ -145,7 +145,7 @@ def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, 
     expected = {f"accuracy/{name}": accuracy for name, accuracy in views.items()}
     expected |= {"accuracy/drop": views["float"] - views["integer"]}
     expected |= {f"memory/{name}": record.memory[name] for name in sizes}
-    assert metric_columns(dashboard) == set(expected)
+    assert metric_columns(dashboard) == {*expected, "accuracy/unheard"}  # that of a second network
     assert views["c"] == views["integer"]
     for tag, value in expected.items():
         assert dashboard.Scalars(tag)[-1].value == pytest.approx(value)

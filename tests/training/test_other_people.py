@@ -10,7 +10,6 @@ import pytest
 
 from fsdd_lightning.config.load import config_from_mapping, with_current_keys
 from fsdd_lightning.config.schema import SyntheticConfig
-from fsdd_lightning.console.summary import others_lines
 from fsdd_lightning.data.others import load_others
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
 from fsdd_lightning.errors import UserError
@@ -88,11 +87,3 @@ def test_records_of_earlier_versions_open(finished_run: Path, tmp_path: Path) ->
     assert config_from_mapping(with_current_keys(opened.config)).data.others == ()
     write_record(opened, tmp_path)
     assert read_record(tmp_path).others == {}
-
-
-def test_the_summary_has_a_line_for_every_corpus(folder: Path) -> None:
-    groups = {"count": 5, "mean": 0.589, "worst": 0.13, "worst_name": "voice2"}
-    others = {"crowd": {"alone": {"groups": groups, "people": {"count": 26}}}} | read_record(folder).others
-    first, second = others_lines(others)
-    assert first == "crowd, clips alone: 58.9 % mean of 5 groups, worst voice2 13 %, 26 people never heard"
-    assert second.startswith("others, whole recordings: ") and "mean of 2 people" in second
