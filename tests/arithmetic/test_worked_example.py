@@ -105,6 +105,7 @@ def test_sums_in_the_prose_of_the_front_end() -> None:
     assert ((-22888448 * 1500000 + 2**31) >> 32, (-7994 - 3000 + 128) >> 8) == (-7994, -43)
     assert (max(numbers["L2"]), numbers["R2"]) == (14555, [14627 - 10])
     assert 4259840 + 22888448 == 27148288 == numbers["D2"][0]
+    assert 9000 - 2048 == 6952 == worked_front_end.FRONT_END.least_audible < min(numbers["L1"] + numbers["L2"])
     above = [now - then - 100 for now, then in zip(numbers["L2"], numbers["L1"], strict=True)]
     assert [value for value in above if value > 0] == [171, 404, 415, 274, 232, 334]
     assert (171 + 404 + 415 + 274 + 232 + 334, 1830 >> 3) == (1830, 228)

@@ -4,7 +4,7 @@
 /* --- endpointer.py --- */
 
 #define FSDD_SETTLE_SHIFT 3
-#define FSDD_LEAST_AUDIBLE_Q8 (FSDD_QUIETEST_LEVEL_Q8 - 8 * 256) /* silence of zeros is as quiet as a quiet converter */
+#define FSDD_AUDIBLE_DEPTH_Q8 2048
 
 /* What a frame did to the open word: fsdd_endpointer_step returns a sum of these. */
 #define FSDD_OPENS 1u    /* it may be the first one of a word */
@@ -20,10 +20,11 @@ static void fsdd_reset_endpointer(fsdd_endpointer *state)
     state->loud = 0;
 }
 
-/* The level of a band as the endpointer hears it. */
+/* The level of a band as the endpointer hears it: silence of zeros is as quiet as a quiet converter. */
 static int32_t fsdd_audible_q8(fsdd_complex band)
 {
-    return band.im < FSDD_LEAST_AUDIBLE_Q8 ? FSDD_LEAST_AUDIBLE_Q8 : band.im;
+    const int32_t least_q8 = FSDD_QUIETEST_LEVEL_Q8 - FSDD_AUDIBLE_DEPTH_Q8;
+    return band.im < least_q8 ? least_q8 : band.im;
 }
 
 /* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). */
