@@ -17,7 +17,7 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits
 
 PACKAGE = SimpleNamespace(endpointer=endpointer, front_end=front_end, listener=listener)
 Event = tuple[Any, ...]
-SHIPPED = endpointer.Endpointer(768, 96, 128, 8, 1, 8, 16, 9, 4, 60)
+SHIPPED = endpointer.Endpointer(768, 96, 128, 8, 2, 8, 16, 9, 4, 80)
 
 
 def listener_of(least_margin: int = 0, hearing: Any = HEARING) -> listener.Listener:

@@ -39,7 +39,6 @@ TEXT_MUTANTS = [
     (LISTEN, "state->length = state->loud = 0;", "state->loud = 0;"),
     (LISTEN, "config->fall, config->rise_in_word", "config->fall, config->rise"),
     (LISTEN, "FSDD_QUIETEST_LEVEL_Q8 - FSDD_AUDIBLE", "FSDD_QUIETEST_LEVEL_Q8 + FSDD_AUDIBLE"),
-    (LISTEN, "above = fsdd_audible_q8(z[band])", "above = z[band].im"),
     (LISTEN, "(int16_t)fsdd_audible_q8(z[band])", "(int16_t)z[band].im"),
     (LISTEN, "(fsdd_audible_q8(z[band]) - floor_q8)", "(z[band].im - floor_q8)"),
     (LISTEN, "distance = fsdd_audible_q8(z[band])", "distance = z[band].im"),

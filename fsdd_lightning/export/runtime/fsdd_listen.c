@@ -27,14 +27,15 @@ static int32_t fsdd_audible_q8(fsdd_complex band)
     return band.im < least_q8 ? least_q8 : band.im;
 }
 
-/* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). */
+/* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). Floors
+ * are audible, so a level that is not lies below them. */
 static int32_t fsdd_excess(const fsdd_endpointer_config *config, const fsdd_endpointer *state, const fsdd_complex *z)
 {
     const int32_t margin = config->margin;
     int32_t sum = 0;
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++) {
-        const int32_t above = fsdd_audible_q8(z[band]) - state->floor_q8[band] - margin;
+        const int32_t above = z[band].im - state->floor_q8[band] - margin;
         sum += above > 0 ? above : 0;
     }
     return sum >> FSDD_BAND_BITS;
