@@ -68,6 +68,7 @@ _BOUNDS = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
+    "too_short": "at least {min_length} long",
 }
 # pydantic's, of model.hidden_size, data.root and data.others, and the kinds of features; none is a config key.
 _TYPE_NAMES = (

@@ -25,6 +25,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
+Text = Annotated[str, Field(min_length=1)]
 LogFactor = Annotated[float, Field(ge=0, le=0.7)]  # of a factor between about a half and two
 
 
@@ -58,7 +59,7 @@ class DataConfig:
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
     # Folders of people who are heard at the end of a run alone; nearby: those that are found beside the project.
-    others: tuple[Annotated[str, Field(min_length=1)], ...] | Literal["nearby"]
+    others: tuple[Text, ...] | Literal["nearby"]
     synthetic: SyntheticConfig
 
     def __post_init__(self) -> None:
@@ -308,17 +309,16 @@ class TextToSpeechConfig:
     takes: Count  # of each word by each voice
     copies: Count  # of each take, with the settings of waveform_augmentation
     seed: Seed
-    words: tuple[str, ...]  # in the order of the classes
-    english: Annotated[tuple[str, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
+    words: tuple[Text, ...]  # the ten digits, in their order
+    english: Annotated[tuple[Text, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
     accented_share: Share  # of the takes of espeak-ng
-    accents: dict[str, tuple[str, ...]]  # other languages of espeak-ng, and how they spell the same words
+    accents: dict[str, tuple[Text, ...]]  # other languages of espeak-ng, and how they spell the same words
 
     def __post_init__(self) -> None:
+        count = len(self.words)
+        _require(self.share == 0.0 or count == 10, f"words must be the ten digits, in their order, not {count} words")
         for language, words in self.accents.items():
-            _require(
-                len(words) == len(self.words),
-                f"accents.{language} spells {len(words)} words, but there are {len(self.words)}",
-            )
+            _require(len(words) == count, f"accents.{language} spells {len(words)} words, but there are {count}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -406,7 +406,7 @@ class Config:
 
     name: str
     seed: Seed  # the training seed: initial weights, batch order, augmentation, dropout
-    output_root: Annotated[str, Field(min_length=1)]
+    output_root: Text
     torch_threads: Count
     fail_fast: bool  # a sweep starts no further trial after one has failed
     data: DataConfig

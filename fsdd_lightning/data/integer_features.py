@@ -85,23 +85,30 @@ class IntegerExtractor:
         return self.front_end.frames(samples)
 
 
-def heard_waveform(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> np.ndarray:
-    """What a network hears of (samples,) float32: the longest word that the endpointer finds in a clip of more than
-    max_frames, its first frames being silence perhaps; the whole clip where it is shorter, or no word is found.
+def heard_span(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> tuple[int, int]:
+    """What a network hears of (samples,) float32, [start, end) in samples.
 
-    Features that need float know no endpointer: their clips stay whole.
+    Of a clip of more than max_frames, which may begin with silence: the longest word that the endpointer finds, the
+    first one of equals. Else, or where there is no word, the whole clip. Features that need float know no endpointer.
     """
+    whole = (0, len(waveform))
     if endpointer is None or config.kind == "mfcc" or len(waveform) <= config.samples(config.max_frames):
-        return waveform
+        return whole
     front_end = config.front_end
-    ending = np.zeros(front_end.samples(endpointer.hangover_frames + 1), np.int16)  # a clip's last word ends in it
+    # A clip's last word ends in zeros: one frame more than ends it, as the first one may begin within the clip.
+    ending = np.zeros(front_end.samples(endpointer.hangover_frames + 2), np.int16)
     level = levels(front_end, np.concatenate([to_int16(waveform), ending]))
     (words,) = find_words(endpointer, audible(front_end, level)[None], np.array([len(level)]))
     if not words:
-        return waveform
+        return whole
     longest = max(words, key=lambda word: word.end - word.first)
-    start = longest.first * front_end.hop
-    return waveform[start : start + front_end.samples(longest.end - longest.first)]
+    start = min(longest.first * front_end.hop, len(waveform) - front_end.window)  # at least a frame
+    return start, min(start + front_end.samples(longest.end - longest.first), len(waveform))
+
+
+def heard_waveform(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> np.ndarray:
+    """The samples of `heard_span`."""
+    return waveform[slice(*heard_span(waveform, config, endpointer))]
 
 
 def _span(words: Sequence[Word], first: int, end: int) -> tuple[int, int]:

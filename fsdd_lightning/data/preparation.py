@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.config.schema import (
     DataConfig,
     FeatureConfig,
@@ -102,8 +102,9 @@ def prepare_data(
     cache = cache_folder(data) / "features"
     endpointer = None if listener is None else listener.endpointer
     heard = tuple(heard_waveform(waveform, features, endpointer) for waveform in recordings.waveforms)
-    cut = sum(len(part) < len(whole) for part, whole in zip(heard, recordings.waveforms, strict=True))
-    extracted = cached_features(_heard_digest(recordings, endpointer if cut else None), heard, features, cache)
+    pairs = zip(heard, recordings.waveforms, strict=True)
+    cut = [position for position, (part, whole) in enumerate(pairs) if len(part) < len(whole)]
+    extracted = cached_features(_heard_digest(recordings, heard, cut), heard, features, cache)
     division = split_recordings(recordings.recordings, split)
     statistics = training_statistics(features, extracted, division.train)
     synthetic = _synthetic_speakers(text_to_speech, features, waveform_augmentation, listener, cache)
@@ -117,7 +118,7 @@ def prepare_data(
         features=statistics.standardize(extracted),
         labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
         source=found.source,
-        notes=(*found.notes, *recordings.notes, *_length_notes(cut, extracted), *_missing_speech(text_to_speech)),
+        notes=(*found.notes, *recordings.notes, *_length_notes(len(cut), extracted), *_missing_speech(text_to_speech)),
         listener=listener,
         copies=_copies(recordings, features, waveform_augmentation, listener, cache),
         synthetic=synthetic,
@@ -177,11 +178,15 @@ def _missing_speech(config: TextToSpeechConfig | None) -> tuple[str, ...]:
     )
 
 
-def _heard_digest(recordings: RecordingSet, endpointer: Endpointer | None) -> str:
-    """That of the recordings where none was cut."""
-    if endpointer is None:
+def _heard_digest(recordings: RecordingSet, heard: Sequence[np.ndarray], cut: Sequence[int]) -> str:
+    """SHA-256 (hex) of what is heard; that of the recordings where none was cut."""
+    if not cut:
         return recordings.digest
-    return hashlib.sha256(f"{recordings.digest} {endpointer.array().tolist()}".encode()).hexdigest()
+    digest = hashlib.sha256(recordings.digest.encode())
+    for position in cut:
+        digest.update(f"{position} {len(heard[position])} ".encode())
+        digest.update(heard[position].tobytes())
+    return digest.hexdigest()
 
 
 def _length_notes(cut: int, extracted: Features) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.data.wav import decode_wav
+from fsdd_lightning.data.wav import BadWavError, decode_wav
 from fsdd_lightning.errors import RunFailedError
 
 # Voices of espeak-ng that sound like a machine, a whisper or a monster, and those whose names a command can't hold.
@@ -35,29 +34,33 @@ class Engine:
     @property
     def version(self) -> str:
         """As the program says it; "unknown" where it says nothing that looks like one."""
-        return _version(self.command, self.version_pattern)
+        found = re.search(self.version_pattern, self.says("--version"))
+        return found.group(1) if found else "unknown"
 
     def speak(self, arguments: Sequence[str], file: Path, sample_rate_hz: int) -> np.ndarray:
         """(samples,) float32 in [-1, 1] of what `arguments` ask for; they make the program write `file`.
 
         Raises:
-            RunFailedError: the program fails.
+            RunFailedError: the program fails, or writes no sound.
         """
-        ended = subprocess.run([self.command, *arguments], capture_output=True, text=True, check=False)
-        if ended.returncode != 0 or not file.exists():
-            asked, said = " ".join(arguments), ended.stderr.strip() or f"exit code {ended.returncode}"
-            raise RunFailedError(f"{self.command} cannot speak ({asked}): {said}")
+        ended = self._run(*arguments)
         try:
+            if ended.returncode != 0 or not file.exists():
+                raise BadWavError(" ".join(ended.stderr.split()) or f"exit code {ended.returncode}")
             return decode_wav(file.read_bytes(), sample_rate_hz).waveform
+        except BadWavError as error:
+            raise RunFailedError(f"{self.command} cannot speak ({' '.join(arguments)}): {error}") from error
         finally:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
+    def says(self, *arguments: str) -> str:
+        """What the program prints."""
+        return self._run(*arguments).stdout
 
-@cache
-def _version(command: str, pattern: str) -> str:
-    said = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(pattern, said)
-    return found.group(1) if found else "unknown"
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.command, *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
 
 
 ESPEAK = Engine("espeak-ng", r"text-to-speech: (\S+)")
@@ -75,9 +78,8 @@ def flite_word(voice: str, stretch: float, pitch_hz: float, text: str, file: Pat
     return ["-voice", voice, *changes, "-t", text, "-o", str(file)]
 
 
-@cache
 def espeak_variants() -> tuple[str, ...]:
     """The names of all voices of espeak-ng that speak any language and sound like a person, sorted."""
-    said = subprocess.run([ESPEAK.command, "--voices=variant"], capture_output=True, text=True, check=False).stdout
-    names = {match.group(1) for match in re.finditer(r"!v/(\S+(?: \S+)*)", said)}
+    found = re.finditer(r"!v/(\S+(?: \S+)*)", ESPEAK.says("--voices=variant"))
+    names = {match.group(1) for match in found}
     return tuple(sorted(name for name in names if not _UNLIKE_PEOPLE.fullmatch(name)))

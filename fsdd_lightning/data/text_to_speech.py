@@ -2,12 +2,12 @@
 
 Few people were recorded, and a network that has heard few voices does not recognize others. Engines have dozens. Their
 accents are words written as other languages spell them, which an engine then reads as somebody would who grew up with
-that language. All is drawn from `config.seed`; the digest names the engines' versions, so other engines are other data.
+that language. All is drawn from `config.seed`; the digest covers the engines' versions and all that they are asked for,
+so other engines or other voices of theirs are other data.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -72,7 +72,7 @@ def synthetic_speech(config: TextToSpeechConfig, sample_rate_hz: int, cache_dir:
     if not engines:
         return None
     utterances = list(_utterances(config))
-    digest = _digest(config, engines, sample_rate_hz)
+    digest = _digest(utterances, engines, sample_rate_hz)
     waveforms = cached(
         cache_dir / f"speech-{digest[:32]}.npz",
         load=lambda content: _load(content, digest),
@@ -89,11 +89,11 @@ def missing_engines() -> tuple[str, ...]:
     return tuple(engine.command for engine in ENGINES if not engine.installed)
 
 
-def _digest(config: TextToSpeechConfig, engines: dict[str, str], sample_rate_hz: int) -> str:
+def _digest(utterances: list[_Utterance], engines: dict[str, str], sample_rate_hz: int) -> str:
     """SHA-256 (hex). How often the words are used in training does not count."""
-    spoken = {key: value for key, value in dataclasses.asdict(config).items() if key not in ("name", "share", "copies")}
-    content = {"version": SPEECH_VERSION, "engines": engines, "rate": sample_rate_hz}
-    return hashlib.sha256(json.dumps(content | spoken, sort_keys=True).encode()).hexdigest()
+    asked = [(one.engine.command, one.label, *one.arguments(Path("word.wav"))) for one in utterances]
+    content = {"version": SPEECH_VERSION, "engines": engines, "rate": sample_rate_hz, "asked": asked}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 # ---- what is said

@@ -40,7 +40,7 @@ from fsdd_lightning.data.speech_synthesis import WORDS, make_voice, synthesize_d
 from fsdd_lightning.data.streams import babble
 
 # Part of the cache key: increment it with every change that changes a value.
-COPIES_VERSION = 2
+COPIES_VERSION = 3
 
 _EQUALIZER_BANDS = 6
 # Power falls as frequency^-slope: 0 white, 1 pink, 2 brown; half of them lie below 1/2.

@@ -9,7 +9,7 @@ import numpy as np
 
 from fsdd_lightning.config.schema import FeatureConfig, ListenerConfig
 from fsdd_lightning.data.extraction import feature_extractor
-from fsdd_lightning.data.integer_features import heard_waveform, to_int16
+from fsdd_lightning.data.integer_features import heard_span, to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.statistics import FeatureStatistics
 
@@ -66,5 +66,9 @@ class ClipMaker:
         samples = device_samples(self._config, [waveform])
         return Clips(frames[None], np.array([len(frames)]), samples)
 
+    def heard(self, waveform: np.ndarray) -> tuple[int, int]:
+        """Which samples of a clip are its word, [start, end); of a clip that is short enough: all."""
+        return heard_span(waveform, self._config, self._endpointer)
+
     def _heard(self, waveform: np.ndarray) -> np.ndarray:
-        return heard_waveform(waveform, self._config, self._endpointer)
+        return waveform[slice(*self.heard(waveform))]

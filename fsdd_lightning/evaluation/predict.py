@@ -125,9 +125,13 @@ class Predictor:
         return Prediction(file, self._labels[best], share, tuple(logits.tolist()), **place)
 
     def _overlong(self, waveform: np.ndarray) -> str | None:
-        config = self._features
-        listened_s = config.max_frames * config.hop / config.sample_rate_hz
-        lasts_s = len(waveform) / config.sample_rate_hz
+        """What was heard of a clip that is longer than a network listens."""
+        config, rate = self._features, self._features.sample_rate_hz
+        listened_s, lasts_s = config.max_frames * config.hop / rate, len(waveform) / rate
+        start, end = self._clips_of.heard(waveform)
+        if end - start < len(waveform):
+            word = f"{start / rate:.2f} to {end / rate:.2f} of {lasts_s:.2f} s"
+            return f"the longest word was heard, {word}; --stream finds every word"
         if lasts_s <= OVERLONG * listened_s:
             return None
         return f"only the first {listened_s:.2f} of {lasts_s:.2f} s were heard; --segment finds every digit"

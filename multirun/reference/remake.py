@@ -301,7 +301,10 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "streams": streams_table,
     "false alarms": false_alarms_table,
 }
-PAGES = {REFERENCE / "README.md": tuple(TABLES), ROOT / "README.md": ("float against int8", "strangers", "streams", "false alarms")}
+PAGES = {
+    REFERENCE / "README.md": tuple(TABLES),
+    ROOT / "README.md": ("float against int8", "strangers", "streams", "false alarms"),
+}
 
 if __name__ == "__main__":
     main()

@@ -97,6 +97,18 @@ def words(front_end: FrontEnd, count: int, seed: int = 0, noise: float = 12.0) -
     return to_int16(sound + random.normal(0, noise, len(sound)))
 
 
+def zeros_then_noise(front_end: FrontEnd, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Digital silence, then the noise of a microphone of one step up and down, without and with a word in it."""
+    hop, random = front_end.hop, np.random.default_rng(seed)
+    zeros, noise = np.zeros(100 * hop), random.integers(-1, 2, 200 * hop)
+    spoken = noise.astype(np.float64)
+    n = np.arange(25 * hop)
+    spoken[150 * hop : 175 * hop] += (
+        2000 * np.sin(np.pi * n / len(n)) * np.sin(n[:, None] * [0.2, 0.7, 1.3]).sum(axis=1)
+    )
+    return to_int16(np.concatenate([zeros, noise])), to_int16(np.concatenate([zeros, spoken]))
+
+
 @cache
 def hard_sounds(window: int, frames: int = 4) -> dict[str, np.ndarray]:
     """Name to samples; the squares come nearest to the proven bounds."""

@@ -163,6 +163,18 @@ def check_references(p: Any) -> None:
     equal(p.front_end.relative(front_end, half), np.full((1, 8), -1152))
 
 
+def check_audible(p: Any) -> None:
+    """Not below 8 octaves under the quietest level, which may lie below 0."""
+    for quietest, least in ((16384, 14336), (100, -1948), (0, -2048)):
+        front_end = SMALL._replace(quietest_level=quietest).of(p)
+        assert front_end.least_audible == least
+        level = np.array([[-30000, least - 1, least, least + 1, 0, quietest, 20479, 32767]], np.int32)
+        heard = p.front_end.audible(front_end, level)
+        equal(heard, [[max(one, least) for one in level[0].tolist()]])
+        assert heard.dtype == np.int32
+        equal(p.front_end.audible(front_end, level[0, 1:3]), [least, least])
+
+
 @cache
 def expected_standardized(multiplier: int, bias: int) -> tuple[np.ndarray, np.ndarray]:
     """(ties, values around them) int64 channel values, and their features."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import example_listening
 import example_models
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from fsdd_lightning.arithmetic.integer_lstm import network_logits
 
 PACKAGE = SimpleNamespace(endpointer=endpointer, front_end=front_end, listener=listener)
 Event = tuple[Any, ...]
+SHIPPED = endpointer.Endpointer(768, 96, 128, 8, 2, 8, 16, 9, 4, 80)
 
 
 def listener_of(least_margin: int = 0, hearing: Any = HEARING) -> listener.Listener:
@@ -101,6 +103,22 @@ def test_a_lead_that_is_too_small_gives_no_label() -> None:
 def test_a_word_that_is_too_long_has_no_label_even_without_rejection() -> None:
     overlong = [event for event in heard(listener_of(), sound(), 5000) if event[0] == "ends" and not event[6]]
     assert [event[3:6] for event in overlong] == [(HEARING.longest_frames, None, 0)] * 3
+
+
+def test_noise_after_zeros_is_no_word_but_a_word_in_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the listener as shipped; without the least audible level, all noise is one long word."""
+    shipped = example_listening.deployment(example_listening.model(example_listening.DEFAULT), endpointer=SHIPPED)
+    assert shipped.listening is not None
+    noise, spoken = example_listening.zeros_then_noise(example_listening.DEFAULT)
+    hears = listener.Listener(shipped.model, shipped.listening)
+    assert hears.push(noise) == []
+    hears.reset()
+    begins, ends = hears.push(spoken)
+    assert (begins.kind, ends.kind) == ("begins", "ends")
+    assert abs(ends.first - 250) <= 3 and abs(ends.first + ends.frames - 275) <= 3
+    monkeypatch.setattr(listener, "audible", lambda front_end, level: level)
+    hears.reset()
+    assert [event.kind for event in hears.push(noise)][:1] == ["begins"]
 
 
 def test_deltas_and_decay_in_a_stream() -> None:

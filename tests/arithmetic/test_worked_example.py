@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import worked_front_end
+import yaml
 
 import fsdd_lightning.arithmetic
-from fsdd_lightning.arithmetic import integer_lstm, quantize, weight_codes
+from fsdd_lightning.arithmetic import front_end, integer_lstm, quantize, weight_codes
 from fsdd_lightning.arithmetic.activation_tables import sigmoid_q15, tanh_q15
+from fsdd_lightning.config.load import config_directory
 
 README = Path(fsdd_lightning.arithmetic.__file__).with_name("README.md")
 
@@ -78,6 +81,22 @@ def test_every_number_of_the_front_end() -> None:
     assert printed("One worked example of the front end") == worked_front_end.example()
 
 
+@pytest.mark.parametrize(("group", "name"), [("features", "integer"), ("listener", "default")])
+def test_shipped_constants_are_those_of_conf(group: str, name: str) -> None:
+    """In the tables of constants, the third column."""
+    content = yaml.safe_load((config_directory() / group / f"{name}.yaml").read_text())
+    rows = re.findall(r"^\| `(\w+)`[^|]*\|[^|]*\| (\d+|no|yes) \|", README.read_text(), re.M)
+    shipped = {key: yaml.safe_load(value) for key, value in rows if key in content}
+    assert shipped == {key: value for key, value in content.items() if key in shipped}
+    assert len(shipped) == {"features": 9, "listener": 10}[group]
+
+
+def test_the_endpointer_hears_no_level_below_one_that_the_page_names() -> None:
+    depths = re.findall(r"quietest_level - (\d+)", README.read_text())
+    assert [int(depth) for depth in depths] == [front_end.AUDIBLE_DEPTH] * 2
+    assert f"({front_end.AUDIBLE_DEPTH >> 8} octaves of power, {10 * np.log10(2.0**8):.0f} dB)" in README.read_text()
+
+
 def test_sums_in_the_prose_of_the_example() -> None:
     """Every `rshift(a * b, n)` and the `= n` beside it."""
     assert 3251 + 127 * 168 == 24587
@@ -105,6 +124,7 @@ def test_sums_in_the_prose_of_the_front_end() -> None:
     assert ((-22888448 * 1500000 + 2**31) >> 32, (-7994 - 3000 + 128) >> 8) == (-7994, -43)
     assert (max(numbers["L2"]), numbers["R2"]) == (14555, [14627 - 10])
     assert 4259840 + 22888448 == 27148288 == numbers["D2"][0]
+    assert 9000 - 2048 == 6952 == worked_front_end.FRONT_END.least_audible < min(numbers["L1"] + numbers["L2"])
     above = [now - then - 100 for now, then in zip(numbers["L2"], numbers["L1"], strict=True)]
     assert [value for value in above if value > 0] == [171, 404, 415, 274, 232, 334]
     assert (171 + 404 + 415 + 274 + 232 + 334, 1830 >> 3) == (1830, 228)

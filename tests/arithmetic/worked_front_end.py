@@ -68,7 +68,7 @@ def example() -> dict[str, list[int]]:
             "features": features[t],
         }
         numbers |= {f"{name}{t + 1}": [int(value) for value in row] for name, row in values.items()}
-    return numbers | endpoints(level)
+    return numbers | endpoints(front_end.audible(FRONT_END, level))
 
 
 def tables() -> dict[str, list[int]]:

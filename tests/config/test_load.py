@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from fsdd_lightning.config.load import (
+    NO_SPEECH,
     RENAMED_KEYS,
+    config_from_mapping,
     config_keys,
+    config_to_mapping,
     content_hash,
     register_resolvers,
     run_name,
@@ -163,10 +166,18 @@ def test_a_key_of_an_earlier_version_is_answered_with_its_new_name(old: str, new
 
 def test_the_config_of_an_earlier_version_is_read_under_todays_keys(mapping: dict[str, Any]) -> None:
     earlier = {key: dict(value) if isinstance(value, dict) else value for key, value in mapping.items()}
-    del earlier["split"]["train_speakers"], earlier["evaluation"]
+    del earlier["split"]["train_speakers"], earlier["evaluation"], earlier["text_to_speech"]
     earlier["augmentation"] = earlier.pop("feature_augmentation")
     earlier["perturbation"] = earlier.pop("waveform_augmentation")
     trainer = earlier["trainer"]
     trainer["epochs"], trainer["gradient_clip"] = trainer.pop("max_epochs"), trainer.pop("gradient_clip_val")
     trainer["threads"], trainer["keep"] = earlier.pop("torch_threads"), f"{trainer.pop('checkpoint')}_epoch"
-    assert with_current_keys(earlier) == with_current_keys(mapping) == mapping
+    assert with_current_keys(mapping) == mapping
+    assert with_current_keys(earlier) == {**mapping, "text_to_speech": NO_SPEECH}
+
+
+def test_earlier_runs_had_no_synthetic_speakers(mapping: dict[str, Any]) -> None:
+    earlier = {key: value for key, value in mapping.items() if key != "text_to_speech"}
+    config = config_from_mapping(with_current_keys(earlier))
+    assert (config.text_to_speech.name, config.text_to_speech.share) == ("none", 0.0)
+    assert config_to_mapping(config) == with_current_keys(earlier)

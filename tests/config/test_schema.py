@@ -80,6 +80,13 @@ IMPOSSIBLE = cases(
         "waveform_augmentation.room_share": [-0.1, 1.1],
         "waveform_augmentation.babble_share": [-0.1, 1.1],
         "waveform_augmentation.snr_db": [[20.0, 10.0]],
+        "text_to_speech.share": [-0.1, 1.0],
+        "text_to_speech.takes": [0],
+        "text_to_speech.copies": [0],
+        "text_to_speech.seed": [-1],
+        "text_to_speech.english": [[], [""]],
+        "text_to_speech.accented_share": [-0.1, 1.1],
+        "text_to_speech.accents": [{"de": ["null"]}, {"de": ["null"] * 9 + [""]}, None],
         "model.layers": [0],
         "model.hidden_size": [0, -1, "largest"],
         "memory_budget.flash_bytes": [0],
@@ -123,6 +130,8 @@ EDGES = cases(
         "waveform_augmentation.clean_share": [0.0],
         "waveform_augmentation.snr_db": [None, [10.0, 10.0]],
         "waveform_augmentation.tempo": [0.7],
+        "text_to_speech.share": [0.0, 0.99],
+        "text_to_speech.accented_share": [0.0, 1.0],
         "model.dropout": [0.0],
         "model.hidden_size": [1, "fit"],
         "memory_budget.flash_bytes": [1, None],
@@ -205,6 +214,13 @@ def test_all_problems_are_named_at_once(mapping: dict[str, Any]) -> None:
         ("data.fallback", "maybe", "data.fallback must be 'none' or 'synthetic', not 'maybe'"),
         ("features.n_mfcc", 41, "features: n_mfcc 41 exceeds n_mels 40"),
         ("name", "a/b", "name must be usable as a folder name, not 'a/b'"),
+        ("text_to_speech.share", 1.0, "text_to_speech.share must be less than 1.0, not 1.0"),
+        ("text_to_speech.english", [], "text_to_speech.english must be at least 1 long, not []"),
+        (
+            "text_to_speech.accents",
+            {"de": ["null", "eins"]},
+            "text_to_speech: accents.de spells 2 words, but there are 10",
+        ),
     ],
 )
 def test_the_line_states_key_what_is_allowed_and_what_was_given(
@@ -233,6 +249,19 @@ def test_a_root_for_the_synthetic_corpus_is_refused(mapping: dict[str, Any]) -> 
 def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="held_out"):
         config_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
+
+
+def test_synthetic_speakers_say_the_ten_digits(mapping: dict[str, Any]) -> None:
+    """Where they speak; the words of none count."""
+    nine = changed(mapping, "text_to_speech.words", ["one"] * 9)
+    assert len(config_from_mapping(nine).text_to_speech.words) == 9
+    with pytest.raises(UserError, match=r"^text_to_speech: words must be the ten digits, in their order, not 9 words$"):
+        config_from_mapping(changed(nine, "text_to_speech.share", 0.3))
+
+
+def test_synthetic_speakers_need_no_augmentation_of_recordings(mapping: dict[str, Any]) -> None:
+    spoken = changed(mapping, "text_to_speech.share", 0.3)
+    assert config_from_mapping(changed(spoken, "waveform_augmentation.copies", 0)).text_to_speech.share == 0.3
 
 
 def test_training_speakers_are_for_unseen_speakers_alone(mapping: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from example_configs import feature_config
 
 from fsdd_lightning.config.schema import FeatureConfig, WaveformAugmentationConfig
 from fsdd_lightning.data import feature_cache
+from fsdd_lightning.data import waveform_augmentation as making
+from fsdd_lightning.data.effects import rms
 from fsdd_lightning.data.extraction import FeatureExtractor
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.recordings import RecordingSet
@@ -20,6 +22,7 @@ from fsdd_lightning.data.waveform_augmentation import (
     augmented_waveforms,
     copy_features,
     tempo_exponent,
+    waveform_in_pause,
 )
 
 RATE_HZ = 8000
@@ -61,6 +64,52 @@ def test_copies_differ_and_are_reproducible(recordings: RecordingSet) -> None:
 def test_a_copy_does_not_depend_on_the_clips_after_it(recordings: RecordingSet) -> None:
     alone = augmented_waveforms(0, recordings.waveforms[:1], EVERYTHING, RATE_HZ)
     assert np.array_equal(alone[0], augmented_waveforms(0, recordings.waveforms, EVERYTHING, RATE_HZ)[0])
+
+
+@pytest.mark.parametrize("babble_share", [0.0, 1.0])
+def test_noise_is_as_far_below_the_speech_as_the_config_says(babble_share: float) -> None:
+    """Of the whole copy; in a stream, of the word alone."""
+    waveform = np.sin(2 * np.pi * 440.0 * np.arange(4000) / RATE_HZ).astype(np.float32)
+    noisy = replace(NOTHING, snr_db=(10.0, 10.0), babble_share=babble_share)
+    for seed in range(5):
+        added = augment_waveform(waveform, noisy, RATE_HZ, generator(seed)) - waveform
+        assert 20 * np.log10(rms(waveform) / rms(added)) == pytest.approx(10.0, abs=0.01)
+        stream, (first, end) = waveform_in_pause(waveform, noisy, RATE_HZ, generator(seed))
+        assert np.abs(stream).max() == pytest.approx(1.0, abs=1e-3) and end - first == 4000
+        pauses = np.concatenate([stream[:first], stream[end:]])
+        assert rms(pauses) > 0.02 and len(stream) > 4000 + 2 * 0.35 * RATE_HZ - 2
+
+
+def test_noises_have_all_colors_and_babbles_all_numbers_of_voices() -> None:
+    """Each half a minute long, of root mean square 1; half of the colors are nearer to white than 1/2 is."""
+    colors, babbles = making._noises(), making._babbles(RATE_HZ)
+    assert (len(colors), len(babbles)) == (32, 8)
+    for noise in (*colors, *babbles):
+        assert noise.dtype == np.float32 and noise.shape == (2**18,)
+        assert rms(noise) == pytest.approx(1.0, abs=1e-3)
+    changes = [rms(np.diff(noise)) for noise in colors]  # white noise changes most
+    assert changes == sorted(changes, reverse=True) and len(set(changes)) == 32
+    assert making._noises() is colors
+
+
+def test_copies_hear_pieces_of_noises_by_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "_noises", lambda: (np.ones(1000, np.float32),))
+    monkeypatch.setattr(making, "_babbles", lambda rate: (np.resize(np.float32([1, -1]), 1000),))
+    noisy = replace(NOTHING, snr_db=(0.0, 0.0), babble_share=0.3)
+    silence = np.full(64, 0.5, np.float32)
+    heard = [augment_waveform(silence, noisy, RATE_HZ, generator(seed)) for seed in range(400)]
+    babbling = np.mean([np.ptp(copy) > 0.5 for copy in heard])
+    assert babbling == pytest.approx(0.3, abs=0.07)  # 3 standard errors
+
+
+def test_a_clip_longer_than_the_noises_hears_them_again() -> None:
+    """From a moment of its own on."""
+    samples, config = 2**18 + 5000, replace(NOTHING, snr_db=(0.0, 0.0))
+    quiet = np.full(samples, 0.25, np.float32)
+    added = [augment_waveform(quiet, config, RATE_HZ, generator(seed)) - quiet for seed in (1, 2)]
+    for noise in added:
+        np.testing.assert_allclose(noise[-5000:], noise[:5000], atol=1e-6)
+    assert not np.allclose(added[0][:100], added[1][:100], atol=1e-3)
 
 
 def test_tempo_is_spread_over_its_range() -> None:

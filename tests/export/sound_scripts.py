@@ -17,6 +17,7 @@ from example_listening import (
     pieces,
     sensitive_standardization,
     words,
+    zeros_then_noise,
 )
 from sound_programs import Script
 
@@ -92,6 +93,15 @@ def add_streams(script: Script, random: np.random.Generator, count: int) -> None
             script.listen_reset(k)
 
 
+def add_zeros(script: Script, random: np.random.Generator) -> None:
+    """Zeros, noise of one step, a word: floors may not sink with the zeros."""
+    for k, one in enumerate(script.deployments[:4]):
+        script.listen_reset(k)
+        _, spoken = zeros_then_noise(one.listening.front_end, seed=k)
+        for piece in pieces(spoken, random):
+            script.listen(piece, k)
+
+
 def add_levels(script: Script, random: np.random.Generator) -> None:
     """Levels that no sound has, for the endpointers alone: the largest, near every threshold, and exactly there."""
     bands = script.deployments[0].listening.front_end.bands
@@ -101,6 +111,8 @@ def add_levels(script: Script, random: np.random.Generator) -> None:
         near = random.integers(-1, 3, (frames, bands)) + (endpointer.margin + excess)[:, None] * (excess >= 0)[:, None]
         script.endpointer_steps(np.concatenate([3000 + 0 * near[:1], 3000 + near]), k)
         script.endpointer_steps(random.choice([-2000, 0, 1, 20479], (100, bands)), k)
+        least = one.listening.front_end.least_audible
+        script.endpointer_steps(random.choice([-2000, least - 1, least, least + 1, least + 9], (100, bands)), k)
         for total in (bands * (endpointer.quiet + 1) - 1, bands * (endpointer.quiet + 1)):
             above = np.array([1, total - 1, *[0] * (bands - 2)])
             script.endpointer_steps(np.stack([0 * above, endpointer.margin + above]), k)
@@ -123,6 +135,7 @@ def whole_script(name: str, count: int = 25) -> Script:
     script = Script(deployments_of(front_end))
     add_hard_sounds(script, random)
     add_streams(script, random, count)
+    add_zeros(script, random)
     add_levels(script, random)
     add_clips(script, random)
     return script

@@ -12,7 +12,17 @@ import directed_models
 import numpy as np
 import pytest
 from example_deployment import any_deployment
-from example_listening import DEFAULT, FRONT_ENDS, deployment, hard_sounds, model, pieces, to_int16, words
+from example_listening import (
+    DEFAULT,
+    FRONT_ENDS,
+    deployment,
+    hard_sounds,
+    model,
+    pieces,
+    to_int16,
+    words,
+    zeros_then_noise,
+)
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.front_end import features
@@ -58,6 +68,15 @@ def test_a_stream_in_pieces_of_any_size(network: HostNetwork) -> None:
     assert list(network.listen(pieces(sound, random))) == expected
     assert list(network.listen(np.split(sound[:9000], 9000))) == events_of(DEPLOYMENT, sound[:9000])
     assert network.listener().push(np.stack([sound, sound], axis=1)[:, 0]) == expected, "not contiguous"
+
+
+def test_zeros_then_the_noise_of_a_microphone(network: HostNetwork) -> None:
+    """Floors that had sunk in zeros would take the noise for speech: only the word in it is one."""
+    for sound, words_heard in zip(zeros_then_noise(DEFAULT), (0, 1), strict=True):
+        expected = events_of(DEPLOYMENT, sound)
+        assert sum(event.kind == "ends" for event in expected) == words_heard
+        assert network.listener().push(sound) == expected
+        assert list(network.listen(pieces(sound, np.random.default_rng(3)))) == expected
 
 
 def test_two_streams_at_once(network: HostNetwork) -> None:

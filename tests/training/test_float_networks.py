@@ -44,9 +44,10 @@ def test_of_every_field_of_a_config_it_is_known_whether_it_decides() -> None:
     assert not DECIDING & NOT_DECIDING
 
 
-def of_recordings(digest: str = "ab" * 32) -> PreparedData:
+def of_recordings(digest: str = "ab" * 32, speech: str | None = None) -> PreparedData:
     """The part of prepared data that a key depends on."""
-    return SimpleNamespace(recordings=SimpleNamespace(digest=digest))  # type: ignore[return-value]
+    synthetic = None if speech is None else SimpleNamespace(speech=SimpleNamespace(digest=speech))
+    return SimpleNamespace(recordings=SimpleNamespace(digest=digest), synthetic=synthetic)  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,12 @@ def test_the_key_ignores_presentation_budget_and_quantization(config: Config, ke
 
 def test_the_key_changes_with_the_recordings(config: Config) -> None:
     assert float_key(config, of_recordings("cd" * 32)) != float_key(config, of_recordings())
+
+
+def test_the_key_changes_with_the_speech_that_engines_made(config: Config) -> None:
+    """Also where none was installed, though the config asks for it."""
+    keys = {float_key(config, of_recordings(speech=speech)) for speech in (None, "cd" * 32, "ef" * 32)}
+    assert len(keys) == 3
 
 
 @pytest.mark.parametrize("package", ["fsdd_lightning", "torch", "pytorch-lightning"])

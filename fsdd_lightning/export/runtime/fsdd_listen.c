@@ -4,7 +4,7 @@
 /* --- endpointer.py --- */
 
 #define FSDD_SETTLE_SHIFT 3
-#define FSDD_LEAST_AUDIBLE_Q8 (FSDD_QUIETEST_LEVEL_Q8 - 8 * 256) /* silence of zeros is as quiet as a quiet converter */
+#define FSDD_AUDIBLE_DEPTH_Q8 2048
 
 /* What a frame did to the open word: fsdd_endpointer_step returns a sum of these. */
 #define FSDD_OPENS 1u    /* it may be the first one of a word */
@@ -20,20 +20,22 @@ static void fsdd_reset_endpointer(fsdd_endpointer *state)
     state->loud = 0;
 }
 
-/* The level of a band as the endpointer hears it. */
+/* The level of a band as the endpointer hears it: silence of zeros is as quiet as a quiet converter. */
 static int32_t fsdd_audible_q8(fsdd_complex band)
 {
-    return band.im < FSDD_LEAST_AUDIBLE_Q8 ? FSDD_LEAST_AUDIBLE_Q8 : band.im;
+    const int32_t least_q8 = FSDD_QUIETEST_LEVEL_Q8 - FSDD_AUDIBLE_DEPTH_Q8;
+    return band.im < least_q8 ? least_q8 : band.im;
 }
 
-/* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). */
+/* By how much all bands exceed their floors and the margin, on average; the levels are the im of z (FSDD_BANDS). Floors
+ * are audible, so a level that is not lies below them. */
 static int32_t fsdd_excess(const fsdd_endpointer_config *config, const fsdd_endpointer *state, const fsdd_complex *z)
 {
     const int32_t margin = config->margin;
     int32_t sum = 0;
     unsigned band;
     for (band = 0; band < FSDD_BANDS; band++) {
-        const int32_t above = fsdd_audible_q8(z[band]) - state->floor_q8[band] - margin;
+        const int32_t above = z[band].im - state->floor_q8[band] - margin;
         sum += above > 0 ? above : 0;
     }
     return sum >> FSDD_BAND_BITS;
