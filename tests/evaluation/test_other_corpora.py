@@ -52,7 +52,8 @@ def strangers(strangers_folder: Path, listener: Run) -> RecordingSet:
 def report(listener: Run, strangers: RecordingSet) -> OthersReport:
     deployment = listening_deployment(listener)
     backend = integer_backend(deployment.model)
-    score = corpus_score(strangers, backend, ClipMaker(listener.config.features, listener.statistics), deployment)
+    clips_of = ClipMaker(listener.config.features, listener.statistics, listener.config.listener)
+    score = corpus_score(strangers, backend, clips_of, deployment)
     logits = np.array([[100, 0], [0, 50]], np.int32)
     return OthersReport("integer", confidence_of(backend, logits, np.array([0, 0])), (score,))
 
