@@ -19,7 +19,7 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
-from fsdd_lightning.evaluation.clips import clips_at
+from fsdd_lightning.evaluation.clips import ClipMaker, clips_at
 from fsdd_lightning.evaluation.predict import Predictor, find_wavs
 from fsdd_lightning.evaluation.stream import open_stream
 from fsdd_lightning.runs.folder import Run
@@ -120,12 +120,22 @@ def test_every_word_of_a_long_recording_is_recognized_in_its_place(
         assert (word.digit, word.logits) == (alone.digit, alone.logits)
 
 
-def test_a_long_recording_taken_for_one_digit_gets_a_note(
-    data: PreparedData, wav: Path, predictor: Predictor, tmp_path: Path
+def test_of_a_long_recording_it_is_noted_which_word_was_heard(
+    run: Run, data: PreparedData, wav: Path, predictor: Predictor, tmp_path: Path
 ) -> None:
     long, _ = concatenated(data, tmp_path, [0, 50])
-    assert "--segment" in str(predictor.predict(long).note)
+    waveform = soundfile.read(long, dtype="float32")[0]
+    start, end = ClipMaker(run.config.features, run.statistics, run.config.listener).heard(waveform)
+    seconds = [f"{samples / 8000:.2f}" for samples in (start, end, len(waveform))]
+    expected = "the longest word was heard, {} to {} of {} s; --stream finds every word".format(*seconds)
+    assert predictor.predict(long).note == expected and end - start < len(waveform) / 2
     assert predictor.predict(wav).note is None
+
+
+def test_a_long_recording_in_which_no_word_is_found_is_noted_as_trimmed(predictor: Predictor, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "noise.wav", 0.1 * np.random.default_rng(0).standard_normal(24000), 8000)
+    note = predictor.predict(tmp_path / "noise.wav").note
+    assert note == "only the first 0.72 of 3.00 s were heard; --segment finds every digit"
 
 
 def test_a_stream_gives_every_word_as_it_ends(
