@@ -148,12 +148,12 @@ def test_words_are_printed_with_their_times(fsdd_predict: Prediction, finished_r
     assert places == sorted(places)
 
 
-def test_a_long_recording_without_segment_is_remarked_upon(
+def test_a_long_recording_without_stream_is_remarked_upon(
     fsdd_predict: Prediction, finished_run: Path, long_recording: Path
 ) -> None:
     code, out, err = fsdd_predict(finished_run, long_recording)
     assert code == 0 and len(out.splitlines()) == 1
-    assert err.startswith(f"{long_recording}: only the first 0.72 of ") and "--segment" in err
+    assert err.startswith(f"{long_recording}: the longest word was heard, ") and "--stream" in err
 
 
 def test_words_of_a_stream_are_printed_with_their_times(
