@@ -201,7 +201,7 @@ def test_the_test_set_meets_the_best_epochs_weights_not_the_lasts(
 def correct_with(folder: Path, part: str, state: Weights) -> int:
     """Right answers of the network with these weights on a part of the run's data."""
     config = config_from_mapping(read_record(folder).config)
-    data = prepare_data(config.data, config.split, config.features)
+    data = prepare_data(config.data, config.split, config.features, listener=config.listener)
     network = load_checkpoint(folder / "network.pt").network
     network.load_state_dict(state)
     positions = getattr(data.split, part)
@@ -273,7 +273,7 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
     monkeypatch.setattr(fitting, "DigitClassifier", Watching)
     _, folder = laboratory.run("trainer.max_epochs=2", "feature_augmentation=none", "waveform_augmentation=none")
     config = config_from_mapping(read_record(folder).config)
-    data = prepare_data(config.data, config.split, config.features)
+    data = prepare_data(config.data, config.split, config.features, listener=config.listener)
 
     def clips(features: Any) -> list[bytes]:
         return sorted(np.asarray(array).tobytes() for array in features)
