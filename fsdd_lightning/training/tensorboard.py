@@ -5,12 +5,13 @@ No torch here, so that a trial over budget has its row within a second.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
@@ -109,10 +110,22 @@ def trial_name(folder: Path) -> str:
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Every config value by its dotted name. A column has one type, so what may be null is text."""
+    """Every config value by its dotted name, but mappings with keys of a user's own, which are no column.
+
+    A column has one type, so what may be null is text; lists are JSON, as in results.csv.
+    """
     kinds = dict(column_kinds())
-    found = flat_config(config)
-    return {name: found[name] if kinds.get(name) in (bool, float) else str(found[name]) for name in found}
+    found = {name: value for name, value in flat_config(config).items() if not name.startswith(_open_mappings())}
+    return {name: value if kinds.get(name) in (bool, float) else _text(value) for name, value in found.items()}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | tuple) else str(value)
+
+
+@cache
+def _open_mappings() -> tuple[str, ...]:
+    return tuple(f"{key}." for key, type_ in config_types().items() if get_origin(type_) is dict)
 
 
 @cache
@@ -120,7 +133,8 @@ def column_kinds() -> tuple[tuple[str, type], ...]:
     """Names of all config values with the kind of their column, bool, float or str."""
     types = config_types()
     groups = {key.rpartition(".")[0] for key in types}
-    return tuple((key, _kind(type_)) for key, type_ in types.items() if key not in groups)
+    shown = {key: type_ for key, type_ in types.items() if key not in groups and get_origin(type_) is not dict}
+    return tuple((key, _kind(type_)) for key, type_ in shown.items())
 
 
 def _kind(type_: Any) -> type:

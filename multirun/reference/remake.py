@@ -34,7 +34,7 @@ LIMITED = {
         "ablation=nothing,synthetic_speakers,accents,half_the_steps,copies,babble,long_words,slack",
         "seed=1",
     ],
-    "learning_curve": ["split.held_out=george,nicolas,theo"],
+    "learning_curve": ["split.held_out=george,theo", "split.train_speakers=1,2,3,5", "trainer.max_epochs=40"],
 }
 # The experiments of each report.
 SWEEPS = {

@@ -20,10 +20,10 @@ def fail_in(mode: str) -> None:
 
     test = training.test
 
-    def failing(checkpoint, context):  # type: ignore[no-untyped-def]
+    def failing(checkpoint, deployment, context):  # type: ignore[no-untyped-def]
         if context.config.quantization.name == mode:
             raise ZeroDivisionError("deep inside\nmore")
-        return test(checkpoint, context)
+        return test(checkpoint, deployment, context)
 
     training.test = failing
 
