@@ -28,7 +28,7 @@ _NOT_DECIDING = (
     *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )
 TRAIN_SPEAKERS = "config.split.train_speakers"
-_KEPT_WHOLE = ("by_speaker",)  # a column of JSON, not one for each of many speakers
+_KEPT_WHOLE = ("by_speaker", "accents")  # a column of JSON, not one for each of many speakers or languages
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 
 # Strict: the flat columns, which are not validated again, are of the same types.
