@@ -23,7 +23,7 @@ RUN_FILE = "run.json"
 KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
-WAYS = {"heard": "whole recordings", "alone": "clips alone"}  # in which other corpora are recognized, in words
+WAYS = {"heard": "through the listener", "alone": "clips alone"}  # in which other corpora are recognized, in words
 STATUSES = ("done", "over_budget", "failed", "interrupted")
 RUNNING = "still running, or killed"
 

@@ -21,8 +21,8 @@ from typing import Any
 import pandas as pd
 
 from fsdd_lightning.reports.frame import read_csv
-from fsdd_lightning.reports.sections import sections
-from fsdd_lightning.reports.summaries import SUREST, over_corpora
+from fsdd_lightning.reports.sections import Section, sections
+from fsdd_lightning.reports.summaries import SUREST
 from fsdd_lightning.runs.record import WAYS
 
 REFERENCE = Path(__file__).resolve().parent
@@ -41,8 +41,6 @@ SWEEPS = {
     "float_vs_int8": ("float_vs_int8",),
     "known_voices": ("known_voices",),
     "strangers": ("unseen_speaker", "voices_heard"),
-    "strangers_ablation": ("strangers_ablation",),
-    "learning_curve": ("learning_curve",),
 }
 TABULATED = ("known_voices", "strangers")
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
@@ -228,24 +226,23 @@ def false_alarms_table() -> list[str]:
 
 def strangers_table() -> list[str]:
     """People of other corpora, a row a training split, corpus and way; means over seeds."""
-    trials = committed("strangers")
     rows = [
         "| training clips | people never heard | mean of groups % | seeds from - to | worst group % "
         "| calibration error % | surest 90 / 70 / 50 % |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
-    for split in ("official", "random"):
-        for row in over_corpora(trials[trials["split.name"] == split]).to_dict("records"):
-            rows.append(stranger_row(split, trials[trials["split.name"] == split], row))
+    for section in sections(committed("strangers")):
+        if section.split["name"] != "unseen_speaker":
+            rows += [stranger_row(section, row) for row in section.others.to_dict("records")]
     return rows
 
 
-def stranger_row(split: str, trials: pd.DataFrame, row: dict[str, Any]) -> str:
+def stranger_row(section: Section, row: dict[str, Any]) -> str:
     """One corpus, heard by the listener or clip by clip."""
-    means = trials[f"others.{row['corpus']}.{row['way']}.groups.mean"]
+    means = section.trials[f"others.{row['corpus']}.{row['way']}.groups.mean"]
     surest = " / ".join(f"{100 * row[f'surest_{share}']:.1f}" for share in SUREST)
     return (
-        f"| {split} | {row['corpus']}, {WAYS[row['way']]} | **{100 * row['mean']:.1f}** "
+        f"| {SPLITS[section.split['name']]} | {row['corpus']}, {WAYS[row['way']]} | **{100 * row['mean']:.1f}** "
         f"| {100 * means.min():.1f} - {100 * means.max():.1f} | {100 * row['worst']:.1f} ({row['worst_name']}) "
         f"| {100 * row['ece']:.1f} | {surest} |"
     )
@@ -296,8 +293,6 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "robustness": robustness_table,
     "strangers": strangers_table,
     "unheard": unheard_table,
-    "ablation": ablation_table,
-    "learning curve": learning_curve_table,
     "streams": streams_table,
     "false alarms": false_alarms_table,
 }

@@ -37,7 +37,7 @@ def test_heard_voices_an_unheard_one_and_other_people_stand_together() -> None:
     assert printed(one) == [
         "heard voices 99.50 98.5 - 99.8 600 6",
         "an unheard voice, theo 87.20 84.0 - 89.9 500 1",
-        "people of crowd, whole recordings 58.90 50.0 - 68.0 voice2 13 1,548 26",
+        "people of crowd, through the listener 58.90 50.0 - 68.0 voice2 13 1,548 26",
     ]
 
 

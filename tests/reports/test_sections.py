@@ -277,7 +277,7 @@ def test_people_never_heard_are_averaged_over_seeds(tmp_path: Path) -> None:
     assert (both["accepted"], both["ece"], both["own_ece"]) == pytest.approx((0.6, 0.15, 0.08))
     assert (both["worst_name"], rows["worst_name"].iloc[0]) == ("voice2, voice4", "voice2")
     table = others_table(section)
-    assert table["way"].texts == ["whole recordings", "whole recordings", "clips alone"]
+    assert table["way"].texts == ["through the listener", "through the listener", "clips alone"]
     assert table["mean %"].texts == ["50.00", "65.00", "65.00"] and table["accepted %"].texts[2] == ""
     assert not any(name.startswith("surest") for name in table)  # of which these records know nothing
 
