@@ -47,8 +47,8 @@ _HEADINGS = {
 _EXPLAINED = {
     "Voices never heard in training": "Every speaker counts the same. The 95 % interval covers other speakers: "
     "Student's t over those held out.",
-    "People it has never heard": "Recordings of other corpora. Through the listener: what a microphone delivers, "
-    "through the listener; one in which no word is found is wrong. The mean is that over groups: speakers, and those "
+    "People it has never heard": "Recordings of other corpora. Through the listener: what a microphone delivers, and "
+    "one in which no word is found is wrong. The mean is that over groups: speakers, and those "
     "with a few clips each together as one; people %: every speaker alone counts the same. Accepted: right, and not "
     "rejected as none of the words. Surest: of the share of recordings with the largest margins. ECE: how far "
     "confidence and accuracy lie apart; own: in the clips of the test set.",
