@@ -19,7 +19,7 @@ _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
     "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",
-    "data/streams.py", "data/spoken_words.py", "evaluation/listening.py",
+    "data/spoken_words.py", "evaluation/listening.py",
     "evaluation/listening_report.py",
 })  # fmt: skip
 _NOT_CODE = {"__pycache__", "conf", "sweeps", "reports"}

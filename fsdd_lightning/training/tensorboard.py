@@ -110,22 +110,33 @@ def trial_name(folder: Path) -> str:
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Every config value by its dotted name, but mappings with keys of a user's own, which are no column.
+    """Every config value by its dotted name.
 
-    A column has one type, so what may be null is text; lists are JSON, as in results.csv.
+    A column has one type, so what may be null is text. Lists, and mappings with keys of a user's own, are JSON, as in
+    results.csv.
     """
     kinds = dict(column_kinds())
-    found = {name: value for name, value in flat_config(config).items() if not name.startswith(_open_mappings())}
+    found = {name: value for name, value in flat_config(config).items() if not name.startswith(_inside_mappings())}
+    found |= {key: _value_at(config, key) for key in _open_mappings()}
     return {name: value if kinds.get(name) in (bool, float) else _text(value) for name, value in found.items()}
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | tuple) else str(value)
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
+
+
+def _value_at(config: dict[str, Any], key: str) -> Any:
+    group, _, name = key.rpartition(".")
+    return config.get(group, {}).get(name, {})
 
 
 @cache
 def _open_mappings() -> tuple[str, ...]:
-    return tuple(f"{key}." for key, type_ in config_types().items() if get_origin(type_) is dict)
+    return tuple(key for key, type_ in config_types().items() if get_origin(type_) is dict)
+
+
+def _inside_mappings() -> tuple[str, ...]:
+    return tuple(f"{key}." for key in _open_mappings())
 
 
 @cache
@@ -133,8 +144,7 @@ def column_kinds() -> tuple[tuple[str, type], ...]:
     """Names of all config values with the kind of their column, bool, float or str."""
     types = config_types()
     groups = {key.rpartition(".")[0] for key in types}
-    shown = {key: type_ for key, type_ in types.items() if key not in groups and get_origin(type_) is not dict}
-    return tuple((key, _kind(type_)) for key, type_ in shown.items())
+    return tuple((key, _kind(type_)) for key, type_ in types.items() if key not in groups)
 
 
 def _kind(type_: Any) -> type:

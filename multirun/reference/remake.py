@@ -41,6 +41,8 @@ SWEEPS = {
     "float_vs_int8": ("float_vs_int8",),
     "known_voices": ("known_voices",),
     "strangers": ("unseen_speaker", "voices_heard"),
+    "strangers_ablation": ("strangers_ablation",),
+    "learning_curve": ("learning_curve",),
 }
 TABULATED = ("known_voices", "strangers")
 SPLITS = {"random": "random 80/20", "official": "official", "unseen_speaker": "unseen speaker"}
@@ -290,6 +292,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "robustness": robustness_table,
     "strangers": strangers_table,
     "unheard": unheard_table,
+    "ablation": ablation_table,
+    "learning curve": learning_curve_table,
     "streams": streams_table,
     "false alarms": false_alarms_table,
 }
