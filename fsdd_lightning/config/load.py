@@ -8,8 +8,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -128,11 +129,18 @@ def deciding(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat_config(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every value of a nested mapping by its dotted key."""
+    """Every value of a nested mapping by its dotted key; one whose own keys are a user's is a value."""
     rows: dict[str, Any] = {}
     for key, value in mapping.items():
-        rows |= flat_config(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        name = f"{prefix}{key}"
+        group = isinstance(value, dict) and name not in _open_mappings()
+        rows |= flat_config(value, f"{name}.") if group else {name: value}
     return rows
+
+
+@cache
+def _open_mappings() -> frozenset[str]:
+    return frozenset(key for key, type_ in config_types().items() if get_origin(type_) is dict)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.config.schema import (
     DataConfig,
     FeatureConfig,
@@ -107,7 +108,7 @@ def prepare_data(
     extracted = cached_features(_heard_digest(recordings, heard, cut), heard, features, cache)
     division = split_recordings(recordings.recordings, split)
     statistics = training_statistics(features, extracted, division.train)
-    synthetic = _synthetic_speakers(text_to_speech, features, waveform_augmentation, listener, cache)
+    synthetic = _synthetic_speakers(text_to_speech, features, waveform_augmentation, endpointer, cache)
     return PreparedData(
         recordings=recordings,
         heard=heard,
@@ -120,7 +121,7 @@ def prepare_data(
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_length_notes(len(cut), extracted), *_missing_speech(text_to_speech)),
         listener=listener,
-        copies=_copies(recordings, features, waveform_augmentation, listener, cache),
+        copies=_copies(recordings, features, waveform_augmentation, endpointer, cache),
         synthetic=synthetic,
     )
 
@@ -140,12 +141,11 @@ def _copies(
     recordings: RecordingSet,
     features: FeatureConfig,
     config: WaveformAugmentationConfig | None,
-    listener: ListenerConfig | None,
+    endpointer: Endpointer | None,
     cache: Path,
 ) -> Copies | None:
     if config is None or config.copies == 0:
         return None
-    endpointer = None if listener is None else listener.endpointer
     return Copies(augmented_features(recordings, features, config, cache, endpointer), config.clean_share)
 
 
@@ -153,7 +153,7 @@ def _synthetic_speakers(
     config: TextToSpeechConfig | None,
     features: FeatureConfig,
     augmentation: WaveformAugmentationConfig | None,
-    listener: ListenerConfig | None,
+    endpointer: Endpointer | None,
     cache: Path,
 ) -> SyntheticSpeakers | None:
     if config is None or config.share == 0.0 or augmentation is None:
@@ -162,7 +162,7 @@ def _synthetic_speakers(
     if speech is None:
         return None
     several = replace(augmentation, copies=config.copies)
-    copies = augmented_features(speech, features, several, cache, None if listener is None else listener.endpointer)
+    copies = augmented_features(speech, features, several, cache, endpointer)
     return SyntheticSpeakers(copies, speech.labels, config.share, speech)
 
 

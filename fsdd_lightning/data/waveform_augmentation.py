@@ -12,9 +12,9 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -74,22 +74,14 @@ def augmented_features(
 
     `endpointer` cuts the copies of a config that is `endpointed`.
     """
-    if config.endpointed and isinstance(features, IntegerFeatureConfig):
-        assert endpointer is not None
-        cut = partial(endpointed_features, endpointer=endpointer)
-        return _of_all_copies(partial(cut, features=features), recordings, config, cache_dir)
-    return _of_all_copies(partial(copy_features, features=features), recordings, config, cache_dir)
-
-
-def _of_all_copies(
-    extract: Callable[..., Features], recordings: Waveforms, config: WaveformAugmentationConfig, cache_dir: Path
-) -> tuple[Features, ...]:
-    """Several copies at a time: transforms run beside each other."""
 
     def one(copy: int) -> Features:
-        return extract(copy, recordings=recordings, config=config, cache_dir=cache_dir)
+        if not (config.endpointed and isinstance(features, IntegerFeatureConfig)):
+            return copy_features(copy, recordings, features, config, cache_dir)
+        assert endpointer is not None
+        return endpointed_features(copy, recordings, features, config, cache_dir, endpointer)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # the transforms of several copies run beside each other
         return tuple(threads.map(one, range(config.copies)))
 
 

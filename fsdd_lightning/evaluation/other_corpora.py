@@ -21,6 +21,7 @@ from fsdd_lightning.arithmetic.listener import lead
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.recordings import CLASSES, RecordingSet
+from fsdd_lightning.data.sound_sources import SILENCE_S
 from fsdd_lightning.evaluation.backends import Backend, integer_backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.confidence import Confidence, confidence_of
@@ -29,7 +30,6 @@ from fsdd_lightning.evaluation.hearing import HeardWord, hearing
 from fsdd_lightning.evaluation.scores import mean_estimate
 from fsdd_lightning.runs.metrics import deployed_backend
 
-SILENCE_S = 1.0  # after a recording, so that its last word ends
 MOST_CLIPS_TO_GROUP = 15
 
 

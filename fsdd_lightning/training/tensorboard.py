@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args
 
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
@@ -116,27 +116,12 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     results.csv.
     """
     kinds = dict(column_kinds())
-    found = {name: value for name, value in flat_config(config).items() if not name.startswith(_inside_mappings())}
-    found |= {key: _value_at(config, key) for key in _open_mappings()}
+    found = flat_config(config)
     return {name: value if kinds.get(name) in (bool, float) else _text(value) for name, value in found.items()}
 
 
 def _text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
-
-
-def _value_at(config: dict[str, Any], key: str) -> Any:
-    group, _, name = key.rpartition(".")
-    return config.get(group, {}).get(name, {})
-
-
-@cache
-def _open_mappings() -> tuple[str, ...]:
-    return tuple(key for key, type_ in config_types().items() if get_origin(type_) is dict)
-
-
-def _inside_mappings() -> tuple[str, ...]:
-    return tuple(f"{key}." for key in _open_mappings())
 
 
 @cache
