@@ -106,7 +106,7 @@ def _others(run: OpenRun, folders: Sequence[Path], streams: bool) -> tuple[Recor
 
     if streams:
         listening_deployment(run)
-    return load_others(folders, run.config.features, "--others")
+    return load_others(folders, run.config.features, "--others", labels=run.checkpoint.labels)
 
 
 def _strangers(

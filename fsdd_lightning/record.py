@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, nargs="?", metavar="FOLDER", help="where the recordings go; may hold others already"
     )
     parser.add_argument("--speaker", metavar="NAME", help="who speaks: letters, digits and hyphens")
-    parser.add_argument("--words", default="0,1,2,3,4,5,6,7,8,9", metavar="DIGITS", help="default: %(default)s")
+    parser.add_argument(
+        "--words", default="0,1,2,3,4,5,6,7,8,9", metavar="WORDS", help="with commas between (%(default)s)"
+    )
     parser.add_argument(
         "--takes", type=int, default=10, metavar="N", help="of each word, with those that are there (%(default)s)"
     )
@@ -66,7 +68,7 @@ def _record() -> None:
         _session(takes, asked, words, arguments)
     else:
         print_takes(takes, words, arguments.takes)
-    print_next(takes, arguments.folder)
+    print_next(takes, words, arguments.folder)
 
 
 def _list_devices() -> None:
@@ -76,24 +78,28 @@ def _list_devices() -> None:
     print_devices(list_microphones())
 
 
-def _checked_words(arguments: argparse.Namespace) -> list[int]:
-    """The words, ascending. Raises UserError for a wrong command line."""
-    from fsdd_lightning.data.recordings import CLASSES
+def _checked_words(arguments: argparse.Namespace) -> list[str]:
+    """The words, sorted. Raises UserError for a wrong command line."""
+    from fsdd_lightning.data.layouts import parse_label
     from fsdd_lightning.errors import UserError
 
     if arguments.folder is None or arguments.speaker is None:
         raise UserError("name a folder and who speaks: fsdd-record FOLDER --speaker NAME")
     words = [text.strip() for text in arguments.words.split(",")]
     for word in words:
-        if word not in CLASSES:
-            raise UserError(f"--words {arguments.words}: {word!r} is not one of 0 to 9; write e.g. --words 0,1,2")
+        try:
+            _ = parse_label(word)
+        except ValueError as error:
+            raise UserError(f"--words {arguments.words}: {error}; write e.g. --words yes,no") from error
+        if "/" in word:
+            raise UserError(f"--words {arguments.words}: {word!r} can't be a part of a file name")
     for name, least in (("takes", 1), ("seed", 0)):
         if getattr(arguments, name) < least:
             raise UserError(f"--{name} must be at least {least}, not {getattr(arguments, name)}")
-    return sorted({int(word) for word in words})
+    return sorted(set(words))
 
 
-def _session(takes: TakeFolder, asked: Sequence[int], words: Sequence[int], arguments: argparse.Namespace) -> None:
+def _session(takes: TakeFolder, asked: Sequence[str], words: Sequence[str], arguments: argparse.Namespace) -> None:
     """Raises RunFailedError where the sound ends too early. However it ends, the takes that are there are listed."""
     from fsdd_lightning.console.recording import Prompts, print_quiet, print_room, print_start, print_takes
     from fsdd_lightning.data.recorder.hearing import Ear, SoundEnded

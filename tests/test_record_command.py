@@ -66,7 +66,7 @@ def test_words_that_are_said_as_asked_become_recordings(recorder: Recorder) -> N
     assert f"fsdd-train data.root={recorder.folder}\n" in out
 
     loaded = load_recordings(recorder.folder, "mine", RATE, "error", 256)
-    assert [(each.digit, each.take) for each in loaded.recordings] == [(3, 0), (3, 1), (7, 0), (7, 1)]
+    assert [(each.label, each.take) for each in loaded.recordings] == [("3", 0), ("3", 1), ("7", 0), ("7", 1)]
     assert loaded.notes == ()  # neither resampled nor mixed
 
 

@@ -49,6 +49,11 @@ NO_SPEECH = {
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
     "data.others": (),
+    "data.layout": "fsdd",
+    "data.labels": list("0123456789"),
+    "data.other": (),
+    "data.noise": 0,
+    "data.speaker_pattern": None,
     "evaluation": {"unheard_speaker": None},
     "features.kind": "mfcc",
     "listener": None,

@@ -6,10 +6,11 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer
@@ -32,6 +33,25 @@ LogFactor = Annotated[float, Field(ge=0, le=0.7)]  # of a factor between about a
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _label(value: object) -> object:
+    """YAML reads 7 as a number, and yes, no, on, off as true and false, although words are meant."""
+    if isinstance(value, bool):
+        raise ValueError("YAML reads yes, no, on and off as true and false: quote them in the file, 'yes'")
+    return str(value) if isinstance(value, int) else value
+
+
+Label = Annotated[str, Field(min_length=1), BeforeValidator(_label)]
+
+
+def _has_speaker(pattern: str) -> tuple[bool, str]:
+    """Whether it is a regular expression that tells the speaker; and what is wrong otherwise."""
+    try:
+        named = "speaker" in re.compile(pattern).groupindex
+    except re.error as error:
+        return False, f"speaker_pattern is no regular expression ({error})"
+    return named, "speaker_pattern must have a group (?P<speaker>...), such as (?P<speaker>.+)_(?P<take>\\d+)"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,6 +78,11 @@ class DataConfig:
     archive_digest: str  # content digest of the recordings in the archive
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
+    layout: Literal["fsdd", "folders"]  # of the files, see data/layouts.py
+    labels: tuple[Label, ...] | None  # the words, in the order of the network's outputs; None: all that are there
+    other: tuple[Label, ...] | Literal["rest"]  # words, or folders elsewhere, that together are the class `other`
+    noise: CountOrZero  # clips of the class `noise`, of _background_noise_ or made; 0: no such class
+    speaker_pattern: Text | None  # regular expression of file names with a group `speaker`; None: see data/layouts.py
     # Folders of people who are heard at the end of a run alone; nearby: those that are found beside the project.
     others: tuple[Text, ...] | Literal["nearby"]
     synthetic: SyntheticConfig
@@ -70,6 +95,22 @@ class DataConfig:
         if not (self.root is None or isinstance(self.root, str)):
             _require(bool(self.roots) and all(self.roots), "root must name a folder, or several: data.root=[A,B]")
             _require(isinstance(self.root, tuple) or len(self.roots) > 1, "root={NAME: FOLDER} must name several")
+        self._check_words()
+
+    def _check_words(self) -> None:
+        labels = self.labels or ()
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        _require(self.labels is None or bool(labels), "labels must name words, or be null for all that are there")
+        _require(not twice, f"labels names {', '.join(twice)} twice")
+        _require(self.other != "rest" or self.labels is not None, "other=rest are the words that labels does not list")
+        both = [label for label in labels if label in self.other] if self.other != "rest" else []
+        _require(not both, f"{', '.join(both)} can't be in labels and in other")
+        for name, asked in (("other", bool(self.other)), ("noise", self.noise > 0)):
+            _require(
+                not asked or name not in labels, f"{name!r} in labels is the class that {name} makes: leave one out"
+            )
+        if self.speaker_pattern is not None:
+            _require(*_has_speaker(self.speaker_pattern))
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -309,14 +350,16 @@ class TextToSpeechConfig:
     takes: Count  # of each word by each voice
     copies: Count  # of each take, with the settings of waveform_augmentation
     seed: Seed
-    words: tuple[Text, ...]  # the ten digits, in their order
+    words: tuple[Text, ...] | Literal["labels"]  # of the data, in their order, as they are spelled; labels: as they are
     english: Annotated[tuple[Text, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
     accented_share: Share  # of the takes of espeak-ng
     accents: dict[str, tuple[Text, ...]]  # other languages of espeak-ng, and how they spell the same words
 
     def __post_init__(self) -> None:
+        if self.words == "labels":
+            return
         count = len(self.words)
-        _require(self.share == 0.0 or count == 10, f"words must be the ten digits, in their order, not {count} words")
+        _require(self.share == 0.0 or count > 0, "words must name the words of the data, or be labels")
         for language, words in self.accents.items():
             _require(len(words) == count, f"accents.{language} spells {len(words)} words, but there are {count}")
 

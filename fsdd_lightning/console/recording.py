@@ -12,13 +12,14 @@ from rich.text import Text
 from fsdd_lightning.console.tables import plain_table
 from fsdd_lightning.console.terminal import console
 from fsdd_lightning.data.recorder.judgment import LOUD_ROOM_DB, Cut, Refusal
+from fsdd_lightning.data.words import DIGITS
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.microphone import Device
     from fsdd_lightning.data.recorder.takes import TakeFolder
 
 SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_WIDTH = 2 + max(map(len, SPELLED))
+_LEAST_WIDTH = 2 + max(map(len, SPELLED))
 
 
 class Prompts:
@@ -28,11 +29,11 @@ class Prompts:
         self._done, self._total = done, total
         self._asking = False
 
-    def ask(self, word: int) -> None:
+    def ask(self, word: str) -> None:
         """Print the prompt and leave the line open."""
         width = len(str(self._total))
         count = f"{self._done + 1:>{width + 2}}/{self._total}  "
-        console.print(Text.assemble(count, (f"{_spelled(word):<{_WIDTH}}", "bold cyan"), "  "), end="")
+        console.print(Text.assemble(count, (f"{_spelled(word):<{_LEAST_WIDTH}}", "bold cyan"), "  "), end="")
         self._asking = True
 
     def kept(self, cut: Cut, path: Path) -> None:
@@ -76,7 +77,7 @@ def print_room(level_db: float) -> None:
     console.print(f"the room has {level_db:.0f} dB{loud}.\n")
 
 
-def print_takes(takes: TakeFolder, words: Sequence[int], wanted: int) -> None:
+def print_takes(takes: TakeFolder, words: Sequence[str], wanted: int) -> None:
     """Print how many takes each word has, and how many are missing."""
     there = takes.takes()
     missing = {word: max(wanted - len(there[word]), 0) for word in words}
@@ -90,12 +91,13 @@ def print_takes(takes: TakeFolder, words: Sequence[int], wanted: int) -> None:
         console.print(f"{of_all} are missing: the same command goes on from there.")
 
 
-def print_next(takes: TakeFolder, folder: Path) -> None:
+def print_next(takes: TakeFolder, words: Sequence[str], folder: Path) -> None:
     """Print what to do with a folder in which nothing is missing."""
     people = takes.speakers()
     train, more = f"data.root={folder}", shlex.quote(str(folder))
     console.print(f"\nNext, with the {'voice' if people == 1 else f'{people} voices'} in {folder}:", soft_wrap=True)
-    console.print(f"  fsdd-train {shlex.quote(train)}", soft_wrap=True)
+    data = "" if set(words) <= set(DIGITS) else "data=words data.layout=fsdd "
+    console.print(f"  fsdd-train {data}{shlex.quote(train)}", soft_wrap=True)
     console.print(
         f"  fsdd-record {more} --speaker SOMEBODY   # more people, so that others are understood, too", soft_wrap=True
     )
@@ -110,5 +112,6 @@ def print_devices(devices: Sequence[Device]) -> None:
     console.print(table)
 
 
-def _spelled(word: int) -> str:
-    return f"{word} {SPELLED[word]}"
+def _spelled(word: str) -> str:
+    """A digit as it is pronounced; another word as it is written."""
+    return f"{word} {SPELLED[int(word)]}" if word in DIGITS else word

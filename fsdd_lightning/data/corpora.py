@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from fsdd_lightning.data.recordings import RecordingSet, content_digest, folder_digest, load_recordings
+from fsdd_lightning.data.layouts import fit_speaker
+from fsdd_lightning.data.recordings import FSDD, RecordingSet, content_digest, folder_digest, load_recordings
+from fsdd_lightning.data.words import Words
 from fsdd_lightning.errors import UserError
 
 _SPEAK_OF_THEIR_PARENT = ("recordings", "untrimmed")  # folders whose own name tells nobody what is in them
@@ -29,9 +29,7 @@ def corpus_names(roots: Iterable[Path]) -> list[str]:
 
 def fit(name: str) -> str:
     """The name in letters, digits and single hyphens, as a part of a speaker's name."""
-    composed = unicodedata.normalize("NFC", name)
-    kept = "".join(c if c.isalpha() or c in "0123456789" else "-" for c in composed)
-    return re.sub("-+", "-", kept).strip("-") or "corpus"
+    return fit_speaker(name) or "corpus"
 
 
 def require_fit(name: str) -> str:
@@ -44,9 +42,9 @@ def require_fit(name: str) -> str:
     return name
 
 
-def corpora_digest(folders: Mapping[str, Path]) -> str:
+def corpora_digest(folders: Mapping[str, Path], words: Words = FSDD) -> str:
     """Of all WAV files in these folders, without decoding them; that of a single folder knows no corpus."""
-    return _digest_of({corpus: folder_digest(folder) for corpus, folder in folders.items()})
+    return _digest_of({corpus: folder_digest(folder, words) for corpus, folder in folders.items()})
 
 
 def _digest_of(digests: Mapping[str, str]) -> str:
@@ -55,17 +53,23 @@ def _digest_of(digests: Mapping[str, str]) -> str:
 
 
 def load_corpora(
-    roots: Mapping[str, Path], sample_rate_hz: int, on_bad_file: Literal["error", "skip"], least_samples: int = 1
+    roots: Mapping[str, Path],
+    sample_rate_hz: int,
+    on_bad_file: Literal["error", "skip"],
+    least_samples: int = 1,
+    words: Words = FSDD,
 ) -> RecordingSet:
     """The recordings of all folders by name of the corpus, as `load_recordings` reads each; one folder as it is.
 
     Raises UserError as `load_recordings` does, and if two corpora would have a speaker of the same full name.
     """
-    sets = [load_recordings(root, name, sample_rate_hz, on_bad_file, least_samples) for name, root in roots.items()]
-    return sets[0] if len(sets) == 1 else _joined(sets)
+    sets = [
+        load_recordings(root, name, sample_rate_hz, on_bad_file, least_samples, words) for name, root in roots.items()
+    ]
+    return sets[0] if len(sets) == 1 else _joined(sets, words)
 
 
-def _joined(sets: list[RecordingSet]) -> RecordingSet:
+def _joined(sets: list[RecordingSet], words: Words) -> RecordingSet:
     clips = [
         (replace(recording, speaker=f"{one.name}-{recording.speaker}", corpus=one.name), waveform)
         for one in sets
@@ -83,6 +87,7 @@ def _joined(sets: list[RecordingSet]) -> RecordingSet:
         digest=_digest_of({one.name: one.digest for one in sets}),
         bad=tuple(bad for one in sets for bad in one.bad),
         notes=(*(f"{one.name}: {note}" for one in sets for note in one.notes), *_repetitions(sets)),
+        labels=words.outputs(label for one in sets for label in one.labels),
         corpora={one.name: one.folder for one in sets},
     )
 

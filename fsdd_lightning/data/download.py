@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.data.recordings import find_wav_folder, folder_digest
+from fsdd_lightning.data.layouts import find_folder
+from fsdd_lightning.data.recordings import FSDD, folder_digest
 from fsdd_lightning.errors import RunFailedError, UserError
 
 if TYPE_CHECKING:
@@ -61,12 +62,12 @@ def download_fsdd(url: str, digest: str, destination: Path, patience: Patience =
     """
     if not url.startswith(("http://", "https://")):
         raise UserError(f"data.archive_url must start with http:// or https://, not {url!r}")
-    if find_wav_folder(destination) is not None:
+    if find_folder(destination, FSDD) is not None:
         return destination
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with _sole_writer(destination):
-            if find_wav_folder(destination) is None:  # else another process was faster
+            if find_folder(destination, FSDD) is None:  # else another process was faster
                 _remove_leftovers(destination)
                 _download(url, digest, destination, patience)
     except OSError as error:

@@ -10,8 +10,9 @@ from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
 from fsdd_lightning.data.download import download_fsdd
-from fsdd_lightning.data.recordings import NAMING, find_wav_folder
+from fsdd_lightning.data.layouts import NAMINGS, find_folder, layout_of, list_folder
 from fsdd_lightning.data.synthetic import synthetic_folder
+from fsdd_lightning.data.words import DIGITS, Words, words_of
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
@@ -51,12 +52,16 @@ def find_fsdd(
     the mistake.
     """
     if config.roots:
-        return _given(config.roots[0], "data.root")
+        return _given(config.roots[0], "data.root", words_of(config))
+    if config.layout == "folders":
+        raise UserError(
+            f"data={config.name} needs a folder of words: data.root=FOLDER, with {NAMINGS['folders']} in it"
+        )
     if environ.get(ENVIRONMENT_VARIABLE):
-        return _given(environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE)
+        return _given(environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE, words_of(config))
     cached = cached_dataset_folder(config)
     for folder in (*(nearby_folders() if nearby is None else nearby), cached):
-        if find_wav_folder(folder) is not None:
+        if find_folder(folder, words_of(config)) is not None:
             return folder
     return None
 
@@ -67,14 +72,43 @@ def present_digest(data: DataConfig, sample_rate_hz: int) -> str | None:
     All files are read, since equal times and sizes do not prove equal content: 0.1 s for FSDD from the page cache.
     """
     if data.source == "synthetic":  # a missing corpus is generated again, always with the same bytes
-        return _digest_in({data.name: synthetic_folder(data.synthetic, cache_folder(data), sample_rate_hz)})
+        folder = synthetic_folder(data.synthetic, cache_folder(data), sample_rate_hz)
+        return _digest_in({data.name: folder}, words_of(data))
     try:
         several, found = _several_roots(data), find_fsdd(data)
     except UserError:  # a finished run needs no data; a run that needs them reports the error
         return None
     if found is not None:
-        return _digest_in(several or {data.name: found})
+        return _digest_in(several or {data.name: found}, words_of(data))
     return data.archive_digest if data.fallback == "none" else None
+
+
+def labels_of(data: DataConfig) -> tuple[str, ...]:
+    """The classes of a network for this data, in the order of its outputs; reads names of files at most.
+
+    Raises UserError, where all words that are there are asked for, as `find_fsdd` does, and for less than two classes.
+    """
+    words = words_of(data)
+    if words.labels is not None:
+        labels = words.outputs(())
+    elif data.source == "synthetic":
+        labels = words.outputs(DIGITS)
+    else:
+        labels = words.outputs(_labels_there(data, words))
+    if len(labels) < 2:
+        raise UserError(
+            f"there is one class, {', '.join(labels)}, and nothing to tell it from: add a word, or data.noise=N for "
+            "so many clips without any"
+        )
+    return labels
+
+
+def _labels_there(data: DataConfig, words: Words) -> set[str]:
+    """Of FSDD that is not here yet, its digits."""
+    found = find_fsdd(data)
+    roots = _several_roots(data) or ({data.name: found} if found is not None else {})
+    folders = [find_folder(root, words) or root for root in roots.values()]
+    return {label for folder in folders for label in list_folder(folder, words).labels} or set(DIGITS)
 
 
 def nearby_folders(name: str = "fsdd") -> tuple[Path, ...]:
@@ -86,7 +120,7 @@ def other_folders(config: DataConfig) -> tuple[Path, ...]:
     """The folders of `data.others`; nearby: of each of NEARBY_OTHERS the first that is found, if any."""
     if config.others != NEARBY:
         return tuple(map(Path, config.others))
-    found = [[folder for folder in nearby_folders(name) if find_wav_folder(folder)] for name in NEARBY_OTHERS]
+    found = [[folder for folder in nearby_folders(name) if find_folder(folder, Words())] for name in NEARBY_OTHERS]
     return tuple(folders[0] for folders in found if folders)
 
 
@@ -104,8 +138,9 @@ def _several_roots(config: DataConfig) -> dict[str, Path]:
     """The folders of several corpora by name; empty where there are not several."""
     if len(config.roots) < 2:
         return {}
-    roots = [_given(root, "data.root") for root in config.roots]
-    places = [(find_wav_folder(root) or root).resolve() for root in roots]
+    words = words_of(config)
+    roots = [_given(root, "data.root", words) for root in config.roots]
+    places = [(find_folder(root, words) or root).resolve() for root in roots]
     for at, root in enumerate(roots):
         if places[at] in places[:at]:
             raise UserError(f"data.root names the recordings in {root} twice: leave one of them out")
@@ -114,15 +149,28 @@ def _several_roots(config: DataConfig) -> dict[str, Path]:
     return dict(zip(corpus_names(roots), roots, strict=True))
 
 
-def _given(folder_name: str, source: str) -> Path:
+def _given(folder_name: str, source: str, words: Words) -> Path:
     folder = Path(folder_name).expanduser()
-    if find_wav_folder(folder) is None:
+    if find_folder(folder, words) is None:
+        naming = NAMINGS[words.layout]
         problem = "holds no recordings" if folder.is_dir() else "is not a folder"
-        raise UserError(f"{source}={folder_name} {problem}: name a folder with files like {NAMING}, or unset {source}")
+        raise UserError(
+            f"{source}={folder_name} {problem}: name a folder with files like {naming}, or unset {source}"
+            f"{_other_layout(folder, words)}"
+        )
     return folder
 
 
-def _digest_in(roots: Mapping[str, Path]) -> str | None:
-    folders = {name: find_wav_folder(root) for name, root in roots.items()}
+def _other_layout(folder: Path, words: Words) -> str:
+    """What to set where a folder has recordings in the layout that was not asked for."""
+    try:
+        there = layout_of(folder).layout
+    except UserError:
+        return ""
+    return f"; its files are those of data.layout={there}" if there != words.layout else ""
+
+
+def _digest_in(roots: Mapping[str, Path], words: Words) -> str | None:
+    folders = {name: find_folder(root, words) for name, root in roots.items()}
     known = {name: folder for name, folder in folders.items() if folder is not None}
-    return corpora_digest(known) if len(known) == len(folders) else None
+    return corpora_digest(known, words) if len(known) == len(folders) else None

@@ -4,29 +4,61 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from fsdd_lightning.config.schema import FeatureConfig
-from fsdd_lightning.data.recordings import NAMING, RecordingSet, find_wav_folder, folder_digest, load_recordings
+from fsdd_lightning.data.layouts import find_folder, layout_of, list_folder
+from fsdd_lightning.data.recordings import RecordingSet, folder_digest, load_recordings
+from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, unknown_words
 from fsdd_lightning.errors import UserError
 
 RECORDINGS = "recordings"  # a folder of this name says nothing: its corpus is called as the folder around it
 
 
 def load_others(
-    folders: Sequence[Path], features: FeatureConfig, key: str, on_bad_file: Literal["error", "skip"] = "error"
+    folders: Sequence[Path],
+    features: FeatureConfig,
+    key: str,
+    on_bad_file: Literal["error", "skip"] = "error",
+    labels: Sequence[str] = DIGITS,
 ) -> tuple[RecordingSet, ...]:
-    """Folders with FSDD's naming, each under its name; `key` is what named them, for messages.
+    """Folders in either layout, each under its name; `labels` are the network's, `key` is what named the folders.
 
     Raises:
-        UserError: as `check_others` does, and for bad files.
+        UserError: as `check_others` does, for bad files, and for words that the network does not know.
     """
     check_others(folders, key)
-    rate, least = features.sample_rate_hz, features.least_samples
-    return tuple(
-        load_recordings(folder.expanduser(), corpus_name(folder), rate, on_bad_file, least) for folder in folders
+    return tuple(load_other(folder.expanduser(), features, key, on_bad_file, labels) for folder in folders)
+
+
+def load_other(
+    folder: Path, features: FeatureConfig, key: str, on_bad_file: Literal["error", "skip"], labels: Sequence[str]
+) -> RecordingSet:
+    """One of them. A network with a class for other words is asked about all words of the folder."""
+    words = known_words(folder, labels)
+    unknown = (
+        () if words.other else unknown_words(list_folder(_inside(folder, words), layout_of(folder)).labels, labels)
     )
+    if unknown and words.layout == "folders":  # among FSDD's file names a strange one is a bad file
+        raise UserError(
+            f"{key}: {folder} has the words {', '.join(unknown)}, which the network does not know "
+            f"(it knows {', '.join(labels)}): rename or remove them"
+        )
+    rate, least = features.sample_rate_hz, features.least_samples
+    return load_recordings(folder, corpus_name(folder), rate, on_bad_file, least, words)
+
+
+def known_words(folder: Path, labels: Sequence[str]) -> Words:
+    """The words of a folder that a network can know, in the layout that the folder has; UserError without any."""
+    plain = tuple(label for label in labels if label != OTHER)
+    known = Words(layout_of(folder).layout, plain)
+    return replace(known, other=REST) if OTHER in labels else known
+
+
+def _inside(folder: Path, words: Words) -> Path:
+    return find_folder(folder, words) or folder
 
 
 def check_others(folders: Sequence[Path], key: str) -> None:
@@ -35,9 +67,10 @@ def check_others(folders: Sequence[Path], key: str) -> None:
         if times > 1:
             raise UserError(f"{key}: {times} folders are called {name}, as their results would be: rename one of them")
     for folder in folders:
-        if find_wav_folder(folder.expanduser()) is None:
-            problem = "holds no recordings" if folder.expanduser().is_dir() else "is not a folder"
-            raise UserError(f"{key}: {folder} {problem}: name a folder with files like {NAMING}")
+        try:
+            layout_of(folder.expanduser())
+        except UserError as error:
+            raise UserError(f"{key}: {error}") from error
 
 
 def corpus_name(folder: Path) -> str:
@@ -54,10 +87,10 @@ def speakers_known(corpus: RecordingSet, recordings: RecordingSet) -> str | None
     return f"{corpus.name}: {', '.join(sorted(both))} also in {recordings.name}, so perhaps heard in training"
 
 
-def present_digest_of(folder: Path) -> str | None:
-    """content_digest of all its files, without decoding them; None where there are none."""
+def present_digest_of(folder: Path, labels: Sequence[str] = DIGITS) -> str | None:
+    """content_digest of all its files that count for a network of these labels, undecoded; None without any."""
     try:
-        wav_folder = find_wav_folder(folder.expanduser())
+        words = known_words(folder.expanduser(), labels)
     except UserError:
         return None
-    return None if wav_folder is None else folder_digest(wav_folder)
+    return folder_digest(_inside(folder.expanduser(), words), words)

@@ -23,12 +23,13 @@ from fsdd_lightning.data.feature_cache import cached_features
 from fsdd_lightning.data.features import Features
 from fsdd_lightning.data.integer_features import heard_waveform
 from fsdd_lightning.data.locate import cache_folder, locate_corpora
-from fsdd_lightning.data.recordings import RecordingSet
+from fsdd_lightning.data.recordings import RecordingSet, require_enough
 from fsdd_lightning.data.splits import Split, split_recordings
 from fsdd_lightning.data.statistics import FeatureStatistics, training_statistics
 from fsdd_lightning.data.synthetic import make_synthetic_corpus
-from fsdd_lightning.data.text_to_speech import ENGINES, Speech, missing_engines, synthetic_speech
+from fsdd_lightning.data.text_to_speech import ENGINES, Speech, missing_engines, spoken_as, synthetic_speech
 from fsdd_lightning.data.waveform_augmentation import augmented_features
+from fsdd_lightning.data.words import words_of
 from fsdd_lightning.errors import RunFailedError
 
 
@@ -99,7 +100,9 @@ def prepare_data(
         RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
     found = _find_folder(data, features.sample_rate_hz)
-    recordings = load_corpora(found.folders, features.sample_rate_hz, data.on_bad_file, features.least_samples)
+    words = words_of(data)
+    recordings = load_corpora(found.folders, features.sample_rate_hz, data.on_bad_file, features.least_samples, words)
+    require_enough(recordings)
     cache = cache_folder(data) / "features"
     endpointer = None if listener is None else listener.endpointer
     heard = tuple(heard_waveform(waveform, features, endpointer) for waveform in recordings.waveforms)
@@ -108,7 +111,7 @@ def prepare_data(
     extracted = cached_features(_heard_digest(recordings, heard, cut), heard, features, cache)
     division = split_recordings(recordings.recordings, split)
     statistics = training_statistics(features, extracted, division.train)
-    synthetic = _synthetic_speakers(text_to_speech, features, waveform_augmentation, endpointer, cache)
+    synthetic = _synthetic_speakers(text_to_speech, recordings, features, waveform_augmentation, endpointer, cache)
     return PreparedData(
         recordings=recordings,
         heard=heard,
@@ -117,7 +120,7 @@ def prepare_data(
         split=division,
         statistics=statistics,
         features=statistics.standardize(extracted),
-        labels=np.array([recording.digit for recording in recordings.recordings], dtype=np.int64),
+        labels=recordings.targets(),
         source=found.source,
         notes=(*found.notes, *recordings.notes, *_length_notes(len(cut), extracted), *_missing_speech(text_to_speech)),
         listener=listener,
@@ -151,6 +154,7 @@ def _copies(
 
 def _synthetic_speakers(
     config: TextToSpeechConfig | None,
+    recordings: RecordingSet,
     features: FeatureConfig,
     augmentation: WaveformAugmentationConfig | None,
     endpointer: Endpointer | None,
@@ -158,7 +162,7 @@ def _synthetic_speakers(
 ) -> SyntheticSpeakers | None:
     if config is None or config.share == 0.0 or augmentation is None:
         return None
-    speech = synthetic_speech(config, features.sample_rate_hz, cache)
+    speech = synthetic_speech(spoken_as(config, recordings.labels), features.sample_rate_hz, cache)
     if speech is None:
         return None
     several = replace(augmentation, copies=config.copies)

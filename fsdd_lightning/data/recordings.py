@@ -1,39 +1,45 @@
-"""A folder of `{digit}_{speaker}_{take}.wav` files, read into memory as one sorted, digested set."""
+"""A folder of recorded words, read into memory as one sorted, digested set."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from fsdd_lightning.data.background_noise import noise_clips
+from fsdd_lightning.data.layouts import NAMINGS, UNKNOWN_SPEAKER, ListedFile, Listing, find_folder, list_folder
 from fsdd_lightning.data.wav import BadWavError, DecodedWav, decode_wav
+from fsdd_lightning.data.words import DIGITS, NOISE, Words
 from fsdd_lightning.errors import UserError
 
 LISTED_BAD_FILES = 20
-NAMING = "{digit}_{speaker}_{take}.wav"
-CLASSES = tuple(str(digit) for digit in range(10))
+_LISTED_WORDS = 5
+LEAST_CLIPS = 3  # one each for training, validation and test
+_PARTS = 10
+FSDD = Words()
 
 
 @dataclass(frozen=True, order=True)
 class Recording:
-    """One clip. Ordered by digit, speaker and take, so that the order of a listing does not matter."""
+    """One clip. Ordered by label, speaker and take, so that the order of a listing does not matter."""
 
-    digit: int
+    label: str  # the class: the word that is spoken, or `other`, or `noise`
     speaker: str
     take: int
     path: Path = field(compare=False)
     corpus: str = field(default="", compare=False)  # of several (see corpora.py): the first part of `speaker`
+    part: str = field(default="", compare=False)  # train, val or test, where the corpus has lists of them
 
     @property
     def name(self) -> str:
         """The same on every machine, e.g. `7_jackson_32`."""
-        return f"{self.digit}_{self.speaker}_{self.take}"
+        return f"{self.label}_{self.speaker}_{self.take}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,16 @@ class RecordingSet:
     digest: str  # of the files used, see content_digest
     bad: tuple[BadRecording, ...]  # left out; empty unless bad files are skipped
     notes: tuple[str, ...]  # how files were converted, one line per kind, for the user
+    labels: tuple[str, ...] = DIGITS  # the classes, in the order of a network's outputs
     corpora: Mapping[str, Path] = field(default_factory=dict)  # of several: the folders that hold their WAV files
+
+    def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
+        """(recordings,) int64: the position of each label among `labels`; None: among its own.
+
+        Raises KeyError for a label that is not among them.
+        """
+        position = {label: at for at, label in enumerate(self.labels if labels is None else labels)}
+        return np.array([position[recording.label] for recording in self.recordings], dtype=np.int64)
 
     @property
     def folders(self) -> Mapping[str, Path]:
@@ -76,39 +91,6 @@ class _Loaded:
     wav: DecodedWav
 
 
-def parse_name(filename: str) -> tuple[int, str, int]:
-    """Digit, speaker and take of a file name such as `7_jackson_32.wav` (the suffix may be missing).
-
-    Exactly one spelling is valid for a (digit, speaker, take). Raises ValueError with the reason.
-    """
-    stem = filename[:-4] if filename.lower().endswith(".wav") else filename
-    parts = stem.split("_")
-    if len(parts) != 3:
-        raise ValueError(f"name has {len(parts)} part(s) between underscores, not the 3 of {NAMING}")
-    digit, speaker, take = parts
-    if not (len(digit) == 1 and digit in "0123456789"):
-        raise ValueError(f"digit {digit!r} is not one of 0 to 9")
-    if not (take.isascii() and take.isdigit()):
-        raise ValueError(f"take {take!r} is not a number")
-    if take != "0" and take.startswith("0"):
-        raise ValueError(f"take {take!r} has leading zeros (write {take.lstrip('0') or '0'})")
-    if len(take) > 9:
-        raise ValueError(f"take {take!r} has more than 9 digits")
-    return int(digit), parse_speaker(speaker), int(take)
-
-
-def parse_speaker(speaker: str) -> str:
-    """The name as recordings are compared by it. Raises ValueError with the reason for one that no file may have."""
-    # File systems differ in how they compose accents; NFC maps both spellings to one speaker.
-    speaker = unicodedata.normalize("NFC", speaker)
-    if not speaker:
-        raise ValueError("speaker is missing")
-    wrong = [c for c in speaker if not (c.isalpha() or c in "-0123456789")]
-    if wrong:
-        raise ValueError(f"speaker {speaker!r} holds {wrong[0]!r} (letters, digits and hyphens are allowed)")
-    return speaker
-
-
 def content_digest(sha256_of_name: Iterable[tuple[str, str]]) -> str:
     """One digest of many files, from (file name, SHA-256 in hex) pairs in any order.
 
@@ -118,34 +100,33 @@ def content_digest(sha256_of_name: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(b"".join(sha256 + b"  " + name + b"\n" for name, sha256 in lines)).hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """content_digest of all WAV files that lie in `folder`, without decoding them."""
-    return content_digest((path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in wav_paths(folder))
+def folder_digest(folder: Path, words: Words = FSDD) -> str:
+    """content_digest of all files in `folder` that decide what is made of them, without decoding any."""
+    return _digest(((path, _sha256(path)) for path in list_folder(folder, words).paths), folder, words)
 
 
-def wav_paths(folder: Path) -> list[Path]:
-    """The files *.wav (or *.WAV) directly in `folder`, sorted by name; no hidden files."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(".wav") and not e.name.startswith(".")]
-    return [folder / name for name in sorted(names)]
+def _digest(sha256_of_path: Iterable[tuple[Path, str]], folder: Path, words: Words) -> str:
+    named = [(_stored_name(path, folder), sha256) for path, sha256 in sha256_of_path]
+    grouping = [("", hashlib.sha256(words.grouping.encode()).hexdigest())] if words.grouping else []
+    return content_digest([*named, *grouping])
 
 
-def find_wav_folder(folder: Path) -> Path | None:
-    """`folder/recordings` or else `folder`, whichever holds WAV files; None if neither does.
+def _stored_name(path: Path, folder: Path) -> str:
+    """With the word's folder, and for what lies elsewhere that of its own."""
+    return path.name if path.parent == folder else f"{path.parent.name}/{path.name}"
 
-    Raises UserError for a folder without read permission.
-    """
-    try:
-        for candidate in (folder / "recordings", folder):
-            if candidate.is_dir() and wav_paths(candidate):
-                return candidate
-    except OSError as error:
-        raise UserError(f"cannot look into {folder} ({error.strerror}): fix its permissions") from error
-    return None
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_recordings(
-    folder: Path, name: str, sample_rate_hz: int, on_bad_file: Literal["error", "skip"], least_samples: int = 1
+    folder: Path,
+    name: str,
+    sample_rate_hz: int,
+    on_bad_file: Literal["error", "skip"],
+    least_samples: int = 1,
+    words: Words = FSDD,
 ) -> RecordingSet:
     """Read every recording of `folder` (or of its subfolder `recordings`) into memory.
 
@@ -153,44 +134,68 @@ def load_recordings(
 
     Raises UserError if there are none, and with on_bad_file="error" one that lists all bad files.
     """
-    wav_folder = find_wav_folder(folder)
-    if wav_folder is None:
-        raise UserError(f"no recordings ({NAMING}) in {folder}: set data.root to the folder that holds them")
-    loaded, bad = _load_files(wav_paths(wav_folder), sample_rate_hz, least_samples)
+    found = find_folder(folder, words)
+    if found is None:
+        raise UserError(
+            f"no recordings ({NAMINGS[words.layout]}) in {folder}: set data.root to the folder that holds them"
+        )
+    listing = list_folder(found, words)
+    loaded, bad = _load_files(listing.files, sample_rate_hz, least_samples)
     if bad and on_bad_file == "error":
-        raise UserError(_describe_bad(wav_folder, bad))
+        raise UserError(_describe_bad(found, bad))
     if not loaded:
-        raise UserError(f"none of the {len(bad)} files in {wav_folder} can be used, e.g. {_one_bad(bad[0])}")
+        raise UserError(f"none of the {len(bad)} files in {found} can be used{_example(bad)}{_others(listing)}")
+    clips = [(item.recording, item.wav.waveform) for item in loaded]
+    clips += _noises(listing, words, sample_rate_hz, found)
+    clips.sort(key=lambda clip: clip[0])
+    used = [(item.recording.path, item.sha256) for item in loaded]
+    used += [(path, _sha256(path)) for path in (*listing.lists, *listing.backgrounds)]
     return RecordingSet(
         name=name,
-        folder=wav_folder,
-        recordings=tuple(item.recording for item in loaded),
-        waveforms=tuple(item.wav.waveform for item in loaded),
+        folder=found,
+        recordings=tuple(recording for recording, _ in clips),
+        waveforms=tuple(waveform for _, waveform in clips),
         sample_rate_hz=sample_rate_hz,
-        digest=content_digest((item.recording.path.name, item.sha256) for item in loaded),
+        digest=_digest(used, found, words),
         bad=tuple(bad),
-        notes=_notes(loaded, bad, sample_rate_hz),
+        notes=_notes(loaded, bad, listing, sample_rate_hz),
+        labels=words.outputs(recording.label for recording, _ in clips),
     )
 
 
-def _load_files(paths: list[Path], sample_rate_hz: int, least_samples: int) -> tuple[list[_Loaded], list[BadRecording]]:
+def _noises(listing: Listing, words: Words, sample_rate_hz: int, folder: Path) -> list[tuple[Recording, np.ndarray]]:
+    """Where the corpus lists the parts of its split, a tenth of them each is in those of validation and test."""
+    parts = {0: "test", 1: "val"} if listing.lists else {}
+    rest = "train" if listing.lists else ""
+    made = noise_clips(listing.backgrounds, words.noise, sample_rate_hz)
+    return [
+        (Recording(NOISE, speaker, take, path or folder, part=parts.get(number % _PARTS, rest)), waveform)
+        for number, (speaker, take, path, waveform) in enumerate(made)
+    ]
+
+
+def _load_files(
+    files: Sequence[ListedFile], sample_rate_hz: int, least_samples: int
+) -> tuple[list[_Loaded], list[BadRecording]]:
     loaded: dict[Recording, _Loaded] = {}
     bad: list[BadRecording] = []
-    for path in paths:
+    for file in files:
         try:
-            item = _load_file(path, sample_rate_hz, least_samples)
+            item = _load_file(file, sample_rate_hz, least_samples)
             if item.recording in loaded:  # x.wav beside x.WAV
                 raise ValueError(f"same recording as {loaded[item.recording].recording.path.name}")
             loaded[item.recording] = item
         except ValueError as error:
-            bad.append(BadRecording(path, str(error)))
+            bad.append(BadRecording(file.path, str(error)))
     return sorted(loaded.values(), key=lambda item: item.recording), bad
 
 
-def _load_file(path: Path, sample_rate_hz: int, least_samples: int) -> _Loaded:
+def _load_file(file: ListedFile, sample_rate_hz: int, least_samples: int) -> _Loaded:
     """Raises ValueError with the reason why this file cannot be used."""
-    recording = Recording(*parse_name(path.name), path)
-    content = read_bytes(path)
+    if file.problem is not None:
+        raise ValueError(file.problem)
+    recording = Recording(file.label, file.speaker, file.take, file.path, part=file.part)
+    content = read_bytes(file.path)
     return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_wav(content, sample_rate_hz, least_samples))
 
 
@@ -214,7 +219,30 @@ def _describe_bad(folder: Path, bad: list[BadRecording]) -> str:
     return "\n".join([head, *lines])
 
 
-def _notes(loaded: list[_Loaded], bad: list[BadRecording], sample_rate_hz: int) -> tuple[str, ...]:
+def require_enough(recordings: RecordingSet) -> None:
+    """Raises UserError for a class without clips, or with too few for a training, a validation and a test part."""
+    clips = Counter(dict.fromkeys(recordings.labels, 0))
+    clips.update(recording.label for recording in recordings.recordings)
+    few = {label: number for label, number in clips.items() if number < LEAST_CLIPS}
+    if few:
+        listed = ", ".join(f"{label!r} has {number or 'no'}" for label, number in few.items())
+        raise UserError(
+            f"too few recordings in {recordings.place}: {listed}, but training, validation and test need one each; "
+            "record more, or list the words to use in data.labels"
+        )
+
+
+def _example(bad: list[BadRecording]) -> str:
+    return f", e.g. {_one_bad(bad[0])}" if bad else ""
+
+
+def _others(listing: Listing) -> str:
+    """What a folder holds instead of the words that are asked for."""
+    named = ", ".join(sorted(listing.left_out))
+    return f"; its words are {named}, which data.labels does not list" if named else ""
+
+
+def _notes(loaded: list[_Loaded], bad: list[BadRecording], listing: Listing, sample_rate_hz: int) -> tuple[str, ...]:
     of_all = f"of {len(loaded)} recordings"
     mixed = sum(item.wav.source_channels > 1 for item in loaded)
     other_rates_hz = [item.wav.source_rate_hz for item in loaded if item.wav.source_rate_hz != sample_rate_hz]
@@ -228,5 +256,12 @@ def _notes(loaded: list[_Loaded], bad: list[BadRecording], sample_rate_hz: int) 
     if scaled:
         notes.append(f"{scaled} {of_all} exceeded full scale and were scaled down to it")
     if bad:
-        notes.append(f"{len(bad)} bad file(s) left out, e.g. {_one_bad(bad[0])}")
+        notes.append(f"{len(bad)} bad file(s) left out{_example(bad)}")
+    unnamed = sum(item.recording.speaker == UNKNOWN_SPEAKER for item in loaded)
+    if unnamed:
+        notes.append(f"{unnamed} {of_all} name no speaker (data.speaker_pattern) and count as one person's")
+    if listing.left_out:
+        words = ", ".join(f"{label} ({number})" for label, number in listing.left_out.most_common(_LISTED_WORDS))
+        more = ", ..." if len(listing.left_out) > _LISTED_WORDS else ""
+        notes.append(f"{listing.left_out.total()} recordings of words that data.labels does not list: {words}{more}")
     return tuple(notes)

@@ -17,17 +17,19 @@ from fsdd_lightning.errors import UserError
 
 
 class NamedRecording(Protocol):
-    """The part of a recording that a split needs: `{digit}_{speaker}_{take}`, for instance 7_jackson_32.
+    """What a split needs of a recording: `{label}_{speaker}_{take}`, for instance 7_jackson_32.
 
-    `corpus`: of several, the first part of the speaker's name.
+    `corpus`: of several, the first part of the speaker's name. `part`: train, val or test, where the corpus says so.
     """
 
     @property
-    def digit(self) -> int: ...
+    def label(self) -> str: ...
     @property
     def speaker(self) -> str: ...
     @property
     def corpus(self) -> str: ...
+    @property
+    def part(self) -> str: ...
     @property
     def take(self) -> int: ...
     @property
@@ -73,7 +75,16 @@ def _random(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
 
 
 def _official(recordings: Sequence[NamedRecording], config: SplitConfig) -> Parts:
-    """The convention of FSDD's authors: the first takes of every speaker and digit are the test set."""
+    """The lists of the corpus, where it has some; else the convention of FSDD's authors: the first takes are the test.
+
+    A corpus that lists no validation clips has them cut from its training clips.
+    """
+    listed = np.array([recording.part for recording in recordings], dtype=str)
+    if (listed == "val").any():
+        return tuple(np.flatnonzero(listed == part) for part in ("train", "val", "test"))  # type: ignore[return-value]
+    if (listed == "test").any():
+        train, val = _cut(recordings, np.flatnonzero(listed != "test"), config.validation_fraction, config)
+        return train, val, np.flatnonzero(listed == "test")
     in_test = np.array([recording.take < config.test_takes for recording in recordings], dtype=bool)
     rest, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     train, val = _cut(recordings, rest, config.validation_fraction, config)
@@ -101,7 +112,7 @@ def _unseen_speaker(recordings: Sequence[NamedRecording], config: SplitConfig) -
     in_val = np.isin(speaker_of.astype(str), for_validation.astype(str))
     heard = _training_speakers(sorted(set(others) - set(for_validation)), held_out, config)
     train = np.flatnonzero(np.isin(speaker_of.astype(str), heard))
-    _require_digits(recordings, train, heard, config)
+    _require_words(recordings, train, heard, config)
     if config.validation_speakers == 0:
         train, val = _cut(recordings, train, config.validation_fraction, config)
         return train, val, np.flatnonzero(in_test)
@@ -121,11 +132,11 @@ def _training_speakers(available: list[str], held_out: str, config: SplitConfig)
     return [available[at] for at in order[: config.train_speakers]]
 
 
-def _require_digits(
+def _require_words(
     recordings: Sequence[NamedRecording], train: Positions, heard: Sequence[str], config: SplitConfig
 ) -> None:
-    """A few speakers of a small corpus may not have spoken every digit."""
-    missing = sorted({recording.digit for recording in recordings} - set(_digits(recordings, train).tolist()))
+    """A few speakers of a small corpus may not have spoken every word."""
+    missing = sorted({recording.label for recording in recordings} - set(_labels(recordings, train).tolist()))
     if config.train_speakers is not None and missing:
         raise UserError(
             f"split.train_speakers={config.train_speakers}: the training speakers, {', '.join(sorted(heard))}, speak no"
@@ -158,21 +169,21 @@ def find_speaker(recordings: Sequence[NamedRecording], name: str, key: str) -> s
 def _cut(
     recordings: Sequence[NamedRecording], pool: Positions, fraction: float, config: SplitConfig
 ) -> tuple[Positions, Positions]:
-    """Cut round(fraction * len(pool)) positions off `pool`, but at least one of each digit: (rest, cut).
+    """Cut round(fraction * len(pool)) positions off `pool`, but at least one of each word: (rest, cut).
 
-    Stratified by digit and speaker if there are enough recordings, otherwise by digit alone.
+    Stratified by word and speaker if there are enough recordings, otherwise by word alone.
     """
     from sklearn.model_selection import train_test_split  # takes a second to import
 
-    digits = _digits(recordings, pool)
-    cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(digits)))
-    for strata in (_digits_and_speakers(recordings, pool), digits):
+    labels = _labels(recordings, pool)
+    cut_count = max(int(fraction * len(pool) + 0.5), len(np.unique(labels)))
+    for strata in (_labels_and_speakers(recordings, pool), labels):
         if _can_stratify(strata, cut_count):
             rest, cut = train_test_split(pool, test_size=cut_count, random_state=config.seed, stratify=strata)
             return rest, cut
     raise UserError(
-        f"split={config.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion to the digits:"
-        " both parts need one recording of every digit; use more recordings or another fraction"
+        f"split={config.name}: cannot cut {cut_count} of {len(pool)} recordings in proportion to the words:"
+        " both parts need one recording of every word; use more recordings or another fraction"
     )
 
 
@@ -182,9 +193,9 @@ def _can_stratify(strata: np.ndarray, cut_count: int) -> bool:
     return len(counts) > 0 and counts.min() >= 2 and len(counts) <= min(cut_count, len(strata) - cut_count)
 
 
-def _digits_and_speakers(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
-    return np.array([f"{recordings[i].digit} {recordings[i].speaker}" for i in pool], dtype=str)
+def _labels_and_speakers(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
+    return np.array([f"{recordings[i].label} {recordings[i].speaker}" for i in pool], dtype=str)
 
 
-def _digits(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
-    return np.array([recordings[i].digit for i in pool], dtype=np.int64)
+def _labels(recordings: Sequence[NamedRecording], pool: Positions) -> np.ndarray:
+    return np.array([recordings[i].label for i in pool], dtype=str)

@@ -141,13 +141,13 @@ def speaker_streams(
     by_speaker: dict[str, list[int]] = {}
     for position in map(int, positions):
         by_speaker.setdefault(recordings.recordings[position].speaker, []).append(position)
-    turn = 0
+    turn, targets = 0, recordings.targets()
     while words > 0:
         speaker = sorted(by_speaker)[turn % len(by_speaker)]
         generator = np.random.default_rng([*seed, turn])
         own = by_speaker[speaker]
         chosen = generator.choice(own, min(WORDS_PER_STREAM, len(own)), replace=False)
         clips = [recordings.waveforms[i] for i in chosen]
-        labels = [recordings.recordings[i].digit for i in chosen]
+        labels = [int(targets[i]) for i in chosen]
         yield make_stream(clips, labels, recordings.sample_rate_hz, noise_around(speaker), snr_db, generator)
         words, turn = words - len(chosen), turn + 1

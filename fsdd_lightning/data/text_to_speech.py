@@ -12,9 +12,9 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,8 @@ from fsdd_lightning.artifacts import arrays_digest, cached
 from fsdd_lightning.config.schema import TextToSpeechConfig
 from fsdd_lightning.data.integer_features import FULL_SCALE, to_int16
 from fsdd_lightning.data.speech_engines import ESPEAK, FLITE, Engine, espeak_variants, espeak_word, flite_word
+from fsdd_lightning.data.words import NOISE, OTHER
+from fsdd_lightning.errors import UserError
 
 # Part of the digest: increment it with every change that changes a sample.
 SPEECH_VERSION = 1
@@ -60,6 +62,25 @@ class _Utterance:
 
     def speak(self, file: Path, sample_rate_hz: int) -> np.ndarray:
         return self.engine.speak(self.arguments(file), file, sample_rate_hz)
+
+
+def spoken_as(config: TextToSpeechConfig, labels: Sequence[str]) -> TextToSpeechConfig:
+    """The config with the words that engines say for these labels, in their order; no engine says `other` or `noise`.
+
+    Raises:
+        UserError: it spells other words, or another number of them.
+    """
+    plain = tuple(label for label in labels if label not in (OTHER, NOISE))
+    if config.words == "labels":
+        config = replace(config, words=plain)
+    lengths = {"words": config.words, **{f"accents.{name}": words for name, words in config.accents.items()}}
+    for key, words in lengths.items():
+        if len(words) != len(plain):
+            raise UserError(
+                f"text_to_speech.{key} spells {len(words)} words, but the data has {len(plain)} ({', '.join(plain)}): "
+                "text_to_speech=words speaks them as they are written"
+            )
+    return config
 
 
 def synthetic_speech(config: TextToSpeechConfig, sample_rate_hz: int, cache_dir: Path) -> Speech | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.clips import clips_at
@@ -54,7 +53,7 @@ def evaluate_backends(backends: Mapping[str, Backend], data: PreparedData, posit
     if "integer" in logits:
         for name in {"quantized", "c"} & logits.keys():
             _require_equal(name, logits[name], logits["integer"])
-    scores = {name: score(np.argmax(values, axis=1), labels, CLASSES) for name, values in logits.items()}
+    scores = {name: score(np.argmax(values, axis=1), labels, data.recordings.labels) for name, values in logits.items()}
     return BackendScores(logits, scores)
 
 

@@ -20,8 +20,9 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.listener import lead
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.data.recordings import CLASSES, RecordingSet
+from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.sound_sources import SILENCE_S
+from fsdd_lightning.data.words import DIGITS
 from fsdd_lightning.evaluation.backends import Backend, integer_backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.confidence import Confidence, confidence_of
@@ -150,12 +151,17 @@ def others_report(
     backend = backends[deployed_backend(backends) or "float"]
     test_clips = confidence_of(backend, own.logits[backend.name], data.labels[data.split.test])
     clips_of = ClipMaker(data.config, data.statistics, data.listener)
-    scores = tuple(corpus_score(corpus, backend, clips_of, deployment) for corpus in corpora)
+    labels = data.recordings.labels
+    scores = tuple(corpus_score(corpus, backend, clips_of, deployment, labels) for corpus in corpora)
     return OthersReport(backend.name, test_clips, scores)
 
 
 def corpus_score(
-    corpus: RecordingSet, backend: Backend, clips_of: ClipMaker, deployment: Deployment | None
+    corpus: RecordingSet,
+    backend: Backend,
+    clips_of: ClipMaker,
+    deployment: Deployment | None,
+    labels: Sequence[str] = DIGITS,
 ) -> CorpusScore:
     """Both ways where the network is that of a listener, which the float one never is."""
     listens = deployment is not None and deployment.listening is not None and backend.name != "float"
@@ -164,15 +170,15 @@ def corpus_score(
     if listens:
         assert deployment is not None and deployment.listening is not None
         least_margin = deployment.listening.least_margin
-        ways["heard"] = _scored(corpus, integer_backend(deployment.model), heard_answers(deployment, corpus))
-    ways["alone"] = _scored(corpus, backend, alone_answers(backend, clips_of, corpus, least_margin))
+        ways["heard"] = _scored(corpus, integer_backend(deployment.model), heard_answers(deployment, corpus), labels)
+    ways["alone"] = _scored(corpus, backend, alone_answers(backend, clips_of, corpus, least_margin), labels)
     return CorpusScore(corpus.name, corpus.digest, ways)
 
 
-def _scored(corpus: RecordingSet, backend: Backend, answers: Answers) -> WayScore:
-    labels = np.array([recording.digit for recording in corpus.recordings])
+def _scored(corpus: RecordingSet, backend: Backend, answers: Answers, words: Sequence[str]) -> WayScore:
+    labels = corpus.targets(words)
     predicted = answers.logits.argmax(axis=1)
-    confusion = np.zeros((len(CLASSES), len(CLASSES)), int)
+    confusion = np.zeros((len(words), len(words)), int)
     np.add.at(confusion, (labels[answers.found], predicted[answers.found]), 1)
     speakers = _by_speaker(corpus, answers, answers.found & (predicted == labels))
     return WayScore(

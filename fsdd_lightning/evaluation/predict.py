@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from fsdd_lightning.arithmetic.listener import WordEvent
-from fsdd_lightning.data.recordings import read_bytes, wav_paths
+from fsdd_lightning.data.layouts import wav_paths
+from fsdd_lightning.data.recordings import read_bytes
 from fsdd_lightning.data.segmentation import find_words
 from fsdd_lightning.data.wav import BadWavError, decode_wav, waveform_of
 from fsdd_lightning.errors import UserError

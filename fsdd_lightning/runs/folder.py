@@ -18,6 +18,7 @@ from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.corpora import corpora_digest
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.statistics import FeatureStatistics, statistics_of
+from fsdd_lightning.data.words import words_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
@@ -117,7 +118,7 @@ def _check_complete(record: RunRecord, folder: Path) -> None:
 
 def describe_data(record: RunRecord, data: PreparedData) -> None:
     """Fill the part of a record about its data, by which `recorded_data` finds them again."""
-    recordings = data.recordings
+    recordings, words = data.recordings, words_of(config_from_mapping(record.config).data)
     # Found again from any other folder.
     folders = {name: str(folder.resolve()) for name, folder in recordings.folders.items()}
     record.dataset = {
@@ -125,8 +126,9 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
         "source": data.source,
         "digest": recordings.digest,
         # of all files, where some were left out
-        "folder_digest": corpora_digest(recordings.folders) if recordings.bad else recordings.digest,
+        "folder_digest": corpora_digest(recordings.folders, words) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
+        "labels": list(recordings.labels),
         "folder": ", ".join(folders.values()),
         **({"folders": folders} if recordings.corpora else {}),
         "trimmed": data.extracted.trimmed,
@@ -161,6 +163,11 @@ def recorded_data(run: Run, root: Path | Sequence[Path] | None) -> PreparedData:
         raise UserError(
             f"the recordings in {data.recordings.place} are not those of the run (digest "
             f"{data.recordings.digest[:12]}, not {run.record.dataset['digest'][:12]}); name theirs with --data-root"
+        )
+    if data.recordings.labels != run.checkpoint.labels:
+        raise UserError(
+            f"the words in {data.recordings.place} are {', '.join(data.recordings.labels)}, but the run in "
+            f"{run.folder} knows {', '.join(run.checkpoint.labels)}; name its recordings with --data-root"
         )
     return data
 

@@ -9,7 +9,9 @@ from typing import Any
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.recordings import CLASSES
+from fsdd_lightning.data.locate import labels_of
+from fsdd_lightning.data.text_to_speech import spoken_as
+from fsdd_lightning.data.words import words_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill, torch_int8_bill
 from fsdd_lightning.memory.budget import MemoryBudget
@@ -23,6 +25,7 @@ class RunPlan:
     """`config` with the hidden size solved; `float_bill` is what the same shape costs in float32."""
 
     config: Config
+    labels: tuple[str, ...]  # the words, in the order of the outputs
     shape: NetworkShape
     bill: MemoryBill
     float_bill: MemoryBill
@@ -56,7 +59,8 @@ def plan_run(config: Config) -> RunPlan:
     """Solve the hidden size and draw up the bill.
 
     Raises:
-        UserError: an unknown weight code; `hidden_size=fit` without a budget, or with one that nothing fits.
+        UserError: an unknown weight code; no folder to take the words from, or less than two; `hidden_size=fit` without
+            a budget, or with one that nothing fits.
     """
     code = config.quantization.weight_code
     if code is not None and code not in WEIGHT_CODES:
@@ -64,13 +68,16 @@ def plan_run(config: Config) -> RunPlan:
         raise UserError(f"quantization.weight_code: there is no {code!r}; there are {known}")
     budget = MemoryBudget(config.memory_budget.name, config.memory_budget.flash_bytes, config.memory_budget.scope)
     front_end = config.front_end if config.memory_budget.front_end else None
-    hidden_size = _hidden_size(config, budget, front_end)
-    shape = NetworkShape(config.features.channels, hidden_size, config.model.layers, len(CLASSES))
+    labels = labels_of(config.data)
+    if config.text_to_speech.share:
+        spoken_as(config.text_to_speech, labels)  # refused here, before anything is read
+    hidden_size = _hidden_size(config, len(labels), budget, front_end)
+    shape = NetworkShape(config.features.channels, hidden_size, config.model.layers, len(labels))
     frames = config.features.max_frames
     solved = dataclasses.replace(config, model=dataclasses.replace(config.model, hidden_size=hidden_size))
     baseline = config.quantization.baseline is not None
     bill = torch_int8_bill(shape, frames, front_end) if baseline else memory_bill(shape, code, frames, front_end)
-    return RunPlan(solved, shape, bill, memory_bill(shape, None, frames, front_end), budget)
+    return RunPlan(solved, labels, shape, bill, memory_bill(shape, None, frames, front_end), budget)
 
 
 FLOAT_GROUPS = (
@@ -90,6 +97,7 @@ def float_config(config: Config) -> dict[str, Any]:
     Of `data` only the recordings matter: add their digest, or that group where nothing was read yet.
     """
     groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
+    groups["words"] = dataclasses.asdict(words_of(config.data))
     if config.waveform_augmentation.endpointed and config.listener is not None:
         cuts = dataclasses.asdict(config.listener)
         groups["listener"] = {key: value for key, value in cuts.items() if key != "false_reject_rate"}
@@ -97,13 +105,13 @@ def float_config(config: Config) -> dict[str, Any]:
     return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
 
 
-def _hidden_size(config: Config, budget: MemoryBudget, front_end: FrontEnd | None) -> int:
+def _hidden_size(config: Config, classes: int, budget: MemoryBudget, front_end: FrontEnd | None) -> int:
     if config.model.hidden_size != "fit":
         return config.model.hidden_size
     largest = largest_hidden_size(
         inputs=config.features.channels,
         layers=config.model.layers,
-        classes=len(CLASSES),
+        classes=classes,
         code_name=config.quantization.weight_code,
         budget=budget,
         front_end=front_end,

@@ -28,13 +28,13 @@ class Environment:
     versions: dict[str, str] = field(default_factory=package_versions)
     _digests: dict[str, str | None] = field(default_factory=dict)
 
-    _corpus_digests: dict[Path, str | None] = field(default_factory=dict)
+    _corpus_digests: dict[tuple[Path, tuple[str, ...]], str | None] = field(default_factory=dict)
 
-    def corpus_digest(self, folder: Path) -> str | None:
-        """Of a folder of `data.others` as it is now; None where it is gone."""
-        if folder not in self._corpus_digests:
-            self._corpus_digests[folder] = present_digest_of(folder)
-        return self._corpus_digests[folder]
+    def corpus_digest(self, folder: Path, labels: tuple[str, ...]) -> str | None:
+        """Of a folder of `data.others` as it is now, for a network of these words; None where it is gone."""
+        if (folder, labels) not in self._corpus_digests:
+            self._corpus_digests[folder, labels] = present_digest_of(folder, labels)
+        return self._corpus_digests[folder, labels]
 
     def dataset_digest(self, plan: RunPlan) -> str | None:
         """Of the recordings that the trial would use now; None where it is unknown."""
@@ -118,7 +118,7 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
 def _missing_corpora(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
     """Folders of `data.others` on which the run was not measured, or which have changed since."""
     for folder in other_folders(plan.config.data):
-        name, digest = corpus_name(folder), environment.corpus_digest(folder)
+        name, digest = corpus_name(folder), environment.corpus_digest(folder, plan.labels)
         known = record.others.get(name, {}).get("folder_digest")
         if known is None:
             yield f"not measured on {name} yet"

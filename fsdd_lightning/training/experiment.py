@@ -13,7 +13,6 @@ from fsdd_lightning.console.summary import print_data, print_result, print_secon
 from fsdd_lightning.data.locate import other_folders
 from fsdd_lightning.data.others import load_others, speakers_known
 from fsdd_lightning.data.preparation import prepare_data
-from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.data.unheard_voice import UnheardVoice, leave_out
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import baseline_of, open_backends
@@ -70,7 +69,9 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
     )
     describe_data(record, data)
     print_data(data, plan)
-    others = load_others(other_folders(config.data), config.features, "data.others", config.data.on_bad_file)
+    others = load_others(
+        other_folders(config.data), config.features, "data.others", config.data.on_bad_file, plan.labels
+    )
     unheard, why_none = leave_out(config.evaluation.unheard_speaker, data, config.split)
     context = RunContext(plan, record, data, folder, logger, others, unheard)
     for note in filter(None, [why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):
@@ -86,7 +87,9 @@ def fit(context: RunContext) -> FloatNetwork:
         seed_everything(context.config)
         result = fit_float(LSTMClassifier(context.plan.shape, context.config.model.dropout), context)
         statistics = context.data.statistics
-        checkpoint = Checkpoint(result.network, result.network, None, statistics.mean, statistics.std, CLASSES)
+        checkpoint = Checkpoint(
+            result.network, result.network, None, statistics.mean, statistics.std, context.data.recordings.labels
+        )
         return checkpoint, {"run": str(context.folder), **result.as_record()}
 
     shared = float_network(context.config, context.data, context.store, train)

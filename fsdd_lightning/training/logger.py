@@ -9,7 +9,6 @@ import numpy as np
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.data.recordings import CLASSES
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, trial_name
@@ -62,7 +61,7 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
     for at in wrong:
         position = int(data.split.test[at])
         recording = data.recordings.recordings[position]
-        tag = f"misclassified/{recording.name} said {recording.digit} heard {CLASSES[predictions[at]]}"
+        tag = f"misclassified/{recording.name} said {recording.label} heard {data.recordings.labels[predictions[at]]}"
         logger.experiment.add_audio(
             tag, data.recordings.waveforms[position][None], sample_rate=data.recordings.sample_rate_hz
         )

@@ -15,8 +15,9 @@ from sounds import tone, wav_bytes
 
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, fit, load_corpora
+from fsdd_lightning.data.layouts import parse_name
 from fsdd_lightning.data.locate import locate_corpora, present_digest
-from fsdd_lightning.data.recordings import load_recordings, parse_name
+from fsdd_lightning.data.recordings import load_recordings
 from fsdd_lightning.data.splits import split_recordings
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.compose import compose_trials
@@ -52,7 +53,7 @@ def data_of(roots: list[Path]) -> DataConfig:
 @given(st.text(max_size=12))
 def test_any_folder_name_can_be_made_part_of_a_speakers_name(text: str) -> None:
     name = fit(text)
-    assert parse_name(f"7_{name}-ann_0") == (7, f"{name}-ann", 0)
+    assert parse_name(f"7_{name}-ann_0") == ("7", f"{name}-ann", 0)
     assert fit(name) == name
 
 

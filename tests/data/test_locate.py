@@ -10,6 +10,7 @@ import pytest
 from fsdd_lightning.config.schema import DataConfig, SyntheticConfig
 from fsdd_lightning.data import locate
 from fsdd_lightning.data.locate import cached_dataset_folder, locate_fsdd, nearby_folders, other_folders
+from fsdd_lightning.data.words import DIGITS
 from fsdd_lightning.errors import RunFailedError, UserError
 
 DIGEST = "1801eae019c0" + "0" * 52
@@ -26,6 +27,11 @@ def config(tmp_path: Path) -> DataConfig:
         archive_digest=DIGEST,
         fallback="none",
         on_bad_file="error",
+        layout="fsdd",
+        labels=DIGITS,
+        other=(),
+        noise=0,
+        speaker_pattern=None,
         others=(),
         synthetic=SyntheticConfig(speakers=4, takes=10, seed=0),
     )

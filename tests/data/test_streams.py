@@ -39,7 +39,7 @@ def stream(noise: Noise = room_noise, snr_db: float = SILENT, seed: int = 3) -> 
 def corpus(clips_of: dict[str, int]) -> RecordingSet:
     """Speakers with so many clips; those of a speaker have a frequency of their own."""
     named = [(speaker, take, k) for k, (speaker, count) in enumerate(clips_of.items()) for take in range(count)]
-    recordings = tuple(Recording(take % 10, speaker, take, Path("no.wav")) for speaker, take, _ in named)
+    recordings = tuple(Recording(str(take % 10), speaker, take, Path("no.wav")) for speaker, take, _ in named)
     waveforms = tuple(clip(k, 2000 + 10 * take) for _, take, k in named)
     return RecordingSet("made", Path(), recordings, waveforms, RATE, "", (), ())
 

@@ -16,8 +16,8 @@ from streams import Clips
 from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
+from fsdd_lightning.data.layouts import parse_name, wav_paths
 from fsdd_lightning.data.mfcc import MfccExtractor
-from fsdd_lightning.data.recordings import parse_name, wav_paths
 from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.wav import decode_wav
 from fsdd_lightning.sweeps.compose import compose_trials

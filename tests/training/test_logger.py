@@ -108,9 +108,9 @@ def mistakes(run_folder: Path) -> list[str]:
     heard = integer_backend(run.integer_model).logits(clips_at(data, test)).argmax(axis=1)
     recordings = [data.recordings.recordings[position] for position in test]
     return [
-        f"misclassified/{recording.name} said {recording.digit} heard {digit}"
+        f"misclassified/{recording.name} said {recording.label} heard {digit}"
         for recording, digit in zip(recordings, heard, strict=True)
-        if recording.digit != digit
+        if recording.label != str(digit)
     ]
 
 
@@ -220,4 +220,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [f"misclassified/{clip.name} said {clip.digit} heard {(clip.digit + 1) % 10}" for clip in first]
+    assert tags == [f"misclassified/{clip.name} said {clip.label} heard {(clip.label + 1) % 10}" for clip in first]

@@ -14,7 +14,7 @@ from fsdd_lightning.data.recorder.takes import TakeFolder
 class Display(Protocol):
     """What the speaker sees."""
 
-    def ask(self, word: int) -> None:
+    def ask(self, word: str) -> None:
         """Say this word now."""
 
     def kept(self, cut: Cut, path: Path) -> None:
@@ -24,8 +24,8 @@ class Display(Protocol):
         """It will be asked for again."""
 
 
-def record_words(ear: Ear, takes: TakeFolder, asked: Sequence[int], display: Display) -> None:
-    """Record the digits `asked`, one after another. Each file is there as soon as its word was heard.
+def record_words(ear: Ear, takes: TakeFolder, asked: Sequence[str], display: Display) -> None:
+    """Record the words `asked`, one after another. Each file is there as soon as its word was heard.
 
     Raises:
         SoundEnded: before the last one.
@@ -35,7 +35,7 @@ def record_words(ear: Ear, takes: TakeFolder, asked: Sequence[int], display: Dis
         display.kept(cut, takes.write(word, cut.samples, ear.sample_rate_hz))
 
 
-def _heard(ear: Ear, word: int, display: Display) -> Cut:
+def _heard(ear: Ear, word: str, display: Display) -> Cut:
     while True:
         display.ask(word)
         answer = judge(ear.hear())

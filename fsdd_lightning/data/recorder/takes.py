@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.data.recordings import CLASSES, find_wav_folder, parse_name, parse_speaker, wav_paths
+from fsdd_lightning.data.layouts import find_folder, parse_name, parse_speaker, wav_paths
+from fsdd_lightning.data.recordings import FSDD
 from fsdd_lightning.data.wav import encode_wav
 from fsdd_lightning.errors import RunFailedError, UserError
 
@@ -28,39 +30,39 @@ class TakeFolder:
         except OSError as error:
             raise UserError(f"cannot make the folder {self.folder} ({error.strerror}): choose another one") from error
 
-    def takes(self) -> dict[int, list[int]]:
-        """Of every digit, the numbers of the takes that are there, ascending."""
-        found: dict[int, list[int]] = {digit: [] for digit in range(len(CLASSES))}
-        for digit, speaker, take in self._names():
+    def takes(self) -> Mapping[str, list[int]]:
+        """Of every word, the numbers of the takes that are there, ascending; none of a word that was never said."""
+        found: dict[str, set[int]] = defaultdict(set)
+        for word, speaker, take in self._names():
             if speaker == self.speaker:
-                found[digit].append(take)
-        return {digit: sorted(set(takes)) for digit, takes in found.items()}
+                found[word].add(take)
+        return defaultdict(list, {word: sorted(takes) for word, takes in found.items()})
 
     def speakers(self) -> int:
         """How many people have spoken."""
         return len({speaker for _, speaker, _ in self._names()})
 
-    def write(self, digit: int, samples: np.ndarray, sample_rate_hz: int) -> Path:
+    def write(self, word: str, samples: np.ndarray, sample_rate_hz: int) -> Path:
         """A WAV file of (samples,) int16 as the take after the highest one; nothing is overwritten.
 
         Raises:
             RunFailedError: it can't be written.
         """
-        path = self._free_path(digit)
+        path = self._free_path(word)
         try:
             replace_file(path, encode_wav(samples, sample_rate_hz))
         except OSError as error:
             raise RunFailedError(f"cannot write {path} ({error.strerror}): what was recorded before is kept") from error
         return path
 
-    def _free_path(self, digit: int) -> Path:
-        take = max(self.takes()[digit], default=-1) + 1
+    def _free_path(self, word: str) -> Path:
+        take = max(self.takes()[word], default=-1) + 1
         # Where a file system does not tell upper from lower case, Ann's take may stand where ann's would.
-        while (path := self.folder / f"{digit}_{self.speaker}_{take}.wav").exists():
+        while (path := self.folder / f"{word}_{self.speaker}_{take}.wav").exists():
             take += 1
         return path
 
-    def _names(self) -> list[tuple[int, str, int]]:
+    def _names(self) -> list[tuple[str, str, int]]:
         """Of all files that are named as recordings are."""
         names = []
         for path in wav_paths(self.folder) if self.folder.is_dir() else ():
@@ -78,13 +80,13 @@ def find_takes(folder: Path, speaker: str) -> TakeFolder:
         UserError: no file may have this speaker's name, or the folder can't be read.
     """
     try:
-        return TakeFolder(find_wav_folder(folder) or folder, parse_speaker(speaker))
+        return TakeFolder(find_folder(folder, FSDD) or folder, parse_speaker(speaker))
     except ValueError as error:
         raise UserError(f"--speaker: {error}") from error
 
 
-def missing_words(there: dict[int, list[int]], words: Sequence[int], takes: int, seed: int) -> list[int]:
-    """The digits to ask for until every word has so many takes, in rounds that are shuffled each in its own way.
+def missing_words(there: Mapping[str, list[int]], words: Sequence[str], takes: int, seed: int) -> list[str]:
+    """The words to ask for until every word has so many takes, in rounds that are shuffled each in its own way.
 
     A session that was stopped goes on within its round: the order of a round does not depend on what is there.
     """
@@ -94,5 +96,5 @@ def missing_words(there: dict[int, list[int]], words: Sequence[int], takes: int,
     return [word for each in rounds for word in each]
 
 
-def _shuffled(words: Sequence[int], seed: int, number: int) -> list[int]:
-    return [int(word) for word in np.random.default_rng([seed, number]).permutation(sorted(words))]
+def _shuffled(words: Sequence[str], seed: int, number: int) -> list[str]:
+    return [str(word) for word in np.random.default_rng([seed, number]).permutation(sorted(words))]
