@@ -60,6 +60,15 @@ def _parser() -> argparse.ArgumentParser:
         "can be trusted; writes NAME.json, .csv and .png into RUN/evaluations; with --streams: streams of them, too; "
         "may be given again",
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="evaluate all backends on these recordings instead of the run's own, by speaker; files as those of FSDD, "
+        "or a folder for each word; writes RUN/evaluations/NAME.json; may be given again",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     return parser
 
@@ -71,6 +80,9 @@ def _evaluate() -> None:
     from fsdd_lightning.runs.folder import recorded_data
 
     run = open_run(arguments.run)
+    if arguments.data:
+        _elsewhere(run, arguments)
+        return
     others = _others(run, arguments.others, arguments.streams)
     strangers = None
     with run.threads():
@@ -85,6 +97,36 @@ def _evaluate() -> None:
     if backends.note is not None:
         print(f"note: {backends.note}", file=sys.stderr)
     _compare(run, scores)
+
+
+def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
+    """Evaluate other recordings, which nobody can compare with the record."""
+    import json
+
+    from fsdd_lightning.console.tables import recordings_tables
+    from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.data.others import check_others
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.evaluation.other_recordings import recordings_record, recordings_report, write_recordings
+
+    if arguments.robustness or arguments.streams or arguments.others or arguments.data_root:
+        raise UserError(
+            "--data evaluates other recordings alone: leave out --robustness, --streams, --others, --data-root"
+        )
+    check_others(arguments.data, "--data")
+    records = {}
+    for folder in arguments.data:
+        report = recordings_report(run, folder, arguments.backend)
+        path = write_recordings(report, run.folder)
+        records[report.recordings.name] = recordings_record(report)
+        for note in filter(None, (*report.recordings.notes, report.note)):
+            print(f"note: {note}", file=sys.stderr)
+        if not arguments.json:
+            for table in recordings_tables(report, run.record.memory):
+                console.print(table)
+            console.print(f"also in {path}", soft_wrap=True)
+    if arguments.json:
+        print(json.dumps(records, indent=2))
 
 
 def _robustness(run: OpenRun, data: PreparedData, name: str | None) -> tuple[RobustnessRow, ...]:
@@ -183,12 +225,13 @@ def _record(
 def _print_strangers(strangers: OthersReport, run: OpenRun) -> None:
     from fsdd_lightning.console.tables import confidence_table, others_table
     from fsdd_lightning.console.terminal import console
-    from fsdd_lightning.evaluation.other_corpora_report import FOLDER, whole_records
+    from fsdd_lightning.evaluation.other_corpora_report import whole_records
+    from fsdd_lightning.runs.record import EVALUATIONS
 
     for name, record in whole_records(strangers).items():
         console.print(others_table(name, record))
         console.print(confidence_table(record))
-        console.print(f"also in {run.folder}/{FOLDER}/{name}.csv, .json and .png", soft_wrap=True)
+        console.print(f"also in {run.folder}/{EVALUATIONS}/{name}.csv, .json and .png", soft_wrap=True)
 
 
 def _print_listening(heard: ListeningReport) -> None:

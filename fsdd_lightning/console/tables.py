@@ -15,6 +15,7 @@ from fsdd_lightning.runs.record import WAYS
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.listening import FalseAlarmRow, StreamRow
+    from fsdd_lightning.evaluation.other_recordings import RecordingsReport
     from fsdd_lightning.evaluation.robustness import RobustnessRow  # the whole signal chain
 
 
@@ -53,23 +54,33 @@ def result_table(scores: dict[str, dict[str, Any]], memory: dict[str, Any]) -> T
     return table
 
 
+def recordings_tables(report: RecordingsReport, memory: dict[str, Any]) -> list[Table]:
+    """Of other recordings: by class, by speaker, by backend."""
+    scores = {name: score.as_record() for name, score in report.scores.items()}
+    deployed, over = scores[report.backend], report.over_speakers
+    interval = "" if over.ci95 is None else f" ({percent(over.ci95[0])} - {percent(over.ci95[1])})"
+    title = f"{report.recordings.name}: mean over speakers {percent(over.mean)} %{interval}, worst {over.worst_name}"
+    people = plain_table(title, ("speaker",), ("accuracy %", "correct"))
+    for name, (right, total) in report.speakers.items():
+        people.add_row(name, percent(right / total), f"{right}/{total}")
+    results = result_table(scores, memory)
+    results.title = f"{report.recordings.name}: all clips"
+    return [confusion_table(deployed), class_table(deployed), people, results]
+
+
 def class_table(score: dict[str, Any]) -> Table:
     """Precision, recall and F1 of every class."""
-    table = plain_table("Digits", (), ("digit", "precision %", "recall %", "F1 %", "clips"))
-    for digit in score["classes"]:
+    table = plain_table("Words", (), ("word", "precision %", "recall %", "F1 %", "clips"))
+    for word in score["classes"]:
         table.add_row(
-            digit["label"],
-            percent(digit["precision"]),
-            percent(digit["recall"]),
-            percent(digit["f1"]),
-            str(digit["clips"]),
+            word["label"], percent(word["precision"]), percent(word["recall"]), percent(word["f1"]), str(word["clips"])
         )
     return table
 
 
 def confusion_table(score: dict[str, Any]) -> Table:
-    """Rows are the spoken digit, columns the recognized one; zeros are left out."""
-    labels = [digit["label"] for digit in score["classes"]]
+    """Rows are the spoken word, columns the recognized one; zeros are left out."""
+    labels = [word["label"] for word in score["classes"]]
     table = plain_table("Confusion: spoken (rows), recognized (columns)", (), ("", *labels))
     for label, row in zip(labels, score["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
@@ -113,9 +124,9 @@ def stream_table(rows: Sequence[StreamRow]) -> Table:
 
 
 def false_alarm_table(rows: Sequence[FalseAlarmRow]) -> Table:
-    """One row for each sound without digits."""
+    """One row for each sound without words of the network."""
     numbers = ("hours", "words spoken", "heard", "accepted", "accepted/hour")
-    table = plain_table("Sound without digits", ("sound",), numbers)
+    table = plain_table("Sound without its words", ("sound",), numbers)
     for row in rows:
         table.add_row(
             row.sound if row.level_db is None else f"{row.sound} {row.level_db:g} dB",

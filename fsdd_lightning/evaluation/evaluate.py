@@ -10,7 +10,7 @@ import numpy as np
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import Backend
-from fsdd_lightning.evaluation.clips import clips_at
+from fsdd_lightning.evaluation.clips import Clips, clips_at
 from fsdd_lightning.evaluation.scores import Score, score
 from fsdd_lightning.runs.record import RunRecord
 
@@ -47,13 +47,19 @@ def evaluate_backends(backends: Mapping[str, Backend], data: PreparedData, posit
     Raises:
         RunFailedError: two backends that must be equal differ in a single logit of a single clip.
     """
-    clips, labels = clips_at(data, positions), data.labels[positions]
+    return evaluate_clips(backends, clips_at(data, positions), data.labels[positions], data.recordings.labels)
+
+
+def evaluate_clips(
+    backends: Mapping[str, Backend], clips: Clips, labels: np.ndarray, names: tuple[str, ...]
+) -> BackendScores:
+    """The same for any clips: labels int64 (clips,) are positions among `names`, the network's words."""
     logits = {name: backend.logits(clips) for name, backend in backends.items()}
     # PyTorch's own quantized network has no integer backend beside it, and need not be equal to anything.
     if "integer" in logits:
         for name in {"quantized", "c"} & logits.keys():
             _require_equal(name, logits[name], logits["integer"])
-    scores = {name: score(np.argmax(values, axis=1), labels, data.recordings.labels) for name, values in logits.items()}
+    scores = {name: score(np.argmax(values, axis=1), labels, names) for name, values in logits.items()}
     return BackendScores(logits, scores)
 
 

@@ -12,14 +12,12 @@ import numpy as np
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest
 from fsdd_lightning.evaluation.confidence import Confidence
 from fsdd_lightning.evaluation.other_corpora import CorpusScore, Count, OthersReport, WayScore, group_names, means
-from fsdd_lightning.evaluation.report_files import COLORS, write_report
-from fsdd_lightning.runs.record import WAYS, RunRecord
+from fsdd_lightning.evaluation.report_files import COLORS, beside_others, write_report
+from fsdd_lightning.runs.record import EVALUATIONS, WAYS, RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-FOLDER = "evaluations"  # in a run folder
 
 
 # ---- records
@@ -94,13 +92,14 @@ def _details(way: WayScore) -> dict[str, Any]:
 
 def write_corpora(report: OthersReport, run_folder: Path, title: str) -> None:
     """For each corpus NAME.json, NAME.csv (a line a speaker and way) and NAME.png, in `evaluations` of a run folder."""
-    folder = run_folder / FOLDER
+    folder = run_folder / EVALUATIONS
     folder.mkdir(exist_ok=True)
     records = whole_records(report)
     for score in report.corpora:
         people = f"{len(next(iter(score.ways.values())).speakers)} people never heard"
         figure = corpus_figure(score, report.test_clips, f"{title}, {report.backend}: {people}, {score.name}")
-        write_report(folder, score.name, records[score.name], _rows(score), figure)
+        record = beside_others(folder / f"{score.name}.json", records[score.name])
+        write_report(folder, score.name, record, _rows(score), figure)
 
 
 def _rows(score: CorpusScore) -> list[dict[str, Any]]:

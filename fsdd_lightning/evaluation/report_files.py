@@ -39,6 +39,16 @@ def write_report(
     save_figure(figure, folder / f"{name}.png")
 
 
+def beside_others(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """A record with those parts of the file that it does not have, where they are of the same recordings."""
+    try:
+        there = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return record
+    same = isinstance(there, dict) and there.get("digest") == record["digest"]
+    return {**there, **record} if same else record
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line a row; the columns are those of all rows, in the order of their first use. What a row lacks is empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -59,13 +59,13 @@ class OpenRun(Run):
             return evaluate_backends(opened.by_name, data, data.split.test)
 
     @contextmanager
-    def backends(self, data: PreparedData, name: str | None = None) -> Iterator[Backends]:
-        """One backend or all that the run has. `data` are the run's own."""
+    def backends(self, data: PreparedData | None, name: str | None = None) -> Iterator[Backends]:
+        """One backend or all that the run has. `data` are the run's own; only PyTorch's quantization needs them."""
         if name is not None:
             with open_backend(self, name, data) as opened:
                 yield Backends({name: opened})
             return
-        baseline = baseline_of(self.config.quantization.baseline, self.checkpoint, data)
+        baseline = None if data is None else baseline_of(self.config.quantization.baseline, self.checkpoint, data)
         with open_backends(self.checkpoint, self.deployment, baseline) as all_backends:
             yield all_backends
 

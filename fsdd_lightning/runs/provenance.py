@@ -18,7 +18,7 @@ _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "
 # both lists. The config has its own hash.
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
-    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",
+    "console/command_line.py", "evaluation/robustness.py", "evaluation/other_recordings.py", "evaluation/robustness_report.py", "evaluation/run.py",
     "data/spoken_words.py", "evaluation/listening.py",
     "evaluation/listening_report.py",
 })  # fmt: skip

@@ -21,6 +21,7 @@ from fsdd_lightning.runs.provenance import code_digest, git_state, package_versi
 
 RUN_FILE = "run.json"
 KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
+EVALUATIONS = "evaluations"  # the folder beside it about other recordings
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
 WAYS = {"heard": "through the listener", "alone": "clips alone"}  # in which other corpora are recognized, in words
