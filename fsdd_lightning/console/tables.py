@@ -57,15 +57,21 @@ def result_table(scores: dict[str, dict[str, Any]], memory: dict[str, Any]) -> T
 def recordings_tables(report: RecordingsReport, memory: dict[str, Any]) -> list[Table]:
     """Of other recordings: by class, by speaker, by backend."""
     scores = {name: score.as_record() for name, score in report.scores.items()}
-    deployed, over = scores[report.backend], report.over_speakers
-    interval = "" if over.ci95 is None else f" ({percent(over.ci95[0])} - {percent(over.ci95[1])})"
-    title = f"{report.recordings.name}: mean over speakers {percent(over.mean)} %{interval}, worst {over.worst_name}"
-    people = plain_table(title, ("speaker",), ("accuracy %", "correct"))
+    deployed = scores[report.backend]
+    people = plain_table("Speakers", ("speaker",), ("accuracy %", "correct"))
     for name, (right, total) in report.speakers.items():
         people.add_row(name, percent(right / total), f"{right}/{total}")
     results = result_table(scores, memory)
-    results.title = f"{report.recordings.name}: all clips"
+    results.title = f"All clips of {report.recordings.name}"
     return [confusion_table(deployed), class_table(deployed), people, results]
+
+
+def speakers_line(report: RecordingsReport) -> str:
+    """Mean over speakers, with its interval, and the worst one."""
+    over = report.over_speakers
+    interval = "" if over.ci95 is None else f" ({percent(over.ci95[0])} - {percent(over.ci95[1])})"
+    worst = f"worst {over.worst_name} with {percent(over.worst)} %"
+    return f"mean over {over.count} speakers {percent(over.mean)} %{interval}, {worst}; {report.backend} backend"
 
 
 def class_table(score: dict[str, Any]) -> Table:

@@ -38,10 +38,10 @@ def load_other(
 ) -> RecordingSet:
     """One of them. A network with a class for other words is asked about all words of the folder."""
     words = known_words(folder, labels)
-    unknown = (
-        () if words.other else unknown_words(list_folder(_inside(folder, words), layout_of(folder)).labels, labels)
-    )
-    if unknown and words.layout == "folders":  # among FSDD's file names a strange one is a bad file
+    there = list_folder(_inside(folder, words), layout_of(folder)).labels
+    unknown = () if words.other else unknown_words(there, labels)
+    # Among many of FSDD's file names a strange one is a bad file.
+    if unknown and (words.layout == "folders" or len(unknown) == len(there)):
         raise UserError(
             f"{key}: {folder} has the words {', '.join(unknown)}, which the network does not know "
             f"(it knows {', '.join(labels)}): rename or remove them"

@@ -15,7 +15,7 @@ _FEWEST_FOR_T = 3  # with two values Student's factor is 12.7: an interval that 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One digit: how many test clips it has, and how they fared."""
+    """One word: how many test clips it has, and how they fared."""
 
     label: str
     precision: float
@@ -45,7 +45,7 @@ class Score:
 
 
 def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> Score:
-    """predictions, labels int (clips,) in 0..len(names)-1. A class without clips counts 0 in the macro mean."""
+    """predictions, labels int (clips,) in 0..len(names)-1. The macro mean is that of classes with clips."""
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     every = np.arange(len(names))
@@ -58,7 +58,7 @@ def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -
         accuracy=correct / total,
         correct=correct,
         total=total,
-        macro_f1=float(np.mean(f1)),
+        macro_f1=float(np.mean(f1[support > 0])),
         ci95=wilson_interval(correct, total),
         classes=tuple(
             ClassScore(name, float(p), float(r), float(f), int(n))
