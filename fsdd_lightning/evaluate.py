@@ -103,16 +103,14 @@ def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
     """Evaluate other recordings, which nobody can compare with the record."""
     import json
 
-    from fsdd_lightning.console.tables import recordings_tables
+    from fsdd_lightning.console.tables import recordings_tables, speakers_line
     from fsdd_lightning.console.terminal import console
     from fsdd_lightning.data.others import check_others
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.other_recordings import recordings_record, recordings_report, write_recordings
 
     if arguments.robustness or arguments.streams or arguments.others or arguments.data_root:
-        raise UserError(
-            "--data evaluates other recordings alone: leave out --robustness, --streams, --others, --data-root"
-        )
+        raise UserError("--data evaluates other recordings alone: leave the other options but --backend and --json out")
     check_others(arguments.data, "--data")
     records = {}
     for folder in arguments.data:
@@ -124,7 +122,7 @@ def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
         if not arguments.json:
             for table in recordings_tables(report, run.record.memory):
                 console.print(table)
-            console.print(f"also in {path}", soft_wrap=True)
+            console.print(f"{speakers_line(report)}\nalso in {path}", soft_wrap=True)
     if arguments.json:
         print(json.dumps(records, indent=2))
 

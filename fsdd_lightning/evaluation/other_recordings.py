@@ -7,7 +7,7 @@ How whole recordings do through the listener of a device, and how far its confid
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class RecordingsReport:
 
     @property
     def scores(self) -> dict[str, Score]:
-        """By backend."""
-        return self.evaluated.scores
+        """By backend; a word of which there are no clips does not count in their macro means."""
+        return {name: _of_spoken_words(score) for name, score in self.evaluated.scores.items()}
 
 
 def recordings_report(run: OpenRun, folder: Path, backend: str | None = None) -> RecordingsReport:
@@ -67,6 +67,10 @@ def recordings_report(run: OpenRun, folder: Path, backend: str | None = None) ->
     names = np.array([recording.speaker for recording in recordings.recordings])
     speakers = {name: (int(right[names == name].sum()), int((names == name).sum())) for name in sorted(set(names))}
     return RecordingsReport(recordings, evaluated, deployed, speakers, labels, backends.note)
+
+
+def _of_spoken_words(score: Score) -> Score:
+    return replace(score, macro_f1=float(np.mean([word.f1 for word in score.classes if word.clips])))
 
 
 def recordings_record(report: RecordingsReport) -> dict[str, Any]:

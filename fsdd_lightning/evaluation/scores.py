@@ -45,7 +45,7 @@ class Score:
 
 
 def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> Score:
-    """predictions, labels int (clips,) in 0..len(names)-1. The macro mean is that of classes with clips."""
+    """predictions, labels int (clips,) in 0..len(names)-1. A class without clips counts 0 in the macro mean."""
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     every = np.arange(len(names))
@@ -58,7 +58,7 @@ def score(predictions: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -
         accuracy=correct / total,
         correct=correct,
         total=total,
-        macro_f1=float(np.mean(f1[support > 0])),
+        macro_f1=float(np.mean(f1)),
         ci95=wilson_interval(correct, total),
         classes=tuple(
             ClassScore(name, float(p), float(r), float(f), int(n))

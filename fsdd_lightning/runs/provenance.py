@@ -18,9 +18,9 @@ _PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "
 # both lists. The config has its own hash.
 _OUTSIDE_RUNS = frozenset({
     "plan.py", "evaluate.py", "predict.py", "report.py", "export_model.py", "train.py",
-    "console/command_line.py", "evaluation/robustness.py", "evaluation/other_recordings.py", "evaluation/robustness_report.py", "evaluation/run.py",
-    "data/spoken_words.py", "evaluation/listening.py",
-    "evaluation/listening_report.py",
+    "console/command_line.py", "evaluation/robustness.py", "evaluation/robustness_report.py", "evaluation/run.py",
+    "data/spoken_words.py", "evaluation/listening.py", "evaluation/listening_report.py",
+    "evaluation/other_recordings.py",
 })  # fmt: skip
 _NOT_CODE = {"__pycache__", "conf", "sweeps", "reports"}
 _CODE_SUFFIXES = {".py", ".c", ".h", ".j2", ".json"}  # the C file is made from templates
