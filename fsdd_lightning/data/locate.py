@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fsdd_lightning.artifacts import user_cache_folder
@@ -12,12 +13,13 @@ from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fi
 from fsdd_lightning.data.download import download_fsdd
 from fsdd_lightning.data.layouts import NAMINGS, find_folder, layout_of, list_folder
 from fsdd_lightning.data.synthetic import synthetic_folder
-from fsdd_lightning.data.words import DIGITS, Words, words_of
+from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
 NEARBY = "nearby"  # as data.others
 NEARBY_OTHERS = ("other_voices/untrimmed", "other_voices/recordings")
+_LISTED_WORDS = 12
 CHECKOUT = Path(__file__).resolve().parents[2]  # of the sources; of an installed wheel, its site-packages
 
 
@@ -91,6 +93,8 @@ def labels_of(data: DataConfig) -> tuple[str, ...]:
     words = words_of(data)
     if words.labels is not None:
         labels = words.outputs(())
+        if words.layout == "folders":
+            _require_folders(words, _labels_there(data, words))
     elif data.source == "synthetic":
         labels = words.outputs(DIGITS)
     else:
@@ -103,12 +107,21 @@ def labels_of(data: DataConfig) -> tuple[str, ...]:
     return labels
 
 
+def _require_folders(words: Words, there: set[str]) -> None:
+    """UserError for a word that has none."""
+    missing = [label for label in words.labels or () if label not in there]
+    if missing:
+        listed = f"; there are {', '.join(sorted(there))}" if len(there) <= _LISTED_WORDS else ""
+        hint = nearest(missing[0], sorted(there)) or listed
+        raise UserError(f"data.labels: there are no recordings of {', '.join(missing)}{hint}")
+
+
 def _labels_there(data: DataConfig, words: Words) -> set[str]:
-    """Of FSDD that is not here yet, its digits."""
-    found = find_fsdd(data)
+    """All labels, whether they are asked for or not; of FSDD that is not here yet, its digits."""
+    every, found = replace(words, labels=None, other=()), find_fsdd(data)
     roots = _several_roots(data) or ({data.name: found} if found is not None else {})
     folders = [find_folder(root, words) or root for root in roots.values()]
-    return {label for folder in folders for label in list_folder(folder, words).labels} or set(DIGITS)
+    return {label for folder in folders for label in list_folder(folder, every).labels} or set(DIGITS)
 
 
 def nearby_folders(name: str = "fsdd") -> tuple[Path, ...]:

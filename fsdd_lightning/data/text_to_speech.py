@@ -71,16 +71,15 @@ def spoken_as(config: TextToSpeechConfig, labels: Sequence[str]) -> TextToSpeech
         UserError: it spells other words, or another number of them.
     """
     plain = tuple(label for label in labels if label not in (OTHER, NOISE))
-    if config.words == "labels":
-        config = replace(config, words=plain)
-    lengths = {"words": config.words, **{f"accents.{name}": words for name, words in config.accents.items()}}
+    spoken = plain if config.words == "labels" else config.words
+    lengths = {"words": spoken, **{f"accents.{name}": words for name, words in config.accents.items()}}
     for key, words in lengths.items():
         if len(words) != len(plain):
             raise UserError(
                 f"text_to_speech.{key} spells {len(words)} words, but the data has {len(plain)} ({', '.join(plain)}): "
                 "text_to_speech=words speaks them as they are written"
             )
-    return config
+    return replace(config, words=spoken)
 
 
 def synthetic_speech(config: TextToSpeechConfig, sample_rate_hz: int, cache_dir: Path) -> Speech | None:

@@ -42,7 +42,8 @@ class Words:
 
     def outputs(self, found: Iterable[str]) -> tuple[str, ...]:
         """The classes in their order, where a folder holds these labels."""
-        return (*(sorted(set(found) - set(self.extra)) if self.labels is None else self.labels), *self.extra)
+        plain = self.labels if self.labels is not None else sorted(set(found) - {*self.other, *self.extra})
+        return (*plain, *self.extra)
 
     def class_of(self, label: str) -> str | None:
         """The class of a recording of this label; None: it is left out."""

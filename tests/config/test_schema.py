@@ -251,12 +251,40 @@ def test_an_unseen_speaker_must_be_named(mapping: dict[str, Any]) -> None:
         config_from_mapping(changed(mapping, "split.name", "unseen_speaker"))
 
 
-def test_synthetic_speakers_say_the_ten_digits(mapping: dict[str, Any]) -> None:
-    """Where they speak; the words of none count."""
-    nine = changed(mapping, "text_to_speech.words", ["one"] * 9)
-    assert len(config_from_mapping(nine).text_to_speech.words) == 9
-    with pytest.raises(UserError, match=r"^text_to_speech: words must be the ten digits, in their order, not 9 words$"):
-        config_from_mapping(changed(nine, "text_to_speech.share", 0.3))
+def test_synthetic_speakers_say_some_words(mapping: dict[str, Any]) -> None:
+    """Where they speak; the words of none count. How many there must be, the data decide."""
+    none = changed(mapping, "text_to_speech.words", [])
+    assert config_from_mapping(none).text_to_speech.words == ()
+    assert config_from_mapping(changed(none, "text_to_speech.words", "labels")).text_to_speech.words == "labels"
+    with pytest.raises(UserError, match=r"^text_to_speech: words must name the words of the data, or be labels$"):
+        config_from_mapping(changed(none, "text_to_speech.share", 0.3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": []}, "labels must name words, or be null"),
+        ({"labels": ["a", "b", "a"]}, "labels names a twice"),
+        ({"labels": [True, "b"]}, "YAML reads yes, no, on and off as true and false: quote them"),
+        ({"labels": None, "other": "rest"}, "other=rest are the words that labels does not list"),
+        ({"labels": ["a", "b"], "other": ["b"]}, "b can't be in labels and in other"),
+        ({"labels": ["a", "noise"], "noise": 3}, "'noise' in labels is the class that noise makes"),
+        ({"labels": ["a", "other"], "other": ["b"]}, "'other' in labels is the class that other makes"),
+        ({"speaker_pattern": "(.*)"}, r"speaker_pattern must have a group \(\?P<speaker>"),
+        ({"speaker_pattern": "("}, "speaker_pattern is no regular expression"),
+        ({"layout": "folder"}, "data.layout must be 'fsdd' or 'folders', not 'folder'"),
+        ({"noise": -1}, "data.noise must be at least 0"),
+    ],
+)
+def test_words_that_cannot_be_are_refused(mapping: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+    for key, value in changes.items():
+        mapping = changed(mapping, f"data.{key}", value)
+    with pytest.raises(UserError, match=message):
+        config_from_mapping(mapping)
+
+
+def test_digits_may_be_numbers(mapping: dict[str, Any]) -> None:
+    assert config_from_mapping(changed(mapping, "data.labels", [3, "five", 0])).data.labels == ("3", "five", "0")
 
 
 def test_synthetic_speakers_need_no_augmentation_of_recordings(mapping: dict[str, Any]) -> None:
