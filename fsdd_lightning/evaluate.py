@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--streams",
         action="store_true",
-        help="also listen to streams of test clips in noise, and to sound without digits (features=integer); "
+        help="also listen to streams of test clips in noise, and to sound without its words (features=integer); "
         "writes listening.json, .csv and .png into RUN",
     )
     parser.add_argument(

@@ -57,7 +57,7 @@ NOT_QUICK = {
     *("test_launchers.py", "test_mfcc.py", "test_over_budget_trials.py", "test_pictures.py"),
     *("test_plan.py", "test_readme.py", "test_reference.py", "test_report.py", "test_run_plan.py", "test_runtime.py"),
     *("test_runtime_mutants.py", "test_runtime_object.py", "test_sections.py", "test_sweep_plan.py"),
-    *("test_heard_waveform.py", "test_synthetic.py", "test_text_to_speech.py", "test_torch_ao.py"),
+    *("test_heard_waveform.py", "test_layouts.py", "test_synthetic.py", "test_text_to_speech.py", "test_torch_ao.py"),
 }
 CACHE = pytest.StashKey[str]()
 

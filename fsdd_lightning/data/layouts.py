@@ -90,6 +90,13 @@ def list_folder(folder: Path, words: Words) -> Listing:
     return Listing(tuple(map(parts.mark, numbered)), left_out, parts.lists, backgrounds)
 
 
+def labels_in(folder: Path, words: Words) -> set[str]:
+    """All labels of a folder that `find_folder` found, whether they are asked for or not."""
+    if words.layout == "folders":
+        return {unicodedata.normalize("NFC", place.name) for place in _word_folders(folder)}
+    return {file.label for file in _by_their_names(folder) if file.problem is None}
+
+
 def layout_of(folder: Path) -> Words:
     """All words of a folder, in the layout that it has: FSDD's if files of recordings lie in it, else a folder a word.
 
@@ -106,15 +113,24 @@ def layout_of(folder: Path) -> Words:
 def wav_paths(folder: Path) -> list[Path]:
     """The files *.wav (or *.WAV) directly in `folder`, sorted by name; no hidden files."""
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(".wav") and not e.name.startswith(".")]
+        names = [entry.name for entry in entries if _is_sound(entry)]
     return [folder / name for name in sorted(names)]
+
+
+def _is_sound(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith(".wav") and not entry.name.startswith(".")
+
+
+def _holds_sound(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(map(_is_sound, entries))
 
 
 def _word_folders(folder: Path) -> list[Path]:
     """Those directly in `folder` that hold sound, sorted by name; `_background_noise_` and its like are no words."""
     with os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith((".", "_")))
-    return [folder / name for name in names if wav_paths(folder / name)]
+    return [folder / name for name in names if _holds_sound(folder / name)]
 
 
 def _chosen(files: list[ListedFile], words: Words) -> tuple[list[ListedFile], Counter[str]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
 from fsdd_lightning.data.download import download_fsdd
-from fsdd_lightning.data.layouts import NAMINGS, find_folder, layout_of, list_folder
+from fsdd_lightning.data.layouts import NAMINGS, find_folder, labels_in, layout_of
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
 from fsdd_lightning.errors import UserError
@@ -118,10 +117,10 @@ def _require_folders(words: Words, there: set[str]) -> None:
 
 def _labels_there(data: DataConfig, words: Words) -> set[str]:
     """All labels, whether they are asked for or not; of FSDD that is not here yet, its digits."""
-    every, found = replace(words, labels=None, other=()), find_fsdd(data)
+    found = find_fsdd(data)
     roots = _several_roots(data) or ({data.name: found} if found is not None else {})
     folders = [find_folder(root, words) or root for root in roots.values()]
-    return {label for folder in folders for label in list_folder(folder, every).labels} or set(DIGITS)
+    return {label for folder in folders for label in labels_in(folder, words)} or set(DIGITS)
 
 
 def nearby_folders(name: str = "fsdd") -> tuple[Path, ...]:

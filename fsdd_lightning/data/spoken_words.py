@@ -1,7 +1,8 @@
-"""Words that are no digits, spoken by espeak-ng where it is installed: what a listener should not take for a digit."""
+"""Words that a network does not know, spoken by espeak-ng where it is installed: what a listener should reject."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,16 +29,16 @@ def espeak_installed() -> bool:
     return ESPEAK.installed
 
 
-def spoken_words(sample_rate_hz: int) -> list[list[np.ndarray]]:
-    """All WORDS by every voice at every speed, a list for each: (samples,) float32 in [-1, 1].
+def spoken_words(sample_rate_hz: int, known: Container[str] = ()) -> list[list[np.ndarray]]:
+    """WORDS but those that are `known`, by every voice at every speed, a list for each: (samples,) float32 in [-1, 1].
 
     Raises:
         RunFailedError: espeak-ng fails.
     """
     with TemporaryDirectory(prefix="fsdd-words-") as folder:
-        file = Path(folder) / "word.wav"
+        file, words = Path(folder) / "word.wav", [word for word in WORDS if word not in known]
         return [
-            [ESPEAK.speak(espeak_word(voice, speed, _PITCH, word, file), file, sample_rate_hz) for word in WORDS]
+            [ESPEAK.speak(espeak_word(voice, speed, _PITCH, word, file), file, sample_rate_hz) for word in words]
             for voice in VOICES
             for speed in WORDS_PER_MINUTE
         ]

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from fsdd_lightning.data.effects import add_noise, at_peak, colored_noise, rms
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.recordings import RecordingSet
+from fsdd_lightning.data.words import NO_WORDS
 
 PAUSE_S = (0.3, 1.0)  # before every word, from..to
 LAST_PAUSE_S = 1.0
@@ -140,6 +141,8 @@ def speaker_streams(
     """
     by_speaker: dict[str, list[int]] = {}
     for position in map(int, positions):
+        if recordings.recordings[position].label in NO_WORDS:
+            continue
         by_speaker.setdefault(recordings.recordings[position].speaker, []).append(position)
     turn, targets = 0, recordings.targets()
     while words > 0:

@@ -25,7 +25,7 @@ from fsdd_lightning.artifacts import arrays_digest, cached
 from fsdd_lightning.config.schema import TextToSpeechConfig
 from fsdd_lightning.data.integer_features import FULL_SCALE, to_int16
 from fsdd_lightning.data.speech_engines import ESPEAK, FLITE, Engine, espeak_variants, espeak_word, flite_word
-from fsdd_lightning.data.words import NOISE, OTHER
+from fsdd_lightning.data.words import NO_WORDS
 from fsdd_lightning.errors import UserError
 
 # Part of the digest: increment it with every change that changes a sample.
@@ -70,7 +70,7 @@ def spoken_as(config: TextToSpeechConfig, labels: Sequence[str]) -> TextToSpeech
     Raises:
         UserError: it spells other words, or another number of them.
     """
-    plain = tuple(label for label in labels if label not in (OTHER, NOISE))
+    plain = tuple(label for label in labels if label not in NO_WORDS)
     spoken = plain if config.words == "labels" else config.words
     lengths = {"words": spoken, **{f"accents.{name}": words for name, words in config.accents.items()}}
     for key, words in lengths.items():

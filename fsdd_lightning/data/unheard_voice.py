@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fsdd_lightning.config.schema import SplitConfig
 from fsdd_lightning.data.preparation import PreparedData, redivided
 from fsdd_lightning.data.splits import find_speaker
+from fsdd_lightning.data.words import NO_WORDS
 from fsdd_lightning.errors import UserError
 
 ANY = "any"  # the last speaker by name, so that it works with every corpus
@@ -30,7 +31,8 @@ def leave_out(choice: str | None, data: PreparedData, split: SplitConfig) -> tup
     """
     if choice is None:
         return None, None
-    speakers = sorted({recording.speaker for recording in data.recordings.recordings})
+    everybody = data.recordings.recordings
+    speakers = sorted({recording.speaker for recording in everybody if recording.label not in NO_WORDS})
     if split.name == "unseen_speaker":
         return None, "no second network: split=unseen_speaker tests a voice that is never heard already"
     if len(speakers) == 1:

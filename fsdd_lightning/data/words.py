@@ -16,6 +16,7 @@ from fsdd_lightning.config.schema import DataConfig
 
 DIGITS = tuple("0123456789")
 OTHER, NOISE = "other", "noise"
+NO_WORDS = (OTHER, NOISE)  # of the user's; a device that hears one has heard none of these
 REST: Literal["rest"] = "rest"  # as data.other: all labels that data.labels does not list
 
 

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def confusion_figure(score: dict[str, Any], title: str) -> Figure:
-    """Counts, shaded by share of the spoken digit; `score` as in a record. Without pyplot, which keeps figures."""
+    """Counts, shaded by share of the spoken word; `score` as in a record. Without pyplot, which keeps figures."""
     from matplotlib.figure import Figure
 
-    labels = [digit["label"] for digit in score["classes"]]
+    labels = [word["label"] for word in score["classes"]]
     counts = score["confusion"]
     shares = [[count / max(sum(row), 1) for count in row] for row in counts]
     figure = Figure(figsize=(6.0, 5.6), dpi=120, layout="constrained")
@@ -25,8 +25,8 @@ def confusion_figure(score: dict[str, Any], title: str) -> Figure:
                 axes.text(j, i, str(count), ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("recognized digit")
-    axes.set_ylabel("spoken digit")
+    axes.set_xlabel("recognized word")
+    axes.set_ylabel("spoken word")
     axes.set_title(title)
     return figure
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from fsdd_lightning.arithmetic.front_end import audible, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listening, decide
 from fsdd_lightning.data.features import padded
+from fsdd_lightning.data.words import NO_WORDS
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.folder import Run
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeardWord:
-    """What a listener found in samples [start, end); label None: none of the labels."""
+    """What a listener found in samples [start, end); label None: none of the words."""
 
     start: int
     end: int
@@ -51,21 +52,23 @@ def hearing(deployment: Deployment) -> Hear:
     """The same words as those of a `Listener` for each stream: whole ones that ended, neither open nor overlong."""
     listening = deployment.listening
     assert listening is not None
+    no_words = {at for at, label in enumerate(deployment.labels) if label in NO_WORDS}
 
     def hear(streams: Sequence[np.ndarray]) -> list[list[HeardWord]]:
         level = [levels(listening.front_end, samples) for samples in streams]
         lengths = np.array([len(one) for one in level])
         found = find_words(listening.endpointer, audible(listening.front_end, padded(level)), lengths)
         logits = iter(_logits(deployment, listening, level, found))
-        return [[_heard(listening, word, next(logits)) for word in words] for words in found]
+        return [[_heard(listening, word, next(logits), no_words) for word in words] for words in found]
 
     return hear
 
 
-def _heard(listening: Listening, word: Word, logits: np.ndarray) -> HeardWord:
+def _heard(listening: Listening, word: Word, logits: np.ndarray, no_words: Container[int]) -> HeardWord:
     start = word.first * listening.front_end.hop
     label, _ = decide(logits, listening.least_margin)
-    return HeardWord(start, start + listening.front_end.samples(word.end - word.first), label, logits)
+    end = start + listening.front_end.samples(word.end - word.first)
+    return HeardWord(start, end, None if label in no_words else label, logits)
 
 
 def _logits(

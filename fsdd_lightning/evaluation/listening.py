@@ -1,4 +1,4 @@
-"""How well a network finds and recognizes words in a stream, and how often it answers where no digit is spoken.
+"""How well a network finds and recognizes words in a stream, and how often it answers where none of its own is spoken.
 
 What is measured is the listener of arithmetic/listener.py, many streams at a time: samples in, words out. Everything is
 counted over words, not averaged over speakers; speakers take turns, so each has about as many words as his clips allow.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -69,14 +69,14 @@ class StreamRow:
 
 @dataclass(frozen=True)
 class FalseAlarmRow:
-    """What was heard where no digit was spoken."""
+    """What was heard where no word of the network was spoken."""
 
     sound: str
     level_db: float | None  # of full scale; None: of speech at half of it
     hours: float
-    spoken: int  # words that are no digits
+    spoken: int  # words that it does not know
     heard: int
-    accepted: int  # of these: taken for a digit
+    accepted: int  # of these: taken for a word of its own
 
     @property
     def accepted_per_hour(self) -> float:
@@ -99,7 +99,7 @@ class ListeningReport:
 
 
 def listening_report(run: Run, data: PreparedData, others: Sequence[RecordingSet] = ()) -> ListeningReport:
-    """The run's own test clips and other corpora in streams, sound without digits, and the test clips alone.
+    """The run's own test clips and other corpora in streams, sound without its words, and the test clips alone.
 
     Raises:
         UserError: the run does not listen to samples.
@@ -109,11 +109,11 @@ def listening_report(run: Run, data: PreparedData, others: Sequence[RecordingSet
     corpora = [(data.recordings, data.split.test), *((corpus, np.arange(len(corpus.recordings))) for corpus in others)]
     rows = tuple(row for corpus, at in corpora for row in stream_rows(corpus, at, data.recordings, hear))
     right, rejected = _clips_alone(deployment, data)
-    missing = () if espeak_installed() else (f"words that are no digits: left out, {COMMAND} is not installed",)
+    missing = () if espeak_installed() else (f"words that it does not know: left out, {COMMAND} is not installed",)
     return ListeningReport(rows, tuple(false_alarm_rows(data.recordings, hear, HOURS)), right, rejected, missing)
 
 
-# ---- streams with digits
+# ---- streams of its words
 
 
 def stream_rows(
@@ -157,17 +157,17 @@ def stream_row(
     )
 
 
-# ---- sound without digits
+# ---- sound without its words
 
 
 def false_alarm_rows(background: RecordingSet, hear: Hear, hours: float) -> Iterator[FalseAlarmRow]:
-    """Noise of a room and babble alone, each for so many hours; words that are no digits, where they can be made."""
+    """Noise of a room and babble alone, each for so many hours; words that it does not know, where they can be made."""
     rate = background.sample_rate_hz
     for level_db in ROOM_LEVELS_DB:
         yield _noise_row("room", room_noise, level_db, hours, rate, hear)
     yield _noise_row("babble", babble_around(background, None), BABBLE_LEVEL_DB, hours, rate, hear)
     if espeak_installed():
-        yield _words_row(rate, hear)
+        yield _words_row(rate, hear, {label.lower() for label in background.labels})
 
 
 def _noise_row(
@@ -182,9 +182,9 @@ def _noise_row(
     return false_alarm_row(sound, level_db, 0, sounds, sample_rate_hz, hear)
 
 
-def _words_row(sample_rate_hz: int, hear: Hear) -> FalseAlarmRow:
+def _words_row(sample_rate_hz: int, hear: Hear, known: Container[str]) -> FalseAlarmRow:
     """Every voice at every speed is a stream."""
-    voices = spoken_words(sample_rate_hz)
+    voices = spoken_words(sample_rate_hz, known)
     streams = [
         make_stream(clips, range(len(clips)), sample_rate_hz, room_noise, CLEAN_DB, np.random.default_rng([SEED, k]))
         for k, clips in enumerate(voices)

@@ -45,7 +45,7 @@ def _false_alarm_record(row: FalseAlarmRow) -> dict[str, Any]:
 
 
 def write_listening(report: ListeningReport, folder: Path, title: str) -> None:
-    """listening.json, listening.csv and listening.png in a run folder: streams first, then sound without digits."""
+    """listening.json, listening.csv and listening.png in a run folder: streams first, then sound without its words."""
     rows = [*map(_stream_record, report.streams), *map(_false_alarm_record, report.false_alarms)]
     write_report(folder, "listening", listening_record(report), rows, listening_figure(report, title))
 
@@ -89,4 +89,4 @@ def _draw_false_alarms(axes: Axes, rows: Sequence[FalseAlarmRow]) -> None:
     axes.invert_yaxis()
     axes.set_xscale("symlog", linthresh=1)
     axes.margins(x=0.2)
-    axes.set_xlabel("words an hour taken for a digit")
+    axes.set_xlabel("words an hour taken for one of its own")
