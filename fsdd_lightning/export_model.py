@@ -28,21 +28,25 @@ def _parser() -> argparse.ArgumentParser:
         help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to (default: RUN/export)")
-    parser.add_argument("--name", help="prefix of all C names, or the name of the ONNX file (default: digits)")
+    parser.add_argument(
+        "--name", help="prefix of all C names, or the name of the ONNX file (default: digits, or words)"
+    )
     return parser
 
 
 def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.errors import RunFailedError
-    from fsdd_lightning.evaluation.deployment import MODEL_NAME
+    from fsdd_lightning.evaluation.deployment import model_name
     from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
     run = read_run(arguments.run)
     folder = arguments.output if arguments.output is not None else run.folder / EXPORT
     try:
-        FORMATS[arguments.format](run, folder, MODEL_NAME if arguments.name is None else arguments.name)
+        FORMATS[arguments.format](
+            run, folder, model_name(run.checkpoint.labels) if arguments.name is None else arguments.name
+        )
     except OSError as error:
         raise RunFailedError(f"cannot write to {folder}: {error.strerror or error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.data.words import DIGITS
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.rejection import chosen_margin
@@ -31,7 +32,6 @@ from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import WAYS, RunRecord
 
 GOLDEN_CLIPS = "golden_clips.npz"
-MODEL_NAME = "digits"  # the prefix of all names in the C text, unless another one is asked for
 
 
 def deploy(checkpoint: Checkpoint, config: Config, data: PreparedData, folder: Path) -> Deployment | None:
@@ -92,10 +92,16 @@ def kept_golden_clips(deployment: Deployment, folder: Path) -> GoldenVectors | N
 
 
 def export_run(
-    deployment: Deployment, golden: GoldenVectors | None, record: RunRecord, folder: Path, name: str = MODEL_NAME
+    deployment: Deployment, golden: GoldenVectors | None, record: RunRecord, folder: Path, name: str | None = None
 ) -> ExportedModel:
     """Write the C files of a run to `folder`: a function of the run folder's content and the name alone."""
+    name = model_name(deployment.labels) if name is None else name
     return export_c(deployment, folder, name=name, golden=golden, notes=export_notes(record))
+
+
+def model_name(labels: Sequence[str]) -> str:
+    """The prefix of all names in the C text, unless another one is asked for."""
+    return "digits" if set(labels) <= set(DIGITS) else "words"
 
 
 def export_notes(record: RunRecord) -> dict[str, str]:

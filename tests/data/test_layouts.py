@@ -127,7 +127,7 @@ def test_other_words_may_lie_elsewhere(tmp_path: Path) -> None:
     elsewhere = tree(tmp_path / "more", ["hello/cid_nohash_0", "loose_4"])
     words = replace(FOLDERS, other=(str(elsewhere), "up"))
     assert words_in(tree(tmp_path / "data"), words)[-3:] == ["other_cid_0", "other_loose_0", "right_ann_0"]
-    with pytest.raises(UserError, match="data.other: 'rihgt' is neither a word of the data nor a folder; did you"):
+    with pytest.raises(UserError, match=r"data.other: 'rihgt' is neither a word of the data nor a folder; did you"):
         words_in(tmp_path / "data", replace(FOLDERS, other=("rihgt",)))
 
 
