@@ -56,7 +56,7 @@ def _has_speaker(pattern: str) -> tuple[bool, str]:
 
 @dataclass(frozen=True, config=STRICT)
 class SyntheticConfig:
-    """The synthetic corpus: `speakers` voices speak every digit `takes` times."""
+    """The synthetic corpus: `speakers` voices speak every word `takes` times."""
 
     speakers: Annotated[int, Field(ge=2)]
     takes: Annotated[int, Field(ge=6)]  # takes 0-4 are the official test set

@@ -1,4 +1,4 @@
-"""A finished run, opened to be used: it recognizes digits, and its test clips can be counted again."""
+"""A finished run, opened to be used: it recognizes words, and its test clips can be counted again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OpenRun(Run):
     def predict(
         self, sound: str | PathLike[str] | np.ndarray, sample_rate_hz: int | None = None, backend: str | None = None
     ) -> Prediction:
-        """The digit that is spoken in a WAV file or an array; where the sound is unusable, the answer has an `error`.
+        """The word that is spoken in a WAV file or an array; where the sound is unusable, the answer has an `error`.
 
         sound: a path; or samples, float in -1..1 or int16, (samples,) or (samples, channels), at `sample_rate_hz`
             (None: the rate of the model). Any rate is resampled to the model's.

@@ -1,4 +1,4 @@
-"""Tables as shaded figures: hidden size x mode, speaker x config, and which digit was taken for which."""
+"""Tables as shaded figures: hidden size x mode, speaker x config, and which word was taken for which."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def speaker_confusions(section: Section, look: Look) -> Figure:
     counts, best = confusion_counts(section), best_on_voices(section)
     columns = min(2 if look.narrow else 3, len(counts))
     rows = math.ceil(len(counts) / columns)
-    below = f"spoken digit (rows) taken for (columns); {printable(best['label'])}"
+    below = f"spoken word (rows) taken for (columns); {printable(best['label'])}"
     figure = new_figure(look, 1.12 * look.width_in / columns * rows, "Confusion on an unseen voice", below)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, (speaker, matrix) in zip(grid, counts.items(), strict=False):

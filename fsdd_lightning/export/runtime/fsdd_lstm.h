@@ -6,7 +6,7 @@
  *     fsdd_zero_state(&model, state);                    before each clip
  *     fsdd_network_step(&model, state, frame_q4);        for each frame
  *     fsdd_output_logits(&model, state, logits);         whenever you need a decision
- *     digit = fsdd_classify(&model, logits);
+ *     word = fsdd_classify(&model, logits);
  *
  * A name that ends in _qN counts in steps of 2^-N: a feature of 1.0 is 16 in q4. The functions stand in the order, and
  * have the names, of the Python reference, fsdd_lightning/arithmetic/integer_lstm.py; what they compute is specified in
