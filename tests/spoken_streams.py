@@ -14,10 +14,10 @@ RATE = 8000
 QUIET_ROOM = 0.0005  # root mean square: -66 dB
 
 
-def spoken(word: int, take: int = 0, peak: float = 0.5) -> np.ndarray:
+def spoken(word: int | str, take: int = 0, peak: float = 0.5) -> np.ndarray:
     """(samples,) of a digit alone, without silence or noise of its own."""
     voice = dataclasses.replace(make_voice(0, 1), noise_db=-120.0, silence_s=0.0)
-    clip = synthesize_digit(word, voice, clip_generator(0, word, 1, take), RATE)
+    clip = synthesize_digit(int(word), voice, clip_generator(0, int(word), 1, take), RATE)
     return np.asarray(clip / np.abs(clip).max() * peak)
 
 

@@ -21,8 +21,8 @@ from fsdd_lightning.data.recorder.hearing import SETTLE_S, START_S
 from fsdd_lightning.data.recorder.takes import missing_words
 from fsdd_lightning.data.recordings import load_recordings
 
-WORDS = (3, 7)
-ORDER = missing_words({3: [], 7: []}, WORDS, 2, seed=0)
+WORDS = ("3", "7")
+ORDER = missing_words({"3": [], "7": []}, WORDS, 2, seed=0)
 
 
 class Recorder:
@@ -36,7 +36,7 @@ class Recorder:
         for number, samples in enumerate(inputs):
             files.append(self.sounds / f"sound{number}.wav")
             soundfile.write(files[-1], samples, RATE)
-        words = ("--words", ",".join(map(str, WORDS)), "--takes", takes)
+        words = ("--words", ",".join(WORDS), "--takes", takes)
         fed = ("--input", *files) if files else ()
         return self.call(record, self.folder, "--speaker", "ann", *words, *options, *fed)
 
@@ -50,9 +50,9 @@ def recorder(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rec
     return Recorder(call, tmp_path)
 
 
-def prompts(out: str) -> list[int]:
+def prompts(out: str) -> list[str]:
     """The words that were asked for, in order."""
-    spelled = {"3 three": 3, "7 seven": 7}
+    spelled = {"3 three": "3", "7 seven": "7"}
     asked = [line.split("  ") for line in out.splitlines() if "/4  " in line or "/6  " in line]
     return [next(word for name, word in spelled.items() if name in map(str.strip, parts)) for parts in asked]
 
@@ -118,15 +118,15 @@ def test_a_session_that_is_complete_needs_no_microphone(recorder: Recorder) -> N
 def test_more_takes_go_on_after_the_highest_number(recorder: Recorder) -> None:
     recorder(dictated(ORDER))
     (recorder.folder / "3_ann_1.wav").rename(recorder.folder / "3_ann_41.wav")
-    code, _, _ = recorder(dictated(missing_words({3: [0, 41], 7: [0, 1]}, WORDS, 3, seed=0)), takes=3)
+    code, _, _ = recorder(dictated(missing_words({"3": [0, 41], "7": [0, 1]}, WORDS, 3, seed=0)), takes=3)
     assert code == 0
     assert recorder.names() == [*("3_ann_0.wav", "3_ann_41.wav", "3_ann_42.wav"), *(f"7_ann_{k}.wav" for k in range(3))]
 
 
 def test_another_seed_asks_in_another_order(recorder: Recorder) -> None:
     options = ("--seed", 3)
-    order = missing_words({3: [], 7: []}, WORDS, 3, seed=3)
-    assert order != missing_words({3: [], 7: []}, WORDS, 3, seed=0)
+    order = missing_words({"3": [], "7": []}, WORDS, 3, seed=3)
+    assert order != missing_words({"3": [], "7": []}, WORDS, 3, seed=0)
     _, out, _ = recorder(dictated(order), takes=3, options=options)
     assert prompts(out) == order
 
@@ -215,7 +215,8 @@ NAMELESS = "name a folder and who speaks: fsdd-record FOLDER --speaker NAME"
         ("mine", NAMELESS),
         ("--speaker ann", NAMELESS),
         ("mine --speaker a_b", "--speaker: speaker 'a_b' holds '_' (letters, digits and hyphens are allowed)"),
-        ("mine --speaker a --words 1,ten", "--words 1,ten: 'ten' is not one of 0 to 9; write e.g. --words 0,1,2"),
+        ("mine --speaker a --words 1,,2", "--words 1,,2: label is missing; write e.g. --words yes,no"),
+        ("mine --speaker a --words a/b", "--words a/b: 'a/b' can't be a part of a file name"),
         ("mine --speaker a --takes 0", "--takes must be at least 1, not 0"),
         ("mine --speaker a --seed -1", "--seed must be at least 0, not -1"),
         ("mine --speaker a --input - -", "there is one standard input: name - once"),
