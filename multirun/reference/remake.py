@@ -213,9 +213,12 @@ def streams_table() -> list[str]:
 
 
 def false_alarms_table() -> list[str]:
-    """What is taken for a digit in sound without any."""
+    """What is taken for a word of its own in sound without any."""
     found = pd.read_csv(REFERENCE / "listening" / "listening.csv")
-    rows = ["| sound without digits | hours | heard as words | taken for a digit | an hour |", "|---|--:|--:|--:|--:|"]
+    rows = [
+        "| sound without its words | hours | heard as words | taken for a word of its own | an hour |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for row in found[found["sound"].notna()].itertuples():
         level = "" if pd.isna(row.level_db) else f", {row.level_db:.0f} dB"
         counts = f"{row.hours:.2f} | {row.heard:.0f} | {row.accepted:.0f} | {row.accepted_per_hour:.0f}"

@@ -153,9 +153,11 @@ def test_noise_alone_is_as_long_and_as_loud_as_it_says(spoken_data: PreparedData
     assert not np.array_equal(heard[3][0], heard[3][1])
 
 
-def test_words_that_are_no_digits_are_counted(spoken_data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_the_network_does_not_know_are_counted(
+    spoken_data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(measuring, "espeak_installed", lambda: True)
-    monkeypatch.setattr(measuring, "spoken_words", lambda rate: [list(spoken_data.recordings.waveforms[:3])] * 2)
+    monkeypatch.setattr(measuring, "spoken_words", lambda rate, known: [list(spoken_data.recordings.waveforms[:3])] * 2)
 
     def hear(streams: Sequence[np.ndarray]) -> list[list[HeardWord]]:
         return [[HeardWord(0, 1, 3)] for _ in streams]
@@ -200,7 +202,7 @@ def test_the_report_counts_everything(report: ListeningReport, listener: Run) ->
     right = listener.record.views["integer"]["correct"]
     assert report.right_clips == right and 0 <= report.rejected_clips < right
     assert report.false_rejects == report.rejected_clips / right
-    assert report.notes == ("words that are no digits: left out, espeak-ng is not installed",)
+    assert report.notes == ("words that it does not know: left out, espeak-ng is not installed",)
 
 
 def test_further_corpora_follow(listener: Run, spoken_data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +280,7 @@ def test_the_command_prints_and_writes_it(
     monkeypatch.setattr("fsdd_lightning.evaluation.listening.listening_report", lambda *_: report)
     shown = call(evaluate, *arguments).out
     rejected = f"test clips recognized right, but rejected: {report.rejected_clips} of {report.right_clips}"
-    assert all(text in shown for text in ("Words in streams", "Sound without digits", rejected, "left out"))
+    assert all(text in shown for text in ("Words in streams", "Sound without its words", rejected, "left out"))
 
 
 def test_the_command_refuses_what_it_cannot_do(listening_folder: Path, mfcc_folder: Path, call: Call) -> None:

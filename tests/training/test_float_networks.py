@@ -28,7 +28,7 @@ from fsdd_lightning.training import float_networks
 from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
 
 LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
-# Of `data`, the digest of the recordings matters; of `callbacks`, the patience; the rest of both changes nothing.
+# Of `data`, the digest of the recordings and their words matter; of `callbacks`, the patience; the rest of both changes nothing.
 NOT_DECIDING = {
     *("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger"),
     "evaluation",
@@ -39,7 +39,11 @@ DECIDING = {*FLOAT_GROUPS, "listener", "seed", "torch_threads"}
 def decides(key: str) -> bool:
     """The listener cuts training copies; what it rejects is decided later."""
     group = key.partition(".")[0]
-    return (group in DECIDING and key != "listener.false_reject_rate") or key == "callbacks.early_stopping_patience"
+    words = ("data.layout", "data.labels", "data.other", "data.noise", "data.speaker_pattern")
+    return (group in DECIDING and key != "listener.false_reject_rate") or key in (
+        "callbacks.early_stopping_patience",
+        *words,
+    )
 
 
 def test_of_every_field_of_a_config_it_is_known_whether_it_decides() -> None:

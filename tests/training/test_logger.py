@@ -220,4 +220,4 @@ def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: P
     logger.close()
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
-    assert tags == [f"misclassified/{clip.name} said {clip.label} heard {(clip.label + 1) % 10}" for clip in first]
+    assert tags == [f"misclassified/{clip.name} said {clip.label} heard {(int(clip.label) + 1) % 10}" for clip in first]
