@@ -153,9 +153,7 @@ def test_noise_alone_is_as_long_and_as_loud_as_it_says(spoken_data: PreparedData
     assert not np.array_equal(heard[3][0], heard[3][1])
 
 
-def test_words_that_the_network_does_not_know_are_counted(
-    spoken_data: PreparedData, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_words_that_it_does_not_know_are_counted(spoken_data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "espeak_installed", lambda: True)
     monkeypatch.setattr(measuring, "spoken_words", lambda rate, known: [list(spoken_data.recordings.waveforms[:3])] * 2)
 
