@@ -121,13 +121,13 @@ def test_tempo_is_spread_over_its_range() -> None:
 def test_tempo_moves_frames_apart(recordings: RecordingSet, tmp_path: Path) -> None:
     """Copy 0 of tempo 0.2 has hops of 100 exp(-0.2) = 82 samples."""
     slower = copy_features(0, recordings, FEATURES, replace(NOTHING, tempo=0.2), tmp_path)
-    expected = MfccExtractor(replace(FEATURES, hop_length=82))(recordings.waveforms)
+    expected = MfccExtractor(FEATURES.spaced(82))(recordings.waveforms)
     np.testing.assert_array_equal(slower.lengths, expected.lengths)
     np.testing.assert_allclose(slower.values, expected.values, atol=0.05)  # 1e-7 of the waveform's peak, in dB
 
 
 def test_the_hop_never_exceeds_the_window(recordings: RecordingSet, tmp_path: Path) -> None:
-    touching = replace(FEATURES, hop_length=200)
+    touching = FEATURES.spaced(200)
     features = augmented_features(recordings, touching, replace(EVERYTHING, tempo=0.7), tmp_path)
     assert len(features) == 3
 
