@@ -68,7 +68,6 @@ def _export_c(run: Run, folder: Path, name: str) -> None:
 
 
 def _export_onnx(run: Run, folder: Path, name: str) -> None:
-
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.export.onnx import export_onnx
 
