@@ -68,8 +68,6 @@ def _export_c(run: Run, folder: Path, name: str) -> None:
 
 
 def _export_onnx(run: Run, folder: Path, name: str) -> None:
-    import dataclasses
-
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.export.onnx import export_onnx
 
@@ -77,7 +75,7 @@ def _export_onnx(run: Run, folder: Path, name: str) -> None:
         raise UserError(f"--name must be fit for a file, not {name!r}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"
-    export_onnx(run.checkpoint, dataclasses.asdict(run.config.features), path, name=name)
+    export_onnx(run.checkpoint, run.config.features.described(), path, name=name)
     print(f"the float network is in {path}")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fsdd_lightning.data.sound_sources import SoundSource
 
 STANDARD_INPUT = Path("-")
+RATES_HZ = (8000, 16000)  # at which the listener knows how long a frame lasts
 
 
 def main() -> None:
@@ -46,7 +47,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="WAV",
         help="in place of a microphone: WAV files one after another, or - for raw 16-bit mono samples from standard "
-        "input at the rate of the features (8000 Hz); it must answer the prompts, and a refused word comes again",
+        "input at --rate; it must answer the prompts, and a refused word comes again",
+    )
+    parser.add_argument(
+        "--rate",
+        type=int,
+        default=RATES_HZ[0],
+        metavar="HZ",
+        help="samples a second of the takes: features.sample_rate_hz of the network that is to hear them (%(default)s)",
     )
     source.add_argument("--device", type=int, metavar="N", help="the microphone; default: that of the system")
     parser.add_argument("--list-devices", action="store_true", help="print the microphones and their numbers")
@@ -96,6 +104,8 @@ def _checked_words(arguments: argparse.Namespace) -> list[str]:
     for name, least in (("takes", 1), ("seed", 0)):
         if getattr(arguments, name) < least:
             raise UserError(f"--{name} must be at least {least}, not {getattr(arguments, name)}")
+    if arguments.rate not in RATES_HZ:
+        raise UserError(f"--rate must be {' or '.join(map(str, RATES_HZ))}, not {arguments.rate}")
     return sorted(set(words))
 
 
@@ -108,7 +118,7 @@ def _session(takes: TakeFolder, asked: Sequence[str], words: Sequence[str], argu
     from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.sweeps.compose import compose_config
 
-    config = compose_config("features=integer", "listener=default")
+    config = compose_config("features=integer", "listener=default", f"features.sample_rate_hz={arguments.rate}")
     assert config.front_end is not None and config.listener is not None
     total = len(words) * arguments.takes
     prompts = Prompts(total - len(asked), total)

@@ -219,6 +219,7 @@ NAMELESS = "name a folder and who speaks: fsdd-record FOLDER --speaker NAME"
         ("mine --speaker a --words a/b", "--words a/b: 'a/b' can't be a part of a file name"),
         ("mine --speaker a --takes 0", "--takes must be at least 1, not 0"),
         ("mine --speaker a --seed -1", "--seed must be at least 0, not -1"),
+        ("mine --speaker a --rate 11025", "--rate must be 8000 or 16000, not 11025"),
         ("mine --speaker a --input - -", "there is one standard input: name - once"),
         ("mine --speaker a --input -", "--input - reads samples, not a terminal: arecord -t raw -f S16_LE -r 8000 | "),
         ("mine --speaker a --input no.wav", "no.wav: cannot be read (No such file or directory)"),

@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
+from fsdd_lightning.config.durations import OLD_KEYS, answers_for_old_keys, with_durations
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 
@@ -168,6 +169,7 @@ def to_config(config: DictConfig) -> Config:
 
 def config_from_mapping(mapping: dict[str, Any]) -> Config:
     """Like `to_config`, for the plain mapping that a run record holds."""
+    refuse_old_durations(mapping)
     try:
         return TypeAdapter(Config).validate_json(json.dumps(mapping))
     except ValidationError as error:
@@ -188,7 +190,17 @@ def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
         holder = _holder(current, key)
         if holder is not None:
             holder.setdefault(key.rpartition(".")[2], value)
+    if isinstance(current.get("features"), dict):
+        current["features"] = with_durations(current["features"])
     return current
+
+
+def refuse_old_durations(mapping: Mapping[str, Any]) -> None:
+    """Raises UserError where a config has its features' lengths in samples or frames, with what they are called now."""
+    features = mapping.get("features")
+    answers = list(answers_for_old_keys(features)) if isinstance(features, dict) else []
+    if answers:
+        raise UserError("; ".join(answers))
 
 
 def _holder(mapping: dict[str, Any], key: str) -> dict[str, Any] | None:
@@ -242,12 +254,14 @@ def unknown_key(key: str) -> str:
     for old, new in RENAMED_KEYS.items():
         if key == old or key.startswith(f"{old}."):
             return f"{key!r} is called {new + key.removeprefix(old)!r} now"
+    group, _, name = key.rpartition(".")
+    if group == "features" and name in OLD_KEYS:
+        return f"{key!r} is called 'features.{OLD_KEYS[name][0]}' now"
     keys = list(config_keys())
     alike = [other for other in keys if ("." in other) == ("." in key)]
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"
-    group = key.rpartition(".")[0]
     within = [other for other in keys if other.rpartition(".")[0] == group]
     place = f"group {group!r}" if group and within else "the config"
     choices = [other.rpartition(".")[2] for other in within] or [other for other in keys if "." not in other]

@@ -7,14 +7,15 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer
-from fsdd_lightning.arithmetic.front_end import FrontEnd
+from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
+from fsdd_lightning.config.durations import Framed, framing_problem, samples_of, window_problem
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -152,20 +153,20 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class MfccConfig:
-    """librosa's MFCC, in float; the names are librosa's. Lengths are in samples, frequencies in hertz."""
+class MfccConfig(Framed):
+    """librosa's MFCC, in float; frequencies are in hertz. `durations.py` says what is a window, a hop, a frame."""
 
     kind: Literal["mfcc"]
     sample_rate_hz: Count
+    window_ms: Positive
+    fft_ms: Positive | None  # of the transform, where it is longer: zeros on both sides; None: window_ms
+    hop_ms: Positive
+    max_seconds: Positive
     n_mfcc: Count
     n_mels: Count
-    n_fft: Count
-    win_length: Count | None  # None: n_fft
-    hop_length: Count
     f_min_hz: NotNegative
     f_max_hz: Positive | None  # None: half the sample rate
     top_db: Positive | None  # None: no floor
-    max_frames: Count
     peak_normalize: bool
     band_pass_hz: tuple[float, float] | None
     deltas: bool  # every coefficient's change since the previous frame, as further channels
@@ -181,14 +182,9 @@ class MfccConfig:
         return 2 * self.n_mfcc if self.deltas else self.n_mfcc
 
     @property
-    def window(self) -> int:
-        """Samples of a frame that are not weighted with 0."""
-        return self.n_fft if self.win_length is None else self.win_length
-
-    @property
-    def hop(self) -> int:
-        """Samples from a frame to the next."""
-        return self.hop_length
+    def n_fft(self) -> int:
+        """Samples of a transform."""
+        return self.window if self.fft_ms is None else samples_of(self.fft_ms, self.sample_rate_hz)
 
     @property
     def least_samples(self) -> int:
@@ -197,19 +193,12 @@ class MfccConfig:
 
     def samples(self, frames: int) -> int:
         """How many samples the first `frames` frames hear; frames are centered, the first at the first sample."""
-        return (frames - 1) * self.hop_length + self.n_fft // 2
-
-    def spaced(self, hop: int) -> MfccConfig:
-        """The same with another distance between frames, within 1..window."""
-        return replace(self, hop_length=min(max(hop, 1), self.window))
+        return (frames - 1) * self.hop + self.n_fft // 2
 
     def __post_init__(self) -> None:
-        window, nyquist_hz = self.window, self.sample_rate_hz / 2
-        _require(window <= self.n_fft, f"win_length {window} exceeds n_fft {self.n_fft}")
-        _require(
-            self.hop_length <= window,
-            f"hop_length {self.hop_length} exceeds win_length {window}: sound between frames would be lost",
-        )
+        problem, nyquist_hz = framing_problem(self), self.sample_rate_hz / 2
+        _require(problem is None, str(problem))
+        _require(self.window <= self.n_fft, f"fft_ms={self.fft_ms} is shorter than window_ms={self.window_ms:g}")
         _require(self.n_mfcc <= self.n_mels, f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
         f_max_hz = nyquist_hz if self.f_max_hz is None else self.f_max_hz
         _require(
@@ -225,22 +214,22 @@ class MfccConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class IntegerFeatureConfig:
-    """The integer front end, which a device computes from its samples. Lengths are in samples.
+class IntegerFeatureConfig(Framed):
+    """The integer front end, which a device computes from its samples. `durations.py` says what is a window, a hop.
 
     Levels are in steps of 2^-8 octave of power (0.0118 dB). What is computed: arithmetic/README.md.
     """
 
     kind: Literal["integer"]
     sample_rate_hz: Count
-    window: Count  # 128, 256 or 512
-    hop: Count
+    window_ms: Positive  # of 128, 256 or 512 samples
+    hop_ms: Positive
+    max_seconds: Positive
     bands: Count  # of the mel scale, from 0 to half the sample rate
     coefficients: Count  # of the cosine transform of their levels
     floor_octaves: Count  # how far below the loudest level of a word a level still counts
     quietest_level: CountOrZero  # that loudest level is at least this
     decay: CountOrZero  # by which it falls from frame to frame
-    max_frames: Count
     deltas: bool  # every coefficient's change since the previous frame, as further channels
 
     @property
@@ -267,11 +256,9 @@ class IntegerFeatureConfig:
         """How many samples the first `frames` frames hear: whole windows."""
         return self.front_end.samples(frames)
 
-    def spaced(self, hop: int) -> IntegerFeatureConfig:
-        """The same with another distance between frames, within 1..window."""
-        return replace(self, hop=min(max(hop, 1), self.window))
-
     def __post_init__(self) -> None:
+        problem = window_problem(self, WINDOWS) or framing_problem(self)
+        _require(problem is None, str(problem))
         _ = self.front_end  # checks itself
 
 

@@ -48,7 +48,7 @@ class MfccExtractor:
         return coefficients[: self.config.max_frames]
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> Features:
-        """Each waveform: (samples,) float32, not empty; 1 + samples // hop_length frames (n_fft even)."""
+        """Each waveform: (samples,) float32, not empty; 1 + samples // hop frames (n_fft even)."""
         max_frames = self.config.max_frames
         values = np.zeros((len(waveforms), max_frames, self.config.channels), np.float32)
         frames = np.zeros(len(waveforms), np.int64)
@@ -105,8 +105,8 @@ class MfccExtractor:
 
 
 def _padded_hann_window(config: MfccConfig) -> np.ndarray:
-    """Periodic Hann window of win_length, centered as `librosa.util.pad_center` does: (n_fft,) float32."""
-    length = config.n_fft if config.win_length is None else config.win_length
+    """Periodic Hann window of `window`, centered as `librosa.util.pad_center` does: (n_fft,) float32."""
+    length = config.window
     # scipy.signal.get_window("hann", 1) is 1, where the formula gives 0.
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length) if length > 1 else np.ones(1)
     left = (config.n_fft - length) // 2
@@ -167,10 +167,10 @@ def _normalize_peaks(samples: np.ndarray, clip_samples: np.ndarray) -> None:
 def _frame_starts(clip_samples: np.ndarray, config: MfccConfig) -> tuple[np.ndarray, np.ndarray]:
     """Start of every frame in the padded concatenation (frames,), and the number of frames per clip (clips,)."""
     padding = config.n_fft // 2
-    frames = 1 + (clip_samples + 2 * padding - config.n_fft) // config.hop_length
+    frames = 1 + (clip_samples + 2 * padding - config.n_fft) // config.hop
     spans = clip_samples + padding
     clip_starts = np.cumsum(spans) - spans
-    return np.repeat(clip_starts, frames) + _position_in_clip(frames) * config.hop_length, frames
+    return np.repeat(clip_starts, frames) + _position_in_clip(frames) * config.hop, frames
 
 
 def _position_in_clip(frames: np.ndarray) -> np.ndarray:

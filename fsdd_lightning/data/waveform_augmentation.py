@@ -42,7 +42,7 @@ from fsdd_lightning.data.streams import babble
 # Part of the cache key: increment it with every change that changes a value.
 COPIES_VERSION = 3
 
-_EQUALIZER_BANDS = 6
+_EQUALIZER_STEP_HZ = 800  # from a gain to the next: 6 gains from 0 to 4 kHz, 11 to 8 kHz
 # Power falls as frequency^-slope: 0 white, 1 pink, 2 brown; half of them lie below 1/2.
 _NOISE_SLOPES = 2.0 * np.linspace(0.0, 1.0, 32) ** 2
 _NOISE_SAMPLES = 2**18  # half a minute at 8 kHz of each
@@ -189,7 +189,7 @@ def _other_voice_and_room(
     waveform: np.ndarray, config: WaveformAugmentationConfig, sample_rate_hz: int, generator: Generator
 ) -> np.ndarray:
     factor = float(np.exp(generator.uniform(-config.speed, config.speed)))
-    gains_db = generator.normal(0.0, config.equalizer_db, _EQUALIZER_BANDS)
+    gains_db = generator.normal(0.0, config.equalizer_db, _equalizer_gains(sample_rate_hz))
     changed = waveform
     if config.speed:  # what changes nothing still takes most of the time
         changed = change_speed(changed, factor)
@@ -198,6 +198,11 @@ def _other_voice_and_room(
     if generator.random() < config.room_share:
         changed = add_echo(changed, room_response(sample_rate_hz, generator))
     return changed
+
+
+def _equalizer_gains(sample_rate_hz: int) -> int:
+    """As dense at every sample rate; at least 0 Hz and the highest frequency have one."""
+    return 1 + max(int(sample_rate_hz / 2 / _EQUALIZER_STEP_HZ + 0.5), 1)
 
 
 def _noisy(

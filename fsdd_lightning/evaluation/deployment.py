@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -44,7 +43,7 @@ def deploy(checkpoint: Checkpoint, config: Config, data: PreparedData, folder: P
         return None
     model = convert(arrays_of(checkpoint.network), weight_code(checkpoint.weight_code))
     prepared = network_input(config, checkpoint.mean, checkpoint.std, _least_margin(model, config, data))
-    deployment = Deployment(model, prepared, dataclasses.asdict(config.features), checkpoint.labels)
+    deployment = Deployment(model, prepared, config.features.described(), checkpoint.labels)
     save_archive(folder / INTEGER_MODEL, deployment)
     return load_archive(folder / INTEGER_MODEL)
 

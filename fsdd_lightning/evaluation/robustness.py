@@ -1,6 +1,6 @@
 """How well a network bears what happens to recordings outside the laboratory: corrupted test clips, a row per level.
 
-Clips are corrupted as waveforms, before the front end. What is pushed beyond `features.max_frames` is lost, as ever.
+Clips are corrupted as waveforms, before the front end. What is pushed beyond `features.max_seconds` is lost, as ever.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
 LISTENING_TEMPLATES = ("fsdd_front_end_config.h", "fsdd_front_end_tables.h")
 LISTENING_RUNTIME = ("fsdd_front_end", "fsdd_listen")  # what only a program that hears samples needs
+HALF_RATE, HALVED_HZ = "half_rate.h", 8000  # of the 16,000 samples a second of usual microphones
 EXAMPLE, TEMPLATE = "example", ".j2"  # a folder, of the package and of an export; what is to be filled in
 LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
 INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
@@ -104,6 +105,8 @@ def _example_files(context: Mapping[str, Any]) -> dict[str, str]:
     files = {}
     for source in sorted((resources.files("fsdd_lightning.export") / EXAMPLE).iterdir(), key=lambda file: file.name):
         file = f"{EXAMPLE}/{source.name}"
+        if source.name == HALF_RATE and context["front_end"].sample_rate_hz != HALVED_HZ:
+            continue
         if file.endswith(TEMPLATE):
             files[file.removesuffix(TEMPLATE)] = _render(file.removesuffix(TEMPLATE), context)
         elif source.is_file():

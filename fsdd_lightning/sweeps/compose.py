@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -19,7 +20,14 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from fsdd_lightning.config.load import CONFIG_NAME, config_directory, register_resolvers, to_config, unknown_key
+from fsdd_lightning.config.load import (
+    CONFIG_NAME,
+    config_directory,
+    refuse_old_durations,
+    register_resolvers,
+    to_config,
+    unknown_key,
+)
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
@@ -139,6 +147,7 @@ class _Composer:
         values = [override for override in parsed if self._only_changes_a_value(override)]
         choices = [override.input_line or "" for override in parsed if override not in values]
         config = copy.deepcopy(self._of_groups(choices))
+        refuse_old_durations({"features": _with_overrides(config, "features.", values)})
         ConfigLoaderImpl._apply_overrides_to_config(values, config)  # Hydra's own last step, too
         return config
 
@@ -151,6 +160,16 @@ class _Composer:
         if key not in self._composed:
             self._composed[key] = compose(CONFIG_NAME, overrides=choices + self._search_path)
         return self._composed[key]
+
+
+def _with_overrides(config: DictConfig, prefix: str, values: Sequence[Override]) -> dict[str, Any]:
+    """A group's values, and those that overrides would set, also where there is no such key."""
+    group = OmegaConf.to_container(config[prefix.removesuffix(".")])
+    assert isinstance(group, dict)
+    changed = {each.key_or_group: each.value() for each in values if each.key_or_group.startswith(prefix)}
+    return {str(key): value for key, value in group.items()} | {
+        key.removeprefix(prefix): value for key, value in changed.items()
+    }
 
 
 def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:

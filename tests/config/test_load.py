@@ -123,7 +123,7 @@ def test_ordinary_run_names_are_readable() -> None:
         ("model.hiddensize", "model.hidden_size"),
         ("trainer.epoch", "trainer.max_epochs"),
         ("trainr.max_epochs", "trainer.max_epochs"),
-        ("features.hop_lenght", "features.hop_length"),
+        ("features.hop_sm", "features.hop_ms"),
         ("data.synthetic.take", "data.synthetic.takes"),
         ("sed", "seed"),
         ("modl", "model"),

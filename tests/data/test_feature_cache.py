@@ -23,13 +23,13 @@ OTHER_VALUES: dict[str, Any] = {
     "sample_rate_hz": 8001,
     "n_mfcc": 12,
     "n_mels": 41,
-    "n_fft": 401,
-    "win_length": 399,
-    "hop_length": 161,
+    "window_ms": 49.9,
+    "fft_ms": 50.1,
+    "hop_ms": 20.1,
     "f_min_hz": 1.0,
     "f_max_hz": 3999.0,
     "top_db": None,
-    "max_frames": 11,
+    "max_seconds": 0.22,
     "peak_normalize": False,
     "band_pass_hz": (300.0, 3000.0),
     "deltas": True,
@@ -93,7 +93,7 @@ def test_dataset_and_extractor_version_change_the_key(monkeypatch: pytest.Monkey
 def test_another_config_does_not_get_this_cache(tmp_path: Path) -> None:
     recordings = Recordings()
     cached_features("digest", recordings, CONFIG, tmp_path)
-    other = dataclasses.replace(CONFIG, max_frames=3)
+    other = dataclasses.replace(CONFIG, max_seconds=0.06)
     assert cached_features("digest", recordings, other, tmp_path).values.shape == (5, 3, 13)
     assert recordings.calls == 2
 

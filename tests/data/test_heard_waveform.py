@@ -23,7 +23,7 @@ from fsdd_lightning.sweeps.compose import compose_config
 def config(synthetic_cache: str) -> Config:
     """A second is heard, which is longer than all synthetic words."""
     synthetic = ("data=synthetic", "data.synthetic.speakers=2", "data.synthetic.takes=6", synthetic_cache)
-    return compose_config(*synthetic, "features.max_frames=50")
+    return compose_config(*synthetic, "features.max_seconds=1")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import soundfile
 from example_configs import feature_config
 from scipy.signal import butter, sosfilt
 
-from fsdd_lightning.config.schema import FeatureConfig
+from fsdd_lightning.config.schema import MfccConfig
 from fsdd_lightning.data import mfcc as mfcc_module
 from fsdd_lightning.data.mfcc import MfccExtractor
 
@@ -23,9 +23,9 @@ PACKAGE = Path(mfcc_module.__file__).parents[1]
 TOLERANCE = 1e-3  # absolute; coefficients reach some hundreds
 
 
-def librosa_mfcc(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+def librosa_mfcc(waveform: np.ndarray, config: MfccConfig) -> np.ndarray:
     """(frames, n_mfcc) float32. librosa.feature.mfcc itself does not pass top_db on: hence two calls."""
-    same = {name: getattr(config, name) for name in ("n_mels", "n_fft", "win_length", "hop_length")}
+    same = {"n_mels": config.n_mels, "n_fft": config.n_fft, "win_length": config.window, "hop_length": config.hop}
     mel = librosa.feature.melspectrogram(
         y=waveform, sr=config.sample_rate_hz, fmin=config.f_min_hz, fmax=config.f_max_hz, **same
     )

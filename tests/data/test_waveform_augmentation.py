@@ -112,6 +112,16 @@ def test_a_clip_longer_than_the_noises_hears_them_again() -> None:
     assert not np.allclose(added[0][:100], added[1][:100], atol=1e-3)
 
 
+@pytest.mark.parametrize(("rate_hz", "gains"), [(500, 2), (8000, 6), (11025, 8), (16000, 11), (44100, 29)])
+def test_the_equalizer_is_as_dense_at_every_sample_rate(
+    rate_hz: int, gains: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(making, "equalize", lambda waveform, gains_db: drawn.append(len(gains_db)) or waveform)
+    augment_waveform(np.ones(rate_hz, np.float32), replace(NOTHING, equalizer_db=5.0), rate_hz, generator())
+    assert drawn == [gains]
+
+
 def test_tempo_is_spread_over_its_range() -> None:
     exponents = np.sort([tempo_exponent(copy, 0.2) for copy in range(16)])
     assert -0.2 <= exponents[0] < -0.15 and 0.15 < exponents[-1] <= 0.2
@@ -121,13 +131,13 @@ def test_tempo_is_spread_over_its_range() -> None:
 def test_tempo_moves_frames_apart(recordings: RecordingSet, tmp_path: Path) -> None:
     """Copy 0 of tempo 0.2 has hops of 100 exp(-0.2) = 82 samples."""
     slower = copy_features(0, recordings, FEATURES, replace(NOTHING, tempo=0.2), tmp_path)
-    expected = MfccExtractor(replace(FEATURES, hop_length=82))(recordings.waveforms)
+    expected = MfccExtractor(FEATURES.spaced(82))(recordings.waveforms)
     np.testing.assert_array_equal(slower.lengths, expected.lengths)
     np.testing.assert_allclose(slower.values, expected.values, atol=0.05)  # 1e-7 of the waveform's peak, in dB
 
 
 def test_the_hop_never_exceeds_the_window(recordings: RecordingSet, tmp_path: Path) -> None:
-    touching = replace(FEATURES, hop_length=200)
+    touching = FEATURES.spaced(200)
     features = augmented_features(recordings, touching, replace(EVERYTHING, tempo=0.7), tmp_path)
     assert len(features) == 3
 

@@ -48,7 +48,7 @@ def listening_folder(tiny_overrides: list[str], run_trial: RunTrial, once: Once)
 @pytest.fixture(scope="session")
 def mfcc_folder(finished_overrides: list[str], run_trial: RunTrial, once: Once) -> Path:
     """A run that hears features in float."""
-    words = [*finished_overrides, "features=mfcc", "features.max_frames=36", "waveform_augmentation=none"]
+    words = [*finished_overrides, "features=mfcc", "features.max_seconds=0.72", "waveform_augmentation=none"]
 
     def train(folder: Path) -> None:
         run_trial(words, folder)

@@ -157,15 +157,3 @@ def test_damaged_golden_clips_are_the_users_to_mend(
 
 def test_a_run_of_an_earlier_version_kept_none(deployment: Deployment, tmp_path: Path) -> None:
     assert kept_golden_clips(deployment, tmp_path) is None
-
-
-@pytest.mark.slow
-def test_another_sample_rate_ends_in_c_that_hears_it(
-    tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial
-) -> None:
-    """A single logit of the C that differed would fail the run."""
-    words = ["features.sample_rate_hz=16000", "features.window=512", "features.hop=320"]
-    record = run_trial([*tiny_overrides, *words], tmp_path)
-    assert (record.status, list(record.views)) == ("done", ["float", "quantized", "integer", "c"])
-    config = (tmp_path / "export" / "fsdd_front_end_config.h").read_text()
-    assert "#define FSDD_SAMPLE_RATE_HZ 16000" in config and "#define FSDD_WINDOW 512" in config

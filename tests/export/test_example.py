@@ -11,12 +11,14 @@ from pathlib import Path
 
 import c_programs
 import directed_models
+import example_listening
 import numpy as np
 import phone_numbers
 import pytest
 from example_deployment import any_deployment
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.export import export_c
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 
@@ -195,9 +197,33 @@ def test_half_the_rate_is_the_filter_in_numpy(example: Path) -> None:
     np.testing.assert_array_equal(halved(example, samples), np.clip((filtered + 256) >> 9, -32768, 32767))
 
 
+@pytest.fixture(scope="module")
+def examples(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """The folder example/ of the same network at 8 kHz and of one at 16 kHz."""
+    faster = example_listening.deployment(
+        deployment.model, FrontEnd(16000, 512, 320, 32, 13, 16, 11264, 0, deltas=False)
+    )
+    folders = {8000: tmp_path_factory.mktemp("slow"), 16000: tmp_path_factory.mktemp("fast")}
+    for folder, one in zip(folders.values(), (deployment, faster), strict=True):
+        export_c(one, folder, name="digits", golden=None, notes={})
+    return {rate_hz: folder / "example" for rate_hz, folder in folders.items()}
+
+
+def test_a_microphone_of_16_khz_is_halved_only_for_a_network_of_8_khz(examples: dict[int, Path]) -> None:
+    assert (examples[8000] / "half_rate.h").exists() and not (examples[16000] / "half_rate.h").exists()
+    for folder in examples.values():
+        readme = (folder / "README.md").read_text()
+        assert "PDM.begin(1, 16000)" in readme and "#define RATE_HZ 16000" in readme
+        assert ("half_rate" in readme) == (folder == examples[8000])
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
 @pytest.mark.parametrize(("language", "compiler", "file"), [("cpp", "g++", "sketch.cpp"), ("c", "gcc", "zephyr.c")])
-def test_the_programs_in_the_readme_compile(language: str, compiler: str, file: str, example: Path) -> None:
+def test_the_programs_in_the_readme_compile(
+    language: str, compiler: str, file: str, rate_hz: int, examples: dict[int, Path]
+) -> None:
     """Against what their libraries declare, as far as they use it."""
+    example = examples[rate_hz]
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     (text,) = re.findall(rf"```{language}\n(.*?)```", (example / "README.md").read_text(), re.DOTALL)

@@ -96,7 +96,7 @@ def test_what_was_solved_is_what_is_recorded_and_planned_again(overrides: tuple[
 
 
 def test_the_inputs_are_the_coefficients_and_the_frames_the_longest_clips() -> None:
-    planned = plan("features.coefficients=20", "features.max_frames=50")
+    planned = plan("features.coefficients=20", "features.max_seconds=1")
     assert (planned.shape.inputs, planned.shape.classes, planned.bill.frames) == (20, 10, 50)
 
 

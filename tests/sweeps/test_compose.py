@@ -156,7 +156,7 @@ def test_a_bad_command_is_an_error_of_one_line(arguments: list[str], answer: str
 
 def test_a_bad_trial_anywhere_in_a_sweep_is_rejected() -> None:
     assert "hidden_size" in error_of("-m", "model.hidden_size=16,24,0", "seed=1,2")
-    assert "hop_length" in error_of("-m", "features.hop_length=160,80", "features.win_length=400,100")
+    assert "hop_ms" in error_of("-m", "features.hop_ms=20,10", "features.window_ms=32,16")
 
 
 def test_composing_leaves_hydra_free_for_the_run_itself() -> None:

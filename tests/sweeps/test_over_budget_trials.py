@@ -46,7 +46,7 @@ def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process
     folder, process = single
     (file,) = folder.glob("multirun/single/*/run.json")
     record = read_record(file.parent)
-    bill = float32_bill(NetworkShape(13, 25, 2, 10), record.config["features"]["max_frames"], FRONT_END)
+    bill = float32_bill(NetworkShape(13, 25, 2, 10), 36, FRONT_END)
     assert record.status == "over_budget"
     assert f"error: over budget: {record.error}\n" == process.stderr
     assert (record.views, record.training, record.dataset) == ({}, {}, {})
