@@ -12,22 +12,23 @@ from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import Config, TrainerConfig
+from fsdd_lightning.config.schema import Config, TrainingConfig
 from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.training.optimization import Optimization
 
 
 class DigitClassifier(pl.LightningModule):
-    """Cross-entropy with label smoothing, AdamW, one-cycle learning rate, accuracy and macro-F1."""
+    """Cross-entropy with label smoothing, the optimizer and schedule of the config, accuracy and macro-F1."""
 
-    def __init__(self, network: LSTMClassifier, config: TrainerConfig, peak_learning_rate: float) -> None:
+    def __init__(self, network: LSTMClassifier, config: TrainingConfig, optimization: Optimization) -> None:
         super().__init__()
         self.network = network
         self.quantized_view: QuantizedView | None = None  # set by callbacks.QuantizationSchedule
         self.config = config
-        self.peak_learning_rate = peak_learning_rate
+        self.optimization = optimization
         classes = network.shape.classes
         metrics = MetricCollection(
             {
@@ -45,7 +46,7 @@ class DigitClassifier(pl.LightningModule):
     def from_config(cls, config: Config) -> DigitClassifier:
         """A new float network of the config's size; the current random state determines its weights."""
         network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
-        return cls(network, config.trainer, config.trainer.learning_rate)
+        return cls(network, config.training, Optimization.of(config))
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, classes) of the network in its current mode: in float, or through the integer arithmetic."""
@@ -108,14 +109,6 @@ class DigitClassifier(pl.LightningModule):
         torch.set_rng_state(checkpoint["random_state"])
 
     def configure_optimizers(self) -> Any:
-        """AdamW under a one-cycle schedule that is stepped with every batch."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.peak_learning_rate,
-            weight_decay=self.config.weight_decay,
-            foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.peak_learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Those of the config, over all steps of this stage."""
+        steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
+        return self.optimization.configure(self.network.parameters(), steps, epochs)

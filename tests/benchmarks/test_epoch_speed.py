@@ -55,7 +55,7 @@ def network_of(config: Config) -> LSTMClassifier:
 
 
 def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:
-    module = DigitClassifier(network_of(config), config.trainer, config.trainer.learning_rate)
+    module = DigitClassifier(network_of(config), config.trainer, config.optimizer.lr)
     clock = EpochClock()
     trainer = pl.Trainer(
         max_epochs=EPOCHS_PER_ROUND,
@@ -68,7 +68,7 @@ def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[f
         num_sanity_val_steps=0,
         gradient_clip_val=config.trainer.gradient_clip,
     )
-    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.trainer.batch_size, 1))
+    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.training.batch_size, 1))
     return clock.seconds
 
 
@@ -77,15 +77,15 @@ def bare_epochs(config: Config, data: PreparedData) -> list[float]:
     augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
     features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
-    optimizer = torch.optim.AdamW(network.parameters(), config.trainer.learning_rate, foreach=True)
-    steps = -(-len(train) // config.trainer.batch_size) * EPOCHS_PER_ROUND
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.trainer.learning_rate, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), config.optimizer.lr, foreach=True)
+    steps = -(-len(train) // config.training.batch_size) * EPOCHS_PER_ROUND
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.optimizer.lr, total_steps=steps)
     seconds = []
     for _ in range(EPOCHS_PER_ROUND):
         start = time.process_time()
-        for chosen in torch.randperm(len(train), generator=generator).split(config.trainer.batch_size):
+        for chosen in torch.randperm(len(train), generator=generator).split(config.training.batch_size):
             x, valid = augment(features[chosen], lengths[chosen], generator)
-            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=config.trainer.label_smoothing)
+            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=config.training.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.trainer.gradient_clip)

@@ -50,7 +50,7 @@ def test_the_recipe_is_one_for_all_speakers_and_fits_36_kb() -> None:
 def test_no_choice_depends_on_validation_clips_of_heard_voices() -> None:
     """Validation clips are of training speakers here, so they do not show which epoch is best."""
     config = composed("experiment=unseen_speaker")
-    assert (config.split.validation_speakers, config.trainer.checkpoint) == (0, "last")
+    assert (config.split.validation_speakers, config.training.checkpoint) == (0, "last")
     assert config.callbacks.early_stopping_patience is None
 
 

@@ -128,7 +128,9 @@ def test_the_kept_epoch_is_the_best_quantized_one(
 def test_patience_begins_with_the_switch(
     run: Run, losses: tuple[float, ...], start_epoch: int, epochs: int, best: int
 ) -> None:
-    tuned = run(losses, start_epoch, "callbacks.early_stopping_patience=1").training["quantized"]
+    tuned = run(losses, start_epoch, "callbacks=early_stopping", "callbacks.early_stopping.patience=1").training[
+        "quantized"
+    ]
     assert (tuned["epochs"], tuned["best_epoch"]) == (epochs, best)
 
 

@@ -135,7 +135,7 @@ def test_the_hparams_row_holds_every_config_value_resolved(dashboard: EventAccum
     assert set(row) == {"status"} | set(config_keys()) - groups - (of_mfcc - of_integer)
     assert row["status"] == "done"
     assert (row["model.hidden_size"], row["seed"], row["feature_augmentation.name"]) == (8, 1, "light")
-    assert row["trainer.learning_rate"] == record.config["trainer"]["learning_rate"]
+    assert row["optimizer.lr"] == record.config["trainer"]["learning_rate"]
     assert (row["callbacks.early_stopping_patience"], row["features.deltas"]) == ("None", False)
 
 
@@ -154,7 +154,9 @@ def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, 
 
 def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: Path) -> None:
     changes = ["data=synthetic", "split=unseen_speaker", "model=large", "quantization=float32"]
-    ((_, config),) = compose_trials([*changes, "callbacks.early_stopping_patience=3"], multirun=False)
+    ((_, config),) = compose_trials(
+        [*changes, "callbacks=early_stopping", "callbacks.early_stopping.patience=3"], multirun=False
+    )
     logger = DashboardLogger(tmp_path)
     record = new_record(plan_run(config), [])
     record.views = {"float": {"accuracy": 0.75}}

@@ -221,9 +221,15 @@ class Decreed(DigitClassifier):
 @pytest.mark.parametrize(
     ("change", "epochs", "best", "val_loss"),
     [
-        ("callbacks.early_stopping_patience=1", 2, 0, 0.1),  # one epoch more would be better than the best
-        ("callbacks.early_stopping_patience=2", 4, 2, 0.05),
-        ("trainer.checkpoint=last", 4, 3, 0.7),
+        (
+            "callbacks=early_stopping",
+            "callbacks.early_stopping.patience=1",
+            2,
+            0,
+            0.1,
+        ),  # one epoch more would be better than the best
+        ("callbacks=early_stopping", "callbacks.early_stopping.patience=2", 4, 2, 0.05),
+        ("training.checkpoint=last", 4, 3, 0.7),
     ],
 )
 def test_a_training_that_had_ended_is_not_trained_any_further(
@@ -243,7 +249,7 @@ def test_a_training_that_had_ended_is_not_trained_any_further(
     assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (epochs, best, pytest.approx(val_loss))
 
 
-@pytest.mark.parametrize("changed", ["trainer.learning_rate=0.01", "damage", "folder"])
+@pytest.mark.parametrize("changed", ["optimizer.lr=0.01", "damage", "folder"])
 def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: str
 ) -> None:
