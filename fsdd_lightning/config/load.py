@@ -167,6 +167,8 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
+    for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
+        plain[group] = plain.get(group) or {}
     return {str(key): value for key, value in plain.items()}
 
 

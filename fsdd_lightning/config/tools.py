@@ -23,13 +23,13 @@ _WATCHING = re.compile(
 )
 
 
-def _is_path(target: str) -> str:
+def _is_path(target: str, name: str = "this") -> str:
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", target):
-        raise ValueError(f"this must be the path of a class, such as package.module.Class, not {target!r}")
+        raise ValueError(f"{name} must be the path of a class, such as package.module.Class, not {target!r}")
     return target
 
 
-Target = Annotated[str, AfterValidator(_is_path)]
+Target = Annotated[str, AfterValidator(lambda target: _is_path(target))]
 
 
 @with_config(_OPEN)
@@ -72,7 +72,7 @@ def _are_loggers(group: Any) -> Any:
     for name, tool in own_loggers(group).items():
         if not (isinstance(tool, dict) and isinstance(tool.get("_target_"), str)):
             raise ValueError(f"{name} must be a _target_ and its arguments, or null, not {tool!r}")
-        _is_path(tool["_target_"])
+        _is_path(tool["_target_"], f"{name}._target_")
     return group
 
 
