@@ -63,7 +63,7 @@ class DigitClassifier(pl.LightningModule):
 
     def _log_epoch(self, stage: str, metrics: MetricCollection) -> None:
         losses, logits, labels = zip(*self._seen[stage], strict=True)
-        clips = torch.tensor([float(len(batch)) for batch in labels])
+        clips = torch.tensor([float(len(batch)) for batch in labels]).to(self.device)
         metrics.update(torch.cat(logits), torch.cat(labels))
         self.log(f"{stage}/loss", torch.stack(losses).float() @ clips / clips.sum())
         self.log_dict(metrics.compute(), prog_bar=stage == "val")
@@ -101,12 +101,16 @@ class DigitClassifier(pl.LightningModule):
         """Save the mode, and the state of the random numbers that dropout draws."""
         checkpoint["weight_code"] = None if self.quantized_view is None else self.quantized_view.code.name
         checkpoint["random_state"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            checkpoint["cuda_random_state"] = torch.cuda.get_rng_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the mode and the random state."""
         code = checkpoint["weight_code"]
         self.quantized_view = None if code is None else QuantizedView(self.network, weight_code(code))
         torch.set_rng_state(checkpoint["random_state"])
+        if "cuda_random_state" in checkpoint:
+            torch.cuda.set_rng_state(checkpoint["cuda_random_state"], self.device)
 
     def configure_optimizers(self) -> Any:
         """Those of the config, over all steps of this stage."""
