@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map
 
@@ -53,6 +54,16 @@ class _Factories(TorchDispatchMode):
         return computed(func, args, kwargs or {})
 
 
+class _Literals(TorchFunctionMode):
+    """torch.tensor(3.0, device=DEVICE): torch would leave the value out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") == DEVICE:
+            return func(*args, **{**kwargs, "device": CPU}).to(DEVICE)
+        return func(*args, **kwargs)
+
+
 def computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     tensors = [each for each in tree_flatten((args, kwargs))[0] if isinstance(each, torch.Tensor)]
     here = [each for each in tensors if isinstance(each, Elsewhere)]
@@ -64,7 +75,7 @@ def computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         assert not strangers, f"{func}: tensors on the device and on the CPU, of shapes {[t.shape for t in tensors]}"
     else:
         assert moved_to in (None, CPU, DEVICE)
-    stays = (bool(here) if moved_to is None else torch.device(moved_to) == DEVICE)
+    stays = bool(here) if moved_to is None else torch.device(moved_to) == DEVICE
     if func is torch.ops.aten.copy_.default:
         stays = isinstance(args[0], Elsewhere)
     plain_args, plain = tree_map(_values, (args, kwargs))
@@ -84,5 +95,5 @@ def _values(each: Any) -> Any:
 @contextmanager
 def pretend_device() -> Iterator[torch.device]:
     """The device."""
-    with _Factories():
+    with _Literals(), _Factories():
         yield DEVICE

@@ -51,7 +51,7 @@ class Optimization:
         make = make_partial("scheduler", arguments)
         length = steps if self.scheduler["interval"] == "step" else epochs
         known = {"total_steps": length, "T_max": length, "max_lr": self.learning_rate}
-        taken = set(inspect.signature(make).parameters) - set(arguments)
+        taken = set(inspect.signature(getattr(make, "func", make)).parameters) - set(arguments)
         filled = {key: value for key, value in known.items() if key in taken}
         lightnings = {key: self.scheduler[key] for key in _LIGHTNINGS if key in self.scheduler}
         return {"scheduler": _called("scheduler", make, optimizer, **filled), **lightnings}
