@@ -44,6 +44,7 @@ def test_an_argument_that_would_break_the_promise_is_refused_by_name_with_the_re
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (["logger=null"], "GROUP=null: a group takes an option or a list of them; ~GROUP leaves it out"),
         (["trainer=ddp"], "no option 'ddp' in group 'trainer' (there are: default, gpu, voices)"),
         (["trainer.precison=16"], "unknown config key 'trainer.precison'; did you mean 'trainer.precision'?"),
         (["+trainer.precison=16"], "unknown config key 'trainer.precison'; did you mean 'trainer.precision'?"),
@@ -64,8 +65,9 @@ def test_an_argument_that_would_break_the_promise_is_refused_by_name_with_the_re
         (["+logger.mine=1"], "logger: mine must be a _target_ and its arguments, or null, not 1"),
         (
             ["callbacks.early_stopping.patience=3"],
-            "unknown config key 'callbacks.early_stopping.patience': choose callbacks=... first (default, early_stopping, "
-            "learning_rate_monitor, model_summary, progress_bar, quiet), or add it as +callbacks.early_stopping.patience",
+            "unknown config key 'callbacks.early_stopping.patience': choose callbacks=... first (default, "
+            "early_stopping, learning_rate_monitor, model_summary, progress_bar, quiet), or add it as "
+            "+callbacks.early_stopping.patience",
         ),
     ],
 )
@@ -84,7 +86,7 @@ def test_groups_of_tools_are_composed_as_lists_and_may_be_empty() -> None:
     config = compose_config("callbacks=[early_stopping,learning_rate_monitor]", "logger=[csv]")
     assert list(config.callbacks) == ["progress_bar", "model_summary", "early_stopping", "learning_rate_monitor"]
     assert set(config.logger) == {"histogram_every_epochs", "misclassified_clips", "csv"}
-    nothing = compose_config("callbacks=[]", "logger=null")
+    nothing = compose_config("callbacks=[]", "~logger")
     assert (nothing.callbacks, nothing.logger) == ({}, {})
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,10 +121,7 @@ def record_hash(*words: str, config_dir: str | None = None) -> str:
     [
         (["+callbacks.mine._target_=no_such_module.Any"], r"^callbacks\.mine: No module named 'no_such_module'$"),
         (["+callbacks.mine._target_=torch.nn.Nothing"], r"^callbacks\.mine: .*Nothing"),
-        (
-            ["+callbacks.mine._target_=torch.nn.ReLU"],
-            r"^callbacks\.mine: torch\.nn\.ReLU is no pytorch_lightning Callback$",
-        ),
+        (["+callbacks.mine._target_=torch.nn.ReLU"], r"^callbacks\.mine: torch\.nn\.ReLU is no pytorch_\w+ Callback$"),
         (["+callbacks.mine._target_=os.system", "+callbacks.mine.command=false"], r"^callbacks\.mine: .*os\.system"),
         (
             ["+callbacks.mine._target_=pytorch_lightning.callbacks.EarlyStopping"],
@@ -138,8 +136,7 @@ def test_a_callback_that_cannot_be_made_is_named_in_one_line(tmp_path: Path, wor
 
 @pytest.mark.parametrize("package", ["mlflow", "wandb"])
 def test_a_logger_whose_package_is_missing_names_the_command(tmp_path: Path, package: str) -> None:
-    pytest.importorskip  # noqa: B018
-    if __import__("importlib.util").util.find_spec(package) is not None:
+    if find_spec(package) is not None:
         pytest.skip(f"{package} is installed")
     with pytest.raises(UserError, match=rf"^logger\.{package}: needs a package .*: pip install {package}$"):
         make_loggers(compose_config(f"logger={package}"), tmp_path)
@@ -165,10 +162,8 @@ def test_opening_and_reporting_a_run_makes_no_tool(finished_run: Path, tmp_path:
     content = json.loads((finished_run / "run.json").read_text())
     trap = {"_target_": "pathlib.Path.touch", "self": str(tmp_path / "made")}
     poison = {"_target_": "os.mkdir", "path": str(tmp_path / "made"), "module": "no_such_module.Any"}
-    content["config"] |= {
-        "callbacks": {"mine": poison, "other": trap},
-        "optimizer": {**poison, "_partial_": True, "lr": 1},
-    }
+    content["config"]["callbacks"] = {"mine": poison, "other": trap}
+    content["config"]["optimizer"] = {**poison, "_partial_": True, "lr": 1}
     content["config"]["scheduler"] = {**poison, "_partial_": True, "interval": "step"}
     content["config"]["logger"] = {"mine": poison}
     folder = tmp_path / "sweep" / "run"
@@ -219,9 +214,6 @@ def test_the_highest_rate_is_that_of_the_stage_unless_it_is_given() -> None:
     assert max(rates("+scheduler.max_lr=0.2")) == pytest.approx(0.2, rel=0.05)
     config = compose_config()
     made = Optimization.of(config, 0.001).configure([nn.Parameter(torch.ones(2))], 10, 5)
-    assert (
-        made["lr_scheduler"]["scheduler"]._max_lrs if hasattr(made["lr_scheduler"]["scheduler"], "_max_lrs") else True
-    )
     assert made["optimizer"].param_groups[0]["max_lr"] == 0.001
 
 
@@ -236,7 +228,7 @@ def test_every_optimizer_goes_with_every_schedule(optimizer: str, scheduler: str
     [
         (["+optimizer.betaz=1"], r"^optimizer: .*unexpected keyword argument 'betaz'"),
         (["optimizer._target_=torch.optim.Adamm"], r"^optimizer: .*Adamm"),
-        (["optimizer._target_=builtins.dict"], r"^optimizer: builtins\.dict is no torch Optimizer$|^optimizer: .*"),
+        (["optimizer._target_=torch.nn.Nothing"], r"^optimizer: .*Nothing"),
         (["+scheduler.gama=1"], r"^scheduler: .*unexpected keyword argument 'gama'"),
     ],
 )
@@ -283,7 +275,7 @@ def test_a_fast_development_run_goes_through_everything(
 
 
 def test_overfitting_learns_its_batch_by_heart(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> None:
-    words = [*tiny_overrides, "quantization=float32", "debug=overfit", "optimizer.lr=0.03"]
+    words = [*tiny_overrides, "quantization=float32", "debug=overfit", "trainer.max_epochs=100", "optimizer.lr=0.03"]
     run_trial([*words, "trainer.profiler=simple", f"output_root={tmp_path}/output"], tmp_path)
     best = torch.load(tmp_path / "checkpoints" / "best_float.ckpt", weights_only=True)
     assert best["metrics"]["val/accuracy"] == 1.0  # of the batch that it was trained on
