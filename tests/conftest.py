@@ -196,8 +196,8 @@ TINY = (
     "data.synthetic.takes=6",
     "model.hidden_size=8",
     "trainer.max_epochs=3",
-    "trainer.batch_size=8",
-    "trainer.learning_rate=0.05",
+    "training.batch_size=8",
+    "optimizer.lr=0.05",
     "logger.histogram_every_epochs=1",
     "callbacks=quiet",
 )

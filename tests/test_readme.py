@@ -43,7 +43,8 @@ def test_commands_are_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    "group", sorted(path.name for path in config_directory().iterdir() if path.is_dir() and path.name not in ("hydra",))
+    "group",
+    sorted(path.name for path in config_directory().iterdir() if path.is_dir() and path.name not in ("hydra", "local")),
 )
 def test_a_group_is_listed_with_its_options(group: str) -> None:
     line = next((each for each in README.splitlines() if each.startswith("| `") and f"`{group}`" in each), None)

@@ -15,24 +15,38 @@ from typing import Any, get_args, get_origin, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import is_typeddict
 
 from fsdd_lightning.config.durations import OLD_KEYS, answers_for_old_keys, with_durations
+from fsdd_lightning.config.earlier_tools import with_tool_groups
 from fsdd_lightning.config.schema import Config
+from fsdd_lightning.config.tools import OPEN_GROUPS, RUN_FOLDER, deciding_callbacks
+from fsdd_lightning.config.trainer import REFUSED
 from fsdd_lightning.errors import UserError
 
 CONFIG_NAME = "train"
 # Keys that name or display an experiment without changing its results.
 PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
                 "data": ("root", "cache_dir", "archive_url", "others"),
-                "callbacks": ("progress_bar", "model_summary")}  # fmt: skip
+                # and any other of Lightning's callbacks that only watches, see `deciding`
+                "callbacks": ("progress_bar", "model_summary", "learning_rate_monitor", "device_stats_monitor"),
+                "trainer": ("num_sanity_val_steps", "log_every_n_steps", "enable_progress_bar", "enable_model_summary",
+                            "profiler", "detect_anomaly", "inference_mode")}  # fmt: skip
 # Keys of earlier versions: a command line that uses one is answered with the new name, an old record is read with it.
 RENAMED_KEYS = {
     "augmentation": "feature_augmentation",
     "perturbation": "waveform_augmentation",
     "trainer.epochs": "trainer.max_epochs",
     "trainer.gradient_clip": "trainer.gradient_clip_val",
-    "trainer.keep": "trainer.checkpoint",
+    "trainer.keep": "training.checkpoint",
     "trainer.threads": "torch_threads",
+    "trainer.batch_size": "training.batch_size",
+    "trainer.label_smoothing": "training.label_smoothing",
+    "trainer.weight_averaging": "training.weight_averaging",
+    "trainer.checkpoint": "training.checkpoint",
+    "trainer.learning_rate": "optimizer.lr",
+    "trainer.weight_decay": "optimizer.weight_decay",
+    "callbacks.early_stopping_patience": "callbacks.early_stopping.patience",
     "without": "ablation",
     "search": "hparams_search",
 }
@@ -65,7 +79,7 @@ ADDED_KEYS = {
     "waveform_augmentation.slack_frames": 0,
     "text_to_speech": NO_SPEECH,
 }
-_RENAMED_VALUES = {("trainer.checkpoint", "best_epoch"): "best", ("trainer.checkpoint", "last_epoch"): "last"}
+_RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
 _OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
@@ -77,8 +91,9 @@ _BOUNDS = {
     "string_too_short": "at least {min_length} character long",
     "too_short": "at least {min_length} long",
 }
-# pydantic's, of model.hidden_size, data.root and data.others, and the kinds of features; none is a config key.
+# pydantic's, of values that may have several types, and the kinds of features; none is a config key.
 _TYPE_NAMES = (
+    *("bool", "constrained-float"),
     *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
     *("str", "tuple[str, ...]", "dict[str,str]", "tuple[constrained-str, ...]", "literal['nearby']"),
 )
@@ -92,8 +107,9 @@ def config_directory() -> Path:
 
 
 def register_resolvers() -> None:
-    """Make `${config_hash:}` and `${run_name:}` known; both name run folders."""
+    """Make `${config_hash:}` and `${run_name:}` known, which name run folders, and `${run_folder:}`, for loggers."""
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: _hash_of_root(_root_)[:8], replace=True)
+    OmegaConf.register_new_resolver("run_folder", lambda: RUN_FOLDER, replace=True)
     OmegaConf.register_new_resolver("run_name", lambda *, _root_: run_name(_root_.hydra.overrides.task), replace=True)
 
 
@@ -127,7 +143,9 @@ def deciding(config: dict[str, Any]) -> dict[str, Any]:
     kept = {}
     for key, value in config.items():
         hidden = PRESENTATION.get(key)
-        if hidden is None:
+        if key == "callbacks":
+            kept[key] = deciding_callbacks(value)
+        elif hidden is None:
             kept[key] = value
         elif hidden:
             kept[key] = {inner: v for inner, v in value.items() if inner not in hidden}
@@ -139,7 +157,7 @@ def flat_config(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for key, value in mapping.items():
         name = f"{prefix}{key}"
-        group = isinstance(value, dict) and name not in _open_mappings()
+        group = isinstance(value, dict) and (name in OPEN_GROUPS or name not in _open_mappings())
         rows |= flat_config(value, f"{name}.") if group else {name: value}
     return rows
 
@@ -155,6 +173,8 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise UserError(f"config: {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
+    for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
+        plain[group] = plain.get(group) or {}
     return {str(key): value for key, value in plain.items()}
 
 
@@ -179,6 +199,7 @@ def config_from_mapping(mapping: dict[str, Any]) -> Config:
 def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
     """The config of an earlier version's run under today's keys; a current config is returned unchanged."""
     current = {key: dict(value) if isinstance(value, dict) else value for key, value in mapping.items()}
+    current = with_tool_groups(current)
     for old, new in RENAMED_KEYS.items():
         before, after = _holder(current, old), _holder(current, new)
         old_name, new_name = old.rpartition(".")[2], new.rpartition(".")[2]
@@ -241,6 +262,8 @@ def _explain(problem: Any, key: str) -> str:
     if problem["type"] == "value_error":  # a check of a group, whose message names its keys
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
+    if problem["type"] == "dict_type" and key.partition(".")[0] in OPEN_GROUPS:
+        return f"{key} must be a _target_ and its arguments, or null, not {problem['input']!r}"
     return f"{key} must be {_allowed(problem)}, not {problem['input']!r}"
 
 
@@ -259,6 +282,11 @@ def unknown_key(key: str) -> str:
         return f"{key!r} is called 'features.{OLD_KEYS[name][0]}' now"
     keys = list(config_keys())
     alike = [other for other in keys if ("." in other) == ("." in key)]
+    top, _, inner = key.partition(".")
+    if top == "trainer" and inner in REFUSED:
+        return f"{key} is not for use here: {REFUSED[inner]}"
+    if top in OPEN_GROUPS and inner and key not in config_types():
+        return _unknown_tool_key(key, top)
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"
@@ -266,6 +294,15 @@ def unknown_key(key: str) -> str:
     place = f"group {group!r}" if group and within else "the config"
     choices = [other.rpartition(".")[2] for other in within] or [other for other in keys if "." not in other]
     return f"unknown config key {key!r}; {place} holds {', '.join(choices)}"
+
+
+def _unknown_tool_key(key: str, group: str) -> str:
+    """An argument of a tool that is not there: misspelt, or to be added, or of an option that was not chosen."""
+    close = difflib.get_close_matches(key, [other for other in config_keys() if other.startswith(f"{group}.")], n=1)
+    if close:
+        return f"unknown config key {key!r}; did you mean {close[0]!r}? (+{key} adds an argument)"
+    options = sorted(path.stem for path in (config_directory() / group).glob("*.yaml"))
+    return f"unknown config key {key!r}: choose {group}=... first ({', '.join(options)}), or add it as +{key}"
 
 
 def config_keys() -> Iterator[str]:
@@ -277,9 +314,9 @@ def config_types(cls: type = Config, prefix: str = "") -> dict[str, Any]:
     """The type of every config key by its dotted name."""
     types = get_type_hints(cls)
     found: dict[str, Any] = {}
-    for name in (field.name for field in dataclasses.fields(cls)):
+    for name in types if is_typeddict(cls) else (field.name for field in dataclasses.fields(cls)):
         found[prefix + name] = types[name]
         for each in (types[name], *get_args(types[name])):  # a group, or the kinds of one
-            if isinstance(each, type) and dataclasses.is_dataclass(each):
+            if is_typeddict(each) or (isinstance(each, type) and dataclasses.is_dataclass(each)):
                 found |= config_types(each, f"{prefix}{name}.")
     return found

@@ -16,6 +16,8 @@ from pydantic.dataclasses import dataclass
 from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
 from fsdd_lightning.config.durations import Framed, framing_problem, samples_of, window_problem
+from fsdd_lightning.config.tools import CallbacksConfig, LoggerConfig, OptimizerConfig, SchedulerConfig
+from fsdd_lightning.config.trainer import REFUSED
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -28,6 +30,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
 Text = Annotated[str, Field(min_length=1)]
+Batches = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]  # so many, or that share of an epoch's
 LogFactor = Annotated[float, Field(ge=0, le=0.7)]  # of a factor between about a half and two
 
 
@@ -372,14 +375,46 @@ class MemoryBudgetConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainerConfig:
-    """How the network is trained."""
+    """Keyword arguments of `pl.Trainer`, and `portable`; None: Lightning's own default.
+
+    Those that are not here are refused, with the reason (config/trainer.py).
+    """
 
     max_epochs: Count
+    portable: bool = False
+    min_epochs: Count | None = None
+    accelerator: Literal["cpu", "gpu", "cuda", "mps"] = "cpu"
+    devices: int | tuple[int, ...] = 1  # 1, or the number of one device: [0]
+    precision: Literal[32, "32", "32-true", "16-mixed", "bf16-mixed"] | None = None
+    fast_dev_run: bool | Count = False  # that many batches of one epoch, of every stage
+    limit_train_batches: Batches | None = None
+    limit_val_batches: Batches | None = None
+    overfit_batches: CountOrZero = 0  # train and validate on the same few batches
+    accumulate_grad_batches: Count | None = None
+    gradient_clip_val: Positive | None = None
+    gradient_clip_algorithm: Literal["norm", "value"] | None = None
+    num_sanity_val_steps: CountOrZero = 0
+    log_every_n_steps: Count | None = None
+    enable_progress_bar: bool = True
+    enable_model_summary: bool = True
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None
+    detect_anomaly: bool = False
+    inference_mode: bool | None = None
+
+    def __post_init__(self) -> None:
+        one = self.devices == 1 or (isinstance(self.devices, tuple) and len(self.devices) == 1)
+        _require(one, f"devices must be 1, or [N] for the one of number N, not {self.devices}: {REFUSED['strategy']}")
+        _require(self.min_epochs is None or self.min_epochs <= self.max_epochs, "min_epochs exceeds max_epochs")
+        half = self.precision == "16-mixed" and self.accelerator == "cpu"
+        _require(not half, "precision=16-mixed is for a GPU; a CPU has bf16-mixed")
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainingConfig:
+    """How the network is trained, beyond what `pl.Trainer` knows."""
+
     batch_size: Count
-    learning_rate: Positive  # the peak of the one-cycle schedule
-    weight_decay: NotNegative
     label_smoothing: ShareBelowOne
-    gradient_clip_val: Positive
     weight_averaging: ShareBelowOne  # evaluate and keep a moving average over this share of all steps; 0: off
     checkpoint: Literal["best", "last"]  # the epoch whose weights are kept: by validation loss, or the last one
 
@@ -414,23 +449,6 @@ class QuantizationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class CallbacksConfig:
-    """What accompanies the training."""
-
-    early_stopping_patience: Count | None  # epochs without a better validation accuracy; None: off
-    progress_bar: bool
-    model_summary: bool
-
-
-@dataclass(frozen=True, config=STRICT)
-class LoggerConfig:
-    """What is written to TensorBoard besides the scalars."""
-
-    histogram_every_epochs: CountOrZero  # weight histograms; 0: never
-    misclassified_clips: CountOrZero  # how many wrongly recognized test clips to store as audio
-
-
-@dataclass(frozen=True, config=STRICT)
 class Config:
     """The whole config of one experiment."""
 
@@ -450,6 +468,9 @@ class Config:
     memory_budget: MemoryBudgetConfig
     quantization: QuantizationConfig
     trainer: TrainerConfig
+    training: TrainingConfig
+    optimizer: OptimizerConfig
+    scheduler: SchedulerConfig
     callbacks: CallbacksConfig
     logger: LoggerConfig
     evaluation: EvaluationConfig

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import platform
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -24,7 +26,10 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command's body and exit with its code; an error is one line on stderr."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        command()
+        if "--version" in sys.argv[1:]:
+            print(versions())
+        else:
+            command()
         code = 0
     except UserError as error:
         code = _print_error(error, 2)
@@ -41,6 +46,13 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see runs/record.py
         code = _print_error(first_line(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}", 1)
     sys.exit(code)
+
+
+def versions() -> str:
+    """What a report of a problem should name; nothing is imported for it."""
+    names = ("fsdd_lightning", "torch", "pytorch-lightning", "hydra-core")
+    found = [f"{name} {version(name)}" for name in names]
+    return ", ".join([*found, f"Python {platform.python_version()}"])
 
 
 def _print_error(message: object, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -105,6 +106,19 @@ class MixedBatches(Sampler[list[int]]):
             yield [*clips, *(self.positions.start + drawn).tolist()]
 
 
+class FixedBatches(Sampler[list[int]]):
+    """The first batches of a sampler, the same ones in every epoch."""
+
+    def __init__(self, batches: Sampler[list[int]], most: int) -> None:
+        self.batches = list(itertools.islice(batches, most))
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+
 def synthetic_words(data: PreparedData, batch_size: int) -> int:
     """How many clips of a batch are synthetic; at least one is not."""
     share = 0.0 if data.synthetic is None else data.synthetic.share
@@ -116,15 +130,29 @@ def batches_per_epoch(data: PreparedData, batch_size: int) -> int:
     return -(-len(data.split.train) // (batch_size - synthetic_words(data, batch_size)))
 
 
+def evaluation_batches(clips: int) -> int:
+    """How many batches so many validation or test clips are."""
+    return -(-clips // EVALUATION_BATCH)
+
+
 class DigitDataModule(pl.LightningDataModule):
-    """Batches of prepared clips; `seed` fixes their order and their augmentation."""
+    """Batches of prepared clips; `seed` fixes their order and their augmentation.
+
+    `overfit_batches`: train on so many batches alone, and validate on them, too; 0: on all, as usual.
+    """
 
     def __init__(
-        self, data: PreparedData, feature_augmentation: FeatureAugmentationConfig, batch_size: int, seed: int
+        self,
+        data: PreparedData,
+        feature_augmentation: FeatureAugmentationConfig,
+        batch_size: int,
+        seed: int,
+        overfit_batches: int = 0,
     ) -> None:
         super().__init__()
         self.data = data
         self.batch_size = batch_size
+        self.seed, self.overfit_batches = seed, overfit_batches
         self.feature_augmentation = FeatureAugmentation(feature_augmentation, data.config.static_channels)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
@@ -144,19 +172,28 @@ class DigitDataModule(pl.LightningDataModule):
             config.listener,
             config.text_to_speech,
         )
-        return cls(data, config.feature_augmentation, config.trainer.batch_size, config.seed)
+        size, overfit = config.training.batch_size, config.trainer.overfit_batches
+        return cls(data, config.feature_augmentation, size, config.seed, overfit)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training clips, with a new order and other copies in every epoch."""
         clips = TrainingClips(self.data)
+        if self.overfit_batches:
+            first = self._batches(clips, torch.Generator().manual_seed(self.seed))
+            return _loader(clips, FixedBatches(first, self.overfit_batches))
+        return _loader(clips, self._batches(clips, self.order))
+
+    def _batches(self, clips: TrainingClips, generator: torch.Generator) -> Sampler[list[int]]:
         clean_share = 1.0 if self.data.copies is None else self.data.copies.clean_share
-        order = TrainingOrder(clips.clips, len(clips.copies), clean_share, self.order)
+        order = TrainingOrder(clips.clips, len(clips.copies), clean_share, generator)
         words = synthetic_words(self.data, self.batch_size)
         batches = BatchSampler(order, self.batch_size - words, False)
-        return _loader(clips, MixedBatches(batches, words, clips.words, self.order) if words else batches)
+        return MixedBatches(batches, words, clips.words, generator) if words else batches
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation clips in their own order."""
+        if self.overfit_batches:
+            return self.train_dataloader()
         return _evaluation_loader(ClipDataset(self.data, self.data.split.val))
 
     def test_dataloader(self) -> DataLoader[Batch]:
@@ -176,8 +213,8 @@ class DigitDataModule(pl.LightningDataModule):
         """Unchanged on the CPU; Lightning's own implementation would search nested containers first."""
         return batch if device.type == "cpu" else Batch(*(tensor.to(device) for tensor in batch))
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment training batches."""
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment training batches, on the CPU: the changes are the same whatever the accelerator."""
         if self.trainer is None or not self.trainer.training:
             return batch
         features, lengths = self.feature_augmentation(batch.features, batch.lengths, self.noise)

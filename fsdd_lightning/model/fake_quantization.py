@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -64,12 +66,14 @@ class QuantizedView(nn.Module):
         """features float32 (B, T, C) standardized, lengths int64 (B,) in 1..T -> logits (B, classes).
 
         Evaluation: float64, the integer logits times their step. Different int32 give different products in float64,
-        so that ties, and nothing but ties, stay ties.
+        so that ties, and nothing but ties, stay ties. The integers are computed on the CPU, wherever the network is.
         """
         if self.training:
-            return self._training_logits(features, lengths)
+            with _in_full_precision(features.device.type):
+                return self._training_logits(features, lengths)
         step = self.integer_model().output.scale * 2.0**-HIDDEN_BITS
-        return self.integer_logits(features, lengths).to(torch.float64) * step
+        integers = self.integer_logits(features.cpu(), lengths.cpu())
+        return (integers.to(torch.float64) * step).to(features.device)
 
     def _training_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
         lstm = self._parts.lstm
@@ -80,14 +84,15 @@ class QuantizedView(nn.Module):
             if index:
                 inputs_q7 = F.dropout(inputs_q7, lstm.dropout)
             layer = quantize_layer(_float_layer(parameters), self._search, index)
-            weights = step_weights(layer, features.dtype)
+            weights = step_weights(layer, features)
             inputs_q7 = StraightThroughLayer.apply(inputs_q7, weights, running, *parameters)  # type: ignore[no-untyped-call]
-        last = inputs_q7[lengths - 1, :, torch.arange(len(lengths))] * 2.0**-HIDDEN_BITS
+        clips = torch.arange(len(lengths), device=lengths.device)
+        last = inputs_q7[lengths - 1, :, clips] * 2.0**-HIDDEN_BITS
         return self._output_logits(F.dropout(last[order.argsort()], self._parts.dropout.p))
 
     def _output_logits(self, hidden: Tensor) -> Tensor:
         weight, bias = self._parts.output.weight, self._parts.output.bias
-        output = quantize_output(weight.detach().numpy(), bias.detach().numpy(), self._search)
+        output = quantize_output(_array(weight), _array(bias), self._search)
         quantized_weight = torch.from_numpy(output.weights * output.scale)
         quantized_bias = torch.from_numpy(output.bias * (output.scale * 2.0**-HIDDEN_BITS))
         return F.linear(hidden, _straight_through(weight, quantized_weight), _straight_through(bias, quantized_bias))
@@ -113,9 +118,15 @@ class QuantizedView(nn.Module):
         return output_logits(self.integer_model().output, hidden_q7)
 
 
+def _in_full_precision(device: str) -> AbstractContextManager[object]:
+    """Without autocast: the steps of the arithmetic are exact in float32, and would not be in 16 bits."""
+    enabled = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if enabled else nullcontext()
+
+
 def _running(lengths: Tensor) -> list[int]:
     """How many clips still run in every step, up to the end of the longest one."""
-    ended: list[int] = lengths.bincount().cumsum(0).tolist()  # by step t, those of at most t frames
+    ended: list[int] = lengths.cpu().bincount().cumsum(0).tolist()  # by step t, those of at most t frames
     return [len(lengths) - count for count in ended[:-1]]
 
 
@@ -128,16 +139,22 @@ def _features_q7(features: Tensor) -> Tensor:
 
 
 def _straight_through(parameter: Tensor, quantized: Tensor) -> Tensor:
-    return parameter + (quantized.to(parameter.dtype) - parameter).detach()
+    return parameter + (quantized.to(parameter) - parameter).detach()
 
 
 def _float_layer(parameters: Sequence[Tensor]) -> FloatLayer:
-    return FloatLayer(*(parameter.detach().numpy() for parameter in parameters))
+    return FloatLayer(*(_array(parameter) for parameter in parameters))
+
+
+def _array(parameter: Tensor) -> np.ndarray:
+    """A view of the memory on the CPU; a copy from elsewhere."""
+    array: np.ndarray = parameter.detach().cpu().numpy()
+    return array
 
 
 def arrays_of(network: nn.Module) -> FloatModel:
-    """The network's parameters for `arithmetic.quantize`; they share memory with it."""
+    """The network's parameters for `arithmetic.quantize`; on the CPU they share memory with it."""
     parts = classifier_parts(network)
-    lstm = {name: weight.detach().numpy() for name, weight in parts.lstm.named_parameters()}
-    output = {name: weight.detach().numpy() for name, weight in parts.output.named_parameters()}
+    lstm = {name: _array(weight) for name, weight in parts.lstm.named_parameters()}
+    output = {name: _array(weight) for name, weight in parts.output.named_parameters()}
     return float_model(lstm, output)

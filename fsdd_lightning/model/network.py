@@ -74,4 +74,4 @@ def _only(network: nn.Module, kind: type[Module]) -> Module:
 
 def last_valid(hidden: Tensor, lengths: Tensor) -> Tensor:
     """hidden (B, T, H) at frame lengths - 1: (B, H)."""
-    return hidden[torch.arange(len(lengths)), lengths - 1]
+    return hidden[torch.arange(len(lengths), device=lengths.device), lengths - 1]

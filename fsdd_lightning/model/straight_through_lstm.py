@@ -46,11 +46,12 @@ class StepWeights:
     bias: Tensor  # (4H, 1) steps of z, and the 1/2 that makes floor round
 
 
-def step_weights(layer: IntegerLayer, dtype: torch.dtype) -> StepWeights:
+def step_weights(layer: IntegerLayer, like: Tensor) -> StepWeights:
+    """In the type and on the device of `like`."""
     rescale = np.ldexp(layer.multiplier.astype(np.float64), -layer.shift)
     rows = np.roll(np.arange(len(rescale)), layer.hidden_size)  # PyTorch's order is i, f, g, o
     matrix = torch.from_numpy((layer.weights * rescale[:, None])[rows])
-    return StepWeights(matrix.to(dtype), torch.from_numpy((layer.bias * rescale + 0.5)[rows, None]).to(dtype))
+    return StepWeights(matrix.to(like), torch.from_numpy((layer.bias * rescale + 0.5)[rows, None]).to(like))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +109,13 @@ def steps_forward(weights: StepWeights, inputs_q7: Tensor, running: list[int]) -
 
 def _run_forward(weights: StepWeights, memory: Memory, running: list[int]) -> None:
     """Matrix products leave out clips that have ended; the cheap operations continue with their last z."""
-    sigmoid, tanh, tanh_in_cell_steps, offset = _tables(weights.bias.dtype)
+    sigmoid, tanh, tanh_in_cell_steps, offset = _tables(weights.bias.dtype, weights.bias.device)
     size, clips = memory.tanh_cell.shape[1:]
     inputs = memory.vector.shape[1] - size
     z = memory.steps.new_empty(4 * size, clips)
-    z_index = torch.empty(4 * size, clips, dtype=torch.int32)
+    z_index = torch.empty_like(z, dtype=torch.int32)
     oif_index, g_index = z_index[: 3 * size].view(-1), z_index[3 * size :].view(-1)
-    position, c_index = torch.empty_like(z[:size]), torch.empty(size * clips, dtype=torch.int32)
+    position, c_index = torch.empty_like(z[:size]), torch.empty_like(z_index[:size]).view(-1)
     terms = torch.empty_like(memory.steps[0, :2])
     half, kept, added = torch.full_like(terms, 0.5), terms[1], terms[0]
     steps = memory.steps[:-1]
@@ -202,22 +203,23 @@ def _slopes(steps: Tensor, tanh_cell: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 
 def _affine(x: Tensor, offset: float, slope: float, factor: float = 1.0) -> Tensor:
     """factor * (offset + slope * x), in one pass over memory."""
-    return torch.add(torch.tensor(factor * offset, dtype=x.dtype), x, alpha=factor * slope)
+    return torch.add(x.new_full((), factor * offset), x, alpha=factor * slope)
 
 
 def _passing_hidden(o: Tensor, tanh_cell: Tensor) -> Tensor:
     """1 where o * tanh(c) rounds to at most 127 steps, else 0: several times faster than a comparison."""
-    limit = torch.tensor((LARGEST_HIDDEN + 0.5) / HIDDEN_STEPS, dtype=o.dtype)
+    limit = o.new_full((), (LARGEST_HIDDEN + 0.5) / HIDDEN_STEPS)
     return torch.addcmul(limit, o, tanh_cell, value=-1.0).sign_().clamp_(min=0.0)
 
 
 @cache
-def _tables(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _tables(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """sigmoid, tanh, tanh in steps of c for every int16, all (65536,); and the position of 0 in them.
 
     The position is a tensor because a Python number would be converted on every call, which costs as much as the sum.
     """
     sigmoid, tanh = (
-        torch.from_numpy(full_table(function) / 2.0**ACTIVATION_BITS).to(dtype) for function in (sigmoid_q15, tanh_q15)
+        torch.from_numpy(full_table(function) / 2.0**ACTIVATION_BITS).to(device, dtype)
+        for function in (sigmoid_q15, tanh_q15)
     )
-    return sigmoid, tanh, tanh * CELL_STEPS, torch.tensor(2.0**15, dtype=dtype)
+    return sigmoid, tanh, tanh * CELL_STEPS, sigmoid.new_full((), 2.0**15)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.config.load import config_to_mapping, deciding
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.locate import labels_of
 from fsdd_lightning.data.text_to_speech import spoken_as
@@ -88,6 +89,10 @@ FLOAT_GROUPS = (
     "text_to_speech",
     "model",
     "trainer",
+    "training",
+    "optimizer",
+    "scheduler",
+    "callbacks",
 )
 
 
@@ -96,13 +101,13 @@ def float_config(config: Config) -> dict[str, Any]:
 
     Of `data` only the recordings matter: add their digest, or that group where nothing was read yet.
     """
-    groups = {name: dataclasses.asdict(getattr(config, name)) for name in FLOAT_GROUPS}
+    whole = config_to_mapping(config)
+    groups = deciding({name: whole[name] for name in FLOAT_GROUPS})
     groups["words"] = dataclasses.asdict(words_of(config.data))
     if config.waveform_augmentation.endpointed and config.listener is not None:
         cuts = dataclasses.asdict(config.listener)
         groups["listener"] = {key: value for key, value in cuts.items() if key != "false_reject_rate"}
-    patience = config.callbacks.early_stopping_patience
-    return groups | {"patience": patience, "seed": config.seed, "threads": config.torch_threads}
+    return groups | {"seed": config.seed, "threads": config.torch_threads}
 
 
 def _hidden_size(config: Config, classes: int, budget: MemoryBudget, front_end: FrontEnd | None) -> int:

@@ -188,6 +188,10 @@ def hydra_errors() -> Iterator[None]:
         raise UserError(f"can't read the override {error.override!r}: write key=value") from error
     except HydraException as error:
         raise UserError(_one_line(str(error))) from error
+    except ValueError as error:
+        if "Config group override must be" not in str(error):
+            raise
+        raise UserError("GROUP=null: a group takes an option or a list of them; ~GROUP leaves it out") from error
 
 
 def _one_line(message: str) -> str:

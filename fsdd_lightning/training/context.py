@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytorch_lightning.loggers import Logger
+
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.data.preparation import PreparedData
@@ -27,6 +29,7 @@ class RunContext:
     logger: DashboardLogger
     others: tuple[RecordingSet, ...] = ()  # people whom the network never hears
     unheard: UnheardVoice | None = None  # whom a second network never hears
+    loggers: tuple[Logger, ...] = ()  # besides TensorBoard
 
     @property
     def config(self) -> Config:

@@ -31,17 +31,21 @@ from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
+from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
+from fsdd_lightning.training.trainer import check_tools, gpu_note
 from fsdd_lightning.training.unheard import second_run, unheard_record
 
 
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
-    with trial_end_of_failure(record, folder), recorded(record, folder), closing(logger):
+    ending = trial_end_of_failure(record, folder)
+    with ending, recorded(record, folder), closing(logger), open_loggers(plan.config, record, folder) as loggers:
+        check_tools(plan.config, folder)
         with record.timed("data"):
-            context = prepare(plan, record, folder, logger)
+            context = prepare(plan, record, folder, logger, loggers)
         with record.timed("training"):
             shared = fit(context)
         record.timings_s["waiting"] = round(shared.waited_s, 3)  # is part of training
@@ -59,7 +63,9 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     return record
 
 
-def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLogger) -> RunContext:
+def prepare(
+    plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLogger, loggers: Loggers = ()
+) -> RunContext:
     """Clear the folder and load the data; the checkpoints of an interrupted run of the same experiment stay."""
     clear_folder(folder)
     config = plan.config
@@ -73,8 +79,10 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
         other_folders(config.data), config.features, "data.others", config.data.on_bad_file, plan.labels
     )
     unheard, why_none = leave_out(config.evaluation.unheard_speaker, data, config.split)
-    context = RunContext(plan, record, data, folder, logger, others, unheard)
-    for note in filter(None, [why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):
+    context = RunContext(plan, record, data, folder, logger, others, unheard, loggers)
+    log_config(loggers, record)
+    gpu = gpu_note(config.trainer, plan.shape, config.training.batch_size)
+    for note in filter(None, [gpu, why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):
         context.note(note)
     discard_foreign_checkpoints(context)
     return context
@@ -159,6 +167,7 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     assert deployed is not None
     log_confusions(logger, pictures)
     log_bill(logger, context.plan.bill)
-    log_mistakes(logger, context.data, scores.predictions(deployed), context.config.logger.misclassified_clips)
+    most = context.config.logger.get("misclassified_clips", 0)
+    log_mistakes(logger, context.data, scores.predictions(deployed), most)
     log_trial_end(logger, record)
     remove_resume_files(context.folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,18 +14,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import (
-    EarlyStopping,
-    EMAWeightAveraging,
-    ModelCheckpoint,
-    ModelSummary,
-    RichProgressBar,
-)
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.console.terminal import console
-from fsdd_lightning.data.datamodule import DigitDataModule, batches_per_epoch
+from fsdd_lightning.data.datamodule import DigitDataModule
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
@@ -34,16 +26,25 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.optimization import Optimization
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
+from fsdd_lightning.training.trainer import (
+    make_callbacks,
+    make_profiler,
+    shows_progress,
+    stage_epochs,
+    steps_per_epoch,
+    trainer_arguments,
+)
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
-# By `trainer.checkpoint`; None: every epoch replaces the one before.
+# By `training.checkpoint`; None: every epoch replaces the one before.
 MONITORS = {"best": BEST_MONITOR, "last": None}
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A network with the weights of its kept epoch (`trainer.checkpoint`), counted from 0, of `epochs`."""
+    """A network with the weights of its kept epoch (`training.checkpoint`), counted from 0, of `epochs`."""
 
     network: LSTMClassifier
     epochs: int
@@ -57,9 +58,9 @@ class FitResult:
 
 def fit_float(network: LSTMClassifier, context: RunContext) -> FitResult:
     """Train in float for `trainer.max_epochs`."""
-    trainer = context.config.trainer
-    module = DigitClassifier(network, trainer, trainer.learning_rate)
-    return _fit(module, trainer.max_epochs, context, [])
+    config = context.config
+    module = DigitClassifier(network, config.training, Optimization.of(config))
+    return _fit(module, config.trainer.max_epochs, context, [])
 
 
 def fit_quantized(network: LSTMClassifier, context: RunContext) -> FitResult:
@@ -67,15 +68,17 @@ def fit_quantized(network: LSTMClassifier, context: RunContext) -> FitResult:
     mode = context.config.quantization
     assert mode.weight_code is not None
     # Lightning keeps a network that was evaluated before in that mode: without dropout in its float epochs.
-    module = DigitClassifier(network.train(), context.config.trainer, mode.learning_rate)
-    schedule = QuantizationSchedule(weight_code(mode.weight_code), mode.start_epoch)
+    optimization = Optimization.of(context.config, mode.learning_rate)
+    module = DigitClassifier(network.train(), context.config.training, optimization)
+    last_epoch = stage_epochs(context.config.trainer, mode.epochs) - 1
+    schedule = QuantizationSchedule(weight_code(mode.weight_code), min(mode.start_epoch, last_epoch))
     return _fit(module, mode.epochs, context, [schedule])
 
 
 def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     """The deployed network, as it is deployed, on the test clips: test/loss, test/accuracy, test/macro_f1."""
-    trainer = context.config.trainer
-    module = DigitClassifier(checkpoint.network, trainer, trainer.learning_rate)
+    config = context.config
+    module = DigitClassifier(checkpoint.network, config.training, Optimization.of(config))
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
     tester = pl.Trainer(accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False)
@@ -100,11 +103,12 @@ def seed_everything(config: Config) -> None:
 
 
 def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> FitResult:
+    epochs = stage_epochs(context.config.trainer, epochs)
     stage, averaging = context.logger.stage, _weight_averaging(context, epochs)
     best = ModelCheckpoint(
         context.folder / CHECKPOINTS,
         f"best_{stage}",
-        monitor=MONITORS[context.config.trainer.checkpoint],
+        monitor=MONITORS[context.config.training.checkpoint],
         mode="min",
         enable_version_counter=False,
     )
@@ -115,29 +119,31 @@ def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: l
         _announce_resumed(resumed, context)
     with _honest_interrupts():
         trainer.fit(module, _datamodule(context), ckpt_path=resumed, weights_only=True if resumed else None)
-    return _kept_epoch(module, best, trainer.current_epoch, stage)
+    return _kept_epoch(module.cpu(), best, trainer.current_epoch, stage)
 
 
 def _announce_resumed(checkpoint: Path, context: RunContext) -> None:
-    content = torch.load(checkpoint, weights_only=True)
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     redraw_curves(context, content["epoch"] + 1, content["metrics"])
     announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
 
 
 def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:
-    """Load the weights that `trainer.checkpoint` asks for."""
-    content = torch.load(best.best_model_path, weights_only=True) if best.best_model_path else {}
+    """Load the weights that `training.checkpoint` asks for."""
+    path = best.best_model_path
+    content = torch.load(path, map_location="cpu", weights_only=True) if path else {}
     val_loss = content["metrics"][BEST_MONITOR] if content else math.nan
     if not math.isfinite(val_loss):
-        group = "trainer" if stage == "float" else "quantization"
-        raise RunFailedError(f"the {stage} training diverged (no finite validation loss): lower {group}.learning_rate")
+        key = "optimizer.lr" if stage == "float" else "quantization.learning_rate"
+        raise RunFailedError(f"the {stage} training diverged (no finite validation loss): lower {key}")
     module.load_state_dict(content["state_dict"])
     return FitResult(module.network.eval(), epochs, content["epoch"], val_loss)
 
 
 def _datamodule(context: RunContext) -> DigitDataModule:
     config = context.config
-    return DigitDataModule(context.data, config.feature_augmentation, config.trainer.batch_size, config.seed)
+    overfit = config.trainer.overfit_batches
+    return DigitDataModule(context.data, config.feature_augmentation, config.training.batch_size, config.seed, overfit)
 
 
 def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
@@ -146,35 +152,29 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
     On 10 splits with other seeds than the reported one it lost nothing on any and gained 0.2 points on average: the
     best epoch is no longer one that happened to fit a few hundred validation clips.
     """
-    trainer = context.config.trainer
-    steps = batches_per_epoch(context.data, trainer.batch_size) * epochs
-    horizon_steps = trainer.weight_averaging * steps
+    training = context.config.training
+    steps = steps_per_epoch(context.config.trainer, context.data, training.batch_size) * epochs
+    horizon_steps = training.weight_averaging * steps
     return [EMAWeightAveraging(decay=1.0 - 1.0 / horizon_steps)] if horizon_steps > 1.0 else []
 
 
 def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> pl.Trainer:
-    config, shown = context.config, context.config.callbacks
-    on_terminal = sys.stdout.isatty() and not console.quiet
-    patience = shown.early_stopping_patience
-    callbacks = [*callbacks, WeightHistograms(config.logger.histogram_every_epochs)]
-    if shown.progress_bar and on_terminal:
-        callbacks.append(RichProgressBar(leave=False))
-    if shown.model_summary and on_terminal:
-        callbacks.append(ModelSummary(max_depth=2))
-    if patience is not None:
-        callbacks.append(EarlyStopping(monitor=BEST_MONITOR, mode="min", patience=patience))
-    return pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        devices=1,
-        logger=context.logger,
+    config, stage = context.config, context.logger.stage
+    histograms = WeightHistograms(config.logger.get("histogram_every_epochs", 0))
+    callbacks = [*callbacks, histograms, *make_callbacks(config, context.folder)]
+    trainer = pl.Trainer(
+        **trainer_arguments(config.trainer, epochs, context.data, config.training.batch_size),
+        logger=[context.logger, *context.loggers],
         callbacks=callbacks,
         default_root_dir=context.folder,
-        gradient_clip_val=config.trainer.gradient_clip_val,
-        enable_progress_bar=shown.progress_bar and on_terminal,
+        enable_progress_bar=shows_progress(callbacks),
         enable_model_summary=False,
-        num_sanity_val_steps=0,
+        profiler=make_profiler(config.trainer, context.folder, stage),
     )
+    if context.loggers:  # whose curves are over steps: this stage goes on where the one before ended
+        steps = steps_per_epoch(config.trainer, context.data, config.training.batch_size)
+        trainer.fit_loop.epoch_loop._batches_that_stepped = context.logger.first_epoch * steps
+    return trainer
 
 
 @contextmanager

@@ -12,22 +12,23 @@ from torchmetrics import ConfusionMatrix, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.schema import Config, TrainerConfig
+from fsdd_lightning.config.schema import Config, TrainingConfig
 from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_run
+from fsdd_lightning.training.optimization import Optimization
 
 
 class DigitClassifier(pl.LightningModule):
-    """Cross-entropy with label smoothing, AdamW, one-cycle learning rate, accuracy and macro-F1."""
+    """Cross-entropy with label smoothing, the optimizer and schedule of the config, accuracy and macro-F1."""
 
-    def __init__(self, network: LSTMClassifier, config: TrainerConfig, peak_learning_rate: float) -> None:
+    def __init__(self, network: LSTMClassifier, config: TrainingConfig, optimization: Optimization) -> None:
         super().__init__()
         self.network = network
         self.quantized_view: QuantizedView | None = None  # set by callbacks.QuantizationSchedule
         self.config = config
-        self.peak_learning_rate = peak_learning_rate
+        self.optimization = optimization
         classes = network.shape.classes
         metrics = MetricCollection(
             {
@@ -45,7 +46,7 @@ class DigitClassifier(pl.LightningModule):
     def from_config(cls, config: Config) -> DigitClassifier:
         """A new float network of the config's size; the current random state determines its weights."""
         network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
-        return cls(network, config.trainer, config.trainer.learning_rate)
+        return cls(network, config.training, Optimization.of(config))
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, classes) of the network in its current mode: in float, or through the integer arithmetic."""
@@ -62,7 +63,7 @@ class DigitClassifier(pl.LightningModule):
 
     def _log_epoch(self, stage: str, metrics: MetricCollection) -> None:
         losses, logits, labels = zip(*self._seen[stage], strict=True)
-        clips = torch.tensor([float(len(batch)) for batch in labels])
+        clips = torch.tensor([float(len(batch)) for batch in labels]).to(self.device)
         metrics.update(torch.cat(logits), torch.cat(labels))
         self.log(f"{stage}/loss", torch.stack(losses).float() @ clips / clips.sum())
         self.log_dict(metrics.compute(), prog_bar=stage == "val")
@@ -100,22 +101,18 @@ class DigitClassifier(pl.LightningModule):
         """Save the mode, and the state of the random numbers that dropout draws."""
         checkpoint["weight_code"] = None if self.quantized_view is None else self.quantized_view.code.name
         checkpoint["random_state"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            checkpoint["cuda_random_state"] = torch.cuda.get_rng_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the mode and the random state."""
         code = checkpoint["weight_code"]
         self.quantized_view = None if code is None else QuantizedView(self.network, weight_code(code))
         torch.set_rng_state(checkpoint["random_state"])
+        if "cuda_random_state" in checkpoint:
+            torch.cuda.set_rng_state(checkpoint["cuda_random_state"], self.device)
 
     def configure_optimizers(self) -> Any:
-        """AdamW under a one-cycle schedule that is stepped with every batch."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.peak_learning_rate,
-            weight_decay=self.config.weight_decay,
-            foreach=True,  # one launch for all tensors: a third of the step's time at these sizes
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.peak_learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Those of the config, over all steps of this stage."""
+        steps, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
+        return self.optimization.configure(self.network.parameters(), steps, epochs)

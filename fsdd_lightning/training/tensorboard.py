@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
@@ -113,11 +113,12 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """Every config value by its dotted name.
 
     A column has one type, so what may be null is text. Lists, and mappings with keys of a user's own, are JSON, as in
-    results.csv.
+    results.csv. All runs have the same columns: an argument of a tool that only some take has none.
     """
     kinds = dict(column_kinds())
-    found = flat_config(config)
-    return {name: value if kinds.get(name) in (bool, float) else _text(value) for name, value in found.items()}
+    found = flat_config(config) | {"callbacks": config.get("callbacks", {})}
+    kept = {name: value for name, value in found.items() if name in kinds}
+    return {name: value if kinds[name] in (bool, float) else _text(value) for name, value in kept.items()}
 
 
 def _text(value: Any) -> str:
@@ -135,8 +136,9 @@ def column_kinds() -> tuple[tuple[str, type], ...]:
 def _kind(type_: Any) -> type:
     alternatives = get_args(type_) or (type_,)
     if bool in alternatives:
-        return bool
-    return float if {int, float} & set(alternatives) and type(None) not in alternatives else str
+        return bool if len(alternatives) == 1 else str
+    numbers = {int, float} & set(alternatives) and not any(get_origin(each) is tuple for each in alternatives)
+    return float if numbers and type(None) not in alternatives else str
 
 
 def _columns() -> Summary:

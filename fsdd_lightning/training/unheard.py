@@ -38,10 +38,7 @@ def second_run(voice: UnheardVoice, context: RunContext) -> Iterator[RunContext]
 def _config(voice: UnheardVoice, config: Config) -> Config:
     """That of the run with the other split, and without displays that show nothing new."""
     return dataclasses.replace(
-        config,
-        split=voice.split,
-        callbacks=dataclasses.replace(config.callbacks, model_summary=False),
-        logger=dataclasses.replace(config.logger, histogram_every_epochs=0),
+        config, split=voice.split, callbacks=config.callbacks | {"model_summary": None}, logger={}
     )
 
 

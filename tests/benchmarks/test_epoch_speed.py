@@ -25,6 +25,7 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.optimization import Optimization
 
 EPOCHS_PER_ROUND = 3
 ROUNDS = 5
@@ -55,7 +56,7 @@ def network_of(config: Config) -> LSTMClassifier:
 
 
 def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:
-    module = DigitClassifier(network_of(config), config.trainer, config.trainer.learning_rate)
+    module = DigitClassifier(network_of(config), config.training, Optimization.of(config))
     clock = EpochClock()
     trainer = pl.Trainer(
         max_epochs=EPOCHS_PER_ROUND,
@@ -66,9 +67,9 @@ def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[f
         enable_model_summary=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,
-        gradient_clip_val=config.trainer.gradient_clip,
+        gradient_clip_val=config.trainer.gradient_clip_val,
     )
-    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.trainer.batch_size, 1))
+    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.training.batch_size, 1))
     return clock.seconds
 
 
@@ -77,18 +78,18 @@ def bare_epochs(config: Config, data: PreparedData) -> list[float]:
     augment, generator = FeatureAugmentation(config.feature_augmentation), torch.Generator().manual_seed(1)
     train = data.split.train
     features, lengths, labels = (torch.from_numpy(a[train]) for a in (data.features, data.lengths, data.labels))
-    optimizer = torch.optim.AdamW(network.parameters(), config.trainer.learning_rate, foreach=True)
-    steps = -(-len(train) // config.trainer.batch_size) * EPOCHS_PER_ROUND
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.trainer.learning_rate, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), config.optimizer["lr"], foreach=True)
+    steps = -(-len(train) // config.training.batch_size) * EPOCHS_PER_ROUND
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.optimizer["lr"], total_steps=steps)
     seconds = []
     for _ in range(EPOCHS_PER_ROUND):
         start = time.process_time()
-        for chosen in torch.randperm(len(train), generator=generator).split(config.trainer.batch_size):
+        for chosen in torch.randperm(len(train), generator=generator).split(config.training.batch_size):
             x, valid = augment(features[chosen], lengths[chosen], generator)
-            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=config.trainer.label_smoothing)
+            loss = F.cross_entropy(network(x, valid), labels[chosen], label_smoothing=config.training.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.trainer.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.trainer.gradient_clip_val or 1.0)
             optimizer.step()
             schedule.step()
         seconds.append(time.process_time() - start)

@@ -66,7 +66,7 @@ def test_a_network_trained_on_the_real_recordings_on_all_of_them(
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    words = f"trainer.max_epochs=1 trainer.batch_size=128 quantization=int8_ptq output_root={tmp_path}".split()
+    words = f"trainer.max_epochs=1 training.batch_size=128 quantization=int8_ptq output_root={tmp_path}".split()
     run_trial([*real_overrides, *words], folder)
     assert_all_clips_are_equal(folder)
 

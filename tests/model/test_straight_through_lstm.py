@@ -97,9 +97,7 @@ def random_inputs(frames: int, inputs: int, clips: int, dtype: torch.dtype = tor
 
 def sequence(layer: IntegerLayer, inputs: Tensor, parameters: list[Tensor], running: list[int] | None = None) -> Tensor:
     frames, _, clips = inputs.shape
-    return StraightThroughLayer.apply(
-        inputs, step_weights(layer, inputs.dtype), running or [clips] * frames, *parameters
-    )
+    return StraightThroughLayer.apply(inputs, step_weights(layer, inputs), running or [clips] * frames, *parameters)
 
 
 def assert_same_gradients(

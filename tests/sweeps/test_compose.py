@@ -144,7 +144,7 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
         (["seed"], "can't read the override 'seed': write key=value"),
         (["seed=[1"], "can't read the override 'seed=[1': write key=value"),
         (["seed=1,2"], "seed=1,2"),  # a sweep without -m
-        (["trainer.learning_rate=.inf"], "trainer.learning_rate"),
+        (["optimizer.lr=.inf"], "optimizer.lr"),
         (["seed=???"], "seed"),
         (["seed=${nowhere}"], "nowhere"),
     ],

@@ -31,7 +31,7 @@ def note_memory(file: Path) -> None:
 
 
 def test_forty_trials_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
-    words = [*small, "quantization=int4_qat", "model.hidden_size=2", "model.layers=1", "trainer.batch_size=64"]
+    words = [*small, "quantization=int4_qat", "model.hidden_size=2", "model.layers=1", "training.batch_size=64"]
     sweep = [*words, "quantization.learning_rate=.001,.002,.003,.004", f"seed=range(0,{TRIALS // 4})"]
     code, _, err = run_sweep(sweep, tmp_path, note_memory, tmp_path / "memory.txt")
     assert (code, err) == (0, "")

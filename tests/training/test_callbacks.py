@@ -36,7 +36,7 @@ class Decreed(DigitClassifier):
 
     @property
     def quantised_stage(self) -> bool:
-        return self.peak_learning_rate == 0.001
+        return self.optimization.learning_rate == 0.001
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """Remember how the network is seen."""
@@ -128,7 +128,8 @@ def test_the_kept_epoch_is_the_best_quantized_one(
 def test_patience_begins_with_the_switch(
     run: Run, losses: tuple[float, ...], start_epoch: int, epochs: int, best: int
 ) -> None:
-    tuned = run(losses, start_epoch, "callbacks.early_stopping_patience=1").training["quantized"]
+    record = run(losses, start_epoch, "callbacks=early_stopping", "callbacks.early_stopping.patience=1")
+    tuned = record.training["quantized"]
     assert (tuned["epochs"], tuned["best_epoch"]) == (epochs, best)
 
 

@@ -211,7 +211,7 @@ def correct_with(folder: Path, part: str, state: Weights) -> int:
 
 def test_the_last_epoch_is_kept_where_it_is_asked_for(laboratory: Laboratory, rising: type[RisingLoss]) -> None:
     """Whatever its validation loss; that of the record is its own."""
-    record, folder = laboratory.run("trainer.max_epochs=4", "trainer.checkpoint=last")
+    record, folder = laboratory.run("trainer.max_epochs=4", "training.checkpoint=last")
     assert record.training["float"]["best_epoch"] == 3
     assert record.training["float"]["val_loss"] == pytest.approx(0.7)
     assert equal(weights(folder), rising.seen[3])
@@ -243,7 +243,9 @@ def correct_as_integers(folder: Path) -> int:
 def test_early_stopping_ends_the_training_and_keeps_the_best_epoch(
     laboratory: Laboratory, rising: type[RisingLoss]
 ) -> None:
-    record, folder = laboratory.run("trainer.max_epochs=4", "callbacks.early_stopping_patience=1")
+    record, folder = laboratory.run(
+        "trainer.max_epochs=4", "callbacks=early_stopping", "callbacks.early_stopping.patience=1"
+    )
     assert (record.training["float"]["epochs"], record.training["float"]["best_epoch"]) == (3, 1)
     assert equal(weights(folder), rising.seen[1])
 
@@ -380,9 +382,9 @@ def test_the_largest_seed_works(laboratory: Laboratory) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *("trainer.gradient_clip_val=0.001", "trainer.weight_decay=5", "trainer.label_smoothing=0.5"),
-        *("trainer.learning_rate=0.01", "trainer.batch_size=20", "model.dropout=0.5", "feature_augmentation=strong"),
-        "trainer.weight_averaging=0",
+        *("trainer.gradient_clip_val=0.001", "optimizer.weight_decay=5", "training.label_smoothing=0.5"),
+        *("optimizer.lr=0.01", "training.batch_size=20", "model.dropout=0.5", "feature_augmentation=strong"),
+        "training.weight_averaging=0",
     ],
 )
 def test_a_config_value_of_training_changes_the_network(
@@ -404,14 +406,14 @@ def test_torch_has_as_many_threads_as_the_config_asks_for(laboratory: Laboratory
 
 def test_a_single_step_is_a_training(laboratory: Laboratory) -> None:
     record, _ = laboratory.run(
-        "trainer.max_epochs=1", "trainer.batch_size=100000", "model.layers=1", "model.dropout=0.5"
+        "trainer.max_epochs=1", "training.batch_size=100000", "model.layers=1", "model.dropout=0.5"
     )
     assert record.status == "done"
 
 
 def test_a_training_that_diverges_fails_in_one_line(laboratory: Laboratory) -> None:
-    with pytest.raises(RunFailedError, match=r"diverged.*lower trainer\.learning_rate"):
-        laboratory.run("trainer.learning_rate=1e38", "trainer.gradient_clip_val=1e38")
+    with pytest.raises(RunFailedError, match=r"diverged.*lower optimizer\.lr"):
+        laboratory.run("optimizer.lr=1e38", "trainer.gradient_clip_val=1e38")
     record = read_record(laboratory.folder / "1")
     assert (record.status, record.views) == ("failed", {})
     assert "diverged" in str(record.error)
@@ -475,7 +477,7 @@ def test_nothing_is_written_into_the_current_folder(
 
 @pytest.mark.fsdd
 def test_two_epochs_on_the_real_recordings(real_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> None:
-    tiny = [*real_overrides, "trainer.max_epochs=2", "trainer.batch_size=16"]
+    tiny = [*real_overrides, "trainer.max_epochs=2", "training.batch_size=16"]
     record, _ = Laboratory(tiny, tmp_path, run_trial).run()
     people = {"train": 6, "val": 6, "test": 6}
     assert record.split == {"name": "random", "train": 2160, "val": 240, "test": 600, "people": people}

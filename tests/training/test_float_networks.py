@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.config.load import PRESENTATION, config_keys
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.shape import NetworkShape
@@ -27,23 +27,23 @@ from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import float_networks
 from fsdd_lightning.training.float_networks import FloatNetwork, float_key, float_network
 
-LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
-# Of `data`, the digest of the recordings and their words matter; of `callbacks`, the patience; no more does.
-NOT_DECIDING = {
-    *("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger"),
-    "evaluation",
-}
+OPTIONAL = ("scheduler.frequency", "scheduler.monitor")  # not of the default schedule
+LEAVES = [
+    key
+    for key in config_keys()
+    if not any(other.startswith(f"{key}.") for other in config_keys()) and key not in (*OPTIONAL, "callbacks")
+]
+# Of `data`, the digest of the recordings and their words matter; the rest changes nothing.
+NOT_DECIDING = {*("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "logger"), "evaluation"}
 DECIDING = {*FLOAT_GROUPS, "listener", "seed", "torch_threads"}
 
 
 def decides(key: str) -> bool:
-    """The listener cuts training copies; what it rejects is decided later."""
-    group = key.partition(".")[0]
+    """The listener cuts training copies; what it rejects is decided later. Some of Lightning's arguments only show."""
+    group, _, name = key.partition(".")
+    shown = {"listener": ("false_reject_rate",), "trainer": PRESENTATION["trainer"]}
     words = ("data.layout", "data.labels", "data.other", "data.noise", "data.speaker_pattern")
-    return (group in DECIDING and key != "listener.false_reject_rate") or key in (
-        "callbacks.early_stopping_patience",
-        *words,
-    )
+    return key in words or (group in DECIDING and name not in shown.get(group, ()))
 
 
 def test_of_every_field_of_a_config_it_is_known_whether_it_decides() -> None:
@@ -81,8 +81,12 @@ def changed(config: Config, key: str) -> Config:
     node: Any = copied
     for group in groups:
         node = getattr(node, group)
-    assert getattr(node, name) != "another value"
-    object.__setattr__(node, name, "another value")
+    if isinstance(node, dict):
+        assert name in node
+        node[name] = "another value"
+    else:
+        assert getattr(node, name) != "another value"
+        object.__setattr__(node, name, "another value")
     return copied
 
 
@@ -95,6 +99,16 @@ def test_the_key_changes_with_all_that_decides_the_weights(key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in LEAVES if not decides(key)])
 def test_the_key_ignores_presentation_budget_and_quantization(config: Config, key: str) -> None:
     assert float_key(changed(config, key), of_recordings()) == float_key(config, of_recordings())
+
+
+@pytest.mark.parametrize("callbacks", ["quiet", "learning_rate_monitor", "[]"])
+def test_the_key_ignores_callbacks_that_only_watch(config: Config, callbacks: str) -> None:
+    assert float_key(planned(f"callbacks={callbacks}"), of_recordings()) == float_key(config, of_recordings())
+
+
+@pytest.mark.parametrize("words", [["callbacks=early_stopping"], ["+callbacks.mine._target_=my_module.MyCallback"]])
+def test_the_key_changes_with_any_other_callback(config: Config, words: list[str]) -> None:
+    assert float_key(planned(*words), of_recordings()) != float_key(config, of_recordings())
 
 
 def test_the_key_changes_with_the_recordings(config: Config) -> None:

@@ -11,26 +11,20 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from fsdd_lightning.config.schema import TrainerConfig
+from fsdd_lightning.config.schema import TrainingConfig
 from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.optimization import Optimization
 
-CONFIG = TrainerConfig(
-    max_epochs=2,
-    batch_size=4,
-    learning_rate=0.5,  # not of this stage: that is given beside this config
-    weight_decay=0.1,
-    label_smoothing=0.1,
-    gradient_clip_val=1.0,
-    weight_averaging=0.0,
-    checkpoint="best",
-)
+CONFIG = TrainingConfig(batch_size=4, label_smoothing=0.1, weight_averaging=0.0, checkpoint="best")
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5], [0.3, 0.2, 0.1], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2, 0, 2])  # predictions: 0, 1, 0, 2
 
 
-PEAK = 0.01
+ADAMW = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.5, "weight_decay": 0.1}  # lr: of another stage
+ONE_CYCLE = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True, "interval": "step"}
+PEAK = Optimization(ADAMW, ONE_CYCLE, 0.01)
 
 
 class Fixed(nn.Module):

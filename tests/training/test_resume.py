@@ -31,6 +31,7 @@ Curves = dict[str, list[tuple[int, float]]]
 Weights = dict[str, torch.Tensor]
 
 SHORT = ("quantization.epochs=3", "model.dropout=0.3", "feature_augmentation=strong")
+PATIENCE = "callbacks=early_stopping callbacks.early_stopping.patience"
 QAT = ("quantization=int8_qat", "quantization.start_epoch=1")
 
 
@@ -221,9 +222,9 @@ class Decreed(DigitClassifier):
 @pytest.mark.parametrize(
     ("change", "epochs", "best", "val_loss"),
     [
-        ("callbacks.early_stopping_patience=1", 2, 0, 0.1),  # one epoch more would be better than the best
-        ("callbacks.early_stopping_patience=2", 4, 2, 0.05),
-        ("trainer.checkpoint=last", 4, 3, 0.7),
+        (f"{PATIENCE}=1", 2, 0, 0.1),  # one epoch more would be better than the best
+        (f"{PATIENCE}=2", 4, 2, 0.05),
+        ("training.checkpoint=last", 4, 3, 0.7),
     ],
 )
 def test_a_training_that_had_ended_is_not_trained_any_further(
@@ -236,14 +237,14 @@ def test_a_training_that_had_ended_is_not_trained_any_further(
     val_loss: float,
 ) -> None:
     monkeypatch.setattr("fsdd_lightning.training.fit.DigitClassifier", Decreed)
-    words = ("quantization=float32", "trainer.max_epochs=4", change)
+    words = ("quantization=float32", "trainer.max_epochs=4", *change.split())
     Kill("float", epochs - 1, True)(lambda: stages(tmp_path / "run", *words))
     _, described = stages(tmp_path / "run", *words)
     found = described["float"]
     assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (epochs, best, pytest.approx(val_loss))
 
 
-@pytest.mark.parametrize("changed", ["trainer.learning_rate=0.01", "damage", "folder"])
+@pytest.mark.parametrize("changed", ["optimizer.lr=0.01", "damage", "folder"])
 def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: str
 ) -> None:

@@ -145,7 +145,7 @@ def test_weights_are_averaged_over_the_steps_that_there_are(
 ) -> None:
     """86 clips in batches of 8, or of 4 beside 4 synthetic words; a fifth of 10 epochs."""
     engines.espeak()
-    data, config = prepared([*words, f"text_to_speech.share={share}", "trainer.weight_averaging=0.2"])
+    data, config = prepared([*words, f"text_to_speech.share={share}", "training.weight_averaging=0.2"])
     decays: list[float] = []
     monkeypatch.setattr(fit, "EMAWeightAveraging", lambda decay: decays.append(decay))
     fit._weight_averaging(SimpleNamespace(config=config, data=data), 10)  # type: ignore[arg-type]

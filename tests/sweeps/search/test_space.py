@@ -59,5 +59,5 @@ def test_nothing_to_choose_from_is_reported() -> None:
 
 
 def test_an_endless_range_is_rejected() -> None:
-    with pytest.raises(UserError, match=r"trainer.learning_rate=interval\(0,1\): a search takes choice"):
-        search_space({"trainer.learning_rate": "interval(0,1)"}, [])
+    with pytest.raises(UserError, match=r"optimizer.lr=interval\(0,1\): a search takes choice"):
+        search_space({"optimizer.lr": "interval(0,1)"}, [])
