@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsdd_lightning.config.load import config_directory, register_resolvers
-from fsdd_lightning.sweeps.compose import check_command
+from fsdd_lightning.sweeps.compose import check_command, compose_config
 from fsdd_lightning.sweeps.launchers import silence_schema_matching
 
 ROOT = Path(__file__).parent.parent
@@ -29,11 +29,21 @@ def test_there_are_commands_to_check() -> None:
     assert len(COMPOSED) >= 5
 
 
+@pytest.fixture
+def words_folder(tmp_path: Path) -> Path:
+    """Words in either layout; their files are not opened before a training."""
+    for word in (*compose_config("data=speech_commands", "data.layout=fsdd").data.labels or (), "hello"):
+        (tmp_path / word).mkdir()
+        for path in (tmp_path / word / "ann_nohash_0.wav", tmp_path / f"{word}_ann_0.wav"):
+            path.touch()
+    return tmp_path
+
+
 @pytest.mark.parametrize("line", COMPOSED)
-def test_a_command_composes(line: str) -> None:
+def test_a_command_composes(line: str, words_folder: Path) -> None:
     register_resolvers()
     silence_schema_matching()
-    check_command(shlex.split(line)[1:])
+    check_command(shlex.split(line.replace("=FOLDER", f"={words_folder}"))[1:])
 
 
 def test_commands_are_installed() -> None:
