@@ -32,7 +32,9 @@ def test_there_are_commands_to_check() -> None:
 @pytest.fixture
 def words_folder(tmp_path: Path) -> Path:
     """Words in either layout; their files are not opened before a training."""
-    for word in (*compose_config("data=speech_commands", "data.layout=fsdd").data.labels or (), "hello"):
+    listed = compose_config("data=speech_commands", "data.layout=fsdd").data.labels
+    assert listed is not None
+    for word in (*listed, "hello"):
         (tmp_path / word).mkdir()
         for path in (tmp_path / word / "ann_nohash_0.wav", tmp_path / f"{word}_ann_0.wav"):
             path.touch()
