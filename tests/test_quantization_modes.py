@@ -231,7 +231,7 @@ def test_predict_hears_with_the_integer_model(grid: Grid, mode: str) -> None:
         answers = [predictor.predict(data.recordings.recordings[position].path) for position in chosen]
     for answer, values in zip(answers, steps, strict=True):
         shares = np.exp(values - values.max())
-        assert answer.digit == str(values.argmax())
+        assert answer.word == str(values.argmax())
         assert answer.probability == pytest.approx(shares.max() / shares.sum(), abs=1e-6)
 
 

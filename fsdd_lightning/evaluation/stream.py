@@ -34,7 +34,7 @@ def _listening(run: Run) -> Listening:
     if run.listening is None:
         raise UserError(
             f"the run in {run.folder} has features={run.config.features.kind}, which need whole clips: "
-            "use --segment, or a run with features=integer"
+            "use fsdd-predict --segment, or a run with features=integer"
         )
     return run.listening
 
