@@ -107,22 +107,33 @@ def _opened(run: Run, arguments: argparse.Namespace) -> AbstractContextManager[S
 
 
 def _chunks(path: Path, sample_rate_hz: int) -> Iterator[Int16Array]:
-    """Raises UserError, at the first sample, for a file that is none."""
-    from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
+    """Raises UserError for a file that is none."""
+    from fsdd_lightning.data.sound_sources import chunks_of_file
     from fsdd_lightning.data.wav import BadWavError
     from fsdd_lightning.errors import UserError
 
+    if path == STANDARD_INPUT:
+        return _chunks_of_pipe(sample_rate_hz)
     try:
-        if path == STANDARD_INPUT:
-            yield from chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
-        else:
-            yield from chunks_of_file(path, sample_rate_hz)
+        return chunks_of_file(path, sample_rate_hz)
     except BadWavError as error:
         raise UserError(f"{path}: {error}") from error
 
 
+def _chunks_of_pipe(sample_rate_hz: int) -> Iterator[Int16Array]:
+    """Raises UserError, while it is read, for what is no sound."""
+    from fsdd_lightning.data.sound_sources import chunks_of_pipe
+    from fsdd_lightning.data.wav import BadWavError
+    from fsdd_lightning.errors import UserError
+
+    try:
+        yield from chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
+    except BadWavError as error:
+        raise UserError(f"{STANDARD_INPUT}: {error}") from error
+
+
 def _hear(ear: LiveEar, source: SoundSource, shown: Display, seconds: float | None) -> None:
-    """However it ends, a summary is printed."""
+    """However it ends, a summary of what was heard is printed."""
     try:
         for chunk in source:
             for word in ear.push(chunk):
@@ -131,7 +142,8 @@ def _hear(ear: LiveEar, source: SoundSource, shown: Display, seconds: float | No
             if seconds is not None and ear.heard_s >= seconds:
                 return
     finally:
-        shown.summary(ear, source.lost)
+        if ear.heard_s > 0:
+            shown.summary(ear, source.lost)
 
 
 if __name__ == "__main__":

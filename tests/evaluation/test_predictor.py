@@ -206,7 +206,10 @@ def test_a_pipe_may_be_cut_anywhere(run: Run, data: PreparedData, predictor: Pre
 def test_mfcc_of_a_stream_do_not_exist(run: Run, predictor: Predictor) -> None:
     features = feature_config(max_frames=36)
     of_mfcc = dataclasses.replace(run, config=dataclasses.replace(run.config, features=features), deployment=None)
-    with open_backend(run) as backend, pytest.raises(UserError, match="use fsdd-predict --segment, or a run with features=integer"):
+    with (
+        open_backend(run) as backend,
+        pytest.raises(UserError, match="use fsdd-predict --segment, or a run with features=integer"),
+    ):
         open_stream(of_mfcc, backend)
 
 
