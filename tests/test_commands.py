@@ -288,6 +288,27 @@ def test_evaluate_says_where_its_numbers_differ_from_the_record(run_folder: Path
     assert f"{view['correct']}/24 here, {view['correct'] + 1}/24 in the record" in line
 
 
+@pytest.mark.parametrize("key", ["temperature", "expected_calibration_error_after"])
+def test_evaluate_says_where_the_calibration_differs_from_the_record(run_folder: Path, call: Call, key: str) -> None:
+    calibration = read_record(run_folder).calibration
+    known = calibration["integer"]
+    rewrite(run_folder, calibration={**calibration, "integer": {**known, key: known[key] + 0.01}})
+    for options in ((), ("--backend", "c")):
+        code, _, err = call(evaluate, run_folder, *options)
+        line = only_line(err)
+        assert code == 1
+        assert line.startswith("error: calibration of ") and f": {key} is {known[key]} here, " in line
+    assert call(evaluate, run_folder, "--backend", "float").code == 0
+
+
+def test_evaluate_of_an_older_run_says_that_it_is_not_calibrated(run_folder: Path, call: Call) -> None:
+    rewrite(run_folder, calibration={})
+    code, _, err = call(evaluate, run_folder, "--backend", "integer")
+    note, equal = err.splitlines()
+    assert code == 0 and equal.startswith("equal to the record")
+    assert note.startswith("note: this run is older than calibration: ")
+
+
 def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call) -> None:
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
     code, _, err = call(evaluate, run_folder)
@@ -353,9 +374,9 @@ def test_predict_prints_word_probability_and_file_in_another_process(
     single = str(recordings / "3_ada_2.wav")
     process = run(tmp_path, "-m", "fsdd_lightning.predict", str(finished_run), single, "mine")
     assert (process.returncode, process.stderr) == (0, "")
-    lines = [line.split(maxsplit=2) for line in process.stdout.splitlines()]
+    lines = [line.split()[:3] for line in process.stdout.splitlines()]
     assert [file for _, _, file in lines] == [single, "mine/0_ada_0.wav", "mine/7_ada_1.wav"]
-    assert all(word in tuple("0123456789") and 0.1 <= float(share) <= 1 for word, share, _ in lines)
+    assert all(word in tuple("-0123456789") and 0.1 <= float(share) <= 1 for word, share, _ in lines)
 
 
 def test_predict_names_each_unreadable_file_and_still_hears_the_others(

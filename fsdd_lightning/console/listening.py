@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fsdd_lightning.evaluation.ear import LiveEar, LiveWord
     from fsdd_lightning.runs.folder import Run
 
-QUIETEST_DB, BAR_CELLS, METER_S = -72.0, 24, 0.1
+QUIETEST_DB, BAR_CELLS, METER_S = -72.0, 20, 0.1
 CLIPPED_DB, LOUD_DB = -0.1, -6.0
 STATES = {"settling": "learning the room", "quiet": "quiet", "word": "a word"}
 
