@@ -153,7 +153,10 @@ def test_lines_name_time_word_probability_margin_and_latency(
     code, out, err = fsdd_listen(finished_run, "--input", sound)
     assert (code, err) == (0, "")
     first, ends, *lines, summary = out.splitlines()
-    assert first == f"listening to {sound} at 8000 Hz with {finished_run} (integer), 10 words: 0 1 2 3 4 5 6 7 8 9"
+    assert (
+        first
+        == f"listening to {sound} at 8000 Hz with {finished_run} (integer), 10 words: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    )
     assert ends == "Ctrl-C ends." and summary.startswith("5 words")
     expected = words_of(fsdd_listen(finished_run, "--input", sound, "--json").out)
     for line, word in zip(lines, expected, strict=True):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fsdd_lightning.console.predictions import NOTHING
 from fsdd_lightning.console.terminal import console
+from fsdd_lightning.data.words import NO_WORDS
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.ear import LiveEar, LiveWord
@@ -42,9 +43,9 @@ def display(run: Run, backend: str, source: str, as_json: bool) -> Iterator[Disp
     if as_json:
         yield _Lines()
         return
-    labels = run.checkpoint.labels
+    labels = [label for label in run.checkpoint.labels if label not in NO_WORDS]
     rate = run.config.features.sample_rate_hz
-    words = f"{len(labels)} words: {' '.join(labels)}"
+    words = f"{len(labels)} words: {', '.join(labels)}"
     console.print(f"listening to {source} at {rate} Hz with {run.folder} ({backend}), {words}", soft_wrap=True)
     console.print("Ctrl-C ends.")
     with Live(console=console, transient=True, auto_refresh=False) as live:

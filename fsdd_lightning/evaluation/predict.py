@@ -19,7 +19,7 @@ from fsdd_lightning.data.wav import BadWavError, DecodedWav, waveform_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.clips import ClipMaker
-from fsdd_lightning.evaluation.prediction import Prediction, rejected_note, source_fields, unusable
+from fsdd_lightning.evaluation.prediction import Prediction, rejection, source_fields, unusable
 from fsdd_lightning.evaluation.stream import StreamedWord, WordsOfStream, device_logits, device_step
 from fsdd_lightning.runs.folder import Run
 
@@ -192,14 +192,14 @@ class Predictor:
         share = round(float(self._backend.probabilities(of_backend)[best]), 6)
         label = self._labels[best]
         answer = Prediction(file, "heard", label, probability=share, logits=tuple(logits.tolist()), **known)
-        if self._listening is None:
+        least_margin = 0
+        if self._listening is not None:
+            least_margin = self._listening.least_margin
+            answer = replace(answer, margin=decide(device_logits(of_backend, self._backend, self._step), 0)[1])
+        why = rejection(label, answer.margin, least_margin)
+        if why is None:
             return answer
-        on_device = device_logits(of_backend, self._backend, self._step)
-        accepted, margin = decide(on_device, self._listening.least_margin)
-        if accepted is not None:
-            return replace(answer, margin=margin)
-        notes = (*answer.notes, rejected_note(label, margin, self._listening.least_margin))
-        return replace(answer, status="rejected", word=None, nearest=label, margin=margin, notes=notes)
+        return replace(answer, status="rejected", word=None, nearest=label, notes=(*answer.notes, why))
 
 
 def _answered(file: str, answer: Callable[[], Prediction]) -> Prediction:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fsdd_lightning.data.wav import BadWavError, DecodedWav, SilentError, TooShortError
+from fsdd_lightning.data.words import NO_WORDS
 
-# heard: it has a word; rejected: none of the labels leads far enough; unreadable: no sound could be decoded.
+# heard: it has a word; rejected: none of the words, or none leads far enough; unreadable: no sound could be decoded.
 Status = Literal["heard", "rejected", "no word", "silent", "too short", "unreadable"]
 ALWAYS = ("file", "status", "word")  # in every record
 
@@ -65,6 +66,10 @@ def source_fields(sound: DecodedWav, sample_rate_hz: int, clipped: bool = True) 
     return {**found, "notes": tuple(notes)}
 
 
-def rejected_note(nearest: str, margin: int, least_margin: int) -> str:
-    """Why an answer is none of the labels."""
-    return f"none of these: {nearest} leads by {margin:,}, less than {least_margin:,}"
+def rejection(label: str, margin: int | None, least_margin: int) -> str | None:
+    """Why an answer is none of the user's words; None where it is one. margin None: the run has no listener."""
+    if label in NO_WORDS:
+        return f"none of these: {label}"
+    if margin is None or margin >= least_margin:
+        return None
+    return f"none of these: {label} leads by {margin:,}, less than {least_margin:,}"

@@ -23,6 +23,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import integer_backend, open_backend
 from fsdd_lightning.evaluation.clips import ClipMaker, clips_at
 from fsdd_lightning.evaluation.predict import Predictor, find_sounds
+from fsdd_lightning.evaluation.prediction import rejection
 from fsdd_lightning.evaluation.stream import open_stream
 from fsdd_lightning.runs.folder import Run, read_run
 from fsdd_lightning.runs.record import BACKENDS
@@ -306,3 +307,10 @@ def test_a_stream_without_words_has_an_answer(predictor: Predictor, tmp_path: Pa
     pipe = io.BytesIO(to_int16(sound).tobytes())
     (answer,) = predictor.predict_stream_of_pipe(pipe, "-")
     assert (answer.status, answer.notes) == ("no word", ("no word found",))
+
+
+def test_why_an_answer_is_none_of_the_words() -> None:
+    assert rejection("stop", 100, 100) is rejection("stop", None, 5) is None
+    assert rejection("stop", 99, 100) == "none of these: stop leads by 99, less than 100"
+    for label in ("other", "noise"):
+        assert rejection(label, 10_000, 0) == rejection(label, None, 0) == f"none of these: {label}"
