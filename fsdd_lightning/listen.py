@@ -1,4 +1,8 @@
-"""`fsdd-listen RUN`: hears the microphone as a device would, and shows each word as soon as it ends."""
+"""`fsdd-listen RUN`: hears the microphone as a device would, and shows each word as soon as it ends.
+
+Probabilities are calibrated for voices like those of the validation clips; for a voice that is new to the network they
+are rather too high.
+"""
 
 from __future__ import annotations
 

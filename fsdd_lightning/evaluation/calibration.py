@@ -2,6 +2,9 @@
 
 It is fitted to the validation clips, and what it brings is measured with the test clips: their expected calibration
 error. It changes neither logits nor labels nor margins.
+
+It holds for voices like those of the validation clips. Of a 2x24 network of twelve epochs on FSDD the error fell from
+11.8 to 1.9 % on its own test clips, and rose from 10.0 to 24.1 % on 26 people whom it had never heard.
 """
 
 from __future__ import annotations
