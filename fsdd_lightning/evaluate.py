@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate() -> None:
     arguments = _parser().parse_args()
+    from fsdd_lightning.evaluation.calibration import calibration_of
     from fsdd_lightning.evaluation.evaluate import evaluate_backends
     from fsdd_lightning.evaluation.run import open_run
     from fsdd_lightning.runs.folder import recorded_data
@@ -88,7 +89,9 @@ def _evaluate() -> None:
     with run.threads():
         data = recorded_data(run, arguments.data_root)
         with run.backends(data, arguments.backend) as backends:
+            validation = evaluate_backends(backends.by_name, data, data.split.val)
             scores = evaluate_backends(backends.by_name, data, data.split.test)
+            calibration = calibration_of(backends.by_name, validation, scores, data)
             if others:
                 strangers = _strangers(run, data, backends, scores, others)
         rows = _robustness(run, data, arguments.backend) if arguments.robustness else ()
@@ -97,6 +100,8 @@ def _evaluate() -> None:
     if backends.note is not None:
         print(f"note: {backends.note}", file=sys.stderr)
     _compare(run, scores)
+    _compare_calibration(run, calibration)
+    print(f"equal to the record of {run.folder}", file=sys.stderr)
 
 
 def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
@@ -260,7 +265,18 @@ def _compare(run: OpenRun, evaluated: BackendScores) -> None:
                 f"{name}: {score.correct}/{score.total} here, {recorded['correct']}/{recorded['total']} in the record: "
                 "other package versions or another processor; compare `versions` in run.json"
             )
-    print(f"equal to the record of {run.folder}", file=sys.stderr)
+
+
+def _compare_calibration(run: OpenRun, calibration: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises RunFailedError where it is another one than the record's; older records have none."""
+    from fsdd_lightning.errors import RunFailedError
+    from fsdd_lightning.evaluation.calibration import uncalibrated_note, unequal_calibration
+
+    if note := uncalibrated_note(run.record):
+        print(f"note: {note}", file=sys.stderr)
+        return
+    if difference := unequal_calibration(run.record.calibration, calibration):
+        raise RunFailedError(f"{difference}; compare `versions` in run.json")
 
 
 if __name__ == "__main__":

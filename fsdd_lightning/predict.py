@@ -1,18 +1,23 @@
-"""`fsdd-predict RUN WAV...`: which digits are spoken in these files."""
+"""`fsdd-predict RUN FILE...`: which words are spoken in these files.
+
+Exit codes: 0 every file could be read, whatever was heard in it (each line says what); 1 some could not be read, with a
+line each, and the others are answered; 2 a wrong command line or run, and nothing is answered.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.console.command_line import add_backend_option, run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.evaluation.predict import Prediction, Predictor
-    from fsdd_lightning.runs.folder import Run
+    from fsdd_lightning.evaluation.predict import Predictor
+    from fsdd_lightning.evaluation.prediction import Prediction
 
 STANDARD_INPUT = Path("-")
 
@@ -26,17 +31,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument(
-        "wav", type=Path, nargs="+", metavar="WAV", help="WAV files, or folders of them; -: standard input (--stream)"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="sound files (wav, flac, ogg, mp3, aiff, au, ...), or folders of them; -: standard input, a file of any "
+        "kind, told by its header, or raw 16-bit samples, little-endian, mono",
     )
     add_backend_option(parser, "the one that is deployed: integer where the run has it")
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--stream",
         action="store_true",
-        help="each word as soon as it ends: of one file, or of raw 16-bit samples from standard input",
+        help="each word as soon as it ends, as a device hears it: of files, or of standard input while it comes",
     )
     way.add_argument(
         "--segment", action="store_true", help="long recordings: find the words by their energy, with times"
+    )
+    parser.add_argument(
+        "--rate", type=int, metavar="HZ", help="standard input is raw samples at this rate (default: the model's)"
     )
     parser.add_argument(
         "--json", action="store_true", help="one JSON list, with --stream a line a word, for machines; with logits"
@@ -46,71 +59,81 @@ def _parser() -> argparse.ArgumentParser:
 
 def _predict() -> None:
     arguments = _parser().parse_args()
-    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.evaluation.backends import open_backend
-    from fsdd_lightning.evaluation.predict import Predictor, find_wavs
+    from fsdd_lightning.evaluation.calibration import uncalibrated_note
+    from fsdd_lightning.evaluation.predict import Predictor
     from fsdd_lightning.runs.folder import read_run
 
     run = read_run(arguments.run)
-    if arguments.stream:
-        _stream(run, arguments)
-        return
-    if STANDARD_INPUT in arguments.wav:
-        raise UserError("standard input (-) is a stream: add --stream")
-    paths = find_wavs(arguments.wav)
+    paths = _checked_paths(arguments)
+    if note := uncalibrated_note(run.record):
+        print(f"note: {note}", file=sys.stderr)
     with open_backend(run, arguments.backend) as backend:
         predictor = Predictor(run, backend)
-        results = [answer for path in paths for answer in _answers(predictor, path, arguments)]
-    _print(results, arguments.json)
-    failed = sum(result.error is not None for result in results)
-    if failed:
-        raise UserError(f"{failed} of {len(paths)} files could not be read (see above)")
+        answers = (answer for path in paths for answer in _answers(predictor, path, arguments))
+        unreadable = _print(answers, max(map(len, run.checkpoint.labels)), arguments)
+    if unreadable:
+        raise RunFailedError(f"{unreadable} of {len(paths)} files could not be read (see above)")
 
 
-def _stream(run: Run, arguments: argparse.Namespace) -> None:
-    from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
-    from fsdd_lightning.data.wav import BadWavError
+def _checked_paths(arguments: argparse.Namespace) -> list[Path]:
+    """All files. Raises UserError for a wrong command line."""
+    from fsdd_lightning.data.wav import MIN_SOURCE_RATE_HZ
     from fsdd_lightning.errors import UserError
-    from fsdd_lightning.evaluation.backends import open_backend
-    from fsdd_lightning.evaluation.predict import Predictor
+    from fsdd_lightning.evaluation.predict import find_sounds
 
-    if len(arguments.wav) != 1 or arguments.wav[0].is_dir():
-        raise UserError("--stream follows one stream: name a single WAV file, or - for standard input")
-    (source,) = arguments.wav
-    rate = run.config.features.sample_rate_hz
-    try:
-        chunks = chunks_of_pipe(sys.stdin.buffer, rate) if source == STANDARD_INPUT else chunks_of_file(source, rate)
-    except BadWavError as error:
-        raise UserError(f"{source}: {error}") from error
-    with open_backend(run, arguments.backend) as backend:
-        for word in Predictor(run, backend).predict_stream(chunks, str(source)):
-            print(json.dumps(word.as_dict()) if arguments.json else _line(word), flush=True)
+    if arguments.files.count(STANDARD_INPUT) > 1:
+        raise UserError("there is one standard input: name - once")
+    if arguments.rate is not None and STANDARD_INPUT not in arguments.files:
+        raise UserError("--rate belongs to raw samples from standard input (-): a file states its own")
+    if arguments.rate is not None and arguments.rate < MIN_SOURCE_RATE_HZ:
+        raise UserError(f"--rate must be at least {MIN_SOURCE_RATE_HZ} Hz, not {arguments.rate}")
+    if STANDARD_INPUT in arguments.files and sys.stdin.isatty():
+        raise UserError("- reads sound, not a terminal: arecord -f S16_LE -r 8000 | fsdd-predict RUN - --stream")
+    return find_sounds(arguments.files)
 
 
-def _answers(predictor: Predictor, path: Path, arguments: argparse.Namespace) -> list[Prediction]:
+def _answers(predictor: Predictor, path: Path, arguments: argparse.Namespace) -> Iterable[Prediction]:
+    if path == STANDARD_INPUT:
+        return _answers_of_pipe(predictor, arguments)
+    if arguments.stream:
+        return predictor.predict_stream_of_file(path)
     return predictor.predict_words(path) if arguments.segment else [predictor.predict(path)]
 
 
-def _print(results: list[Prediction], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps([result.as_dict() for result in results], indent=2))
-        return
-    for result in results:
-        if result.error:
-            print(f"{result.file}: {result.error}", file=sys.stderr)
-            continue
-        print(_line(result))
-        if result.note:
-            print(f"{result.file}: {result.note}", file=sys.stderr)
+def _answers_of_pipe(predictor: Predictor, arguments: argparse.Namespace) -> Iterable[Prediction]:
+    pipe, name, rate = sys.stdin.buffer, str(STANDARD_INPUT), arguments.rate
+    if arguments.stream:
+        return predictor.predict_stream_of_pipe(pipe, name, rate)
+    if arguments.segment:
+        return predictor.predict_words_of_pipe(pipe, name, rate)
+    return [predictor.predict_pipe(pipe, name, rate)]
 
 
-def _line(result: Prediction) -> str:
-    share = "" if result.probability is None else f"{result.probability:.3f}  "
-    return f"{result.digit or '-'}  {share}{_place(result)}{result.note if result.digit is None else result.file}"
+def _print(answers: Iterable[Prediction], width: int, arguments: argparse.Namespace) -> int:
+    """Each answer as it comes, but for a JSON list; how many files were unreadable."""
+    from fsdd_lightning.console.predictions import prediction_line
 
+    unreadable = 0
 
-def _place(result: Prediction) -> str:
-    return "" if result.start_s is None else f"{result.start_s:7.2f} - {result.end_s:.2f} s  "
+    def printed() -> Iterator[Prediction]:
+        nonlocal unreadable
+        for answer in answers:
+            unreadable += answer.status == "unreadable"
+            if answer.error and not arguments.json:
+                print(f"{answer.file}: {answer.error}", file=sys.stderr, flush=True)
+            yield answer
+
+    if arguments.json and not arguments.stream:
+        print(json.dumps([answer.as_dict() for answer in printed()], indent=2))
+        return unreadable
+    for answer in printed():
+        if arguments.json:
+            print(json.dumps(answer.as_dict()), flush=True)
+        elif not answer.error:
+            print(prediction_line(answer, width), flush=True)
+    return unreadable
 
 
 if __name__ == "__main__":

@@ -45,9 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         default=[],
-        metavar="WAV",
-        help="in place of a microphone: WAV files one after another, or - for raw 16-bit mono samples from standard "
-        "input at --rate; it must answer the prompts, and a refused word comes again",
+        metavar="FILE",
+        help="in place of a microphone: sound files one after another, or - for standard input, a file or raw 16-bit "
+        "mono samples at --rate; it must answer the prompts, and a refused word comes again",
     )
     parser.add_argument(
         "--rate",

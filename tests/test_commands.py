@@ -141,7 +141,7 @@ def test_a_signal_ends_a_training_with_its_record(
     assert not list(record_file.parent.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "export_model", "record"])
+@pytest.mark.parametrize("module", ["train", "plan", "evaluate", "predict", "listen", "export_model", "record"])
 def test_help_answers_without_heavy_imports(tmp_path: Path, module: str) -> None:
     process = commands.run_command(tmp_path, module, "--help")
     assert (process.returncode, process.stderr) == (0, "")
@@ -288,6 +288,27 @@ def test_evaluate_says_where_its_numbers_differ_from_the_record(run_folder: Path
     assert f"{view['correct']}/24 here, {view['correct'] + 1}/24 in the record" in line
 
 
+@pytest.mark.parametrize("key", ["temperature", "expected_calibration_error_after"])
+def test_evaluate_says_where_the_calibration_differs_from_the_record(run_folder: Path, call: Call, key: str) -> None:
+    calibration = read_record(run_folder).calibration
+    known = calibration["integer"]
+    rewrite(run_folder, calibration={**calibration, "integer": {**known, key: known[key] + 0.01}})
+    for options in ((), ("--backend", "c")):
+        code, _, err = call(evaluate, run_folder, *options)
+        line = only_line(err)
+        assert code == 1
+        assert line.startswith("error: calibration of ") and f": {key} is {known[key]} here, " in line
+    assert call(evaluate, run_folder, "--backend", "float").code == 0
+
+
+def test_evaluate_of_an_older_run_says_that_it_is_not_calibrated(run_folder: Path, call: Call) -> None:
+    rewrite(run_folder, calibration={})
+    code, _, err = call(evaluate, run_folder, "--backend", "integer")
+    note, equal = err.splitlines()
+    assert code == 0 and equal.startswith("equal to the record")
+    assert note.startswith("note: this run is older than calibration: ")
+
+
 def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call) -> None:
     rewrite(run_folder, views={"float": read_record(run_folder).views["float"]})
     code, _, err = call(evaluate, run_folder)
@@ -344,7 +365,7 @@ def test_a_folder_that_is_no_finished_run_is_refused(
     assert str(run_folder) in only_line(err)
 
 
-def test_predict_prints_digit_probability_and_file_in_another_process(
+def test_predict_prints_word_probability_and_file_in_another_process(
     finished_run: Path, recordings: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine").mkdir()
@@ -353,9 +374,9 @@ def test_predict_prints_digit_probability_and_file_in_another_process(
     single = str(recordings / "3_ada_2.wav")
     process = run(tmp_path, "-m", "fsdd_lightning.predict", str(finished_run), single, "mine")
     assert (process.returncode, process.stderr) == (0, "")
-    lines = [line.split(maxsplit=2) for line in process.stdout.splitlines()]
+    lines = [line.split()[:3] for line in process.stdout.splitlines()]
     assert [file for _, _, file in lines] == [single, "mine/0_ada_0.wav", "mine/7_ada_1.wav"]
-    assert all(digit in tuple("0123456789") and 0.1 <= float(share) <= 1 for digit, share, _ in lines)
+    assert all(word in tuple("-0123456789") and 0.1 <= float(share) <= 1 for word, share, _ in lines)
 
 
 def test_predict_names_each_unreadable_file_and_still_hears_the_others(
@@ -365,28 +386,29 @@ def test_predict_names_each_unreadable_file_and_still_hears_the_others(
     text.write_text("seven")
     files = [str(text), str(good), str(missing)]
     code, out, err = call(predict, finished_run, *files)
-    assert code == 2
-    assert only_line(out).endswith(str(good))
+    assert code == 1
+    assert str(good) in only_line(out)
     first, second, summary = err.splitlines()
-    assert first == f"{text}: not a WAV file (no RIFF/WAVE header)"
+    assert first == f"{text}: not a sound file (no header that libsndfile knows)"
     assert second.startswith(f"{missing}: ") and "No such file" in second
     assert summary == "error: 2 of 3 files could not be read (see above)"
 
     code, out, _ = call(predict, finished_run, "--json", *files)
     answers = json.loads(out)
-    assert code == 2
+    assert code == 1
     assert [answer["file"] for answer in answers] == files
+    assert [answer["status"] for answer in answers] == ["unreadable", "heard", "unreadable"]
     assert [answer.keys() for answer in answers] == [
-        {"file", "error"},
-        {"file", "digit", "probability", "logits"},
-        {"file", "error"},
+        {"file", "status", "word", "error"},
+        {"file", "status", "word", "probability", "margin", "logits"},
+        {"file", "status", "word", "error"},
     ]
 
 
 def test_predict_without_files_is_a_wrong_command_line(finished_run: Path, call: Call) -> None:
     code, _, err = call(predict, finished_run)
     assert code == 2
-    assert "WAV" in err
+    assert "FILE" in err
 
 
 def test_a_folder_named_like_markup_is_printed_as_it_is(

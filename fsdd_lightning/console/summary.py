@@ -77,6 +77,8 @@ def print_result(record: RunRecord, folder: Path) -> None:
     console.print(result_table(record.views, record.memory))
     for pair, share in record.agreement.items():
         console.print(f"{' and '.join(pair.split('_'))} recognize {percent(share)} % of the test clips alike")
+    if deployed in record.calibration:
+        console.print(describe_calibration(deployed, record.calibration[deployed]), soft_wrap=True)
     expectations = expectation_table(record)
     if expectations is not None:
         console.print(expectations)
@@ -92,6 +94,15 @@ def print_result(record: RunRecord, folder: Path) -> None:
     if "integer" in record.views:
         _print_export(Path(shown) / EXPORT)
     console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)
+
+
+def describe_calibration(backend: str, calibration: dict[str, Any]) -> str:
+    """How far probabilities can be trusted, in a line; the error is that of the test clips."""
+    before, after = (percent(calibration[f"expected_calibration_error_{when}"]) for when in ("before", "after"))
+    return (
+        f"probabilities of {backend}: temperature {calibration['temperature']:g} by {calibration['clips']} validation "
+        f"clips; expected calibration error {after} %, {before} % without"
+    )
 
 
 def _print_export(exported: Path) -> None:

@@ -94,16 +94,23 @@ def heard_span(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpoint
     whole = (0, len(waveform))
     if endpointer is None or config.kind == "mfcc" or len(waveform) <= config.samples(config.max_frames):
         return whole
+    words = listener_words(waveform, config, endpointer)
+    if not words:
+        return whole
+    front_end = config.front_end
+    longest = max(words, key=lambda word: word.end - word.first)
+    start = min(longest.first * front_end.hop, len(waveform) - front_end.window)  # at least a frame
+    return start, min(start + front_end.samples(longest.end - longest.first), len(waveform))
+
+
+def listener_words(waveform: np.ndarray, config: IntegerFeatureConfig, endpointer: Endpointer) -> list[Word]:
+    """The words that a listener finds in (samples,) float32 and silence after it, from its reset on."""
     front_end = config.front_end
     # A clip's last word ends in zeros: one frame more than ends it, as the first one may begin within the clip.
     ending = np.zeros(front_end.samples(endpointer.hangover_frames + 2), np.int16)
     level = levels(front_end, np.concatenate([to_int16(waveform), ending]))
     (words,) = find_words(endpointer, audible(front_end, level)[None], np.array([len(level)]))
-    if not words:
-        return whole
-    longest = max(words, key=lambda word: word.end - word.first)
-    start = min(longest.first * front_end.hop, len(waveform) - front_end.window)  # at least a frame
-    return start, min(start + front_end.samples(longest.end - longest.first), len(waveform))
+    return words
 
 
 def heard_waveform(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> np.ndarray:

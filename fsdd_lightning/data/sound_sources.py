@@ -1,4 +1,4 @@
-"""Sound as it comes: 16-bit samples in pieces, from a WAV file or a pipe. A microphone is in `microphone.py`."""
+"""Sound as it comes: 16-bit samples in pieces, from a file or a pipe. A microphone is in `microphone.py`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from fsdd_lightning.arithmetic.fixed_point import Int16Array
+from fsdd_lightning.data.audio import HEAD_BYTES, decode_audio, is_container
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.recordings import read_bytes
-from fsdd_lightning.data.wav import decode_wav
+from fsdd_lightning.data.wav import DecodedWav, waveform_of
+from fsdd_lightning.data.wav_pipe import PipeFormat, read_header
 
 CHUNK_S = 0.02
 SILENCE_S = 1.0  # after a file's end, so that its last word ends, too
@@ -42,27 +44,106 @@ class FedSound:
 
 
 def chunks_of_file(path: Path, sample_rate_hz: int, saturate: bool = False) -> Iterator[Int16Array]:
-    """The samples of a WAV file in pieces of CHUNK_S, and SILENCE_S after them.
+    """The samples of a file of any kind in pieces of CHUNK_S, and SILENCE_S after them.
 
     Where resampling makes it exceed full scale it is scaled down, or saturated, so that what was clipped stays visible.
 
     Raises:
         BadWavError: a file that is none.
     """
-    wav = decode_wav(read_bytes(path), sample_rate_hz)
-    gain = np.float32(max(wav.peak, 1.0) if saturate else 1.0)
+    return chunks_of_sound(decode_audio(read_bytes(path), sample_rate_hz), sample_rate_hz, saturate)
+
+
+def chunks_of_sound(sound: DecodedWav, sample_rate_hz: int, saturate: bool = False) -> Iterator[Int16Array]:
+    """The same for a file that is decoded already."""
+    gain = np.float32(max(sound.peak, 1.0) if saturate else 1.0)
     silence = np.zeros(round(SILENCE_S * sample_rate_hz), np.int16)
     step = round(CHUNK_S * sample_rate_hz)
-    whole = np.concatenate([to_int16(wav.waveform * gain), silence])
+    whole = np.concatenate([to_int16(sound.waveform * gain), silence])
     return (whole[start : start + step] for start in range(0, len(whole), step))
 
 
-def chunks_of_pipe(pipe: BinaryIO, sample_rate_hz: int) -> Iterator[Int16Array]:
-    """Raw 16-bit samples, little-endian, in pieces of CHUNK_S as they come; SILENCE_S after the end."""
-    step, kept = SAMPLE_TYPE.itemsize * round(CHUNK_S * sample_rate_hz), b""
-    while content := pipe.read(step):
-        content = kept + content
-        whole = len(content) // SAMPLE_TYPE.itemsize * SAMPLE_TYPE.itemsize
-        kept = content[whole:]  # half a sample, where a pipe was cut between two bytes
-        yield np.frombuffer(content[:whole], SAMPLE_TYPE).astype(np.int16)
+def sound_of_pipe(
+    pipe: BinaryIO, sample_rate_hz: int, least_samples: int = 1, raw_rate_hz: int | None = None
+) -> DecodedWav:
+    """All of a pipe: a file of any kind, told by its header, or raw 16-bit samples, little-endian, mono.
+
+    raw_rate_hz: they are raw samples, at this rate; None: at `sample_rate_hz`, unless there is a header.
+
+    Raises:
+        BadWavError: no usable recording.
+    """
+    content = pipe.read()
+    if raw_rate_hz is None and is_container(content[:HEAD_BYTES]):
+        return decode_audio(content, sample_rate_hz, least_samples)
+    whole = content[: len(content) // SAMPLE_TYPE.itemsize * SAMPLE_TYPE.itemsize]
+    samples = np.frombuffer(whole, SAMPLE_TYPE).astype(np.float32) * np.float32(2.0**-15)
+    return waveform_of(samples[:, None], raw_rate_hz or sample_rate_hz, sample_rate_hz, least_samples)
+
+
+def chunks_of_pipe(pipe: BinaryIO, sample_rate_hz: int, raw_rate_hz: int | None = None) -> Iterator[Int16Array]:
+    """The same in pieces of CHUNK_S as they come; SILENCE_S after the end.
+
+    WAV and raw samples are heard as they come, files of other kinds at their end.
+
+    Raises:
+        BadWavError: while it is read, the content is not usable.
+    """
+    head = b"" if raw_rate_hz else _read(pipe, HEAD_BYTES)
+    if not is_container(head):
+        raw = PipeFormat(raw_rate_hz or sample_rate_hz, 1, "PCM_16", SAMPLE_TYPE.itemsize)
+        yield from _decoded_chunks(_Pieces(pipe, head), raw, sample_rate_hz)
+    elif head[:4] == b"RIFF":
+        pieces = _Pieces(pipe, head)
+        yield from _decoded_chunks(pieces, read_header(pieces.read), sample_rate_hz)
+    else:
+        yield from chunks_of_sound(decode_audio(head + pipe.read(), sample_rate_hz), sample_rate_hz)
+        return
     yield np.zeros(round(SILENCE_S * sample_rate_hz), np.int16)
+
+
+def _decoded_chunks(pieces: _Pieces, form: PipeFormat, sample_rate_hz: int) -> Iterator[Int16Array]:
+    """Mixed down and resampled to the same bits as a whole file, wherever the pieces end; saturated, not scaled."""
+    resample = None
+    if form.sample_rate_hz != sample_rate_hz:
+        import soxr  # only now: most pipes have the rate
+
+        resample = soxr.ResampleStream(form.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+    for content in pieces.whole_frames(form, round(CHUNK_S * form.sample_rate_hz)):
+        waveform = form.waveform(content)
+        yield to_int16(waveform if resample is None else resample.resample_chunk(waveform))
+    if resample is not None:
+        yield to_int16(resample.resample_chunk(np.empty(0, np.float32), last=True))
+
+
+class _Pieces:
+    """A pipe of which some bytes were read already."""
+
+    def __init__(self, pipe: BinaryIO, head: bytes) -> None:
+        self._pipe, self._head = pipe, head
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes; fewer at the end."""
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken + _read(self._pipe, size - len(taken))
+
+    def whole_frames(self, form: PipeFormat, frames: int) -> Iterator[bytes]:
+        """So many frames at a time up to the end; less than a frame, where a pipe was cut, is dropped."""
+        left = form.data_bytes
+        while left is None or left > 0:
+            size = frames * form.frame_bytes
+            content = self.read(size if left is None else min(size, left))
+            whole = len(content) // form.frame_bytes * form.frame_bytes
+            if whole == 0:
+                return
+            left = None if left is None else left - whole
+            yield content[:whole]
+
+
+def _read(pipe: BinaryIO, size: int) -> bytes:
+    """`size` bytes, however few a pipe gives at a time; fewer at its end."""
+    parts: list[bytes] = []
+    while size > 0 and (part := pipe.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,6 +1,7 @@
 """Decode the bytes of one WAV file to a mono waveform, or explain why that is impossible.
 
-libsndfile reads a truncated file without complaint, so the RIFF chunks are checked here first.
+libsndfile reads a truncated file without complaint, so the RIFF chunks are checked here first. Files of other kinds are
+decoded in `audio.py`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,20 @@ import numpy as np
 MIN_DURATION_S = 0.02  # no word fits in less; the shortest recording of FSDD lasts 0.14 s
 MIN_SOURCE_RATE_HZ = 1_000  # a lower rate means a damaged header
 SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
-UNSTATED_SIZE = 0xFFFFFFFF  # written by recorders that stream to a pipe and do not know the length
+UNSTATED_SIZE = 0x7FFF0000  # or more: written by recorders that stream to a pipe and do not know the length
+CLIPPED_LEVEL, CLIPPED_RUN = 0.99, 3  # clipped: so many equal samples in a row at this share of full scale, or more
 
 
 class BadWavError(ValueError):
     """This is not a usable recording; the message is the reason, without the file's name."""
+
+
+class SilentError(BadWavError):
+    """There is no sound in it."""
+
+
+class TooShortError(BadWavError):
+    """No word fits in it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class DecodedWav:
     source_channels: int
     source_rate_hz: int
     peak: float  # before it was scaled down; full scale is 1
+    clipped: int = 0  # samples of the file, of all channels, see `clipped_samples`
 
     @property
     def scaled_down(self) -> bool:
@@ -44,7 +55,7 @@ def decode_wav(content: bytes, sample_rate_hz: int, least_samples: int = 1) -> D
         BadWavError: no usable recording, or one of less than `least_samples`, those of a frame, at that rate.
     """
     _check_chunks(content)
-    return waveform_of(*_decode(content), sample_rate_hz, least_samples)
+    return waveform_of(*decoded(content), sample_rate_hz, least_samples)
 
 
 def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int, least_samples: int = 1) -> DecodedWav:
@@ -54,12 +65,26 @@ def waveform_of(samples: np.ndarray, source_rate_hz: int, sample_rate_hz: int, l
     _check_not_silent(waveform)
     waveform = _resample(waveform.astype(np.float32), source_rate_hz, sample_rate_hz)
     if len(waveform) < least_samples:
-        raise BadWavError(f"too short ({len(waveform)} samples; one frame takes {least_samples})")
+        raise TooShortError(f"too short ({len(waveform)} samples; one frame takes {least_samples})")
     _check_not_silent(waveform)  # again: all sound may have been above the new Nyquist frequency
     peak = float(np.abs(waveform).max())
     if peak > 1.0:
         waveform = (waveform / np.float32(peak)).clip(-1.0, 1.0)
-    return DecodedWav(np.ascontiguousarray(waveform), samples.shape[1], source_rate_hz, peak)
+    clipped = clipped_samples(samples)
+    return DecodedWav(np.ascontiguousarray(waveform), samples.shape[1], source_rate_hz, peak, clipped)
+
+
+def clipped_samples(samples: np.ndarray) -> int:
+    """How many of (samples, channels) float were cut off by a converter: they lie in runs of equal extreme ones."""
+    extreme = np.abs(samples) >= CLIPPED_LEVEL
+    if not extreme.any():
+        return 0
+    alike = extreme[1:] & (samples[1:] == samples[:-1])
+    run = alike[:-1] & alike[1:]  # three equal ones
+    inside = np.zeros(samples.shape, np.bool_)
+    for shift in range(CLIPPED_RUN):
+        inside[shift : len(samples) - CLIPPED_RUN + 1 + shift] |= run
+    return int(inside.sum())
 
 
 def encode_wav(samples: np.ndarray, sample_rate_hz: int) -> bytes:
@@ -83,7 +108,7 @@ def _check_chunks(content: bytes) -> None:
         chunk_id, stated_bytes = struct.unpack_from("<4sI", content, position)
         present_bytes = len(content) - position - 8
         if chunk_id == b"data":
-            if present_bytes < stated_bytes != UNSTATED_SIZE:
+            if present_bytes < stated_bytes < UNSTATED_SIZE:
                 raise BadWavError(
                     f"truncated (header promises {stated_bytes} bytes of sound, {present_bytes} are there)"
                 )
@@ -92,16 +117,29 @@ def _check_chunks(content: bytes) -> None:
     raise BadWavError("truncated (the file ends before its data chunk)")
 
 
-def _decode(content: bytes) -> tuple[np.ndarray, int]:
-    """All samples, (samples, channels) float32, and the sample rate in hertz."""
+def decoded(content: bytes) -> tuple[np.ndarray, int]:
+    """All samples, (samples, channels) float32, and the sample rate in hertz. Raises BadWavError."""
     import soundfile  # only now: a digest of the files needs no decoder
 
     try:
-        samples, source_rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        samples, source_rate_hz = soundfile.read(_Content(content), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
         # The message of a LibsndfileError is "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
-        raise BadWavError(f"cannot be decoded ({getattr(error, 'error_string', error)})") from error
+        reason = str(getattr(error, "error_string", error))
+        if reason == "Format not recognised.":
+            raise BadWavError("not a sound file (no header that libsndfile knows)") from error
+        raise BadWavError(f"cannot be decoded ({reason})") from error
     return samples, int(source_rate_hz)
+
+
+class _Content(io.BytesIO):
+    """libsndfile asks for places before the beginning of a damaged file, and a callback must not raise."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
 
 
 def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
@@ -111,7 +149,7 @@ def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
         raise BadWavError("holds no samples")
     duration_s = len(samples) / source_rate_hz
     if duration_s < MIN_DURATION_S:
-        raise BadWavError(f"too short ({len(samples)} samples, {1000 * duration_s:.1f} ms)")
+        raise TooShortError(f"too short ({len(samples)} samples, {1000 * duration_s:.1f} ms)")
     not_finite = int(np.count_nonzero(~np.isfinite(samples)))
     if not_finite:
         raise BadWavError(f"holds {not_finite} NaN or infinite samples")
@@ -119,7 +157,7 @@ def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
 
 def _check_not_silent(waveform: np.ndarray) -> None:
     if np.ptp(waveform) <= SILENT_PEAK_TO_PEAK:
-        raise BadWavError("silent")
+        raise SilentError("silent")
 
 
 def _resample(waveform: np.ndarray, source_rate_hz: int, sample_rate_hz: int) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -49,10 +49,11 @@ class Backend:
     logits: Logits
     logit_step: float = 1.0
     new_stream: Callable[[], WordStream] | None = None  # a listener of its own; None: one in numpy, around its logits
+    temperature: float = 1.0  # of the probabilities alone, see calibration.py
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Softmax over the last axis, float64."""
-        values = logits * self.logit_step
+        """Softmax over the last axis at the temperature, float64."""
+        values = logits * (self.logit_step / self.temperature)
         shares = np.exp(values - values.max(axis=-1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
@@ -151,7 +152,7 @@ def backend_without_folder(checkpoint: Checkpoint, mode: QuantizationConfig, dat
 
 @contextmanager
 def open_backend(run: Run, name: str | None = None, data: PreparedData | None = None) -> Iterator[Backend]:
-    """One backend of a run; None: that which is deployed. `data` are the run's, where they are at hand.
+    """One backend of a run, calibrated; None: that which is deployed. `data` are the run's, where they are at hand.
 
     Raises:
         UserError: an unknown backend, one that the run's mode does not have, no C compiler, or no recordings to
@@ -167,7 +168,13 @@ def open_backend(run: Run, name: str | None = None, data: PreparedData | None = 
             f"use --backend {' or '.join(available)}, or a run with quantization=int8_ptq"
         )
     with ExitStack() as stack:
-        yield _OPENERS[name](run, data, stack)
+        yield calibrated(_OPENERS[name](run, data, stack), run.record.calibration)
+
+
+def calibrated(backend: Backend, calibration: Mapping[str, Mapping[str, Any]]) -> Backend:
+    """With the temperature of a record's `calibration`; 1 where it has none for these logits."""
+    alike = "integer" if backend.name in ("quantized", "c") and "integer" in calibration else backend.name
+    return replace(backend, temperature=float(calibration.get(alike, {}).get("temperature", 1.0)))
 
 
 def available_backends(run: Run) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.data.sound_sources import SILENCE_S
 from fsdd_lightning.data.words import DIGITS
-from fsdd_lightning.evaluation.backends import Backend, integer_backend
+from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.confidence import Confidence, confidence_of
 from fsdd_lightning.evaluation.evaluate import BackendScores
@@ -170,7 +170,7 @@ def corpus_score(
     if listens:
         assert deployment is not None and deployment.listening is not None
         least_margin = deployment.listening.least_margin
-        ways["heard"] = _scored(corpus, integer_backend(deployment.model), heard_answers(deployment, corpus), labels)
+        ways["heard"] = _scored(corpus, backend, heard_answers(deployment, corpus), labels)  # the same logits
     ways["alone"] = _scored(corpus, backend, alone_answers(backend, clips_of, corpus, least_margin), labels)
     return CorpusScore(corpus.name, corpus.digest, ways)
 

@@ -1,141 +1,227 @@
-"""Digits in sound without labels: one for a file, or for every word of a long recording or a stream."""
+"""Words in sound without labels: one for a file, or every word of a long recording or a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.listener import WordEvent
-from fsdd_lightning.data.layouts import wav_paths
+from fsdd_lightning.arithmetic.listener import decide
+from fsdd_lightning.data.audio import audio_paths, decode_audio
+from fsdd_lightning.data.integer_features import listener_words
 from fsdd_lightning.data.recordings import read_bytes
 from fsdd_lightning.data.segmentation import find_words
-from fsdd_lightning.data.wav import BadWavError, decode_wav, waveform_of
+from fsdd_lightning.data.sound_sources import chunks_of_pipe, chunks_of_sound, sound_of_pipe
+from fsdd_lightning.data.wav import BadWavError, DecodedWav, waveform_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.clips import ClipMaker
-from fsdd_lightning.evaluation.stream import open_stream
+from fsdd_lightning.evaluation.prediction import Prediction, rejection, source_fields, unusable
+from fsdd_lightning.evaluation.stream import StreamedWord, WordsOfStream, device_logits, device_step
 from fsdd_lightning.runs.folder import Run
 
 ARRAY = "<array>"
-OVERLONG = 2.0  # a file this many times as long as the network listens is more than a digit with some silence
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What was recognized in a file or in a part of it, or the reason why nothing could be."""
-
-    file: str  # ARRAY where the sound was no file
-    digit: str | None = None
-    probability: float | None = None
-    logits: tuple[float, ...] | None = None  # of the backend: whole numbers but from float
-    start_s: float | None = None  # of a word in a long recording or a stream
-    end_s: float | None = None
-    margin: int | None = None  # in a stream: how far the largest logit leads the second one
-    note: str | None = None
-    error: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Without what does not apply."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class Predictor:
     """The network of a run with its front end, on one backend. A bad file never raises: its reason is the answer."""
 
     def __init__(self, run: Run, backend: Backend) -> None:
-        self._backend = backend
+        self._backend, self._run = backend, run
         self._labels = run.checkpoint.labels
-        self._run = run
-        self._features = run.config.features
+        self._features, self._listener = run.config.features, run.config.listener
+        self._listening, self._step = run.listening, device_step(run)
         self._clips_of = ClipMaker(run.config.features, run.statistics, run.config.listener)
 
+    # ---- one word
+
     def predict(self, path: Path) -> Prediction:
-        """One digit: what is spoken at the beginning of the file."""
-        try:
-            waveform = self._waveform(path)
-        except BadWavError as error:
-            return Prediction(str(path), error=str(error))
-        return self._recognize(str(path), waveform, note=self._overlong(waveform))
+        """One word: of a file that is longer than the network listens, the longest one in it."""
+        return _answered(str(path), lambda: self._one_word(str(path), self._decoded(path)))
+
+    def predict_pipe(self, pipe: BinaryIO, file: str, raw_rate_hz: int | None = None) -> Prediction:
+        """The same of all that comes through a pipe, see `sound_of_pipe`."""
+        return _answered(file, lambda: self._one_word(file, self._piped(pipe, raw_rate_hz)))
 
     def predict_array(self, samples: np.ndarray, sample_rate_hz: int | None = None) -> Prediction:
-        """One digit: samples float in -1..1 or int16, (samples,) or (samples, channels); None: the model's own rate.
+        """One word: samples float in -1..1 or int16, (samples,) or (samples, channels); None: the model's own rate.
 
         Raises:
             UserError: an array of another type or shape.
         """
-        rate = self._features.sample_rate_hz
-        try:
-            least = self._features.least_samples
-            waveform = waveform_of(_as_float32(samples), sample_rate_hz or rate, rate, least).waveform
-        except BadWavError as error:
-            return Prediction(ARRAY, error=str(error))
-        return self._recognize(ARRAY, waveform, note=self._overlong(waveform))
+        rate, least = self._features.sample_rate_hz, self._features.least_samples
+        sound = _as_float32(samples)
+        return _answered(ARRAY, lambda: self._one_word(ARRAY, waveform_of(sound, sample_rate_hz or rate, rate, least)))
+
+    def _one_word(self, file: str, sound: DecodedWav) -> Prediction:
+        rate, waveform = self._features.sample_rate_hz, sound.waveform
+        source = source_fields(sound, rate)
+        start, end = self._clips_of.heard(waveform)
+        words = self._words_found(waveform)
+        if words == 0 and len(waveform) > self._longest:
+            note = f"no word found in {len(waveform) / rate:.2f} s"
+            return Prediction(file, "no word", words_found=0, **_with_notes(source, note))
+        notes = []
+        if words is not None and words > 1:
+            source["words_found"] = words
+            notes.append(f"{words} words found; --stream gives every one")
+        if end - start < len(waveform):
+            source |= {"start_s": round(start / rate, 3), "end_s": round(end / rate, 3)}
+            notes.append(
+                f"the longest word was heard, {start / rate:.2f} to {end / rate:.2f} of {_seconds(waveform, rate)}"
+            )
+        if end - start > self._longest:
+            listened_s = self._features.max_frames * self._features.hop / rate
+            of_what = _seconds(waveform[start:end], rate)
+            notes.append(f"only the first {listened_s:.2f} of {of_what} were heard; --segment finds every word")
+        return self._recognize(file, waveform, **_with_notes(source, *notes))
+
+    def _words_found(self, waveform: np.ndarray) -> int | None:
+        """By the listener; None where there is none."""
+        if self._listener is None or self._features.kind == "mfcc":
+            return None
+        return len(listener_words(waveform, self._features, self._listener.endpointer))
+
+    @property
+    def _longest(self) -> int:
+        return self._features.samples(self._features.max_frames)
+
+    # ---- every word
 
     def predict_words(self, path: Path) -> list[Prediction]:
-        """Every word of a recording with its place; a single answer with an error where there is none."""
-        try:
-            waveform = self._waveform(path)
-        except BadWavError as error:
-            return [Prediction(str(path), error=str(error))]
-        rate = self._features.sample_rate_hz
+        """Every word of a recording by its energy, with its place; a single answer where there is none."""
+        return _answered_each(str(path), lambda: self._words_by_energy(str(path), self._decoded(path)))
+
+    def predict_words_of_pipe(self, pipe: BinaryIO, file: str, raw_rate_hz: int | None = None) -> list[Prediction]:
+        """The same of all that comes through a pipe."""
+        return _answered_each(file, lambda: self._words_by_energy(file, self._piped(pipe, raw_rate_hz)))
+
+    def _words_by_energy(self, file: str, sound: DecodedWav) -> list[Prediction]:
+        rate, waveform = self._features.sample_rate_hz, sound.waveform
+        source = source_fields(sound, rate)
         words = [
             self._recognize(
-                str(path),
+                file,
                 waveform[word.start : word.end],
                 start_s=round(word.start / rate, 3),
                 end_s=round(word.end / rate, 3),
+                **source,
             )
             for word in find_words(waveform, rate)
         ]
-        return words or [Prediction(str(path), error="no word found above the noise")]
+        return words or [Prediction(file, "no word", **_with_notes(source, "no word found above the noise"))]
+
+    def predict_stream_of_file(self, path: Path) -> Iterator[Prediction]:
+        """Every word of a file as a listener finds it; a single answer where there is none, or the file is bad."""
+        rate = self._features.sample_rate_hz
+        try:
+            sound = self._decoded(path)
+        except BadWavError as error:
+            yield unusable(str(path), error)
+            return
+        resampled = sound.source_rate_hz != rate  # then clipping can't be seen in the words any more
+        source, found = source_fields(sound, rate, clipped=resampled), False
+        for word in self.predict_stream(chunks_of_sound(sound, rate), str(path)):
+            found = True
+            yield replace(word, **{**source, "notes": source["notes"] + word.notes})
+        if not found:
+            note = f"no word found in {_seconds(sound.waveform, rate)}"
+            yield Prediction(str(path), "no word", **_with_notes(source_fields(sound, rate), note))
+
+    def predict_stream_of_pipe(self, pipe: BinaryIO, file: str, raw_rate_hz: int | None = None) -> Iterator[Prediction]:
+        """The same of a pipe, while it comes, see `chunks_of_pipe`."""
+        found = False
+        try:
+            chunks = chunks_of_pipe(pipe, self._features.sample_rate_hz, raw_rate_hz)
+            for word in self.predict_stream(chunks, file):
+                found = True
+                yield word
+        except BadWavError as error:
+            yield unusable(file, error)
+            return
+        if not found:
+            yield Prediction(file, "no word", notes=("no word found",))
 
     def predict_stream(self, chunks: Iterable[np.ndarray], file: str) -> Iterator[Prediction]:
-        """Every word of a stream as soon as it ends; chunks (samples,) int16. `digit` is None for "none of these".
+        """Every word of a stream as soon as it ends; chunks (samples,) int16.
 
         Raises:
             UserError: the run's features need float and whole clips.
+            BadWavError: the chunks come from a pipe whose content is not usable.
         """
-        stream = open_stream(self._run, self._backend)
+        stream = self.new_stream()
         for chunk in chunks:
-            for event in stream.push(chunk):
-                if event.kind == "ends":
-                    yield self._word(event, file)
+            for word in stream.push(chunk):
+                if word.event.kind == "ends":
+                    yield self.streamed(word, file)
 
-    def _word(self, event: WordEvent, file: str) -> Prediction:
-        rate, start = self._features.sample_rate_hz, event.first * self._features.hop
-        end = start + self._features.samples(event.frames)
-        digit = None if event.label is None else self._labels[event.label]
-        note = "none of these" if digit is None else None
-        start_s, end_s = round(start / rate, 3), round(end / rate, 3)
-        return Prediction(file, digit, start_s=start_s, end_s=end_s, margin=event.margin, note=note)
+    def new_stream(self) -> WordsOfStream:
+        """A new listener of this network. Raises UserError where its features need whole clips."""
+        return WordsOfStream(self._run, self._backend)
 
-    def _waveform(self, path: Path) -> np.ndarray:
-        features = self._features
-        return decode_wav(read_bytes(path), features.sample_rate_hz, features.least_samples).waveform
+    def streamed(self, word: StreamedWord, file: str) -> Prediction:
+        """A word of `new_stream` that has ended."""
+        rate = self._features.sample_rate_hz
+        place = {"start_s": round(word.start / rate, 3), "end_s": round(word.end / rate, 3)}
+        source: dict[str, Any] = {**place, "notes": ()}
+        if word.clipped:
+            source |= {"clipped_samples": word.clipped, "notes": (f"{word.clipped:,} samples clipped",)}
+        if word.overlong:
+            return Prediction(file, "rejected", margin=0, **_with_notes(source, "too long to be a word"))
+        logits = np.array(word.event.logits)
+        return self._answer(file, logits, logits * (self._step / self._backend.logit_step), **source)
 
-    def _recognize(self, file: str, waveform: np.ndarray, **place: Any) -> Prediction:
-        return self._answer(file, self._backend.logits(self._clips_of.one(waveform))[0], **place)
+    # ---- shared
 
-    def _answer(self, file: str, logits: np.ndarray, **place: Any) -> Prediction:
+    def _decoded(self, path: Path) -> DecodedWav:
+        return decode_audio(read_bytes(path), self._features.sample_rate_hz, self._features.least_samples)
+
+    def _piped(self, pipe: BinaryIO, raw_rate_hz: int | None) -> DecodedWav:
+        return sound_of_pipe(pipe, self._features.sample_rate_hz, self._features.least_samples, raw_rate_hz)
+
+    def _recognize(self, file: str, waveform: np.ndarray, **known: Any) -> Prediction:
+        logits = self._backend.logits(self._clips_of.one(waveform))[0]
+        return self._answer(file, logits, logits, **known)
+
+    def _answer(self, file: str, logits: np.ndarray, of_backend: np.ndarray, **known: Any) -> Prediction:
+        """`logits` are reported; `of_backend` are the same in its unit, for the probability."""
         best = int(np.argmax(logits))
-        share = round(float(self._backend.probabilities(logits)[best]), 6)
-        return Prediction(file, self._labels[best], share, tuple(logits.tolist()), **place)
+        share = round(float(self._backend.probabilities(of_backend)[best]), 6)
+        label = self._labels[best]
+        answer = Prediction(file, "heard", label, probability=share, logits=tuple(logits.tolist()), **known)
+        least_margin = 0
+        if self._listening is not None:
+            least_margin = self._listening.least_margin
+            answer = replace(answer, margin=decide(device_logits(of_backend, self._backend, self._step), 0)[1])
+        why = rejection(label, answer.margin, least_margin)
+        if why is None:
+            return answer
+        return replace(answer, status="rejected", word=None, nearest=label, notes=(*answer.notes, why))
 
-    def _overlong(self, waveform: np.ndarray) -> str | None:
-        """What was heard of a clip that is longer than a network listens."""
-        config, rate = self._features, self._features.sample_rate_hz
-        listened_s, lasts_s = config.max_frames * config.hop / rate, len(waveform) / rate
-        start, end = self._clips_of.heard(waveform)
-        if end - start < len(waveform):
-            word = f"{start / rate:.2f} to {end / rate:.2f} of {lasts_s:.2f} s"
-            return f"the longest word was heard, {word}; --stream finds every word"
-        if lasts_s <= OVERLONG * listened_s:
-            return None
-        return f"only the first {listened_s:.2f} of {lasts_s:.2f} s were heard; --segment finds every digit"
+
+def _answered(file: str, answer: Callable[[], Prediction]) -> Prediction:
+    try:
+        return answer()
+    except BadWavError as error:
+        return unusable(file, error)
+
+
+def _answered_each(file: str, answers: Callable[[], list[Prediction]]) -> list[Prediction]:
+    try:
+        return answers()
+    except BadWavError as error:
+        return [unusable(file, error)]
+
+
+def _with_notes(known: dict[str, Any], *notes: str) -> dict[str, Any]:
+    return {**known, "notes": (*known["notes"], *notes)}
+
+
+def _seconds(waveform: np.ndarray, sample_rate_hz: int) -> str:
+    return f"{len(waveform) / sample_rate_hz:.2f} s"
 
 
 def _as_float32(samples: np.ndarray) -> np.ndarray:
@@ -149,16 +235,16 @@ def _as_float32(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(len(samples), -1).astype(np.float32) * scale
 
 
-def find_wavs(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as the WAV files in them, sorted by name.
+def find_sounds(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are, folders as the sound files in them, sorted by name.
 
     Raises:
-        UserError: a folder without WAV files.
+        UserError: a folder without sound files.
     """
     found: list[Path] = []
     for path in paths:
-        inside = wav_paths(path) if path.is_dir() else [path]
+        inside = audio_paths(path) if path.is_dir() else [path]
         if not inside:
-            raise UserError(f"no WAV files in {path}")
+            raise UserError(f"no sound files (wav, flac, ogg, mp3, aiff, au, ...) in {path}")
         found += inside
     return found

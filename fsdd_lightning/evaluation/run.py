@@ -12,9 +12,10 @@ import torch
 
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.backends import Backends, baseline_of, open_backend, open_backends
+from fsdd_lightning.evaluation.backends import Backends, baseline_of, calibrated, open_backend, open_backends
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
-from fsdd_lightning.evaluation.predict import Prediction, Predictor
+from fsdd_lightning.evaluation.predict import Predictor
+from fsdd_lightning.evaluation.prediction import Prediction
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
 
 
@@ -24,7 +25,7 @@ class OpenRun(Run):
     def predict(
         self, sound: str | PathLike[str] | np.ndarray, sample_rate_hz: int | None = None, backend: str | None = None
     ) -> Prediction:
-        """The word that is spoken in a WAV file or an array; where the sound is unusable, the answer has an `error`.
+        """The word that is spoken in a sound file or an array; where there is none, the answer's `status` says why.
 
         sound: a path; or samples, float in -1..1 or int16, (samples,) or (samples, channels), at `sample_rate_hz`
             (None: the rate of the model). Any rate is resampled to the model's.
@@ -34,7 +35,7 @@ class OpenRun(Run):
             UserError: an array of another type or shape, a rate beside a path, or a backend that the run does not have.
         """
         if sample_rate_hz is not None and not isinstance(sound, np.ndarray):
-            raise UserError("sample_rate_hz belongs to an array: a WAV file states its own")
+            raise UserError("sample_rate_hz belongs to an array: a file states its own")
         with self.threads(), open_backend(self, backend) as opened:
             predictor = Predictor(self, opened)
             if isinstance(sound, np.ndarray):
@@ -60,14 +61,19 @@ class OpenRun(Run):
 
     @contextmanager
     def backends(self, data: PreparedData | None, name: str | None = None) -> Iterator[Backends]:
-        """One backend or all that the run has. `data` are the run's own; only PyTorch's quantization needs them."""
+        """One calibrated backend or all that the run has.
+
+        `data` are the run's own; only PyTorch's quantization needs them.
+        """
         if name is not None:
             with open_backend(self, name, data) as opened:
                 yield Backends({name: opened})
             return
         baseline = None if data is None else baseline_of(self.config.quantization.baseline, self.checkpoint, data)
         with open_backends(self.checkpoint, self.deployment, baseline) as all_backends:
-            yield all_backends
+            by_name = all_backends.by_name.items()
+            known = {name: calibrated(each, self.record.calibration) for name, each in by_name}
+            yield Backends(known, all_backends.note)
 
     @contextmanager
     def threads(self) -> Iterator[None]:

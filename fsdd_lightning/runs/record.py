@@ -54,6 +54,7 @@ class RunRecord:
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
     confidence: dict[str, Any] = field(default_factory=dict)  # of the deployed backend in the test clips
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)  # by backend; empty in older runs
     others: dict[str, dict[str, Any]] = field(default_factory=dict)  # by corpus: people who were never heard
     unheard: dict[str, Any] = field(default_factory=dict)  # a second network, on the one voice it never hears
     timings_s: dict[str, float] = field(default_factory=dict)

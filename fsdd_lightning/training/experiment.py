@@ -15,7 +15,8 @@ from fsdd_lightning.data.others import load_others, speakers_known
 from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.data.unheard_voice import UnheardVoice, leave_out
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.evaluation.backends import baseline_of, open_backends
+from fsdd_lightning.evaluation.backends import baseline_of, calibrated, open_backends
+from fsdd_lightning.evaluation.calibration import calibration_of
 from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
@@ -129,10 +130,12 @@ def test(checkpoint: Checkpoint, deployment: Deployment | None, context: RunCont
     with open_backends(checkpoint, deployment, baseline) as backends:
         if backends.note is not None:
             context.note(backends.note)
-        validation = evaluate_backends(backends.by_name, data, data.split.val).scores
-        record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.items()}
+        validation = evaluate_backends(backends.by_name, data, data.split.val)
+        record.training["val_accuracy"] = {name: score.accuracy for name, score in validation.scores.items()}
         scores = evaluate_backends(backends.by_name, data, data.split.test)
-        others = others_report(context.others, backends.by_name, scores, data, deployment)
+        record.calibration = calibration_of(backends.by_name, validation, scores, data)
+        known = {name: calibrated(backend, record.calibration) for name, backend in backends.by_name.items()}
+        others = others_report(context.others, known, scores, data, deployment)
     scores.write_to(record)
     describe_others(record, others, context.others)
     log_test_metrics(checkpoint, context)

@@ -18,7 +18,7 @@ from fsdd_lightning.console.tables import confidence_table, others_table
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.others import load_others
 from fsdd_lightning.data.recordings import RecordingSet
-from fsdd_lightning.evaluation.backends import integer_backend, torch_backend
+from fsdd_lightning.evaluation.backends import calibrated, integer_backend, torch_backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.confidence import confidence_of
 from fsdd_lightning.evaluation.hearing import listening_deployment
@@ -51,7 +51,7 @@ def strangers(strangers_folder: Path, listener: Run) -> RecordingSet:
 @pytest.fixture(scope="module")
 def report(listener: Run, strangers: RecordingSet) -> OthersReport:
     deployment = listening_deployment(listener)
-    backend = integer_backend(deployment.model)
+    backend = calibrated(integer_backend(deployment.model), listener.record.calibration)
     clips_of = ClipMaker(listener.config.features, listener.statistics, listener.config.listener)
     score = corpus_score(strangers, backend, clips_of, deployment)
     logits = np.array([[100, 0], [0, 50]], np.int32)

@@ -47,7 +47,8 @@ def test_four_words_go_from_a_folder_to_c_in_one_command(
     run = open_run(folder)
     assert run.checkpoint.labels == WORDS and run.deployment is not None and run.deployment.labels == WORDS
     clip = next((words_root / layout).rglob("*.wav"))
-    assert run.predict(clip, backend="c").digit in WORDS
+    answer = run.predict(clip, backend="c")
+    assert (answer.word or answer.nearest) in WORDS
     assert "digit" not in done.out.lower()
 
 
@@ -66,6 +67,14 @@ def test_other_words_and_noise_are_outputs_like_any(run_of_words: Path) -> None:
     assert run.record.memory["hidden_size"] == 8 and run.checkpoint.network.shape.classes == 4
     clips = {word["label"]: word["clips"] for word in run.record.views["integer"]["classes"]}
     assert min(clips.values()) > 0 and clips[OTHER] > clips["stop"]
+
+
+def test_other_words_and_noise_are_none_of_these(run_of_words: Path, words_root: Path) -> None:
+    run = open_run(run_of_words)
+    answers = [run.predict(clip) for clip in sorted((words_root / "folders" / "turn_on").glob("*.wav"))[:5]]
+    others = [answer for answer in answers if answer.nearest == OTHER]
+    assert others and all(answer.word is None and answer.status == "rejected" for answer in others)
+    assert {answer.notes[-1] for answer in others} == {"none of these: other"}
 
 
 def test_a_run_is_evaluated_on_other_recordings(run_of_words: Path, tmp_path: Path, call: Call) -> None:
