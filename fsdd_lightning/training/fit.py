@@ -31,7 +31,7 @@ from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
+from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
@@ -156,7 +156,7 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
     config, shown = context.config, context.config.callbacks
     on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
-    callbacks = [*callbacks, WeightHistograms(config.logger.histogram_every_epochs)]
+    callbacks = [*callbacks, GradientNorms(), WeightHistograms(config.logger.histogram_every_epochs)]
     if shown.progress_bar and on_terminal:
         callbacks.append(RichProgressBar(leave=False))
     if shown.model_summary and on_terminal:
