@@ -15,13 +15,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import (
-    EarlyStopping,
-    EMAWeightAveraging,
-    ModelCheckpoint,
-    ModelSummary,
-    RichProgressBar,
-)
+from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ModelSummary
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
@@ -34,6 +28,7 @@ from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.progress import ProgressLine
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
 
 BEST_MONITOR = "val/loss"  # smoother than the accuracy of a few hundred clips, and never tied
@@ -157,8 +152,8 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
     on_terminal = sys.stdout.isatty() and not console.quiet
     patience = shown.early_stopping_patience
     callbacks = [*callbacks, GradientNorms(), WeightHistograms(config.logger.histogram_every_epochs)]
-    if shown.progress_bar and on_terminal:
-        callbacks.append(RichProgressBar(leave=False))
+    if shown.progress_bar:
+        callbacks.append(ProgressLine())
     if shown.model_summary and on_terminal:
         callbacks.append(ModelSummary(max_depth=2))
     if patience is not None:
@@ -171,7 +166,7 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
         callbacks=callbacks,
         default_root_dir=context.folder,
         gradient_clip_val=config.trainer.gradient_clip_val,
-        enable_progress_bar=shown.progress_bar and on_terminal,
+        enable_progress_bar=shown.progress_bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
