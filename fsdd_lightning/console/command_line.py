@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -28,6 +29,8 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         code = 0
     except UserError as error:
         code = _print_error(error, 2)
+        with suppress(BrokenPipeError):
+            print(error.details, end="", flush=True)
     except RunFailedError as error:
         code = _print_error(error, 1)
     except KeyboardInterrupt:

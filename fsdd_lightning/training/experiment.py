@@ -71,11 +71,11 @@ def prepare(plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLog
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
     )
     describe_data(record, data)
-    print_data(data, plan)
     others = load_others(
         other_folders(config.data), config.features, "data.others", config.data.on_bad_file, plan.labels
     )
     unheard, why_none = leave_out(config.evaluation.unheard_speaker, data, config.split)
+    print_data(data, plan)  # now that nothing more is refused
     context = RunContext(plan, record, data, folder, logger, others, unheard)
     current_progress().plan(stages_of(config, context.evaluated_clips, unheard is not None))
     for note in filter(None, [why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):

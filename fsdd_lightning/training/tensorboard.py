@@ -112,6 +112,19 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
         writer.close()
 
 
+def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None:
+    """An event file with final metrics by hidden size, in a `folder` that is made: a run of its own in TensorBoard."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    try:
+        for size, metrics in points.items():
+            writer.add_event(Event(wall_time=time.time(), step=size, summary=metrics_summary(metrics)))
+    finally:
+        writer.close()
+
+
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end`."""
     return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix not in _SUFFIXES]
