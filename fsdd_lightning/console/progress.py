@@ -191,4 +191,5 @@ def current_progress() -> RunProgress:
 
 def line_of_run() -> str:
     """What the run that this process is at would show, without the time; empty where it is at none."""
-    return _running[-1].line(with_time=False) if _running else ""
+    running = _running[-1:]  # a sweep reads this in another thread
+    return running[0].line(with_time=False) if running else ""

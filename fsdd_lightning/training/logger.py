@@ -12,7 +12,7 @@ from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.clip_pictures import ClipPainter
-from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, tag_of, trial_name
+from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, result_tag, tag_of, trial_name
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -50,7 +50,7 @@ def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> N
     from matplotlib.image import imread
 
     for name, path in pictures.items():
-        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
+        logger.experiment.add_image(result_tag(f"confusion/{name}"), imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:

@@ -33,8 +33,8 @@ _RESULTS = "results/"  # the last group of charts, and closed: a run has one dot
 _TAGS = {
     "train/accuracy": "accuracy/train",
     "val/accuracy": "accuracy/val",
-    "train/macro_f1": "accuracy/train_macro_f1",
-    "val/macro_f1": "accuracy/val_macro_f1",
+    "train/macro_f1": "macro_f1/train",
+    "val/macro_f1": "macro_f1/val",
     "train/loss": "loss/train",
     "val/loss": "loss/val",
     "train/learning_rate": "optimizer/learning_rate",
@@ -59,7 +59,7 @@ def tag_of(name: str) -> str:
 
 
 def result_tag(name: str) -> str:
-    """The tag of one of FINAL_METRICS."""
+    """The tag of one of FINAL_METRICS, or of a picture of the test clips."""
     return _RESULTS + name
 
 

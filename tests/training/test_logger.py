@@ -61,7 +61,7 @@ def record(finished_run: Path) -> RunRecord:
 
 
 CURVES = {
-    *("accuracy/train", "accuracy/val", "accuracy/train_macro_f1", "accuracy/val_macro_f1", "loss/train", "loss/val"),
+    *("accuracy/train", "accuracy/val", "macro_f1/train", "macro_f1/val", "loss/train", "loss/val"),
     *("optimizer/learning_rate", "optimizer/gradient_norm", "optimizer/gradient_norm_lstm_layer_1"),
     *("optimizer/gradient_norm_lstm_layer_2", "optimizer/gradient_norm_output"),
 }
@@ -107,7 +107,7 @@ def test_the_learning_rate_falls_to_nothing(dashboard: EventAccumulator) -> None
 
 @pytest.mark.parametrize("view", ["float", "quantized", "integer", "c"])
 def test_the_confusion_matrix_is_a_figure(dashboard: EventAccumulator, view: str) -> None:
-    (image,) = dashboard.Images(f"confusion/{view}")
+    (image,) = dashboard.Images(f"results/confusion/{view}")
     assert image.encoded_image_string.startswith(b"\x89PNG")
     assert image.width > 300 and image.height > 300
 
