@@ -144,7 +144,7 @@ class RunProgress:
     def line(self, with_time: bool = True) -> str:
         """Up to 80 columns, as long as names are short."""
         current = self._current
-        number = min(int(self._epochs) + 1, current.epochs)
+        number = min(max(math.ceil(self._epochs), 1), current.epochs)
         where = f"{current.label} epoch {number}/{current.epochs}" if current.epochs else current.label
         left = self.seconds_left if with_time else None
         parts = [where, self._scores, f"{clock_text(left)} left" if left else ""]
