@@ -51,8 +51,11 @@ class SweepProgress:
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
             self._look()
-            if self._status is not None:
-                self._status.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
+            self._show()
+
+    def _show(self) -> None:
+        if self._status is not None:
+            self._status.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
 
     def _line(self) -> str:
         """For a terminal, with what a trial in this process is at."""

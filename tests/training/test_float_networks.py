@@ -30,7 +30,7 @@ from fsdd_lightning.training.float_networks import FloatNetwork, float_key, floa
 LEAVES = [key for key in config_keys() if not any(other.startswith(f"{key}.") for other in config_keys())]
 # Of `data`, the digest of the recordings and their words matter; of `callbacks`, the patience; no more does.
 NOT_DECIDING = {
-    *("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "callbacks", "logger"),
+    *("name", "output_root", "fail_fast", "quiet", "data", "memory_budget", "quantization", "callbacks", "logger"),
     "evaluation",
 }
 DECIDING = {*FLOAT_GROUPS, "listener", "seed", "torch_threads"}
