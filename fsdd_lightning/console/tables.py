@@ -63,7 +63,7 @@ def recordings_tables(report: RecordingsReport, memory: dict[str, Any]) -> list[
     for name, (right, total) in report.speakers.items():
         people.add_row(name, percent(right / total), f"{right}/{total}")
     results = result_table(scores, memory)
-    results.title = f"All clips of {report.recordings.name}"
+    results.title = f"All clips of {report.recordings.name}, in %; flash in bytes"
     return [confusion_table(deployed), class_table(deployed), people, results]
 
 
