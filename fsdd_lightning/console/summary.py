@@ -90,9 +90,8 @@ def print_result(record: RunRecord, folder: Path) -> None:
         if stage in record.training:
             console.print(_describe(stage, record.training[stage]))
     times = record.timings_s
-    console.print(
-        f"{times['total']:.0f} s in all: " + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
-    )
+    parts = [f"{name} {seconds:.1f}" for name, seconds in times.items() if name != "total" and seconds >= 0.05]
+    console.print(f"{times['total']:.0f} s in all: {', '.join(parts)}")
     shown = short_path(folder)
     results.print(f"everything is in {shown}", soft_wrap=True)
     if "integer" in record.views:
