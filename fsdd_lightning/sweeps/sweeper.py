@@ -67,7 +67,8 @@ class ResumingSweeper(Sweeper):
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)
-        write_curves(trials)
+        if to_run:
+            write_curves(trials)
         conclude(trials, ends | failed, out, self._launcher_error)
         return self._returns
 

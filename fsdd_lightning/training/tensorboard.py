@@ -55,6 +55,8 @@ _CURVES: _Charts = {
 
 def tag_of(name: str) -> str:
     """The tag in TensorBoard of a metric that is logged; `train/loss` and `val/loss` stay what callbacks monitor."""
+    if name.startswith("lr-"):  # of Lightning's LearningRateMonitor
+        return f"optimizer/{name}"
     return _RESULTS + name.replace("/", "_") if name.startswith("test/") else _TAGS.get(name, name)
 
 

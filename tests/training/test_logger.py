@@ -24,6 +24,7 @@ from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.callbacks import WeightHistograms
 from fsdd_lightning.training.clip_pictures import spectrogram_db
 from fsdd_lightning.training.logger import DashboardLogger, log_mistakes, log_trial_end
+from fsdd_lightning.training.tensorboard import tag_of
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
 EPOCHS = 3
@@ -65,6 +66,11 @@ CURVES = {
     *("optimizer/learning_rate", "optimizer/gradient_norm", "optimizer/gradient_norm_lstm_layer_1"),
     *("optimizer/gradient_norm_lstm_layer_2", "optimizer/gradient_norm_output"),
 }
+
+
+def test_what_is_logged_by_a_users_own_callback_keeps_its_name_and_learning_rates_have_one_group() -> None:
+    assert tag_of("mine/score") == "mine/score"
+    assert (tag_of("lr-AdamW"), tag_of("train/learning_rate")) == ("optimizer/lr-AdamW", "optimizer/learning_rate")
 
 
 def test_charts_begin_with_accuracy_and_loss_and_end_in_the_results(dashboard: EventAccumulator) -> None:

@@ -63,7 +63,8 @@ class ParetoSweeper(ResumingSweeper):
             with interruptible(progress.trials, progress.ends, out):
                 self._search(study)
             progress.show(self._folder, out)
-        write_curves(progress.trials)
+        if not all(trial.state.is_settled for trial in progress.trials):
+            write_curves(progress.trials)
         conclude(progress.trials, progress.ends, out, self._launcher_error)
 
     def _search(self, study: ParetoStudy) -> None:
