@@ -12,7 +12,12 @@ _HINTS = {
 
 
 class UserError(Exception):
-    """The user's input is wrong. The message is one clear line: what, where, how to fix it. Exit code 2."""
+    """The user's input is wrong. The message is one clear line: what, where, how to fix it. Exit code 2.
+
+    `details`: what a command prints after that line, such as a table.
+    """
+
+    details: str = ""
 
 
 class RunFailedError(Exception):

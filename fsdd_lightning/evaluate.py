@@ -191,12 +191,14 @@ def _print(
 
     from fsdd_lightning.console.tables import class_table, confusion_table, result_table, robustness_table
     from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.runs.metrics import equal_backends, percent
 
     scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     if as_json:
         print(json.dumps(_record(scores, rows, heard, strangers), indent=2))
         return
-    for score in scores.values():
+    for name, score in equal_backends(scores).items():
+        console.print(f"{name}: {percent(score['accuracy'])} %")
         console.print(confusion_table(score))
         console.print(class_table(score))
     console.print(result_table(scores, run.record.memory))

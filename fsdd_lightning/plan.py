@@ -55,6 +55,8 @@ def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> N
     from fsdd_lightning.console.tables import bill_table, plan_table
     from fsdd_lightning.console.terminal import console
 
+    if len(trials) == 1 and not trials[0][0].fits:
+        console.print(f"over budget: {trials[0][0].over_budget_reason}", soft_wrap=True)
     if len(trials) == 1:
         console.print(bill_table(trials[0][0].bill))
     console.print(plan_table(trials))
@@ -64,8 +66,6 @@ def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> N
     states = [state for _, state in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
     console.print(f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    if len(trials) == 1 and not trials[0][0].fits:
-        console.print(trials[0][0].over_budget_reason, soft_wrap=True)
 
 
 def _state(trial: Trial) -> str:

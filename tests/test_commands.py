@@ -259,9 +259,14 @@ def test_evaluate_makes_the_recorded_numbers_again_in_another_process(finished_r
 def test_evaluate_prints_tables(finished_run: Path, call: Call) -> None:
     code, out, _ = call(evaluate, finished_run)
     assert code == 0
-    view = read_record(finished_run).views["float"]
-    assert f"{view['correct']}/{view['total']}" in out
+    views = read_record(finished_run).views
+    assert f"{views['float']['correct']}/{views['float']['total']}" in out
     assert "Confusion" in out and "recall" in out
+    names = ("float", "quantized = integer = c")  # equal ones once
+    assert [line for line in out.splitlines() if line.endswith(" %") and ": " in line] == [
+        f"{name}: {100 * views[name.split()[0]]['accuracy']:.2f} %" for name in names
+    ]
+    assert out.count("Confusion") == 2
 
 
 def test_evaluate_refuses_changed_recordings(run_folder: Path, recordings: Path, tmp_path: Path, call: Call) -> None:

@@ -26,7 +26,7 @@ from fsdd_lightning.errors import UserError
 
 CONFIG_NAME = "train"
 # Keys that name or display an experiment without changing its results.
-PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "logger": (),
+PRESENTATION = {"name": (), "output_root": (), "fail_fast": (), "quiet": (), "logger": (),
                 "data": ("root", "cache_dir", "archive_url", "others"),
                 # and any other of Lightning's callbacks that only watches, see `deciding`
                 "callbacks": ("progress_bar", "model_summary", "learning_rate_monitor", "device_stats_monitor"),
@@ -73,6 +73,7 @@ ADDED_KEYS = {
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,
+    "quiet": False,
     "split.train_speakers": None,
     "waveform_augmentation.babble_share": 0.0,
     "waveform_augmentation.endpointed": False,
@@ -81,7 +82,7 @@ ADDED_KEYS = {
 }
 _RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
-_OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "data.others=")  # overrides that are no trial's own
+_OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
     "greater_than": "greater than {gt}",

@@ -457,6 +457,7 @@ class Config:
     output_root: Text
     torch_threads: Count
     fail_fast: bool  # a sweep starts no further trial after one has failed
+    quiet: bool  # nothing but the result is printed
     data: DataConfig
     split: SplitConfig
     features: FeatureConfig

@@ -18,7 +18,7 @@ DASHBOARD = ("histogram_every_epochs", "misclassified_clips")  # of the group lo
 
 _OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 _WATCHING = re.compile(
-    r"pytorch_lightning\.callbacks\.(\w+\.)*"
+    r"fsdd_lightning\.training\.progress\.ProgressLine|pytorch_lightning\.callbacks\.(\w+\.)*"
     r"(RichProgressBar|TQDMProgressBar|RichModelSummary|ModelSummary|LearningRateMonitor|DeviceStatsMonitor)"
 )
 

@@ -9,6 +9,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from types import FrameType
 from typing import Any, NoReturn
@@ -33,6 +34,8 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         code = 0
     except UserError as error:
         code = _print_error(error, 2)
+        with suppress(BrokenPipeError):
+            print(error.details, end="", flush=True)
     except RunFailedError as error:
         code = _print_error(error, 1)
     except KeyboardInterrupt:

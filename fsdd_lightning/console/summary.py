@@ -11,7 +11,8 @@ from rich.panel import Panel
 from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.console.expectations import expectation_table
 from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
-from fsdd_lightning.console.terminal import console
+from fsdd_lightning.console.terminal import console, results
+from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord
@@ -26,7 +27,7 @@ def print_data(data: PreparedData, plan: RunPlan) -> None:
     """Print recordings, split and the size of the network before it is trained."""
     for note in data.notes:
         if note.startswith("SYNTHETIC"):
-            console.print(Panel(note, style="bold yellow"))
+            results.print(Panel(note, style="bold yellow"))
         else:
             print_note(note)
     recordings, split = data.recordings, data.split
@@ -63,9 +64,13 @@ def _stage_after_float(mode: QuantizationConfig) -> str:
     return "no quantization" if mode.start == "never" else f"a look through the arithmetic ({mode.name})"
 
 
-def print_over_budget(plan: RunPlan) -> None:
-    """Print the bill of a network that is not trained."""
-    console.print(bill_table(plan.bill))
+def over_budget_error(plan: RunPlan) -> UserError:
+    """Why a network is not trained, and then its bill."""
+    error = UserError(f"over budget: {plan.over_budget_reason}")
+    with console.capture() as bill:  # nothing where the console is quiet
+        console.print(bill_table(plan.bill))
+    error.details = bill.get()
+    return error
 
 
 def print_result(record: RunRecord, folder: Path) -> None:
@@ -74,23 +79,23 @@ def print_result(record: RunRecord, folder: Path) -> None:
     assert deployed is not None
     console.print(confusion_table(record.views[deployed]))
     console.print(class_table(record.views[deployed]))
-    console.print(result_table(record.views, record.memory))
-    for pair, share in record.agreement.items():
-        console.print(f"{' and '.join(pair.split('_'))} recognize {percent(share)} % of the test clips alike")
+    results.print(result_table(record.views, record.memory))
+    if "float_integer" in record.agreement:  # the other pairs are equal, see equal_backends
+        share = percent(record.agreement["float_integer"])
+        console.print(f"float and integer recognize {share} % of the test clips alike")
     if deployed in record.calibration:
         console.print(describe_calibration(deployed, record.calibration[deployed]), soft_wrap=True)
     expectations = expectation_table(record)
     if expectations is not None:
-        console.print(expectations)
+        results.print(expectations)
     for stage in ("float", "quantized"):
         if stage in record.training:
             console.print(_describe(stage, record.training[stage]))
     times = record.timings_s
-    console.print(
-        f"{times['total']:.0f} s in all: " + ", ".join(f"{k} {v:.1f}" for k, v in times.items() if k != "total")
-    )
+    parts = [f"{name} {seconds:.1f}" for name, seconds in times.items() if name != "total" and seconds >= 0.05]
+    console.print(f"{times['total']:.0f} s in all: {', '.join(parts)}")
     shown = short_path(folder)
-    console.print(f"everything is in {shown}", soft_wrap=True)
+    results.print(f"everything is in {shown}", soft_wrap=True)
     if "integer" in record.views:
         _print_export(Path(shown) / EXPORT)
     console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)

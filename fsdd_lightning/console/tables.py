@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from fsdd_lightning.memory.bill import MemoryBill
-from fsdd_lightning.runs.metrics import percent
+from fsdd_lightning.runs.metrics import equal_backends, percent
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import WAYS
 
@@ -38,17 +38,18 @@ def bill_table(bill: MemoryBill) -> Table:
 
 
 def result_table(scores: dict[str, dict[str, Any]], memory: dict[str, Any]) -> Table:
-    """One row for each backend, in percent."""
-    columns = ("accuracy %", "95 % interval", "correct", "macro-F1 %", "flash bytes")
-    table = plain_table("Test set", ("backend",), columns)
-    for name, score in scores.items():
+    """One row for each backend, in percent; equal ones share theirs."""
+    columns = ("accuracy", "95 % interval", "macro-F1", "correct", "flash")
+    table = plain_table("Test set, in %; flash in bytes", ("backend",), columns)
+    table.collapse_padding = True  # five numbers and the names of three backends in 80 columns
+    for name, score in equal_backends(scores).items():
         low, high = score["ci95"]
         table.add_row(
             name,
             percent(score["accuracy"]),
             f"{percent(low)} - {percent(high)}",
-            f"{score['correct']}/{score['total']}",
             percent(score["macro_f1"]),
+            f"{score['correct']}/{score['total']}",
             f"{memory['float32_bytes'] if name == 'float' else memory['flash_bytes']:,}",
         )
     return table
@@ -62,7 +63,7 @@ def recordings_tables(report: RecordingsReport, memory: dict[str, Any]) -> list[
     for name, (right, total) in report.speakers.items():
         people.add_row(name, percent(right / total), f"{right}/{total}")
     results = result_table(scores, memory)
-    results.title = f"All clips of {report.recordings.name}"
+    results.title = f"All clips of {report.recordings.name}, in %; flash in bytes"
     return [confusion_table(deployed), class_table(deployed), people, results]
 
 
@@ -87,7 +88,7 @@ def class_table(score: dict[str, Any]) -> Table:
 def confusion_table(score: dict[str, Any]) -> Table:
     """Rows are the spoken word, columns the recognized one; zeros are left out."""
     labels = [word["label"] for word in score["classes"]]
-    table = plain_table("Confusion: spoken (rows), recognized (columns)", (), ("", *labels))
+    table = plain_table("Confusion: spoken down, recognized across", (), ("", *labels))
     for label, row in zip(labels, score["confusion"], strict=True):
         table.add_row(label, *(str(count) if count else "·" for count in row))
     return table

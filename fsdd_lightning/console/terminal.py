@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from rich.console import Console
 
 
-def new_console() -> Console:
+def new_console(quiet: bool = False) -> Console:
     """A console on stdout. No markup: a folder or a speaker named [b] or :smile: must be printed as it is."""
     # A file or a pipe has no width; rich assumes 80 columns then, and would cut numbers to fit them.
     width = None if sys.stdout.isatty() else 120
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    return Console(highlight=False, markup=False, emoji=False, width=width, quiet=quiet)
 
 
 console = new_console()
+results = new_console()  # what `quiet=true` leaves: the result of a run, and what it would be misread without
 
 
 def configure_console() -> None:
@@ -40,10 +41,11 @@ def _log_thread_error(error: threading.ExceptHookArgs) -> None:
 
 
 @contextmanager
-def quiet_console(quiet: bool) -> Iterator[None]:
-    """Print nothing inside the context if `quiet`: the sweep prints one line for every trial."""
-    before, console.quiet = console.quiet, quiet or console.quiet
+def quiet_console(quiet: bool, is_sweep: bool) -> Iterator[None]:
+    """Inside the context a run prints its result alone if `quiet`; nothing in a sweep, which prints a line a trial."""
+    before = console.quiet, results.quiet
+    console.quiet, results.quiet = quiet or is_sweep or console.quiet, is_sweep or results.quiet
     try:
         yield
     finally:
-        console.quiet = before
+        console.quiet, results.quiet = before

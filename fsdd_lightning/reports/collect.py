@@ -10,7 +10,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
-from fsdd_lightning.sweeps.manifest import SWEEP_FILE, planned_names
+from fsdd_lightning.sweeps.manifest import CURVES, SWEEP_FILE, planned_names
 
 UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
@@ -80,9 +80,9 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Without hidden ones and without an earlier report."""
+    """Without hidden ones, TensorBoard's curves of the sweep, and an earlier report."""
     try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", CURVES)))
     except OSError as error:
         raise UserError(f"{folder} can't be listed ({error.strerror})") from error
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.record import BACKENDS, RunRecord
@@ -28,6 +28,19 @@ def percent(value: float) -> str:
 def deployed_backend(backends: Container[str]) -> str | None:
     """The name of the deployed backend; None where there is none."""
     return next((name for name in DEPLOYED_BACKENDS if name in backends), None)
+
+
+def equal_backends(scores: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Scores by the names of all backends that have them: those that compute an integer network are one.
+
+    "quantized = integer = c": every run checks that their logits are the same, bit for bit. `scores`: as in a record.
+    """
+    integer = scores.get("integer")
+    same = [name for name in ("quantized", "integer", "c") if integer is not None and scores.get(name) == integer]
+    shown: dict[str, dict[str, Any]] = {}
+    for name, score in scores.items():
+        shown.setdefault(" = ".join(same) if name in same else name, score)
+    return shown
 
 
 def accuracy_drop(accuracies: Mapping[str, float]) -> float | None:

@@ -15,6 +15,7 @@ from fsdd_lightning.sweeps.plan import Trial
 
 SWEEP_FILE = "sweep.json"
 KIND = Kind("a sweep", 2, "run the sweep again", version_key="schema_version")
+CURVES = "over_hidden_size"  # the folder beside it that holds what TensorBoard shows of the sweep as a whole
 EARLIER_KEYS = {"cells": "trials"}  # of schema version 1
 
 

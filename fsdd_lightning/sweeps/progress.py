@@ -10,7 +10,9 @@ from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
+from fsdd_lightning.console.progress import line_of_run
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import deployed_backend, percent
@@ -49,8 +51,19 @@ class SweepProgress:
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
             self._look()
-            if self._status is not None:
-                self._status.update(f"{len(self.ends)} of {self._total} trials, {self._tail()}")
+            self._show()
+
+    def _show(self) -> None:
+        if self._status is not None:
+            self._status.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
+
+    def _line(self) -> str:
+        """For a terminal, with what a trial in this process is at."""
+        failed = sum(end.status == "failed" for end in self.ends.values())
+        left = self._left_s()
+        parts = [f"{len(self.ends)} of {self._total} trials", f"{failed} failed" if failed else ""]
+        parts += [f"{_clock(left)} left" if left else "", line_of_run()]
+        return ", ".join(filter(None, parts))
 
     def _look(self) -> None:
         for name, trial in list(self._waiting.items()):
@@ -73,14 +86,19 @@ class SweepProgress:
 
     def _tail(self) -> str:
         counts = Counter(end.status for end in self.ends.values())
+        left = self._left_s()
         records = [self._new_record(trial) for trial in self._waiting.values()]
         running = sum(record is not None and record.is_running for record in records)
-        elapsed_s = time.monotonic() - self._start
-        ran = counts["done"] + counts["failed"]
+        found = {"running": running} | {name: counts[name] for name in ("over_budget", "failed")}
+        states = ", ".join(f"{count} {name}" for name, count in found.items() if count)
+        times = _clock(time.monotonic() - self._start) + (f", about {_clock(left)} left" if left else "")
+        return f"{states}; {times}" if states else times
+
+    def _left_s(self) -> float | None:
+        """Seconds until all have run; None while that is unknown."""
+        ran = sum(end.status in ("done", "failed") for end in self.ends.values())
         to_come = sum(trial.plan.fits for trial in self._waiting.values())
-        left = f", about {_clock(elapsed_s / ran * to_come)} left" if ran and to_come else ""
-        states = [f"{running} running"] + [f"{counts[name]} {name}" for name in ("done", "over_budget", "failed")]
-        return f"{', '.join(states)}; {_clock(elapsed_s)}{left}"
+        return (time.monotonic() - self._start) / ran * to_come if ran and to_come else None
 
     def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, TrialEnd]:
         """How every trial ended, once nothing runs any more.

@@ -20,6 +20,7 @@ from fsdd_lightning.errors import UserError, first_line
 from fsdd_lightning.runs.lock import LOCK
 from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.sweeps.compose import ComposedSweep
+from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
 from fsdd_lightning.sweeps.manifest import write_manifest
 from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
@@ -54,17 +55,20 @@ class ResumingSweeper(Sweeper):
         Raises:
             RunFailedError: a trial failed; all others have run.
         """
-        out = new_console()
+        assert self.config is not None
+        out, told = new_console(), new_console(quiet=self.config.quiet)
         trials = plan_sweep(self.composed.trials, self.composed.folder)
         if not all(trial.state.is_settled for trial in trials):
             prepare_sweep_folders(trials)
         to_run, problems = prepare_run_folders(trials)
-        announce(trials, to_run, out)
-        progress = SweepProgress(to_run, out)
+        announce(trials, to_run, told)
+        progress = SweepProgress(to_run, told)
         with interruptible(trials, progress.ends, out), progress.watching():
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)
+        if to_run:
+            write_curves(trials)
         conclude(trials, ends | failed, out, self._launcher_error)
         return self._returns
 

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from fsdd_lightning.config.load import to_config
-from fsdd_lightning.console.summary import print_over_budget
+from fsdd_lightning.console.summary import over_budget_error
 from fsdd_lightning.console.terminal import configure_console, quiet_console
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import archive_record, locked, remove_results
@@ -57,14 +57,14 @@ def _run(plan: RunPlan, record: RunRecord, folder: Path, is_sweep: bool) -> floa
     if not plan.fits:  # before torch is imported or data are touched
         record_over_budget(plan, record, folder)
         if not is_sweep:
-            print_over_budget(plan)
-            raise UserError(f"over budget: {plan.over_budget_reason}")
+            with quiet_console(plan.config.quiet, is_sweep):
+                raise over_budget_error(plan)
         return None
     configure_console()
     from fsdd_lightning.training.experiment import run_experiment
 
     try:
-        with quiet_console(is_sweep):
+        with quiet_console(plan.config.quiet, is_sweep):
             return _objective(run_experiment(plan, record, folder))
     finally:
         _free_memory()

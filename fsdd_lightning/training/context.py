@@ -37,6 +37,12 @@ class RunContext:
         return self.plan.config
 
     @property
+    def evaluated_clips(self) -> int:
+        """How many clips the backends hear at the end of the run."""
+        own = len(self.data.split.val) + len(self.data.split.test)
+        return own + sum(len(corpus.recordings) for corpus in self.others)
+
+    @property
     def store(self) -> Path:
         """Where runs share float networks."""
         return Path(self.config.output_root).resolve() / FLOAT_NETWORKS

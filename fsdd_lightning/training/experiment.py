@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.console.progress import EVALUATION, WRITING, current_progress, progress_of_run, stages_of
 from fsdd_lightning.console.summary import print_data, print_result, print_second_network
 from fsdd_lightning.data.locate import other_folders
 from fsdd_lightning.data.others import load_others, speakers_known
@@ -39,6 +40,7 @@ from fsdd_lightning.training.trainer import check_tools, gpu_note
 from fsdd_lightning.training.unheard import second_run, unheard_record
 
 
+@progress_of_run()
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
@@ -52,13 +54,14 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
         record.timings_s["waiting"] = round(shared.waited_s, 3)  # is part of training
         with record.timed("quantization"):
             checkpoint = quantize(shared, context)
-        with record.timed("evaluation"):
+        with record.timed("evaluation"), current_progress().stage(EVALUATION):
             deployment = deploy(checkpoint, context.config, context.data, folder)
             scores = test(checkpoint, deployment, context)
         if context.unheard is not None:
+            current_progress().second_network()
             with record.timed("unheard"):
                 measure_unheard(context.unheard, context)
-        with record.timed("reporting"):
+        with record.timed("reporting"), current_progress().stage(WRITING):
             write(scores, deployment, context)
     print_result(record, folder)
     return record
@@ -75,12 +78,13 @@ def prepare(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
     )
     describe_data(record, data)
-    print_data(data, plan)
     others = load_others(
         other_folders(config.data), config.features, "data.others", config.data.on_bad_file, plan.labels
     )
     unheard, why_none = leave_out(config.evaluation.unheard_speaker, data, config.split)
+    print_data(data, plan)  # now that nothing more is refused
     context = RunContext(plan, record, data, folder, logger, others, unheard, loggers)
+    current_progress().plan(stages_of(config, context.evaluated_clips, unheard is not None))
     log_config(loggers, record)
     gpu = gpu_note(config.trainer, plan.shape, config.training.batch_size)
     for note in filter(None, [gpu, why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):

@@ -23,7 +23,7 @@ from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.training.callbacks import QuantizationSchedule, WeightHistograms
+from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import DigitClassifier
 from fsdd_lightning.training.optimization import Optimization
@@ -161,7 +161,7 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
 def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> pl.Trainer:
     config, stage = context.config, context.logger.stage
     histograms = WeightHistograms(config.logger.get("histogram_every_epochs", 0))
-    callbacks = [*callbacks, histograms, *make_callbacks(config, context.folder)]
+    callbacks = [*callbacks, GradientNorms(), histograms, *make_callbacks(config, context.folder)]
     trainer = pl.Trainer(
         **trainer_arguments(config.trainer, epochs, context.data, config.training.batch_size),
         logger=[context.logger, *context.loggers],

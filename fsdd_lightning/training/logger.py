@@ -11,7 +11,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, trial_name
+from fsdd_lightning.training.clip_pictures import ClipPainter
+from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, result_tag, tag_of, trial_name
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -28,7 +29,7 @@ class DashboardLogger(TensorBoardLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Curves over epochs, whatever the batch size; Lightning's own chart of the epoch itself is left out."""
-        kept = {name: value for name, value in metrics.items() if name != "epoch"}
+        kept = {tag_of(name): value for name, value in metrics.items() if name != "epoch"}
         super().log_metrics(kept, self.first_epoch + int(metrics.get("epoch", step or 0)))
 
     def finalize(self, status: str) -> None:
@@ -49,22 +50,26 @@ def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> N
     from matplotlib.image import imread
 
     for name, path in pictures.items():
-        logger.experiment.add_image(f"confusion/{name}", imread(path)[..., :3], dataformats="HWC")
+        logger.experiment.add_image(result_tag(f"confusion/{name}"), imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
-    """Wrongly recognized test clips as audio, with truth and prediction in the title.
+    """Wrongly recognized test clips as audio and as pictures, with truth and prediction in the title.
 
-    predictions: int (test clips,), in the order of the split.
+    The tags of both begin alike, but differ: TensorBoard keeps one kind of data a tag. predictions: int (test clips,),
+    in the order of the split.
     """
     wrong = np.flatnonzero(predictions != data.labels[data.split.test])[:most]
+    painter = ClipPainter() if len(wrong) else None
     for at in wrong:
         position = int(data.split.test[at])
         recording = data.recordings.recordings[position]
         tag = f"misclassified/{recording.name} said {recording.label} heard {data.recordings.labels[predictions[at]]}"
-        logger.experiment.add_audio(
-            tag, data.recordings.waveforms[position][None], sample_rate=data.recordings.sample_rate_hz
-        )
+        samples, rate_hz = data.recordings.waveforms[position], data.recordings.sample_rate_hz
+        logger.experiment.add_audio(tag, samples[None], sample_rate=rate_hz)
+        if painter is not None:
+            seen = data.features[position, : data.lengths[position]]
+            logger.experiment.add_image(f"{tag}: seen", painter.picture(samples, rate_hz, seen), dataformats="HWC")
 
 
 def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:

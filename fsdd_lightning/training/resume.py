@@ -24,7 +24,7 @@ from fsdd_lightning.runs.lock import remove_results
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.float_networks import float_key
 from fsdd_lightning.training.logger import DashboardLogger
-from fsdd_lightning.training.tensorboard import event_files, training_events
+from fsdd_lightning.training.tensorboard import event_files, tag_of, training_events
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, f
         if step in steps:
             dashboard.experiment.file_writer.add_event(event, step, event.wall_time)
     for name, value in (last_metrics or {}).items():
-        if (steps[-1], name) not in events:
+        if (steps[-1], tag_of(name)) not in events:
             dashboard.log_metrics({name: value, "epoch": epochs - 1})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,17 +28,41 @@ _SUFFIXES = (
 )  # of event files that hold nothing but a run's end; the second one is of old runs
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
 _SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
+_RESULTS = "results/"  # the last group of charts, and closed: a run has one dot in each, which the HParams page reads
+# TensorBoard sorts charts by their tags and opens the first groups: accuracy and loss, training beside validation.
+_TAGS = {
+    "train/accuracy": "accuracy/train",
+    "val/accuracy": "accuracy/val",
+    "train/macro_f1": "macro_f1/train",
+    "val/macro_f1": "macro_f1/val",
+    "train/loss": "loss/train",
+    "val/loss": "loss/val",
+    "train/learning_rate": "optimizer/learning_rate",
+}
 _Charts = dict[str, tuple[str, ...]]  # title: tags
-_RESULTS: _Charts = {
+_RESULT_CHARTS: _Charts = {
     "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
     "accuracy drop, float to integer": ("accuracy/drop",),
     "flash and RAM, bytes": ("memory/flash_bytes", "memory/ram_bytes"),
     "multiply-accumulates a clip": ("memory/macs_per_clip",),
 }
 _CURVES: _Charts = {
-    "loss: training and validation": ("train/loss", "val/loss"),
-    "accuracy: training and validation": ("train/accuracy", "val/accuracy"),
+    "loss: training and validation": ("loss/train", "loss/val"),
+    "accuracy: training and validation": ("accuracy/train", "accuracy/val"),
+    "gradient norm before clipping, and learning rate": ("optimizer/gradient_norm", "optimizer/learning_rate"),
 }
+
+
+def tag_of(name: str) -> str:
+    """The tag in TensorBoard of a metric that is logged; `train/loss` and `val/loss` stay what callbacks monitor."""
+    if name.startswith("lr-"):  # of Lightning's LearningRateMonitor
+        return f"optimizer/{name}"
+    return _RESULTS + name.replace("/", "_") if name.startswith("test/") else _TAGS.get(name, name)
+
+
+def result_tag(name: str) -> str:
+    """The tag of one of FINAL_METRICS, or of a picture of the test clips."""
+    return _RESULTS + name
 
 
 def final_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]:
@@ -49,7 +73,13 @@ def final_summaries(record: RunRecord, status: str, trial: str) -> list[Summary]
     from tensorboard.plugins.hparams import summary_v2
 
     row = {STATUS_COLUMN: status, **hyperparameters(record.config)}
-    return [_columns(), summary_v2.hparams_pb(row, trial_id=trial), _end(status), _layout(), _metrics(record)]
+    return [
+        _columns(),
+        summary_v2.hparams_pb(row, trial_id=trial),
+        _end(status),
+        _layout(),
+        metrics_summary(final_metrics(record)),
+    ]
 
 
 def metrics_step(record: RunRecord) -> int:
@@ -84,6 +114,19 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
         writer.close()
 
 
+def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None:
+    """An event file with final metrics by hidden size, in a `folder` that is made: a run of its own in TensorBoard."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    try:
+        for size, metrics in points.items():
+            writer.add_event(Event(wall_time=time.time(), step=size, summary=metrics_summary(metrics)))
+    finally:
+        writer.close()
+
+
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end`."""
     return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix not in _SUFFIXES]
@@ -99,7 +142,7 @@ def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
         for content in RawEventFileLoader(str(path)).Load():
             event = Event.FromString(content)
             for value in event.summary.value:
-                if value.HasField("histo") or value.tag.startswith(("train/", "val/")):
+                if value.HasField("histo") or (value.HasField("simple_value") and not value.tag.startswith(_RESULTS)):
                     found[event.step, value.tag] = event
     return found
 
@@ -150,7 +193,7 @@ def _columns() -> Summary:
         hparam_infos=[
             api_pb2.HParamInfo(name=name, type=types[kind], differs=name in _SHOWN_COLUMNS) for name, kind in columns
         ],
-        metric_infos=[summary_v2.Metric(name).as_proto() for name in FINAL_METRICS],
+        metric_infos=[summary_v2.Metric(result_tag(name), display_name=name).as_proto() for name in FINAL_METRICS],
     )
     content = plugin_data_pb2.HParamsPluginData(experiment=experiment)
     return _plugin_summary(metadata.EXPERIMENT_TAG, metadata.create_summary_metadata(content))
@@ -180,7 +223,8 @@ def _layout() -> Summary:
     from tensorboard.plugins.custom_scalar import metadata
     from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-    pages = [_category("results over hidden size", _RESULTS), _category("training", _CURVES)]
+    results = {title: tuple(map(result_tag, names)) for title, names in _RESULT_CHARTS.items()}
+    pages = [_category("results over hidden size", results), _category("training", _CURVES)]
     layout = Layout(category=pages)
     tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
     description = metadata.create_summary_metadata()
@@ -200,8 +244,8 @@ def _category(title: str, charts: _Charts) -> Any:
     )
 
 
-def _metrics(record: RunRecord) -> Summary:
+def metrics_summary(metrics: Mapping[str, float]) -> Summary:
+    """Those of FINAL_METRICS that there are, as scalars."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    found = final_metrics(record)
-    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in found.items()])
+    return Summary(value=[Summary.Value(tag=result_tag(name), simple_value=value) for name, value in metrics.items()])

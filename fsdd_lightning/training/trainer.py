@@ -20,6 +20,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.training.instantiate import make_tool
 from fsdd_lightning.training.optimization import Optimization
+from fsdd_lightning.training.progress import ProgressLine
 
 # Passed on as they are where they are set; the others are translated below or shown by callbacks.
 _PASSED = (
@@ -83,9 +84,15 @@ def make_callbacks(config: Config, folder: Path) -> list[pl.Callback]:
     on_terminal = sys.stdout.isatty() and not console.quiet
     tools = {name: tool for name, tool in config.callbacks.items() if tool is not None}
     made = [make_tool(f"callbacks.{name}", tool, pl.Callback, folder) for name, tool in tools.items()]
-    hidden: tuple[type, ...] = () if on_terminal and config.trainer.enable_progress_bar else (ProgressBar,)
-    hidden += () if on_terminal and config.trainer.enable_model_summary else (ModelSummary,)
-    return [callback for callback in made if not isinstance(callback, hidden)]
+    bars, summaries = config.trainer.enable_progress_bar, on_terminal and config.trainer.enable_model_summary
+    hidden: tuple[type, ...] = () if summaries else (ModelSummary,)
+    made = [callback for callback in made if not isinstance(callback, hidden)]
+    # Our own line knows what to do without a terminal.
+    return [one for one in made if not isinstance(one, ProgressBar) or (bars and (on_terminal or _is_ours(one)))]
+
+
+def _is_ours(callback: pl.Callback) -> bool:
+    return isinstance(callback, ProgressLine)
 
 
 def shows_progress(callbacks: Sequence[pl.Callback]) -> bool:

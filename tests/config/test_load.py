@@ -30,6 +30,7 @@ PRESENTATION = {
     "name",
     "output_root",
     "fail_fast",
+    "quiet",
     "data.root",
     "data.cache_dir",
     "data.archive_url",
@@ -121,7 +122,9 @@ def test_different_trials_have_different_folders(one: list[str], other: list[str
 
 
 def test_what_concerns_a_sweep_as_a_whole_names_no_trial() -> None:
-    assert run_name(["seed=1", "name=a", "output_root=b", "fail_fast=true", "data.others=[c,d]"]) == "seed=1"
+    assert (
+        run_name(["seed=1", "name=a", "output_root=b", "fail_fast=true", "quiet=true", "data.others=[c,d]"]) == "seed=1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,21 @@ def test_the_result_has_a_row_for_each_backend() -> None:
     printed = rows(result_table({"float": SCORE, "integer": SCORE}, {"float32_bytes": 35_176, "flash_bytes": 11_950}))
     assert printed[1][0] == "float" and printed[2][0] == "integer"
     low, high = (percent(bound) for bound in SCORE["ci95"])
-    scores = ["83.33", f"{low} - {high}", "5/6", percent(SCORE["macro_f1"])]
+    scores = ["83.33", f"{low} - {high}", percent(SCORE["macro_f1"]), "5/6"]
     assert printed[1][1:] == [*scores, "35,176"]
     assert printed[2][1:] == [*scores, "11,950"]
+
+
+def test_equal_backends_share_a_row_that_fits_80_columns() -> None:
+    names = ("float", "quantized", "integer", "c")
+    views = {name: {**SCORE, "correct": 9_999, "total": 9_999} for name in names}
+    table = result_table(views, {"float32_bytes": 826_408, "flash_bytes": 222_333})
+    text = io.StringIO()
+    Console(file=text, width=80, markup=False).print(table)
+    lines = text.getvalue().splitlines()
+    assert [line for line in lines if line.startswith(" quantized = integer = c ")] == [lines[-2]]
+    assert lines[-2].rstrip().endswith("9999/9999  222,333")
+    assert [row[0] for row in rows(table)[1:]] == ["float", "quantized = integer = c"]
 
 
 def test_every_class_has_its_scores() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsdd_lightning.runs.metrics import FINAL_METRICS, accuracy_drop, deployed_backend, final_metrics
+from fsdd_lightning.runs.metrics import FINAL_METRICS, accuracy_drop, deployed_backend, equal_backends, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
 
@@ -25,6 +25,17 @@ def test_the_integers_stand_for_a_run_where_there_are_any(
 ) -> None:
     assert deployed_backend(views) == deployed
     assert accuracy_drop(views) == drop
+
+
+def test_backends_that_compute_an_integer_network_are_one_where_they_agree() -> None:
+    one, other = {"correct": 5}, {"correct": 4}
+    everything = {"float": one, "quantized": one, "integer": one, "c": one}
+    assert list(equal_backends(everything)) == ["float", "quantized = integer = c"]
+    assert list(equal_backends({"float": one, "quantized": one, "integer": one})) == ["float", "quantized = integer"]
+    assert list(equal_backends({"integer": one, "c": other})) == ["integer", "c"]  # of a foreign record
+    assert list(equal_backends({"float": one, "quantized": one})) == ["float", "quantized"]  # PyTorch's own: by chance
+    assert equal_backends({"float": one, "integer": other, "c": other}) == {"float": one, "integer = c": other}
+    assert equal_backends({}) == {}
 
 
 def test_metrics_are_those_that_a_run_has() -> None:

@@ -32,7 +32,11 @@ def test_a_run_without_a_record_is_a_failure_that_names_the_folder(
     trials = [(overrides, plan_run(config)) for overrides, config in compose_trials(words, multirun=True)]
     sweeper = ResumingSweeper()
     monkeypatch.setattr(ResumingSweeper, "composed", ComposedSweep(trials, None), raising=False)
-    sweeper.setup(hydra_context=SimpleNamespace(), task_function=print, config=OmegaConf.create({"fail_fast": False}))  # type: ignore[arg-type]
+    sweeper.setup(
+        hydra_context=SimpleNamespace(),
+        task_function=print,
+        config=OmegaConf.create({"fail_fast": False, "quiet": False}),
+    )  # type: ignore[arg-type]
     with pytest.raises(RunFailedError, match=r"2 of 2 trials failed.*has to share this folder") as caught:
         sweeper.sweep([])
     assert str(tmp_path / "far") in str(caught.value)

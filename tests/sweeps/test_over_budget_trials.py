@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from commands import Process, run_command
 from example_listening import DEFAULT as FRONT_END
 from sweep_processes import run_sweep
 
+from fsdd_lightning import train
 from fsdd_lightning.memory.bill import float32_bill
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.record import read_record
@@ -40,6 +42,20 @@ def test_a_run_over_budget_prints_its_bill_and_imports_nothing_heavy(single: tup
     assert any("Memory bill" in line for line in printed)
     assert any("total" in line and "38,833" in line for line in printed)
     assert not (folder / "cache").exists()  # no data were looked for
+
+
+def test_a_refusal_leads_with_its_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stderr", sys.stdout)  # as on a terminal
+    for words, rest in ((TOO_LARGE, "Memory bill"), ((*TOO_LARGE, "quiet=true"), "")):
+        monkeypatch.setattr(sys, "argv", ["fsdd-train", *words])
+        with pytest.raises(SystemExit):
+            train.main()
+        first, *others = capfd.readouterr().out.splitlines()
+        assert first.startswith("error: over budget: the float32 network of 2x25 units needs 38,833 bytes")
+        assert (others[0].strip() if others else "") == rest
 
 
 def test_a_run_over_budget_is_recorded_with_its_bill(single: tuple[Path, Process]) -> None:

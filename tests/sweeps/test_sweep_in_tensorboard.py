@@ -104,7 +104,8 @@ def test_all_rows_have_the_same_columns_of_the_same_types(events: EventMultiplex
     experiments = [plugin_data(events, run, "experiment") for run in events.Runs()]
     assert len({experiment.SerializeToString(deterministic=True) for experiment in experiments}) == 1
     experiment = experiments[0]
-    assert [info.name.tag for info in experiment.metric_infos] == list(FINAL_METRICS)
+    assert [info.display_name for info in experiment.metric_infos] == list(FINAL_METRICS)
+    assert [info.name.tag for info in experiment.metric_infos] == [f"results/{name}" for name in FINAL_METRICS]
     types = {info.name: info.type for info in experiment.hparam_infos}
     kinds = {"number_value": api_pb2.DATA_TYPE_FLOAT64, "bool_value": api_pb2.DATA_TYPE_BOOL}
     for run in events.Runs():
@@ -130,8 +131,8 @@ def test_final_metrics_are_those_of_the_table_at_the_hidden_size(
             f"accuracy/{view}": row.get(f"views.{view}.accuracy", "") for view in ("float", "quantized", "integer", "c")
         }
         expected["accuracy/drop"] = row["drop"]
-        expected = {name: text for name, text in expected.items() if text}
-        scalars = {tag for tag in events.Runs()[run]["scalars"] if tag in FINAL_METRICS}
+        expected = {f"results/{name}": text for name, text in expected.items() if text}
+        scalars = {tag for tag in events.Runs()[run]["scalars"] if tag.removeprefix("results/") in FINAL_METRICS}
         assert scalars == set(expected)
         for tag, text in expected.items():
             (event,) = events.Scalars(run, tag)
@@ -140,10 +141,10 @@ def test_final_metrics_are_those_of_the_table_at_the_hidden_size(
 
 
 def test_what_a_mode_lacks_has_no_metric(events: EventMultiplexer) -> None:
-    scalars = {run: set(tags["scalars"]) for run, tags in events.Runs().items()}
+    scalars = {run: {tag.removeprefix("results/") for tag in tags["scalars"]} for run, tags in events.Runs().items()}
     assert {"accuracy/float", "accuracy/integer", "accuracy/drop"} <= scalars["quantization=int8_ptq"]
     assert not {"accuracy/integer", "accuracy/drop"} & scalars["quantization=float32"]
-    assert not {tag for tag in scalars["model.hidden_size=90"] if tag.startswith("accuracy/")}
+    assert scalars["model.hidden_size=90"] == {f"memory/{name}" for name in SIZES}
 
 
 def test_one_chart_holds_float_and_integer_accuracy(events: EventMultiplexer) -> None:
@@ -151,8 +152,8 @@ def test_one_chart_holds_float_and_integer_accuracy(events: EventMultiplexer) ->
         (event,) = events.Tensors(run, "custom_scalars__config__")
         layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
         charts = [list(chart.multiline.tag) for category in layout.category for chart in category.chart]
-        assert ["^accuracy/float$", "^accuracy/integer$", "^accuracy/c$"] in charts
-        assert {"^accuracy/drop$"} in [set(chart) for chart in charts]
+        assert [f"^results/accuracy/{name}$" for name in ("float", "integer", "c")] in charts
+        assert {"^results/accuracy/drop$"} in [set(chart) for chart in charts]
 
 
 def test_a_trial_that_is_run_again_has_one_row(tmp_path: Path, sweep: Path, run_trial: Run) -> None:

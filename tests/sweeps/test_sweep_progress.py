@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fsdd_lightning.console.progress import FLOAT, Stage, current_progress, progress_of_run
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.runs.lock import locked
 from fsdd_lightning.runs.record import new_record, write_record
@@ -57,9 +58,9 @@ def test_every_trial_that_ends_is_one_line_with_the_counts(trials: list[Trial]) 
     end(trials[3], "failed", "no luck")
     progress._look()
     first, second, third = printed(out).splitlines()
-    assert first.startswith("[1/6] done    seed=2: float 50.00 %, integer 25.00 % in 3.0 s (1 running, 1 done")
-    assert second.startswith("[2/6] over_budget seed=3: too large (1 running, 1 done, 1 over_budget, 0 failed; ")
-    assert third.startswith("[3/6] failed  seed=4: no luck (1 running, 1 done, 1 over_budget, 1 failed; ")
+    assert first.startswith("[1/6] done    seed=2: float 50.00 %, integer 25.00 % in 3.0 s (1 running; 0:0")
+    assert second.startswith("[2/6] over_budget seed=3: too large (1 running, 1 over_budget; ")
+    assert third.startswith("[3/6] failed  seed=4: no luck (1 running, 1 over_budget, 1 failed; ")
     assert re.search(r"; 0:\d\d, about \d:\d\d left\)$", third)
     progress._look()
     assert len(printed(out).splitlines()) == 3
@@ -116,15 +117,25 @@ def test_where_the_launcher_gives_up_trials_that_never_started_did_not_fail(tria
         conclude(trials[1:], ends, console(), "a worker was killed")
 
 
-def test_a_terminal_has_a_status_line(trials: list[Trial]) -> None:
-    out = Console(file=io.StringIO(), width=120, force_terminal=True)
+def test_a_terminal_has_a_status_line_with_what_the_trial_of_this_process_is_at(trials: list[Trial]) -> None:
+    out = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     progress = SweepProgress(trials, out)
     with progress.watching():
         assert progress._status is not None
         end(trials[0], "done")
         progress._look()
-        progress._status.update(progress._tail())
-    assert "0 running, 1 done" in printed(out)
+        assert re.fullmatch(r"1 of 6 trials, 0:\d\d left", progress._line())
+        end(trials[1], "failed", "no luck")
+        progress._look()
+        with progress_of_run():
+            current_progress().plan([Stage(FLOAT, "float", 60)])
+            current_progress().begin(FLOAT)
+            current_progress().step(11.5)
+            current_progress().score(0.4123, 0.9333)
+            shown = re.sub(r"\d:\d\d left, ", "", progress._line())
+        assert shown == "2 of 6 trials, 1 failed, float epoch 12/60, val loss 0.412, accuracy 93.3 %"
+        progress._show()
+    assert "2 of 6 trials, 1 failed" in printed(out)
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (61.4, "1:01"), (3599.9, "1:00:00"), (7260, "2:01:00")])

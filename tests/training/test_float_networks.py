@@ -34,7 +34,10 @@ LEAVES = [
     if not any(other.startswith(f"{key}.") for other in config_keys()) and key not in (*OPTIONAL, "callbacks")
 ]
 # Of `data`, the digest of the recordings and their words matter; the rest changes nothing.
-NOT_DECIDING = {*("name", "output_root", "fail_fast", "data", "memory_budget", "quantization", "logger"), "evaluation"}
+NOT_DECIDING = {
+    *("name", "output_root", "fail_fast", "quiet", "data", "memory_budget", "quantization", "logger"),
+    "evaluation",
+}
 DECIDING = {*FLOAT_GROUPS, "listener", "seed", "torch_threads"}
 
 

@@ -23,7 +23,9 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.callbacks import WeightHistograms
+from fsdd_lightning.training.clip_pictures import spectrogram_db
 from fsdd_lightning.training.logger import DashboardLogger, log_mistakes, log_trial_end
+from fsdd_lightning.training.tensorboard import tag_of
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
 EPOCHS = 3
@@ -44,7 +46,10 @@ def hyperparameters(accumulator: EventAccumulator) -> dict[str, Any]:
 def metric_columns(accumulator: EventAccumulator) -> set[str]:
     metadata = accumulator.SummaryMetadata("_hparams_/experiment").plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(metadata).experiment
-    return {info.name.tag for info in experiment.metric_infos}
+    assert [info.name.tag for info in experiment.metric_infos] == [
+        f"results/{info.display_name}" for info in experiment.metric_infos
+    ]
+    return {info.display_name for info in experiment.metric_infos}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +62,28 @@ def record(finished_run: Path) -> RunRecord:
     return read_record(finished_run)
 
 
-@pytest.mark.parametrize(
-    "tag", ["train/loss", "train/accuracy", "train/learning_rate", "val/loss", "val/accuracy", "val/macro_f1"]
-)
+CURVES = {
+    *("accuracy/train", "accuracy/val", "macro_f1/train", "macro_f1/val", "loss/train", "loss/val"),
+    *("optimizer/learning_rate", "optimizer/gradient_norm", "optimizer/gradient_norm_lstm_layer_1"),
+    *("optimizer/gradient_norm_lstm_layer_2", "optimizer/gradient_norm_output"),
+}
+
+
+def test_what_is_logged_by_a_users_own_callback_keeps_its_name_and_learning_rates_have_one_group() -> None:
+    assert tag_of("mine/score") == "mine/score"
+    assert (tag_of("lr-AdamW"), tag_of("train/learning_rate")) == ("optimizer/lr-AdamW", "optimizer/learning_rate")
+
+
+def test_charts_begin_with_accuracy_and_loss_and_end_in_the_results(dashboard: EventAccumulator) -> None:
+    tags = dashboard.Tags()["scalars"]
+    groups = list(dict.fromkeys(tag.split("/")[0] for tag in sorted(tags)))
+    assert groups == ["accuracy", "loss", "macro_f1", "optimizer", "results"]
+    dots = {tag for tag in tags if len(dashboard.Scalars(tag)) == 1}
+    assert set(tags) - dots == CURVES
+    assert {tag.split("/")[0] for tag in dots} == {"results"}
+
+
+@pytest.mark.parametrize("tag", sorted(CURVES))
 def test_every_curve_has_a_point_for_each_epoch(dashboard: EventAccumulator, tag: str) -> None:
     points = dashboard.Scalars(tag)
     assert [point.step for point in points] == list(range(EPOCHS))
@@ -69,35 +93,35 @@ def test_every_curve_has_a_point_for_each_epoch(dashboard: EventAccumulator, tag
 def test_the_curves_agree_with_the_record(dashboard: EventAccumulator, record: RunRecord) -> None:
     trained = record.training["float"]
     best = trained["best_epoch"]
-    losses = [point.value for point in dashboard.Scalars("val/loss")]
+    losses = [point.value for point in dashboard.Scalars("loss/val")]
     assert np.argmin(losses) == best
     assert losses[best] == pytest.approx(trained["val_loss"], rel=1e-6)
     accuracy = record.training["val_accuracy"]["float"]
-    assert dashboard.Scalars("val/accuracy")[best].value == pytest.approx(accuracy)
+    assert dashboard.Scalars("accuracy/val")[best].value == pytest.approx(accuracy)
     view = record.views["integer"]  # tested as it is deployed
-    assert dashboard.Scalars("test/accuracy")[0].value == pytest.approx(view["accuracy"])
-    assert dashboard.Scalars("test/macro_f1")[0].value == pytest.approx(view["macro_f1"])
+    assert dashboard.Scalars("results/test_accuracy")[0].value == pytest.approx(view["accuracy"])
+    assert dashboard.Scalars("results/test_macro_f1")[0].value == pytest.approx(view["macro_f1"])
 
 
 def test_the_learning_rate_falls_to_nothing(dashboard: EventAccumulator) -> None:
-    rates = [point.value for point in dashboard.Scalars("train/learning_rate")]
+    rates = [point.value for point in dashboard.Scalars("optimizer/learning_rate")]
     assert rates[-1] < max(rates)
 
 
 @pytest.mark.parametrize("view", ["float", "quantized", "integer", "c"])
 def test_the_confusion_matrix_is_a_figure(dashboard: EventAccumulator, view: str) -> None:
-    (image,) = dashboard.Images(f"confusion/{view}")
+    (image,) = dashboard.Images(f"results/confusion/{view}")
     assert image.encoded_image_string.startswith(b"\x89PNG")
     assert image.width > 300 and image.height > 300
 
 
 def test_all_weights_have_a_histogram_for_each_epoch(dashboard: EventAccumulator, finished_run: Path) -> None:
     weights = read_run(finished_run).checkpoint.network.state_dict()
-    tags = {f"network.{name}" for name in weights}
+    tags = {f"weights/{name}" for name in weights}
     assert set(dashboard.Tags()["histograms"]) == tags
     for tag in tags:
         assert [event.step for event in dashboard.Histograms(tag)] == list(range(EPOCHS))
-    assert dashboard.Histograms("network.output.bias")[0].histogram_value.num == 10
+    assert dashboard.Histograms("weights/output.bias")[0].histogram_value.num == 10
 
 
 def mistakes(run_folder: Path) -> list[str]:
@@ -128,6 +152,24 @@ def test_misheard_clips_can_be_listened_to(dashboard: EventAccumulator, finished
     assert clip.length_frames == len(data.recordings.waveforms[names.index(name)])
 
 
+def test_beside_every_misheard_clip_stands_what_the_network_saw(dashboard: EventAccumulator) -> None:
+    clips = dashboard.Tags()["audio"]
+    pictures = [tag for tag in dashboard.Tags()["images"] if tag.startswith("misclassified/")]
+    assert pictures == [f"{clip}: seen" for clip in clips]
+    shown = [dashboard.Images(tag)[0] for tag in pictures]
+    assert len({image.encoded_image_string for image in shown}) == len(shown)  # one of its own each
+    assert all(image.encoded_image_string.startswith(b"\x89PNG") and image.width == 600 for image in shown)
+
+
+def test_a_spectrogram_shows_a_tone_at_its_frequency() -> None:
+    seconds = np.arange(4000) / 8000
+    levels = spectrogram_db(0.5 * np.sin(2 * np.pi * 1000 * seconds), 8000)
+    assert levels.shape == (1 + (4000 - 256) // 64, 129)
+    assert set(levels.argmax(axis=1)) == {1000 * 256 // 8000}
+    assert spectrogram_db(np.zeros(10), 8000).shape == (1, 129)  # shorter than a window
+    assert spectrogram_db(np.zeros(10), 8000).max() == 0.0
+
+
 def test_the_hparams_row_holds_every_config_value_resolved(dashboard: EventAccumulator, record: RunRecord) -> None:
     row = hyperparameters(dashboard)
     groups = {key.rpartition(".")[0] for key in config_keys()}
@@ -151,7 +193,7 @@ def test_the_hparams_row_ends_in_the_final_metrics(dashboard: EventAccumulator, 
     assert metric_columns(dashboard) == {*expected, "accuracy/unheard"}  # that of a second network
     assert views["c"] == views["integer"]
     for tag, value in expected.items():
-        assert dashboard.Scalars(tag)[-1].value == pytest.approx(value)
+        assert dashboard.Scalars(f"results/{tag}")[-1].value == pytest.approx(value)
     assert not {"hp_metric", "epoch"} & set(dashboard.Tags()["scalars"])  # charts without meaning
 
 
@@ -169,8 +211,8 @@ def test_all_runs_have_the_same_columns(dashboard: EventAccumulator, tmp_path: P
     other = hyperparameters(accumulator)
     assert set(other) == set(hyperparameters(dashboard))
     assert metric_columns(accumulator) == metric_columns(dashboard)
-    assert accumulator.Scalars("accuracy/float")[0].value == 0.75
-    assert not {"accuracy/integer", "accuracy/drop"} & set(accumulator.Tags()["scalars"])
+    assert accumulator.Scalars("results/accuracy/float")[0].value == 0.75
+    assert not {"results/accuracy/integer", "results/accuracy/drop"} & set(accumulator.Tags()["scalars"])
     assert other["split.held_out"] == "george"
 
 
@@ -204,7 +246,7 @@ def test_histograms_come_every_so_many_epochs(tmp_path: Path, every: int, expect
     accumulator = events(tmp_path)
     for tag in accumulator.Tags()["histograms"]:
         assert [event.step for event in accumulator.Histograms(tag)] == expected
-    assert set(accumulator.Tags()["histograms"]) == ({"weight", "bias"} if expected else set())
+    assert set(accumulator.Tags()["histograms"]) == ({"weights/weight", "weights/bias"} if expected else set())
 
 
 def test_weights_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
@@ -212,7 +254,7 @@ def test_weights_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     torch.nn.init.constant_(layer.weight, float("nan"))
     WeightHistograms(1).on_train_epoch_end(FakeTrainer(logger, 0), layer)  # type: ignore[arg-type]
     logger.close()
-    assert events(tmp_path).Tags()["histograms"] == ["bias"]
+    assert events(tmp_path).Tags()["histograms"] == ["weights/bias"]
 
 
 @pytest.mark.parametrize("most", [0, 2])

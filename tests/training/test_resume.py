@@ -127,7 +127,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     torch.manual_seed(99)  # what the process drew before must not matter
     run_trial(own, folder)
     assert_alike(folder, whole)
-    assert [step for step, _ in curves(folder)["train/loss"]] == list(range(6))
+    assert [step for step, _ in curves(folder)["loss/train"]] == list(range(6))
 
 
 @pytest.mark.slow

@@ -80,8 +80,8 @@ def test_nothing_else_of_the_run_changes(words: list[str], folder: Path, run_tri
 
 def test_its_curves_are_not_those_of_the_run(folder: Path) -> None:
     curves = scalars(folder)
-    assert [step for step, _ in curves["train/loss"]] == [0, 1, 2, 3, 4]  # 3 in float, 2 quantized
-    assert [step for step, _ in curves["test/accuracy"]] != [] and not (folder / SECOND).exists()
+    assert [step for step, _ in curves["loss/train"]] == [0, 1, 2, 3, 4]  # 3 in float, 2 quantized
+    assert [step for step, _ in curves["results/test_accuracy"]] != [] and not (folder / SECOND).exists()
     assert curves["accuracy/unheard"] == [(8, pytest.approx(read_record(folder).unheard["accuracy"]))]
 
 

@@ -55,12 +55,12 @@ class SearchProgress:
             self._note(trial, TrialEnd("done", line))
         return result
 
-    def show(self, folder: Path) -> None:
+    def show(self, folder: Path, out: Console) -> None:
         """Print the front and write its files."""
         if self.points:
-            self.out.print(front_table(front_of(self.points)))
+            out.print(front_table(front_of(self.points)))
         names = ", ".join(path.name for path in write_front(self.points, folder))
-        self.out.print(f"front of {len(self.points)} trained trials: {names}")
+        out.print(f"front of {len(self.points)} trained trials: {names}")
 
     def _note(self, trial: Trial, end: TrialEnd) -> None:
         self.ends[trial.label] = end

@@ -15,6 +15,7 @@ from fsdd_lightning.runs.lock import archive_record, locked
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
 from fsdd_lightning.runs.state import Environment
+from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import require
 from fsdd_lightning.sweeps.plan import Trial, default_sweep_folder, plan_trial
 from fsdd_lightning.sweeps.search.progress import SearchProgress
@@ -52,15 +53,18 @@ class ParetoSweeper(ResumingSweeper):
             self._plan(values)  # an impossible one is an error before anything is trained
         self._folder = self.composed.folder or default_sweep_folder(self.composed.trials[0][1])
         self._folder.mkdir(parents=True, exist_ok=True)
-        out = new_console()
+        assert self.config is not None
+        out, told = new_console(), new_console(quiet=self.config.quiet)
         size = sum(1 for _ in self._space.points())
-        out.print(f"search: {size} trials to choose from, {self._trials} to train, {self._at_once} at once")
-        progress = self._progress = SearchProgress(self._trials, out)
+        told.print(f"search: {size} trials to choose from, {self._trials} to train, {self._at_once} at once")
+        progress = self._progress = SearchProgress(self._trials, told)
         with locked(self._folder):
             study = ParetoStudy(self._space, self._seed, self._folder)
             with interruptible(progress.trials, progress.ends, out):
                 self._search(study)
-            progress.show(self._folder)
+            progress.show(self._folder, out)
+        if not all(trial.state.is_settled for trial in progress.trials):
+            write_curves(progress.trials)
         conclude(progress.trials, progress.ends, out, self._launcher_error)
 
     def _search(self, study: ParetoStudy) -> None:
