@@ -87,7 +87,10 @@ def finished(words: tuple[str, ...], correct: Mapping[str, int], digest: str = D
     record.dataset = {"name": "synthetic", "digest": digest, "recordings": 3000, "folder": "/data/synthetic"}
     record.split = {"name": record.config["split"]["name"], "train": 2160, "val": 240, "test": TOTAL}
     record.views = {name: view(count) for name, count in correct.items()}
-    record.training = {"float": {"key": "k", "reused": False, "run": "/runs/elsewhere", "epochs": 3}}
+    record.training = {
+        "val_accuracy": {name: (count + 2) // 3 / 200 for name, count in correct.items()},
+        "float": {"key": "k", "reused": False, "run": "/runs/elsewhere", "epochs": 3},
+    }
     record.timings_s = {"total": 1.5}
     return record
 
@@ -106,6 +109,25 @@ def run(folder: Path, mode: str, hidden: int, seed: int, correct: int, *words: s
     if mode == "float32":
         views["float"] = correct
     return write(folder / ",".join(every).replace("/", "_"), finished(every, views))
+
+
+def with_curves(folder: Path, epochs: int = 40, first: int = 0) -> Path:
+    """Events of a training beside a record: losses fall, accuracies rise; and a histogram's worth of other bytes."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    for epoch in range(first, first + epochs):
+        values = {"train/loss": 2 / (epoch + 1), "val/loss": 2.2 / (epoch + 1)}
+        values |= {"train/accuracy": 1 - 0.8 / (epoch + 1), "val/accuracy": 1 - 0.9 / (epoch + 1)}
+        for tag, number in values.items():
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=number)])
+            writer.add_event(Event(wall_time=1.0, step=epoch, summary=summary))
+    other = Summary.Value(tag="val/accuracy", tensor={"string_val": [b"x" * 5000]})  # type: ignore[arg-type]
+    writer.add_event(Event(wall_time=1.0, step=99, summary=Summary(value=[other])))
+    writer.close()
+    return folder
 
 
 def ended(folder: Path, status: str, error: str | None, *words: str) -> Path:
