@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import NoReturn
 
 import pytest
 
 from fsdd_lightning.console.command_line import Terminated, run_command
 from fsdd_lightning.errors import RunFailedError, UserError
+
+COMMANDS = ["train", "plan", "evaluate", "predict", "export_model", "report", "record"]
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +82,17 @@ def test_a_reader_that_has_gone_is_no_reason_for_a_traceback() -> None:
     assert child.stderr.read() == b""
     assert child.wait() == 1
     child.stderr.close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_names_its_version_without_loading_anything(name: str) -> None:
+    program = (
+        f"import sys; sys.argv = ['{name}', '--version']\n"
+        f"from fsdd_lightning.{name} import main\n"
+        "try:\n    main()\nfinally:\n    assert not {'torch', 'hydra', 'numpy', 'pandas'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        f"fsdd_lightning {version('fsdd_lightning')}, torch {version('torch')}, pytorch-lightning"
+    )

@@ -260,7 +260,8 @@ def test_configurations_are_equal_but_for_seed_speaker_and_budget(tmp_path: Path
     assert trials["place"].nunique() == 2
 
 
-@pytest.mark.parametrize("key", LEAVES)
+# Whether a callback decides depends on its class; a report goes by the names in conf/callbacks.
+@pytest.mark.parametrize("key", [key for key in LEAVES if not key.endswith("._target_") or "callbacks" not in key])
 def test_settings_decide_where_they_change_the_hash_but_for_seed_budget_and_what_else_is_measured(key: str) -> None:
     config = blank_record().config
     other = copy.deepcopy(config)

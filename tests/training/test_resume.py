@@ -208,6 +208,23 @@ def test_every_code_goes_on_exactly(stages: Stages, tmp_path: Path, once: Once, 
     assert resumed_described["quantized"] == described["quantized"]
 
 
+@pytest.mark.parametrize(
+    "tools",
+    [
+        "optimizer=sgd scheduler=cosine trainer.limit_train_batches=3 trainer.accumulate_grad_batches=2",
+        "optimizer=adam scheduler=plateau scheduler.patience=0 trainer.overfit_batches=2",
+    ],
+)
+def test_with_other_tools_a_training_goes_on_exactly(stages: Stages, tmp_path: Path, tools: str) -> None:
+    chosen = ("quantization=float32", "trainer.max_epochs=4", "logger.histogram_every_epochs=0", *tools.split())
+    expected, described = stages(tmp_path / "whole", *chosen)
+    again = Stages(stages.words, tmp_path / "another")  # without the trained network of the first
+    Kill("float", 1, True)(lambda: again(tmp_path / "killed", *chosen))
+    resumed, resumed_described = again(tmp_path / "killed", *chosen)
+    assert equal(resumed, expected)
+    assert resumed_described["float"]["val_loss"] == described["float"]["val_loss"]
+
+
 class Decreed(DigitClassifier):
     """Its validation losses are given."""
 
