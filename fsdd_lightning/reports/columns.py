@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fsdd_lightning.reports.choice import validated
+from fsdd_lightning.reports.evaluations import Evaluated
 from fsdd_lightning.reports.sections import Section, differing
 from fsdd_lightning.reports.summaries import SUREST
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import WAYS
 
+_PLAIN = re.compile(r"[0-9]+([.][0-9]+)?")
 _HIDDEN = ("config.name", "config.output_root", "config.logger.", "config.data.root", "config.data.cache_dir",
            "config.data.others")  # fmt: skip
 
@@ -31,6 +35,10 @@ class Column:
         """Whether it holds numbers alone, which are aligned right."""
         shown = [number is not None for text, number in zip(self.texts, self.order, strict=True) if text]
         return bool(shown) and all(shown)
+
+    def is_plain(self, row: int) -> bool:
+        """Whether a text is its number, as a script reads it: then it need not be told again."""
+        return self.is_numeric and bool(_PLAIN.fullmatch(self.texts[row]))
 
 
 Table = dict[str, Column]
@@ -124,9 +132,44 @@ def others_table(section: Section) -> Table:
     return {name: column for name, column in columns.items() if any(column.texts)}
 
 
+def evaluations_table(found: Sequence[Evaluated]) -> Table:
+    """One row a run and set of other recordings; no columns where there is none."""
+    if not found:
+        return {}
+    scores = [one.evaluation for one in found]
+    backends = [score.deployed for score in scores]
+    intervals = [backend.confidence_interval for _, backend in backends]
+    columns = {
+        "recordings": _column(score.name for score in scores),
+        "run": Column(
+            [str(one.at + 1) for one in found], [one.at + 1 for one in found], [one.row["folder"] for one in found]
+        ),
+        "mode": _column(one.row["mode"] for one in found),
+        "network": _column(_network(one.row) for one in found),
+        "seed": _column(one.row["training_seed"] for one in found),
+        "clips": _column((score.clips for score in scores), "{:,}".format),
+        "backend": _column(name for name, _ in backends),
+        "accuracy %": _column((backend.accuracy for _, backend in backends), percent),
+        "95 % interval": _column(f"{percent(pair[0])} – {percent(pair[1])}" if pair else None for pair in intervals),
+        "macro-F1 %": _column((backend.macro_f1 for _, backend in backends), percent),
+        "speakers": _column(len(score.speakers) or None for score in scores),
+        "mean over speakers %": _column((score.mean for score in scores), percent),
+        "worst %": _column(
+            (score.speakers[score.worst].accuracy if score.worst else None for score in scores), percent
+        ),
+        "worst speaker": _column(score.worst for score in scores),
+        "evaluated": _column((score.created or "")[:10] or None for score in scores),
+    }
+    return {name: column for name, column in columns.items() if any(column.texts)}
+
+
+def _network(row: Mapping[str, Any]) -> str | None:
+    return None if pd.isna(row["hidden_size"]) else f"{row['layers']}×{row['hidden_size']}"
+
+
 def changed_columns(trials: pd.DataFrame) -> list[str]:
-    """Config keys, versions of packages and of the code in which the readable runs differ, but for names and places."""
-    blocks = ("config.", "versions.", "git.")
+    """Config keys, versions of packages and code, and machines in which readable runs differ; no names and places."""
+    blocks = ("config.", "versions.", "git.", "machine.")
     shown = [name for name in map(str, trials) if name.startswith(blocks) and not name.startswith(_HIDDEN)]
     readable = trials["status"].notna() if "status" in trials else [False] * len(trials)
     return differing(trials.loc[readable, shown])
@@ -146,6 +189,12 @@ def _unheard_column(trials: pd.DataFrame) -> Table:
     return {"unheard voice %": _column(shares, percent)}
 
 
+def _validation_column(trials: pd.DataFrame) -> Table:
+    """What choices are made by; none where no record has it."""
+    shares = validated(trials).where(trials["accuracy"].notna())
+    return {"validation %": _column(shares, percent)} if shares.notna().any() else {}
+
+
 def trials_table(trials: pd.DataFrame) -> Table:
     """One row a run: what changed between them, how it ended, what it reached."""
     numbers = range(1, len(trials) + 1)
@@ -160,6 +209,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
         "state": _column(trials["state"]),
         **{short_name(name): _column(trials[name]) for name in changed_columns(trials)},
         "accuracy %": _column(trials["accuracy"], percent),
+        **_validation_column(trials),
         **{title: _column(shares[f"views.{name}.accuracy"], percent) for name, title in backends.items()},
         **_unheard_column(trials),
         "drop": _column(trials["drop"], _points),

@@ -10,12 +10,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fsdd_lightning.reports.choice import Budget, budgets_of
 from fsdd_lightning.reports.maps import accuracy_map, best_on_voices, confusion_counts, speaker_confusions, speaker_map
+from fsdd_lightning.reports.palette import MARKERS, marks, style_of
 from fsdd_lightning.reports.rows import natural
 from fsdd_lightning.reports.sections import Section
-from fsdd_lightning.reports.style import MARKERS, Look, Picture, add_legend, new_figure, printable
+from fsdd_lightning.reports.style import Look, Picture, add_legend, new_figure, printable
 from fsdd_lightning.runs.metrics import pareto_front
 
+MOST_SERIES = 12  # that a figure with a line or a row for each can show
+_MOST_WHISKERS = 60
 _BYTES = 1024
 _X = {"hidden_size": "hidden size", "train_speakers": "speakers heard in training"}
 
@@ -25,9 +29,19 @@ def pictures_of(section: Section) -> list[Picture]:
     points, below = section.points, bars(section)
     found = []
     if len(points):
+        by_bytes = partial(accuracy_by_bytes, section, below)
+        found.append(Picture("accuracy_vs_bytes", "Accuracy against flash bytes", by_bytes))
+    if points["series"].nunique() <= MOST_SERIES:
+        found += _series_pictures(section, below)
+    return found
+
+
+def _series_pictures(section: Section, below: str) -> list[Picture]:
+    """Those with a line or a row for each series."""
+    points, found = section.points, []
+    if len(points):
         by_size = partial(accuracy_by_size, points, below)
         found += [
-            Picture("accuracy_vs_bytes", "Accuracy against flash bytes", partial(accuracy_by_bytes, section, below)),
             Picture("accuracy_vs_size", "Accuracy against hidden size", by_size),
             Picture("accuracy_map", "Accuracy by hidden size and mode", partial(accuracy_map, section, below)),
         ]
@@ -116,15 +130,19 @@ def _over(
 
 
 def _styles(points: pd.DataFrame, look: Look) -> dict[str, dict[str, Any]]:
-    """How every series is drawn, in natural order."""
+    """How every series is drawn, in natural order: in the color of its mode."""
+    modes = dict(zip(points["series"], points["mode"], strict=True))
+    names = sorted(modes, key=natural)
+    mark = marks((modes[name], name) for name in names)
+    colors = {name: style_of(modes[name]) for name in names}
     return {
-        series: {
-            "label": printable(series),
-            "color": look.series[at % len(look.series)],
-            "marker": MARKERS[at % len(MARKERS)],
+        name: {
+            "label": printable(name),
+            "color": colors[name].dark if look.dark else colors[name].light,
+            "marker": MARKERS[mark[name]],
             "markersize": 5.5,
         }
-        for at, series in enumerate(sorted(points["series"].unique(), key=natural))
+        for name in names
     }
 
 
@@ -143,6 +161,8 @@ def _cap_percent(axes: Axes) -> None:
 def accuracy_by_bytes(section: Section, below: str, look: Look) -> Figure:
     """Accuracy against bytes of flash, with the Pareto front and the budgets that were set."""
     points = section.points
+    if points["series"].nunique() > MOST_SERIES:
+        points = points.assign(series=points["mode"])
     styles = _styles(points, look)
     figure = new_figure(look, 3.7, "Accuracy against flash bytes", below, [*styles, "Pareto front"])
     axes = figure.subplots()
@@ -153,24 +173,26 @@ def accuracy_by_bytes(section: Section, below: str, look: Look) -> Figure:
     for series, style in styles.items():
         own = points[points["series"] == series].sort_values("hidden_size", kind="stable")
         heights = _heights(own, "accuracy", "low", "high")
+        heights = heights if len(points) <= _MOST_WHISKERS else {"y": heights["y"]}
         axes.errorbar(own["flash_bytes"] / _BYTES, **heights, linestyle="none", elinewidth=0.8, **style)
     axes.margins(y=0.08)
     _cap_percent(axes)
-    _byte_axis(axes, look, points["flash_bytes"], section.budgets)
+    _byte_axis(axes, look, points["flash_bytes"], budgets_of(section))
     _label_front(axes, look, dict(reversed(front)), places)  # of equal points the first
     axes.set_ylabel("test accuracy, %")
     add_legend(figure, axes, look)
     return figure
 
 
-def _byte_axis(axes: Axes, look: Look, sizes: Iterable[int], budgets: Sequence[int]) -> None:
+def _byte_axis(axes: Axes, look: Look, sizes: Iterable[int], budgets: Sequence[Budget]) -> None:
     """Doublings at equal distances, and a line a budget."""
     style: dict[str, Any] = {"fontsize": 8, "rotation": 90, "va": "bottom"}
     across: Any = axes.get_xaxis_transform()
-    for budget in (budget / _BYTES for budget in budgets):
-        axes.axvline(budget, color=look.text, linewidth=0.9, linestyle=":", alpha=0.8)
-        axes.annotate(f"{budget:g} KB", (budget, 0.02), (3, 0), across, "offset points", **style)
-    values = [*sizes, *budgets]
+    for budget in budgets:
+        at = budget.flash_bytes / _BYTES
+        axes.axvline(at, color=look.text, linewidth=0.9, linestyle=":", alpha=0.8)
+        axes.annotate(budget.label, (at, 0.02), (3, 0), across, "offset points", **style)
+    values = [*sizes, *(budget.flash_bytes for budget in budgets)]
     axes.set_xscale("log", base=2)
     axes.set_xlim(max(min(values) / _BYTES / 1.25, 1e-3), max(values) / _BYTES * 1.2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

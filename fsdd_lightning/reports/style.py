@@ -18,21 +18,17 @@ _LONGEST_LABEL = 40
 _LONG_ENTRY = 22  # characters
 _PNG_DPI = 200
 _TITLE_IN, _LINE_IN, _MARGIN_IN, _ENTRY_IN = 0.26, 0.16, 0.06, 0.19
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colors on a background, wide for paper and screens from 640 px, or narrow for phones.
-
-    `series` can be told apart with any color vision, in this order.
-    """
+    """Colors on a background, wide for paper and screens from 640 px, or narrow for phones."""
 
     background: str
     text: str
     faint: str
     colormap: str
-    series: tuple[str, ...]
+    dark: bool = False
     narrow: bool = False
 
     @property
@@ -41,14 +37,8 @@ class Look:
         return 4.0 if self.narrow else 7.0
 
 
-_LIGHT = Look(
-    "#ffffff", "#1f2328", "#d0d7de", "Blues",
-    ("#0072b2", "#d55e00", "#008f68", "#a0499b", "#b8860b", "#3aa0dc", "#6b6b6b", "#c2185b", "#7a8b00", "#4b3fae"),
-)  # fmt: skip
-_DARK = Look(
-    "#14181f", "#e6edf3", "#3a424d", "cividis",
-    ("#4fb0e8", "#ff9354", "#3fd0a4", "#d78ad2", "#f0c24b", "#9ad7ff", "#b4b4b4", "#ff7fab", "#c3d44a", "#a59cff"),
-)  # fmt: skip
+_LIGHT = Look("#ffffff", "#1f2328", "#d0d7de", "Blues")
+_DARK = Look("#14181f", "#e6edf3", "#3a424d", "cividis", dark=True)
 LOOKS = {
     "light": _LIGHT,
     "dark": _DARK,

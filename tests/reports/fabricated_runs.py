@@ -87,7 +87,10 @@ def finished(words: tuple[str, ...], correct: Mapping[str, int], digest: str = D
     record.dataset = {"name": "synthetic", "digest": digest, "recordings": 3000, "folder": "/data/synthetic"}
     record.split = {"name": record.config["split"]["name"], "train": 2160, "val": 240, "test": TOTAL}
     record.views = {name: view(count) for name, count in correct.items()}
-    record.training = {"float": {"key": "k", "reused": False, "run": "/runs/elsewhere", "epochs": 3}}
+    record.training = {
+        "val_accuracy": {name: (count + 2) // 3 / 200 for name, count in correct.items()},
+        "float": {"key": "k", "reused": False, "run": "/runs/elsewhere", "epochs": 3},
+    }
     record.timings_s = {"total": 1.5}
     return record
 

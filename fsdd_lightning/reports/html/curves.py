@@ -1,0 +1,106 @@
+"""Training curves of a run, read off its folder: scalars of its TensorBoard events, or a logger's metrics.csv.
+
+Only the short records of an event file are parsed: histograms, pictures and sound, which are most of its bytes, are
+skipped, so that a run takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+CURVES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy")
+_LONGEST_RECORD = 512  # bytes; a scalar takes about 30, and up to 250 with a description
+_HEADER = struct.Struct("<QI")  # of a record: its length, and a checksum of that; another one follows the record
+_MOST_BYTES = 2**28
+_METRICS = "metrics.csv"  # of Lightning's CSVLogger
+_ALIASES = {"/".join(reversed(name.split("/"))): name for name in CURVES} | {name: name for name in CURVES}
+
+Curve = dict[int, float]  # value by epoch
+Curves = dict[str, Curve]
+
+
+def curves_of(folder: Path, float_run: str | None = None) -> Curves:
+    """Those of CURVES that are found, of the run in `folder` and of the run whose float network it began with.
+
+    Files that can't be read, cut off or of something else give what could be read of them.
+    """
+    found: Curves = {}
+    for place in (*_float_folder(folder, float_run), folder):
+        for name, epoch, value in _scalars(place):
+            found.setdefault(name, {})[epoch] = value
+    return {name: dict(sorted(found[name].items())) for name in CURVES if name in found}
+
+
+def _float_folder(folder: Path, float_run: str | None) -> list[Path]:
+    """Where it was recorded, or beside `folder` when the sweep has moved."""
+    if not float_run:
+        return []
+    places = [Path(float_run), folder.parent / Path(float_run).name]
+    return [place for place in places if place != folder and place.is_dir()][:1]
+
+
+def _scalars(folder: Path) -> Iterator[tuple[str, int, float]]:
+    events = [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.stat().st_size < _MOST_BYTES]
+    for path in events:
+        yield from _of_events(path)
+    if not events:
+        for path in (folder / _METRICS, *sorted(folder.glob(f"*/**/{_METRICS}"))[:1]):
+            yield from _of_csv(path)
+
+
+def _of_events(path: Path) -> Iterator[tuple[str, int, float]]:
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    try:
+        with path.open("rb") as file:
+            for content in _short_records(file):
+                event = Event.FromString(content)
+                for value in event.summary.value:
+                    if value.tag in _ALIASES and value.HasField("simple_value") and math.isfinite(value.simple_value):
+                        yield _ALIASES[value.tag], int(event.step), float(value.simple_value)
+    except (OSError, DecodeError):
+        return
+
+
+def _short_records(file: BinaryIO) -> Iterator[bytes]:
+    """Contents of the records of a TFRecord file; one that is cut off ends it."""
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        length, _ = _HEADER.unpack(header)
+        if length > _LONGEST_RECORD:
+            file.seek(min(length, _MOST_BYTES) + 4, 1)
+            continue
+        content = file.read(length + 4)
+        if len(content) < length + 4:
+            return
+        yield content[:-4]
+
+
+def _of_csv(path: Path) -> Iterator[tuple[str, int, float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                yield from _of_row(row)
+    except (OSError, ValueError, csv.Error):
+        return
+
+
+def _of_row(row: dict[str, Any]) -> Iterator[tuple[str, int, float]]:
+    epoch = row.get("epoch") or row.get("step")
+    for tag, text in row.items():
+        if tag in _ALIASES and text and epoch and math.isfinite(float(text)):
+            yield _ALIASES[tag], int(float(epoch)), float(text)
+
+
+def thinned(curve: Curve, most: int) -> Curve:
+    """At most `most` points at about equal distances, the last one among them."""
+    epochs = list(curve)
+    if len(epochs) <= most:
+        return curve
+    kept = sorted({round(at * (len(epochs) - 1) / (most - 1)) for at in range(most)})
+    return {epochs[at]: curve[epochs[at]] for at in kept}

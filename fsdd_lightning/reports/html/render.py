@@ -1,0 +1,125 @@
+"""report.html: one file that needs no other and no network, for screens of any width, light or dark.
+
+Nothing from outside is markup: jinja escapes all texts, `embedded` the JSON. The Content-Security-Policy allows the one
+script and the one style sheet whose hashes it names; there are no inline handlers and no style attributes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fsdd_lightning.reports.document import EXPLAINED, Document, Part
+from fsdd_lightning.reports.figures import MOST_SERIES
+from fsdd_lightning.reports.html.chart import Chart
+from fsdd_lightning.reports.html.details import details, embedded
+from fsdd_lightning.reports.html.heat import LEVELS, Heat, evaluation_maps, size_map, speaker_maps
+from fsdd_lightning.reports.html.size_charts import size_charts
+from fsdd_lightning.reports.html.trial_chart import trial_chart
+from fsdd_lightning.reports.palette import style_of
+
+_PACKAGE = "fsdd_lightning.reports.html"
+_STRONGEST = 62  # % of the color of a shaded cell, on which its text can still be read
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part with what the page draws of it."""
+
+    part: Part
+    chart: Chart  # of all its trials
+    charts: tuple[Chart, ...]
+    heats: tuple[Heat, ...]
+
+
+def page(document: Document, output: Path, links: bool = True) -> str:
+    """The page. `output` is its folder, from which its links to runs lead; without `links` there are none."""
+    shown = [_shown(document, part, f"c{number}-") for number, part in enumerate(document.parts, 1)]
+    modes = _modes(shown)
+    style, script = Markup(_text("report.css") + _mode_rules(modes)), Markup(_text("report.js"))
+    linked = partial(_existing, output=output) if links else _nowhere
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=document,
+            shown=shown,
+            explained=EXPLAINED,
+            link=linked,
+            evaluation_maps=evaluation_maps(document.evaluated),
+            marks={answer.mode: style_of(answer.mode).mark for part in document.parts for answer in part.answers},
+            mode_class={mode: f"m{at}" for at, mode in enumerate(modes)},
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            data=Markup(embedded(_data(document, linked))),
+        )
+    )
+
+
+def _environment() -> Environment:
+    loader = PackageLoader(_PACKAGE, ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _text(name: str) -> str:
+    return files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    """As a Content-Security-Policy names what it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _data(document: Document, linked: Callable[[Path], str | None]) -> dict[str, Any]:
+    return details(document.frame, [part.section for part in document.parts], linked)
+
+
+def _shown(document: Document, part: Part, prefix: str) -> Shown:
+    section = part.section
+    places = {label: at for at, label in enumerate(document.frame.index)}
+    few = len(section.points) > 0 and section.points["series"].nunique() <= MOST_SERIES
+    heats = ([size_map(section)] if few else []) + (speaker_maps(section) if len(section.speakers) else [])
+    charts = size_charts(section, prefix) if few else []
+    return Shown(part, trial_chart(section, part.budgets, places, f"{prefix}trials"), tuple(charts), tuple(heats))
+
+
+def _modes(shown: Iterable[Shown]) -> list[str]:
+    return sorted({dot.mode for one in shown for chart in (one.chart, *one.charts) for dot in chart.dots})
+
+
+def _mode_rules(modes: list[str]) -> str:
+    """The color of every mode, and the shades of cells."""
+    styles = [style_of(mode) for mode in modes]
+    light = "".join(f".m{at}{{--c:{style.light}}}" for at, style in enumerate(styles))
+    dark = "".join(f".m{at}{{--c:{style.dark}}}" for at, style in enumerate(styles))
+    shades = "".join(
+        f".h{level}{{background:color-mix(in srgb,var(--heat) {_STRONGEST * level // LEVELS}%,var(--back))}}"
+        for level in range(LEVELS + 1)
+    )
+    return f"{shades}\n{light}\n@media (prefers-color-scheme: dark){{{dark}}}\n"
+
+
+def _existing(folder: Path, output: Path) -> str | None:
+    return link(folder, output) if folder.is_dir() else None
+
+
+def _nowhere(folder: Path) -> None:
+    return None
+
+
+def link(folder: Path, output: Path) -> str:
+    """A relative URL of a run folder; its name may hold anything."""
+    return quote(os.fsencode(os.path.relpath(folder, output))) + "/"

@@ -1,0 +1,134 @@
+"""When, where, by which code and by which command the runs of a report were made."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fsdd_lightning.runs.record import RUN_FILE
+from fsdd_lightning.sweeps.manifest import SWEEP_FILE
+
+_MOST_SINGLE_RUNS = 5  # whose own command is shown where there is no sweep
+_MACHINE = "machine."
+_FIRST = ("processor", "instruction_sets", "threads", "torch_kernels")  # of what a record tells of its machine
+
+
+@dataclass(frozen=True)
+class Origin:
+    """In words; empty where the records do not tell.
+
+    `machines` and `code` name each kind once, with its number of runs where there are several.
+    """
+
+    dates: str
+    machines: tuple[str, ...]
+    code: tuple[str, ...]
+    packages: str
+    commands: tuple[str, ...]
+
+    @property
+    def facts(self) -> dict[str, tuple[str, ...]]:
+        """All that is known but the commands."""
+        found = {"date": (self.dates,), "machine": self.machines, "commit": self.code, "packages": (self.packages,)}
+        return {name: texts for name, texts in found.items() if any(texts)}
+
+
+def origin_of(trials: pd.DataFrame) -> Origin:
+    """Of the runs that have a record."""
+    known = trials[trials["status"].notna()] if "status" in trials else trials.head(0)
+    return Origin(_dates(known), _machines(known), _code(known), _packages(known), _commands(trials))
+
+
+def _dates(trials: pd.DataFrame) -> str:
+    days = sorted(str(text)[:16].replace("T", " ") for text in trials.get("started", ()) if text)
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+
+
+def _counted(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each once, the most frequent first, with how often where there are several."""
+    counts = Counter(text for text in texts if text).most_common()
+    return tuple(text if len(counts) == 1 else f"{text} ({count} runs)" for text, count in counts)
+
+
+def _machines(trials: pd.DataFrame) -> tuple[str, ...]:
+    fields = [name for name in map(str, trials) if name.startswith(_MACHINE)]
+    fields.sort(key=lambda name: _position(name.removeprefix(_MACHINE)))
+    return _counted(
+        [
+            ", ".join(filter(None, (_told(name.removeprefix(_MACHINE), row[name]) for name in fields)))
+            for row in trials[fields].to_dict("records")
+        ]
+    )
+
+
+def _position(name: str) -> tuple[int, str]:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST), name
+
+
+def _told(name: str, value: Any) -> str:
+    if value is None or pd.isna(value) or value == "":
+        return ""
+    text = str(value)
+    if text.startswith("["):
+        text = " ".join(map(str, json.loads(text)))
+    if name == "threads":
+        count = f"{value:g}" if isinstance(value, float) else text
+        return f"{count} thread{'' if count == '1' else 's'}"
+    return text if name in ("processor", "instruction_sets") else f"{name.replace('_', ' ')}: {text}"
+
+
+def _code(trials: pd.DataFrame) -> tuple[str, ...]:
+    rows = trials.reindex(columns=["git.commit", "git.dirty", "code_digest"]).to_dict("records")
+    return _counted([_version(row["git.commit"], row["git.dirty"], row["code_digest"]) for row in rows])
+
+
+def _version(commit: Any, dirty: Any, digest: Any) -> str:
+    text = f"{str(commit)[:10]}{' with uncommitted changes' if dirty is True else ''}" if commit else ""
+    return text or (f"code digest {digest}" if digest else "")
+
+
+def _packages(trials: pd.DataFrame) -> str:
+    """Python and torch: the versions on which numbers depend most."""
+    names = {"versions.fsdd_lightning": "fsdd_lightning", "versions.torch": "torch", "versions.python": "Python"}
+    found = {
+        title: " or ".join(sorted({str(value) for value in trials[name].dropna()}))
+        for name, title in names.items()
+        if name in trials
+    }
+    return ", ".join(f"{title} {text}" for title, text in found.items() if text)
+
+
+def _commands(trials: pd.DataFrame) -> tuple[str, ...]:
+    """Of the sweeps, as their sweep.json tells; of runs that belong to none their overrides."""
+    folders = [folder for folder in trials["folder"] if folder is not None]
+    sweeps = {parent: _of_sweep(parent) for parent in dict.fromkeys(folder.parent for folder in folders)}
+    alone = [folder for folder in folders if not sweeps[folder.parent] and (folder / RUN_FILE).is_file()]
+    singles = trials[[folder in set(alone) for folder in trials["folder"]]]
+    own = [_line(text) for text in singles.get("overrides", ())] if len(alone) <= _MOST_SINGLE_RUNS else []
+    return tuple(dict.fromkeys([*(line for lines in sweeps.values() for line in lines), *filter(None, own)]))
+
+
+def _of_sweep(folder: Path) -> list[str]:
+    try:
+        commands = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))["commands"]
+        return [_joined(command["arguments"]) for command in commands]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _line(overrides: Any) -> str:
+    try:
+        return _joined(json.loads(overrides))
+    except (ValueError, TypeError):
+        return ""
+
+
+def _joined(arguments: Sequence[Any]) -> str:
+    return shlex.join(["fsdd-train", *map(str, arguments)])
