@@ -116,7 +116,7 @@ def _answer(section: Section, best: pd.DataFrame, limit: Budget | None) -> Answe
     point = points[(points[NETWORK] == first[NETWORK]).all(axis=1)].iloc[0]
     own = section.trials[(section.trials[NETWORK] == first[NETWORK]).all(axis=1)]
     count = fitting.groupby(NETWORK).ngroups
-    among = f"best of {count:,} configs" if count > 1 else "of the only config"
+    among = f"Best of {count:,} configs" if count > 1 else "The only config that fits,"
     return Answer(
         limit=f"In {limit.label}" if limit else "At any size",
         mode=str(point["mode"]),

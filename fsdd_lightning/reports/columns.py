@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Column:
     order: Sequence[float | None]
     folders: Sequence[Path | None] = ()  # what the texts link to
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """Whether it holds numbers alone, which are aligned right."""
         shown = [number is not None for text, number in zip(self.texts, self.order, strict=True) if text]

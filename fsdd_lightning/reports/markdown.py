@@ -31,7 +31,7 @@ def markdown(document: Document) -> str:
 def _answer(answer: Answer) -> str:
     facts = "; ".join(map(escaped, answer.facts))
     network = f"{escaped(answer.mode)} {escaped(answer.network)} in {answer.flash_bytes:,} bytes"
-    return f"{answer.limit}: **{network}**, **{answer.accuracy} %** {facts}; {answer.chosen}."
+    return f"{answer.limit}: **{network}**, **{answer.accuracy} %** {facts}. {answer.chosen}."
 
 
 def _grid(table: Table) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Iterator
@@ -137,11 +138,17 @@ def read_record(folder: Path) -> RunRecord:
         raise NoRecordError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
 
 
+@functools.cache
+def _adapter() -> TypeAdapter[RunRecord]:
+    """Made once: for the thousands of records of a report it would take longer than reading them."""
+    return TypeAdapter(RunRecord)
+
+
 def _parse(data: bytes) -> RunRecord:
     known = {field.name for field in dataclasses.fields(RunRecord)}
     content = _with_current_names(KIND.parse_json(data))
     try:
-        return TypeAdapter(RunRecord).validate_python({key: content[key] for key in content if key in known})
+        return _adapter().validate_python({key: content[key] for key in content if key in known})
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])

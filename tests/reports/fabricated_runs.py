@@ -111,6 +111,25 @@ def run(folder: Path, mode: str, hidden: int, seed: int, correct: int, *words: s
     return write(folder / ",".join(every).replace("/", "_"), finished(every, views))
 
 
+def with_curves(folder: Path, epochs: int = 40, first: int = 0) -> Path:
+    """Events of a training beside a record: losses fall, accuracies rise; and a histogram's worth of other bytes."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    for epoch in range(first, first + epochs):
+        values = {"train/loss": 2 / (epoch + 1), "val/loss": 2.2 / (epoch + 1)}
+        values |= {"train/accuracy": 1 - 0.8 / (epoch + 1), "val/accuracy": 1 - 0.9 / (epoch + 1)}
+        for tag, number in values.items():
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=number)])
+            writer.add_event(Event(wall_time=1.0, step=epoch, summary=summary))
+    other = Summary.Value(tag="val/accuracy", tensor={"string_val": [b"x" * 5000]})  # type: ignore[arg-type]
+    writer.add_event(Event(wall_time=1.0, step=99, summary=Summary(value=[other])))
+    writer.close()
+    return folder
+
+
 def ended(folder: Path, status: str, error: str | None, *words: str) -> Path:
     """A run that came to no result."""
     record = blank_record(*words)

@@ -15,7 +15,10 @@ from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, 
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports import page as writing
 from fsdd_lightning.reports.collect import collect_runs
-from fsdd_lightning.reports.page import Document, build_document, escaped, link, markdown, page, write_report
+from fsdd_lightning.reports.document import Document, build_document
+from fsdd_lightning.reports.html.render import link, page
+from fsdd_lightning.reports.markdown import escaped, markdown
+from fsdd_lightning.reports.page import write_report
 from fsdd_lightning.runs.record import read_record
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -23,7 +23,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Dot:
-    """A mark at (x, y) percent, moved by (dx, dy) pixels; low, high: the ends of its whisker.
+    """A mark at (x, y) percent, moved by dx pixels; low, high: the ends of its whisker.
 
     trial: place of its run in the frame, None for a mean over runs. `title`: what it stands for, in lines.
     """
@@ -35,7 +35,6 @@ class Dot:
     title: str
     trial: int | None = None
     dx: float = 0
-    dy: float = 0
     low: float | None = None
     high: float | None = None
 

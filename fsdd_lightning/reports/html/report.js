@@ -12,7 +12,8 @@ const dotOf = new Map(dots.map((dot) => [Number(dot.dataset.trial), dot]));
 const tip = document.getElementById("tip");
 const detail = document.getElementById("detail");
 const rowOf = (trial) => document.getElementById(`trial-${trial}`);
-let chosen = null;
+// There the page stays where the finger is: what is chosen is told right below the chart.
+const onPhone = matchMedia("(max-width: 899px)");
 
 function element(name, attributes = {}, ...children) {
   const made = name.startsWith("svg:") ? document.createElementNS(SVG, name.slice(4)) : document.createElement(name);
@@ -94,32 +95,31 @@ function trialNamed(name) {
 // Its row, its dot and all that is known of it. `reveal`: bring the row into view.
 function choose(trial, reveal) {
   for (const marked of document.querySelectorAll(".chosen")) marked.classList.remove("chosen");
-  chosen = trial;
   const row = rowOf(trial);
   row.classList.add("chosen");
   dotOf.get(trial)?.classList.add("chosen");
-  drawWhisker(dotOf.get(trial));
+  drawMark(dotOf.get(trial));
   if (detail) fillDetail(trial, row);
   if (reveal) bringIntoView(row);
 }
 
 function bringIntoView(row) {
   const box = row.closest(".scroll");
-  box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
-  if (reducedScreen.matches) return;
-  box.scrollIntoView({ block: "nearest" });
+  box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - 3 * row.offsetHeight;
+  if (!onPhone.matches) row.scrollIntoView({ block: "nearest" });
 }
 
-// On a phone the page stays where the finger is: what is chosen is told below the chart.
-const reducedScreen = matchMedia("(max-width: 899px)");
-
-function drawWhisker(dot) {
+// A ring around the dot, and its interval where that is recorded.
+function drawMark(dot) {
   for (const old of document.querySelectorAll(".whisker")) old.remove();
-  if (!dot?.dataset.low) return;
-  const x = dot.getAttribute("x");
-  const line = element("svg:line", { x1: x, x2: x, y1: `${dot.dataset.low}%`, y2: `${dot.dataset.high}%` });
-  if (dot.hasAttribute("transform")) line.setAttribute("transform", dot.getAttribute("transform").replace(/,.*/, ",0)"));
-  dot.parentNode.before(element("svg:g", { class: "whisker" }, line));
+  if (!dot) return;
+  const [x, y] = [dot.getAttribute("x"), dot.getAttribute("y")];
+  const mark = element("svg:g", { class: "whisker" });
+  if (dot.hasAttribute("transform")) mark.setAttribute("transform", dot.getAttribute("transform"));
+  const { low, high } = dot.dataset;
+  if (low) mark.append(element("svg:line", { x1: x, x2: x, y1: `${low}%`, y2: `${high}%` }));
+  mark.append(element("svg:circle", { cx: x, cy: y, r: 9 }));
+  dot.parentNode.after(mark);
 }
 
 function fillDetail(trial, row) {

@@ -19,7 +19,7 @@ from fsdd_lightning.reports.sections import Section
 from fsdd_lightning.runs.metrics import percent
 
 _BYTES = 1024
-_STEP_PX, _IN_A_ROW = 9, 5  # of dots that would cover one another
+_STEP_PX, _WIDEST_PX = 9.0, 40.0  # from dot to dot where they would cover one another, and of all of them
 
 
 def trial_chart(section: Section, budgets: Sequence[Budget], places: dict[Any, int], name: str) -> Chart:
@@ -130,15 +130,13 @@ def _mode_keys(modes: pd.Series) -> list[tuple[str, int, str]]:
 
 
 def _side_by_side(dots: Sequence[Dot]) -> list[Dot]:
-    """Those at one place as a small grid around it, in their order."""
+    """Those at one place in a row around it, in their order: what they stand for is their height."""
     alike = defaultdict(list)
     for at, dot in enumerate(dots):
         alike[round(dot.x, 1), round(dot.y, 1)].append(at)
     moved = list(dots)
     for group in alike.values():
+        step = min(_STEP_PX, _WIDEST_PX / max(1, len(group) - 1))
         for position, at in enumerate(group):
-            column, row = position % _IN_A_ROW, position // _IN_A_ROW
-            columns, rows = min(len(group), _IN_A_ROW), math.ceil(len(group) / _IN_A_ROW)
-            dx, dy = (column - (columns - 1) / 2) * _STEP_PX, (row - (rows - 1) / 2) * _STEP_PX
-            moved[at] = replace(dots[at], dx=dx, dy=dy)
+            moved[at] = replace(dots[at], dx=round((position - (len(group) - 1) / 2) * step, 1))
     return moved
