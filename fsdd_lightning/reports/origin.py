@@ -54,7 +54,11 @@ def _dates(trials: pd.DataFrame) -> str:
 def _counted(texts: Sequence[str]) -> tuple[str, ...]:
     """Each once, the most frequent first, with how often where there are several."""
     counts = Counter(text for text in texts if text).most_common()
-    return tuple(text if len(counts) == 1 else f"{text} ({count} runs)" for text, count in counts)
+    return tuple(text if len(counts) == 1 else f"{text} ({_runs(count)})" for text, count in counts)
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
 
 
 def _machines(trials: pd.DataFrame) -> tuple[str, ...]:

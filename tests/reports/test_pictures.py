@@ -148,7 +148,7 @@ def test_what_is_drawn_is_what_was_measured(tmp_path: Path) -> None:
     for hidden, correct in ((8, 540), (16, 570)):
         run(tmp_path, "int8_ptq", hidden, 1, correct)
     figure, _ = drawn(pictures(tmp_path)["accuracy_vs_size"], "light")
-    (heights,) = [list(line.get_ydata()) for line in figure.axes[0].lines if line.get_marker() == "o"]  # type: ignore[arg-type]
+    (heights,) = [list(line.get_ydata()) for line in figure.axes[0].lines if line.get_marker() == "s"]  # type: ignore[arg-type]
     assert heights == [90.0, 95.0]
     _, texts = drawn(pictures(tmp_path)["accuracy_map"], "light")
     assert {"90.00", "95.00", "8", "16", "int8_ptq"} <= {text.get_text() for text in texts}

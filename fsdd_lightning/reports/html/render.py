@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -57,6 +57,7 @@ def page(document: Document, output: Path, links: bool = True) -> str:
             shown=shown,
             explained=EXPLAINED,
             link=linked,
+            address=partial(_address, runs=list(document.frame["run"])),
             evaluation_maps=evaluation_maps(document.evaluated),
             marks={answer.mode: style_of(answer.mode).mark for part in document.parts for answer in part.answers},
             mode_class={mode: f"m{at}" for at, mode in enumerate(modes)},
@@ -110,6 +111,12 @@ def _mode_rules(modes: list[str]) -> str:
         for level in range(LEVELS + 1)
     )
     return f"{shades}\n{light}\n@media (prefers-color-scheme: dark){{{dark}}}\n"
+
+
+def _address(trial: tuple[str, str], runs: Sequence[str]) -> str:
+    """Within the page, as its script reads it: with the sweep where sweeps have runs of one name."""
+    sweep, run = trial
+    return "#trial=" + quote(run if runs.count(run) == 1 else f"{sweep}/{run}", safe="")
 
 
 def _existing(folder: Path, output: Path) -> str | None:
