@@ -46,6 +46,8 @@ NOT_QUICK = {
         "test_compose.py",
         "test_download.py",
         "test_frame.py",
+        "test_palette.py",
+        "test_script.py",
     ),
     *(
         "test_host.py",

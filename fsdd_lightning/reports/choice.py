@@ -6,7 +6,7 @@ A config is chosen by the mean over all its seeds and held-out speakers; of equa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pandas as pd
@@ -99,12 +99,18 @@ def ranked(section: Section) -> pd.DataFrame:
 
 
 def answers(section: Section) -> tuple[Answer, ...]:
-    """One for each budget that something fits, ascending, and one without a limit."""
+    """One for each budget that something fits, ascending, and one without a limit; those that agree as one."""
     best = ranked(section)
     if best.empty:
         return ()
     limits: list[Budget | None] = [*budgets_of(section), None]
-    return tuple(answer for limit in limits if (answer := _answer(section, best, limit)))
+    found: list[Answer] = []
+    for answer in filter(None, (_answer(section, best, limit) for limit in limits)):
+        if found and found[-1].trial == answer.trial:
+            limit = answer.limit[0].lower() + answer.limit[1:]
+            answer = replace(answer, limit=f"{found.pop().limit} and {limit}")
+        found.append(answer)
+    return tuple(found)
 
 
 def _answer(section: Section, best: pd.DataFrame, limit: Budget | None) -> Answer | None:

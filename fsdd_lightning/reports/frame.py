@@ -97,8 +97,13 @@ def csv_bytes(trials: pd.DataFrame, portable: bool = False) -> bytes:
     """
     table = trials.drop(columns=list(DERIVED))
     if portable:
-        table = table.map(lambda value: _FOLDERS.sub("", value) if isinstance(value, str) else value)
+        table = table.map(lambda value: without_folders(value) if isinstance(value, str) else value)
     return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def without_folders(text: str) -> str:
+    """Absolute paths cut to their last part."""
+    return _FOLDERS.sub("", text)
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

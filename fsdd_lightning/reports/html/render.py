@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from fsdd_lightning.reports.document import EXPLAINED, Document, Part
 from fsdd_lightning.reports.figures import MOST_SERIES
+from fsdd_lightning.reports.frame import without_folders
 from fsdd_lightning.reports.html.chart import Chart
 from fsdd_lightning.reports.html.details import details, embedded
 from fsdd_lightning.reports.html.heat import LEVELS, Heat, evaluation_maps, size_map, speaker_maps
@@ -54,6 +55,7 @@ def page(document: Document, output: Path, links: bool = True) -> str:
         .get_template("report.html.jinja")
         .render(
             report=document,
+            commands=document.origin.commands if links else map(without_folders, document.origin.commands),
             shown=shown,
             explained=EXPLAINED,
             link=linked,
@@ -92,7 +94,8 @@ def _shown(document: Document, part: Part, prefix: str) -> Shown:
     section = part.section
     places = {label: at for at, label in enumerate(document.frame.index)}
     few = len(section.points) > 0 and section.points["series"].nunique() <= MOST_SERIES
-    heats = ([size_map(section)] if few else []) + (speaker_maps(section) if len(section.speakers) else [])
+    several = len(section.points) + len(section.unfinished) > 1
+    heats = ([size_map(section)] if few and several else []) + (speaker_maps(section) if len(section.speakers) else [])
     charts = size_charts(section, prefix) if few else []
     return Shown(part, trial_chart(section, part.budgets, places, f"{prefix}trials"), tuple(charts), tuple(heats))
 

@@ -19,6 +19,8 @@ from fsdd_lightning.runs.metrics import percent
 def size_charts(section: Section, prefix: str) -> list[Chart]:
     """Accuracy and drop over hidden size, and accuracy over training speakers, where there is something to compare."""
     points, below = section.points, bars(section)
+    if len(points) < 2:
+        return []
     accuracy = ("test accuracy, %", "accuracy", "low", "high")
     found = [_over(points, "hidden_size", f"{prefix}size", ("Accuracy against hidden size", below), accuracy)]
     if points["drop"].notna().any():

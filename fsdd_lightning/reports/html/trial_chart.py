@@ -96,7 +96,7 @@ def _whisker(up: Scale, row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _front(section: Section, across: Scale, up: Scale) -> list[Line]:
-    """A step at every size from which another config is chosen, at the test accuracy of that config's runs."""
+    """A step at every size from which another config is chosen, at the test accuracy of its best run."""
     best = ranked(section).sort_values(["flash_bytes", "rank"], kind="stable")
     corners: list[tuple[float, float]] = []
     lowest = math.inf
@@ -111,9 +111,10 @@ def _front(section: Section, across: Scale, up: Scale) -> list[Line]:
 
 
 def _byte_range(sizes: Iterable[int]) -> tuple[float, float]:
-    """In powers of two, with some air."""
-    found = [max(1, size) for size in sizes]
-    return math.log2(min(found)) - 0.25, math.log2(max(found)) + 0.25
+    """In powers of two, with some air, and wide enough for two ticks."""
+    found = [math.log2(max(1, size)) for size in sizes]
+    air = max(0.25, 1.0 - (max(found) - min(found)) / 2)
+    return min(found) - air, max(found) + air
 
 
 def _byte_ticks(across: Scale) -> list[Tick]:
