@@ -139,7 +139,7 @@ def evaluations_table(found: Sequence[Evaluated]) -> Table:
         return {}
     scores = [one.evaluation for one in found]
     backends = [score.deployed for score in scores]
-    intervals = [backend.confidence_interval for _, backend in backends]
+    intervals = [backend.interval for _, backend in backends]
     columns = {
         "recordings": _column(score.name for score in scores),
         "run": Column(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from fsdd_lightning.runs.metrics import deployed_backend
+from fsdd_lightning.runs.record import EVALUATIONS
 
-FOLDER = "evaluations"
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Count = Annotated[int, Field(ge=0, le=10**12)]
 
@@ -24,7 +24,9 @@ class Backend(BaseModel):
     accuracy: _Share
     correct: _Count | None = None
     total: _Count | None = None
-    confidence_interval: tuple[_Share, _Share] | None = None
+    interval: tuple[_Share, _Share] | None = Field(
+        None, validation_alias=AliasChoices("ci95", "confidence_interval", "interval")
+    )
     macro_f1: _Share | None = None
 
 
@@ -80,7 +82,7 @@ def evaluations_of(trials: pd.DataFrame) -> list[Evaluated]:
         Evaluated(at, {str(name): value for name, value in row.items()}, evaluation)
         for at, row in enumerate(rows)
         if row["folder"] is not None
-        for evaluation in _read(row["folder"] / FOLDER)
+        for evaluation in _read(row["folder"] / EVALUATIONS)
     ]
     return sorted(found, key=lambda one: one.evaluation.name)
 

@@ -17,12 +17,16 @@ SPEAKERS = {"ann": (8, 10), "bob": (3, 10), "<zoe>": (10, 10)}
 
 
 def evaluation(**changed: Any) -> dict[str, Any]:
-    score = {"accuracy": 0.7, "correct": 21, "total": 30, "confidence_interval": [0.52, 0.83], "macro_f1": 0.69}
+    score = {"accuracy": 0.7, "correct": 21, "total": 30, "ci95": [0.52, 0.83], "macro_f1": 0.69}
     people = {name: {"correct": right, "total": of, "accuracy": right / of} for name, (right, of) in SPEAKERS.items()}
     return {
         **{"name": "mine", "folder": "/data/mine", "digest": "ab", "clips": 30, "created": "2026-02-03T04:05:06"},
         **{"labels": ["yes", "no"], "backends": {"float": score | {"accuracy": 0.8}, "integer": score}},
-        **{"speakers": people, "mean_over_speakers": 0.7, "worst_speaker": "bob"},
+        **{
+            "speakers": people,
+            "mean_over_speakers": {"mean": 0.7, "ci95": [0.5, 0.9]},
+            "worst_speaker": {"name": "bob", "accuracy": 0.3},
+        },
         **changed,
     }
 
