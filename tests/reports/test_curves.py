@@ -26,6 +26,11 @@ def test_scalars_are_read_and_all_else_is_skipped(tmp_path: Path) -> None:
     assert list(curves["val/loss"].items()) == [(epoch, pytest.approx(2.2 / (epoch + 1))) for epoch in range(5)]
 
 
+def test_tags_may_stand_the_other_way_round(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("epoch,loss/train,accuracy/val,other/val\n0,2.0,0.5,7\n")
+    assert curves_of(tmp_path) == {"train/loss": {0: 2.0}, "val/accuracy": {0: 0.5}}
+
+
 @pytest.mark.parametrize("cut", [1, 7, 40])
 def test_of_a_file_that_is_cut_off_the_rest_is_read(tmp_path: Path, cut: int) -> None:
     with_curves(tmp_path, epochs=5)

@@ -144,6 +144,18 @@ def test_a_trial_is_a_dot_with_its_numbers_and_a_row(tmp_path: Path) -> None:
     assert "trial-0" in reader.values("tr", "id")
 
 
+def test_answers_lead_to_rows_without_any_script(tmp_path: Path) -> None:
+    grid(tmp_path / "a", ("int8_ptq",), seeds=1)
+    run(tmp_path / "b", "int8_ptq", 16, 1, 580, "split=official")
+    for copy in ("x", "y"):  # a sweep and a run of one name in two places
+        run(tmp_path / copy / "b", "pot_qat", 8, 1, 500)
+    folders = (tmp_path / "a", tmp_path / "b", tmp_path / "x" / "b", tmp_path / "y" / "b")
+    reader = Reader(page(document(*folders), tmp_path))
+    places = [unquote(href.removeprefix("#")) for href in reader.values("a", "href") if href.startswith("#trial")]
+    assert len(places) == 2 and set(places) <= set(reader.values("td", "id"))
+    assert "trial=b/quantization=pot_qat,model.hidden_size=8,seed=1" in reader.values("td", "id")
+
+
 def test_markdown_shows_names_as_they_are(evil_sweep: Path) -> None:
     text = markdown(document(evil_sweep, title=EVIL))
     assert not re.search(r"(?<!\\)<|(?<!\\)`", text)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from fsdd_lightning.reports.choice import Budget
 
+_MANY_DOTS = 250
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -71,6 +73,11 @@ class Chart:
     budgets: Sequence[tuple[float, Budget]] = ()
     log2: tuple[float, float] | None = None
     zero: float | None = None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its dots have to be small."""
+        return len(self.dots) > _MANY_DOTS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -49,6 +50,8 @@ def page(document: Document, output: Path, links: bool = True) -> str:
     shown = [_shown(document, part, f"c{number}-") for number, part in enumerate(document.parts, 1)]
     modes = _modes(shown)
     style, script = Markup(_text("report.css") + _mode_rules(modes)), Markup(_text("report.js"))
+    names = _row_names(document.frame)
+    named = dict(zip(zip(document.frame["sweep"], document.frame["run"], strict=True), names, strict=True))
     linked = partial(_existing, output=output) if links else _nowhere
     return (
         _environment()
@@ -59,7 +62,8 @@ def page(document: Document, output: Path, links: bool = True) -> str:
             shown=shown,
             explained=EXPLAINED,
             link=linked,
-            address=partial(_address, runs=list(document.frame["run"])),
+            address=lambda trial: f"#{quote(named[trial], safe='')}",
+            row_names=names,
             evaluation_maps=evaluation_maps(document.evaluated),
             marks={answer.mode: style_of(answer.mode).mark for part in document.parts for answer in part.answers},
             mode_class={mode: f"m{at}" for at, mode in enumerate(modes)},
@@ -116,10 +120,11 @@ def _mode_rules(modes: list[str]) -> str:
     return f"{shades}\n{light}\n@media (prefers-color-scheme: dark){{{dark}}}\n"
 
 
-def _address(trial: tuple[str, str], runs: Sequence[str]) -> str:
-    """Within the page, as its script reads it: with the sweep where sweeps have runs of one name."""
-    sweep, run = trial
-    return "#trial=" + quote(run if runs.count(run) == 1 else f"{sweep}/{run}", safe="")
+def _row_names(trials: pd.DataFrame) -> list[str]:
+    """As what the rows are known in an address, `trial=NAME`: with the sweep where sweeps have runs of one name."""
+    counts = trials["run"].value_counts()
+    pairs = zip(trials["sweep"], trials["run"], strict=True)
+    return [f"trial={run if counts[run] == 1 else f'{sweep}/{run}'}" for sweep, run in pairs]
 
 
 def _existing(folder: Path, output: Path) -> str | None:

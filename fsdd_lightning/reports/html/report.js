@@ -144,7 +144,8 @@ function fillDetail(trial, row) {
 function facts(row) {
   const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
   const told = heads.map((head, at) => [head, row.cells[at].textContent]).filter(([, text]) => text);
-  return element("dl", { tabindex: 0 }, ...told.flatMap(([head, text]) => [element("dt", {}, head), element("dd", {}, text)]));
+  const items = told.flatMap(([head, text]) => [element("dt", {}, head), element("dd", {}, text)]);
+  return element("dl", { tabindex: 0 }, ...items);
 }
 
 // ---- curves and confusion of the chosen trial
@@ -167,17 +168,20 @@ function curveChart(kind, drawn, color) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const x = (epoch) => (100 * (epoch - first)) / (last - first || 1);
   const y = (value) => 100 - (100 * (value - low)) / (high - low || 1);
-  const inner = element("svg:svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", width: "100%", height: "100%" });
+  const stretched = { viewBox: "0 0 100 100", preserveAspectRatio: "none", width: "100%", height: "100%" };
+  const inner = element("svg:svg", stretched);
   for (const [part, [steps, heights]] of Object.entries(drawn)) {
     const points = steps.map((epoch, at) => `${x(epoch).toFixed(2)},${y(heights[at]).toFixed(2)}`).join(" ");
     inner.append(element("svg:polyline", { class: `curve ${color} of-${part}`, points }));
   }
-  const label = `${kind} over epochs ${first} to ${last}, from ${(low * unit).toFixed(2)} to ${(high * unit).toFixed(2)}`;
+  const ends = [low, high].map((value) => (value * unit).toFixed(2));
+  const label = `${kind} over epochs ${first} to ${last}, from ${ends[0]} to ${ends[1]}`;
   const svg = element("svg:svg", { role: "img", "aria-label": label });
   const grid = element("svg:g", { class: "grid" });
   for (const [height, value] of [["0%", high], ["100%", low]]) {
+    const text = (value * unit).toFixed(kind === "loss" ? 2 : 1);
     grid.append(element("svg:line", { x1: 0, x2: "100%", y1: height, y2: height }));
-    grid.append(element("svg:text", { x: 0, y: height, dx: -6, dy: ".32em", "text-anchor": "end" }, (value * unit).toFixed(kind === "loss" ? 2 : 1)));
+    grid.append(element("svg:text", { x: 0, y: height, dx: -6, dy: ".32em", "text-anchor": "end" }, text));
   }
   grid.append(element("svg:text", { x: 0, y: "100%", dy: "1.5em" }, `epoch ${first}`));
   grid.append(element("svg:text", { x: "100%", y: "100%", dy: "1.5em", "text-anchor": "end" }, last));
@@ -210,8 +214,10 @@ const search = filter?.querySelector("input");
 function addGroups() {
   const heads = [...table.tHead.rows[0].cells];
   const rows = [...table.tBodies[0].rows];
-  const found = heads.map((head, at) => [head.textContent, at, [...new Set(rows.map((row) => row.cells[at].textContent))]]);
-  const few = found.filter(([name, , values]) => values.length > 1 && values.length <= 12 && !/%|drop|bytes|run/.test(name));
+  const valuesOf = (at) => [...new Set(rows.map((row) => row.cells[at].textContent))];
+  const found = heads.map((head, at) => [head.textContent, at, valuesOf(at)]);
+  const isGroup = (name, values) => values.length > 1 && values.length <= 12 && !/%|drop|bytes|run/.test(name);
+  const few = found.filter(([name, , values]) => isGroup(name, values));
   for (const [name, at, values] of few.slice(0, 6)) {
     values.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     const options = values.map((value) => element("option", { value: `=${value}` }, value || "(none)"));
@@ -223,7 +229,8 @@ function addGroups() {
 function applyFilter() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const picks = [...filter.querySelectorAll("select")].filter((select) => select.value);
-  const off = new Set([...document.querySelectorAll("[data-mode][aria-pressed=false]")].map((chip) => chip.dataset.mode));
+  const chips = [...document.querySelectorAll("[data-mode][aria-pressed=false]")];
+  const off = new Set(chips.map((chip) => chip.dataset.mode));
   let count = 0;
   data.trials.forEach((trial, at) => {
     const row = rowOf(at);
@@ -274,7 +281,8 @@ function addPicker(box) {
     shade.setAttribute("width", `${100 - at}%`);
     output.textContent = unlimited ? "any size" : `${(bytes / 1024).toFixed(1)} KB`;
     const best = bestWithin(svg, bytes);
-    sentence.textContent = best === null ? "No trial that is shown fits." : `Chosen by validation accuracy: ${told(best)}`;
+    sentence.textContent =
+      best === null ? "No trial that is shown fits." : `Chosen by validation accuracy: ${told(best)}`;
     return best;
   };
   const pick = () => {
@@ -297,7 +305,8 @@ function bestWithin(svg, bytes) {
   const fitting = [...svg.querySelectorAll("use[data-trial]:not([hidden])")]
     .map((dot) => Number(dot.dataset.trial))
     .filter((trial) => "rank" in data.trials[trial] && data.trials[trial].bytes <= bytes);
-  return fitting.reduce((best, trial) => (best === null || data.trials[trial].rank < data.trials[best].rank ? trial : best), null);
+  fitting.sort((a, b) => data.trials[a].rank - data.trials[b].rank);
+  return fitting[0] ?? null;
 }
 
 const told = (trial) => dotOf.get(trial).getAttribute("aria-label").split("\n").slice(0, 4).join("; ");
@@ -307,7 +316,8 @@ const told = (trial) => dotOf.get(trial).getAttribute("aria-label").split("\n").
 // One dot of a chart is in the order of the Tab key; arrows lead to the others, from left to right.
 function addKeys(svg) {
   const marks = [...svg.querySelectorAll(".dots use")];
-  if (svg.querySelector("use[data-trial]")) marks.sort((a, b) => parseFloat(a.getAttribute("x")) - parseFloat(b.getAttribute("x")));
+  const left = (dot) => parseFloat(dot.getAttribute("x"));
+  if (svg.querySelector("use[data-trial]")) marks.sort((a, b) => left(a) - left(b));
   svg.setAttribute("role", "group");
   marks.forEach((dot, at) => {
     dot.setAttribute("aria-label", dot.firstElementChild.textContent);
