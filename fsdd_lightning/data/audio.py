@@ -49,8 +49,13 @@ def decode_audio(content: bytes, sample_rate_hz: int, least_samples: int = 1) ->
 def audio_paths(folder: Path) -> list[Path]:
     """The files directly in `folder` whose names are those of sound, sorted by name; no hidden files."""
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and Path(e.name).suffix.lower() in SUFFIXES]
+        names = [entry.name for entry in entries if is_audio(entry.name)]
     return [folder / name for name in sorted(names)]
+
+
+def is_audio(name: str) -> bool:
+    """Whether a file's name is that of sound, and not hidden."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def is_container(head: bytes) -> bool:

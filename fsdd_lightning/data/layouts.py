@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+from fsdd_lightning.data.audio import SUFFIXES, audio_paths, is_audio
 from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, nearest
 from fsdd_lightning.errors import UserError
 
@@ -66,7 +67,7 @@ def find_folder(folder: Path, words: Words) -> Path | None:
 
     Raises UserError for a folder without read permission.
     """
-    holds = _word_folders if words.layout == "folders" else wav_paths
+    holds = _word_folders if words.layout == "folders" else audio_paths
     try:
         for candidate in (folder / "recordings", folder):
             if candidate.is_dir() and holds(candidate):
@@ -85,7 +86,7 @@ def list_folder(folder: Path, words: Words) -> Listing:
     for name in elsewhere:
         chosen.extend(_elsewhere(name, sorted(known), words))
     parts = _Parts.of(folder) if words.layout == "folders" else _Parts((), {})
-    backgrounds = tuple(wav_paths(folder / BACKGROUND)) if words.noise and (folder / BACKGROUND).is_dir() else ()
+    backgrounds = tuple(audio_paths(folder / BACKGROUND)) if words.noise and (folder / BACKGROUND).is_dir() else ()
     numbered = _numbered(chosen) if words.other else chosen
     return Listing(tuple(map(parts.mark, numbered)), left_out, parts.lists, backgrounds)
 
@@ -110,20 +111,9 @@ def layout_of(folder: Path) -> Words:
     raise UserError(f"{folder} {problem}: name a folder with files like {NAMING} or {FOLDER_NAMING}")
 
 
-def wav_paths(folder: Path) -> list[Path]:
-    """The files *.wav (or *.WAV) directly in `folder`, sorted by name; no hidden files."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _is_sound(entry)]
-    return [folder / name for name in sorted(names)]
-
-
-def _is_sound(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith(".wav") and not entry.name.startswith(".")
-
-
 def _holds_sound(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(map(_is_sound, entries))
+        return any(is_audio(entry.name) for entry in entries)
 
 
 def _word_folders(folder: Path) -> list[Path]:
@@ -165,7 +155,8 @@ def parse_name(filename: str) -> tuple[str, str, int]:
     Exactly one spelling is valid for a (label, speaker, take); a label may hold underscores. Raises ValueError with
     the reason.
     """
-    stem = filename[:-4] if filename.lower().endswith(".wav") else filename
+    path = Path(filename)
+    stem = path.stem if path.suffix.lower() in SUFFIXES else filename
     parts = stem.rsplit("_", 2)
     if len(parts) != 3:
         raise ValueError(f"name has {len(parts)} part(s) between underscores, not the 3 of {NAMING}")
@@ -202,7 +193,7 @@ def parse_speaker(speaker: str) -> str:
 
 
 def _by_their_names(folder: Path) -> Iterator[ListedFile]:
-    for path in wav_paths(folder):
+    for path in audio_paths(folder):
         try:
             yield ListedFile(path, *parse_name(path.name))
         except ValueError as error:
@@ -217,9 +208,9 @@ def _in_word_folders(folder: Path, words: Words) -> Iterator[ListedFile]:
         try:
             label = parse_label(place.name)
         except ValueError as error:
-            yield from (ListedFile(path, problem=str(error)) for path in wav_paths(place))
+            yield from (ListedFile(path, problem=str(error)) for path in audio_paths(place))
         else:
-            yield from _of_one_word(wav_paths(place), label, words)
+            yield from _of_one_word(audio_paths(place), label, words)
 
 
 def _of_one_word(paths: list[Path], label: str, words: Words) -> Iterator[ListedFile]:
@@ -262,7 +253,7 @@ def _elsewhere(name: str, known: list[str], words: Words) -> Iterator[ListedFile
     """
     folder = Path(name).expanduser()
     places = [folder, *_word_folders(folder)] if folder.is_dir() else []
-    paths = [path for place in places for path in wav_paths(place)]
+    paths = [path for place in places for path in audio_paths(place)]
     if not paths:
         problem = "holds no recordings" if folder.is_dir() else "is neither a word of the data nor a folder"
         raise UserError(f"data.other: {name!r} {problem}{nearest(name, known)}")

@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from fsdd_lightning.data.audio import decode_audio
 from fsdd_lightning.data.background_noise import noise_clips
 from fsdd_lightning.data.layouts import NAMINGS, UNKNOWN_SPEAKER, ListedFile, Listing, find_folder, list_folder
-from fsdd_lightning.data.wav import BadWavError, DecodedWav, decode_wav
+from fsdd_lightning.data.wav import BadWavError, DecodedWav
 from fsdd_lightning.data.words import DIGITS, NOISE, Words
 from fsdd_lightning.errors import UserError
 
@@ -196,7 +197,7 @@ def _load_file(file: ListedFile, sample_rate_hz: int, least_samples: int) -> _Lo
         raise ValueError(file.problem)
     recording = Recording(file.label, file.speaker, file.take, file.path, part=file.part)
     content = read_bytes(file.path)
-    return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_wav(content, sample_rate_hz, least_samples))
+    return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_audio(content, sample_rate_hz, least_samples))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -227,6 +227,20 @@ def test_whatever_changes_the_clips_or_their_order_changes_the_digest(tmp_path: 
     assert len(set(digests)) == len(digests)
 
 
+# sound of any kind
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff"])
+def test_recordings_may_be_of_any_kind(tmp_path: Path, suffix: str) -> None:
+    import soundfile
+
+    place = tree(tmp_path, ["left/ann_0", "right/ann_0"])
+    soundfile.write(place / "left" / f"bob_7.{suffix}", np.tile(tone(440), 4), 8000)
+    found = load_recordings(place, "some", 8000, "error", words=FOLDERS)
+    assert [one.name for one in found.recordings] == ["left_ann_0", "left_bob_7", "right_ann_0"]
+    assert found.digest == folder_digest(place, FOLDERS)
+
+
 # the config
 
 

@@ -190,7 +190,7 @@ def test_all_bad_files_are_listed_at_once_with_their_reasons(folder_with_bad_fil
     assert [line.strip() for line in lines[1:]] == [
         "5_bad_0.wav: empty file",
         "5_bad_1.wav: truncated (header promises 1600 bytes of sound, 1598 are there)",
-        "5_bad_2.wav: not a WAV file (no RIFF/WAVE header)",
+        "5_bad_2.wav: not a sound file (no header that libsndfile knows)",
         "5_bad_3.wav: silent",
         "5_bad_4.wav: holds 1 NaN or infinite samples",
         "5_bad_5.wav: cannot be read (Is a directory)",

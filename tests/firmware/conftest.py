@@ -16,7 +16,8 @@ from streams import Clips
 from vectors import VectorProgram, vector_program
 
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
-from fsdd_lightning.data.layouts import parse_name, wav_paths
+from fsdd_lightning.data.audio import audio_paths
+from fsdd_lightning.data.layouts import parse_name
 from fsdd_lightning.data.mfcc import MfccExtractor
 from fsdd_lightning.data.statistics import training_statistics
 from fsdd_lightning.data.wav import decode_wav
@@ -53,7 +54,7 @@ def spoken_clips(folder: Path) -> Clips:
 
 
 def official_test_paths(folder: Path) -> list[Path]:
-    return [path for path in wav_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
+    return [path for path in audio_paths(folder) if parse_name(path.name)[2] < OFFICIAL_TEST_TAKES]
 
 
 def noise_clips() -> Clips:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.data.layouts import find_folder, parse_name, parse_speaker, wav_paths
+from fsdd_lightning.data.audio import audio_paths
+from fsdd_lightning.data.layouts import find_folder, parse_name, parse_speaker
 from fsdd_lightning.data.recordings import FSDD
 from fsdd_lightning.data.wav import encode_wav
 from fsdd_lightning.errors import RunFailedError, UserError
@@ -65,7 +66,7 @@ class TakeFolder:
     def _names(self) -> list[tuple[str, str, int]]:
         """Of all files that are named as recordings are."""
         names = []
-        for path in wav_paths(self.folder) if self.folder.is_dir() else ():
+        for path in audio_paths(self.folder) if self.folder.is_dir() else ():
             try:
                 names.append(parse_name(path.name))
             except ValueError:  # fsdd-train will say so
