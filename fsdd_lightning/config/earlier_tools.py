@@ -8,7 +8,7 @@ ADAMW = {"_target_": "torch.optim.AdamW", "_partial_": True, "foreach": True}
 ONE_CYCLE = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True, "interval": "step"}
 EARLY_STOPPING = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "monitor": "val/loss", "mode": "min"}
 DISPLAYS = {
-    "progress_bar": {"_target_": "pytorch_lightning.callbacks.RichProgressBar", "leave": False},
+    "progress_bar": {"_target_": "fsdd_lightning.training.progress.ProgressLine"},
     "model_summary": {"_target_": "pytorch_lightning.callbacks.ModelSummary", "max_depth": 2},
 }
 # Arguments of pl.Trainer that those versions did not know.
