@@ -45,7 +45,8 @@ def bare(line: str) -> str:
 def test_a_run_goes_through_all_its_stages(
     tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial, lines: list[str]
 ) -> None:
-    shown = ["callbacks.progress_bar=true", "evaluation.unheard_speaker=any", f"output_root={tmp_path / 'output'}"]
+    line = "callbacks.progress_bar={_target_: fsdd_lightning.training.progress.ProgressLine}"
+    shown = [line, "evaluation.unheard_speaker=any", f"output_root={tmp_path / 'output'}"]
     run_trial([*tiny_overrides, *QAT, *shown], tmp_path)
     assert line_of_run() == ""  # it is over
     stages = [f"float epoch {epoch}/3" for epoch in (1, 2, 3)] + [f"int8_qat epoch {epoch}/2" for epoch in (1, 2)]
