@@ -36,7 +36,7 @@ from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confus
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
-from fsdd_lightning.training.trainer import check_tools, gpu_note
+from fsdd_lightning.training.trainer import check_tools, debug_note, gpu_note
 from fsdd_lightning.training.unheard import second_run, unheard_record
 
 
@@ -87,7 +87,10 @@ def prepare(
     current_progress().plan(stages_of(config, context.evaluated_clips, unheard is not None))
     log_config(loggers, record)
     gpu = gpu_note(config.trainer, plan.shape, config.training.batch_size)
-    for note in filter(None, [gpu, why_none, *(speakers_known(corpus, data.recordings) for corpus in others)]):
+    for note in filter(
+        None,
+        [gpu, debug_note(config.trainer), why_none, *(speakers_known(corpus, data.recordings) for corpus in others)],
+    ):
         context.note(note)
     discard_foreign_checkpoints(context)
     return context

@@ -121,6 +121,13 @@ def gpu_note(config: TrainerConfig, shape: NetworkShape, batch_size: int) -> str
     )
 
 
+def debug_note(config: TrainerConfig) -> str | None:
+    """That a run on a part of the data shows nothing of a network but that it trains."""
+    parts = ("fast_dev_run", "overfit_batches", "limit_train_batches")
+    set_here = [f"trainer.{name}={getattr(config, name)}" for name in parts if getattr(config, name)]
+    return f"{', '.join(set_here)}: to look for errors; its numbers are no result" if set_here else None
+
+
 def check_tools(config: Config, folder: Path) -> None:
     """Reject what would only fail once the data are there: a device, a class, a package, an argument.
 

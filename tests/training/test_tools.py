@@ -271,6 +271,7 @@ def test_a_fast_development_run_goes_through_everything(
     words = [*tiny_overrides, "quantization=int8_qat", "quantization.start_epoch=3", "debug=fdr"]
     record = run_trial([*words, f"output_root={tmp_path}/output"], tmp_path)
     assert (record.training["float"]["epochs"], record.training["quantized"]["epochs"]) == (1, 1)
+    assert "trainer.fast_dev_run=True: to look for errors; its numbers are no result" in record.notes
     assert record.views["integer"]["total"] == record.split["test"]
 
 
