@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
+from fsdd_lightning.config.portable import require_portable
 from fsdd_lightning.console.progress import EVALUATION, WRITING, current_progress, progress_of_run, stages_of
 from fsdd_lightning.console.summary import print_data, print_result, print_second_network
 from fsdd_lightning.data.locate import other_folders
@@ -25,7 +26,9 @@ from fsdd_lightning.evaluation.other_corpora import others_report
 from fsdd_lightning.evaluation.other_corpora_report import describe_others
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
+from fsdd_lightning.runs.machine import describe_kernels
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
@@ -44,8 +47,9 @@ from fsdd_lightning.training.unheard import second_run, unheard_record
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
-    ending = trial_end_of_failure(record, folder)
-    with ending, recorded(record, folder), closing(logger), open_loggers(plan.config, record, folder) as loggers:
+    ending, kernels = trial_end_of_failure(record, folder), portable_kernels(plan.config.trainer.portable)
+    loggers_of_run = open_loggers(plan.config, record, folder)
+    with ending, recorded(record, folder), closing(logger), kernels, loggers_of_run as loggers:
         check_tools(plan.config, folder)
         with record.timed("data"):
             context = prepare(plan, record, folder, logger, loggers)
@@ -71,9 +75,12 @@ def prepare(
     plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLogger, loggers: Loggers = ()
 ) -> RunContext:
     """Clear the folder and load the data; the checkpoints of an interrupted run of the same experiment stay."""
-    clear_folder(folder)
     config = plan.config
+    if config.trainer.portable:
+        require_portable()
+    clear_folder(folder)
     use_threads(config)
+    record.machine |= describe_kernels()
     data = prepare_data(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
     )
