@@ -75,7 +75,6 @@ ADDED_KEYS = {
     "memory_budget.front_end": True,
     "quiet": False,
     "split.train_speakers": None,
-    "trainer.portable": False,
     "waveform_augmentation.babble_share": 0.0,
     "waveform_augmentation.endpointed": False,
     "waveform_augmentation.slack_frames": 0,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from fsdd_lightning.config.processor import this_processor
-from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.errors import UserError
 
 SETTINGS = {
     # torch's own loops: eight floats at a time, with FMA and exp, tanh, ... that torch brings along. `default` would
@@ -31,7 +31,7 @@ _NEEDED = {"AVX2", "FMA"}
 
 
 def is_portable(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process has the variables; `require_portable` also checks that they came in time."""
+    """Whether this process has the variables; `training/kernels.py` also checks that they came in time."""
     return all(environ.get(name) == value for name, value in SETTINGS.items())
 
 
@@ -55,7 +55,7 @@ def start_portable() -> None:
     """
     if is_portable():
         return
-    _require_processor()
+    require_processor()
     os.environ.update(SETTINGS)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -66,38 +66,11 @@ def _replace_process(command: list[str]) -> NoReturn:
     os.execv(command[0], command)
 
 
-def require_portable() -> None:
-    """Check, after torch and numpy were loaded, that this process computes as `trainer.portable` promises.
-
-    Raises:
-        UserError: another kind of processor.
-        RunFailedError: a process that was started without the variables, such as a worker of a Ray cluster.
-    """
-    import torch
-
-    _require_processor()
-    if is_portable() and torch.backends.cpu.get_cpu_capability() == "AVX2" and not _numpy_has_avx512():
-        return
-    variables = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in SETTINGS.items())
-    raise RunFailedError(
-        "trainer.portable=true: this process was started without the variables that it needs; start what starts it "
-        f"(Python, or ray start) with: env {variables}"
-    )
-
-
-def _require_processor() -> None:
+def require_processor() -> None:
+    """Raises UserError on a processor that the variables are not made for."""
     missing = _NEEDED - set(this_processor().instructions)
     if missing:
         raise UserError(
             f"trainer.portable=true needs an x86-64 processor with AVX2 and FMA (2013 or later), and "
             f"{this_processor().name} is none: set it to false"
         )
-
-
-def _numpy_has_avx512() -> bool:
-    from numpy.lib.introspect import opt_func_info
-
-    found = [
-        kernel["current"] for types in opt_func_info(func_name="^(exp|log)$").values() for kernel in types.values()
-    ]
-    return any("AVX512" in name or "X86_V4" in name for name in found)

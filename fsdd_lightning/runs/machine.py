@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ KERNEL_VARIABLES = (*SETTINGS, "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "M
 
 
 def describe_machine() -> dict[str, Any]:
-    """The `machine` of a run record, as far as it is known without torch."""
+    """The `machine` of a run record, as far as it is known without torch; `training/kernels.py` has the rest."""
     processor = this_processor()
     return {
         "processor": processor.name,
@@ -27,33 +26,6 @@ def describe_machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "variables": {name: os.environ[name] for name in KERNEL_VARIABLES if name in os.environ},
     }
-
-
-def describe_kernels() -> dict[str, Any]:
-    """The rest, once torch is loaded: what it dispatches to, its libraries and threads, and the BLAS of numpy."""
-    import torch
-    from threadpoolctl import threadpool_info
-
-    built = torch.__config__.show()
-    blas = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    return {
-        "threads": torch.get_num_threads(),
-        "torch_capability": torch.backends.cpu.get_cpu_capability(),
-        "mkl": _version(r"Math Kernel Library Version (\S+)", built),
-        "onednn": _version(r"MKL-DNN v(\S+)", built),
-        "blas": ", ".join(sorted({_described(library) for library in blas})),
-    }
-
-
-def _version(pattern: str, text: str) -> str | None:
-    found = re.search(pattern, text)
-    return found[1] if found else None
-
-
-def _described(library: Mapping[str, Any]) -> str:
-    """Such as `openblas 0.3.31 SkylakeX`."""
-    parts = (library.get(key) for key in ("internal_api", "version", "architecture"))
-    return " ".join(str(part) for part in parts if part)
 
 
 def other_processor(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.config.portable import require_portable
 from fsdd_lightning.console.progress import EVALUATION, WRITING, current_progress, progress_of_run, stages_of
 from fsdd_lightning.console.summary import print_data, print_result, print_second_network
 from fsdd_lightning.data.locate import other_folders
@@ -28,13 +27,13 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
-from fsdd_lightning.runs.machine import describe_kernels
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
+from fsdd_lightning.training.kernels import describe_kernels, require_portable
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files

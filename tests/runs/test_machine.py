@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from fsdd_lightning.runs import machine
-from fsdd_lightning.runs.machine import describe_kernels, describe_machine, other_processor
+from fsdd_lightning.runs.machine import describe_machine, other_processor
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
 from fsdd_lightning.runs.state import Environment, RunState, run_state
@@ -26,16 +25,6 @@ def test_the_processor_is_described_without_another_process(monkeypatch: pytest.
     assert found.keys() == {*("processor", "kind", "architecture", "instructions", "vectors", "cores", "variables")}
     assert found["processor"] and found["cores"] >= 1
     assert found["variables"]["MKL_CBWR"] == "AVX2"
-
-
-def test_kernels_are_those_of_torch_and_numpy() -> None:
-    found = describe_kernels()
-    assert found["torch_capability"] == torch.backends.cpu.get_cpu_capability()
-    assert found["threads"] == torch.get_num_threads()
-    built = torch.__config__.show()
-    for name in ("mkl", "onednn"):
-        assert found[name] is None or found[name] in built
-    assert "blas" in found
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.config.portable import require_portable
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels, portable_optimizer
+from fsdd_lightning.training.kernels import require_portable
 
 STEPS = 4  # of each kind
 
