@@ -54,6 +54,7 @@ def _plan() -> None:
 def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> None:
     from fsdd_lightning.console.tables import bill_table, plan_table
     from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.sweeps.status import done_elsewhere
 
     if len(trials) == 1 and not trials[0][0].fits:
         console.print(f"over budget: {trials[0][0].over_budget_reason}", soft_wrap=True)
@@ -63,6 +64,8 @@ def _print(trials: Sequence[tuple[RunPlan, str]], planned: Sequence[Trial]) -> N
     for trial in planned:
         if trial.state.reason is not None:
             console.print(f"{trial.state.name}: {trial.label}: {trial.state.reason}", soft_wrap=True)
+    for line in done_elsewhere(planned):
+        console.print(line, soft_wrap=True)
     states = [state for _, state in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
     console.print(f"{len(trials)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))

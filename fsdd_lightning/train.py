@@ -22,6 +22,7 @@ def _launch() -> None:
     # Hydra would print its exceptions and exit with 1; this makes it raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     from fsdd_lightning.config.load import register_resolvers
+    from fsdd_lightning.config.portable import start_portable, wants_portable
     from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
     from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
@@ -32,6 +33,8 @@ def _launch() -> None:
     with hydra_errors():
         check_launcher(sys.argv[1:])
         composed = check_command(sys.argv[1:])
+        if wants_portable(plan.config.trainer.portable for _, plan in composed.trials):
+            start_portable()
         register_plugins(composed)
         if is_sweep(sys.argv[1:]):
             _hydra_main(run_trial)

@@ -20,6 +20,7 @@ from commands import PATIENCE_S, Call, Process, environment, only_line, run
 from sweep_processes import run_sweep
 
 from fsdd_lightning import evaluate, predict
+from fsdd_lightning.config import portable
 from fsdd_lightning.console import terminal
 from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.data import download, locate
@@ -312,6 +313,35 @@ def test_evaluate_of_an_older_run_says_that_it_is_not_calibrated(run_folder: Pat
     note, equal = err.splitlines()
     assert code == 0 and equal.startswith("equal to the record")
     assert note.startswith("note: this run is older than calibration: ")
+
+
+@pytest.mark.parametrize("name", ["float", "quantized", "integer", "c"])
+def test_evaluate_names_another_processor_where_float_numbers_differ(run_folder: Path, call: Call, name: str) -> None:
+    record = read_record(run_folder)
+    view, machine = record.views[name], {**record.machine, "vectors": "AVX10"}
+    rewrite(run_folder, views={**record.views, name: {**view, "correct": view["correct"] + 1}}, machine=machine)
+    code, _, err = call(evaluate, run_folder)
+    if name != "float":  # integers are the same on every processor
+        assert code == 1 and "processor" not in only_line(err)
+        return
+    note, end = err.splitlines()
+    assert code == 0
+    assert note.startswith(f"note: float: {view['correct']}/24 here, {view['correct'] + 1}/24 in the record: ")
+    assert f"done on another processor (AVX10; this one: {record.machine['vectors']})" in note
+    assert end == f"equal to the record of {run_folder} but for float"
+
+
+def test_evaluate_of_a_portable_run_starts_with_its_kernels(
+    run_folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_record(run_folder).config
+    asked: list[str] = []
+    monkeypatch.setattr(portable, "start_portable", lambda: asked.append("start"))
+    assert call(evaluate, run_folder).code == 0
+    assert asked == []
+    rewrite(run_folder, config={**config, "trainer": {**config["trainer"], "portable": True}})
+    assert call(evaluate, run_folder).code == 0
+    assert asked == ["start"]
 
 
 def test_evaluate_says_which_view_the_record_lacks(run_folder: Path, call: Call) -> None:

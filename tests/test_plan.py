@@ -15,6 +15,7 @@ from fsdd_lightning import plan
 from fsdd_lightning.config.load import run_name
 from fsdd_lightning.memory.bill import memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
@@ -77,6 +78,18 @@ def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
     folder.mkdir(parents=True)
     write_record(record, folder)
     return folder
+
+
+def test_trials_of_another_processor_are_done_and_named(plan_of: Call, tmp_path: Path) -> None:
+    words = [f"output_root={tmp_path}", "name=grid", "model.hidden_size=4"]
+    here = describe_machine()
+    finished(tmp_path, [*words, "seed=1"], machine={**here, "vectors": "AVX10"})
+    finished(tmp_path, [*words, "seed=2"])
+    code, out, err = plan_of("-m", *words, "seed=1,2,3")
+    assert (code, err, states(out)[:3]) == (0, "", ["done", "done", "to run"])
+    difference = f"done on another processor (AVX10; this one: {here['vectors']})"
+    assert f"1 of 3 trials: {difference}: a rerun may differ in float training" in out.splitlines()
+    assert out.splitlines()[-1] == "3 trials: 2 done, 1 to run"
 
 
 def states(out: str) -> list[str]:

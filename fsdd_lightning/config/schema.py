@@ -381,7 +381,7 @@ class TrainerConfig:
     """
 
     max_epochs: Count
-    portable: bool = False
+    portable: bool = False  # the same bits on every x86-64 processor with AVX2, see config/portable.py
     min_epochs: Count | None = None
     accelerator: Literal["cpu", "gpu", "cuda", "mps"] = "cpu"
     devices: int | tuple[int, ...] = 1  # 1, or the number of one device: [0]
@@ -407,6 +407,8 @@ class TrainerConfig:
         _require(self.min_epochs is None or self.min_epochs <= self.max_epochs, "min_epochs exceeds max_epochs")
         half = self.precision == "16-mixed" and self.accelerator == "cpu"
         _require(not half, "precision=16-mixed is for a GPU; a CPU has bf16-mixed")
+        exact = self.accelerator == "cpu" and self.precision in (None, 32, "32", "32-true")
+        _require(exact or not self.portable, "portable=true is for accelerator=cpu in full precision")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fsdd_lightning.artifacts import arrays_digest, cached
+from fsdd_lightning.config.portable import is_portable
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.extraction import feature_extractor
 from fsdd_lightning.data.features import Features, valid_frames
@@ -54,6 +55,8 @@ def cached_extraction(digest: str, extract: Callable[[], Features], config: Feat
 def cache_key(dataset_digest: str, config: FeatureConfig) -> str:
     """sha256 (hex) of everything that the values depend on."""
     content = {"dataset": dataset_digest, "settings": dataclasses.asdict(config), "extractor": EXTRACTOR_VERSION}
+    if is_portable():  # other kernels of numpy may have made the others
+        content["kernels"] = "portable"
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fsdd_lightning.config.portable import is_portable
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backends, baseline_of, calibrated, open_backend, open_backends
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
 from fsdd_lightning.evaluation.predict import Predictor
 from fsdd_lightning.evaluation.prediction import Prediction
+from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import Run, read_run, recorded_data
+from fsdd_lightning.runs.machine import describe_machine, other_processor
 
 
 class OpenRun(Run):
@@ -75,13 +78,25 @@ class OpenRun(Run):
             known = {name: calibrated(each, self.record.calibration) for name, each in by_name}
             yield Backends(known, all_backends.note)
 
+    def has_exact(self, backend: str) -> bool:
+        """Whether a backend computes in integers, whose results are the same on every processor."""
+        return backend in ("integer", "c") or (backend == "quantized" and self.deployment is not None)
+
+    @property
+    def other_processor(self) -> str | None:
+        """How this processor differs from the run's in what decides the bits of float sums; None if in nothing."""
+        if self.config.trainer.portable and is_portable():
+            return None
+        return other_processor(self.record.machine, describe_machine())
+
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """As many threads of torch as the run had: the last bits of sums in float depend on it."""
+        """Threads and kernels of torch as the run had them: the last bits of sums in float depend on them."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.config.torch_threads)
         try:
-            yield
+            with portable_kernels(self.config.trainer.portable):
+                yield
         finally:
             torch.set_num_threads(before)
 

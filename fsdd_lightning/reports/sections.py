@@ -6,6 +6,7 @@ A section holds the same recordings, split in the same way: what differs in eith
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from fsdd_lightning.reports.rows import TRAIN_SPEAKERS, is_deciding, natural
 from fsdd_lightning.reports.summaries import NETWORK, over_corpora, over_seeds, over_speakers
+from fsdd_lightning.runs.machine import MAY_DIFFER
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _section(trials: pd.DataFrame, done: pd.DataFrame, unfinished: pd.DataFrame)
         unfinished=unfinished,
         summary=summary,
         speakers=over_speakers(summary),
-        notes=(*notes, *_code_notes(kept)),
+        notes=(*notes, *_code_notes(kept), *_machine_notes(kept)),
         budgets=tuple(sorted({limit for limit in limits if limit})),
     )
 
@@ -142,6 +144,17 @@ def _code_notes(trials: pd.DataFrame) -> list[str]:
     commits = sorted(set(map(str, trials["git.commit"]))) if "git.commit" in trials else []
     short = ", ".join(commit[:10] for commit in commits)
     return [f"these trials were made by {len(commits)} versions of the code ({short})"] if len(commits) > 1 else []
+
+
+def _machine_notes(trials: pd.DataFrame) -> list[str]:
+    """Records of earlier versions have no machine; portable runs are alike on all of them."""
+    trials = trials.reindex(columns=["config.trainer.portable", "machine.kind", "machine.vectors"])
+    known = trials[trials["machine.kind"].notna() & (trials["config.trainer.portable"] != True)]  # noqa: E712
+    kinds = Counter(f"{kind} with {vectors}" for kind, vectors in known[["machine.kind", "machine.vectors"]].to_numpy())
+    if len(kinds) < 2:
+        return []
+    counts = ", ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items()))
+    return [f"these trials were trained on {len(kinds)} kinds of processor ({counts}): {MAY_DIFFER}"]
 
 
 def _variants(trials: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from fsdd_lightning.artifacts import Kind, MissingError, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
 from fsdd_lightning.errors import first_line
+from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
 
@@ -61,6 +62,7 @@ class RunRecord:
     timings_s: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     git: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)  # what the bits of float sums depend on, see machine.py
     code_digest: str = ""  # of the package's sources, see provenance.py
     notes: list[str] = field(default_factory=list)
     schema_version: int = KIND.version
@@ -93,6 +95,7 @@ def new_record(plan: RunPlan, overrides: list[str]) -> RunRecord:
         memory=plan.memory_record(),
         versions=package_versions(),
         git=git_state(),
+        machine=describe_machine(),
         code_digest=code_digest(),
     )
 

@@ -12,6 +12,7 @@ from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
 from fsdd_lightning.data.locate import other_folders, present_digest
 from fsdd_lightning.data.others import check_others, corpus_name, present_digest_of
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.runs.machine import MAY_DIFFER, describe_machine, other_processor
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
@@ -26,6 +27,7 @@ class Environment:
 
     code: str = field(default_factory=code_digest)
     versions: dict[str, str] = field(default_factory=package_versions)
+    machine: dict[str, Any] = field(default_factory=describe_machine)
     _digests: dict[str, str | None] = field(default_factory=dict)
 
     _corpus_digests: dict[tuple[Path, tuple[str, ...]], str | None] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class RunState:
     reason: str | None = None
     record: RunRecord | None = None  # of the folder, where it can be read
     damaged: bool = False  # its record can't be read
+    elsewhere: str | None = None  # of a result from a processor of another kind: which, and what that means
 
     @property
     def is_settled(self) -> bool:
@@ -89,10 +92,19 @@ def _state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
         return RunState("blocked", str(error))
     if record.status not in ("done", "over_budget"):
         return RunState("to run", f"{record.status} before: {record.error}", record)
+    elsewhere = _elsewhere(record, environment)
     changes = list(_changes(record, plan, environment))
     if changes:
-        return RunState("to run", "; ".join(changes), record)
-    return RunState("done" if record.status == "done" else "over_budget", None, record)
+        return RunState("to run", "; ".join(filter(None, [*changes, elsewhere])), record)
+    return RunState("done" if record.status == "done" else "over_budget", None, record, elsewhere=elsewhere)
+
+
+def _elsewhere(record: RunRecord, environment: Environment) -> str | None:
+    """Where another processor made the result, which is as good as this one's: a change of its own it is not."""
+    if record.status != "done" or record.config.get("trainer", {}).get("portable"):
+        return None
+    difference = other_processor(record.machine, environment.machine)
+    return difference and f"{difference}: {MAY_DIFFER}"
 
 
 def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:

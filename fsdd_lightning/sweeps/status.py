@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,14 @@ def announce(trials: Sequence[Trial], to_run: Sequence[Trial], out: Console) -> 
     for trial in to_run:
         if trial.state.reason is not None:
             out.print(f"again: {trial.label}: {trial.state.reason}", soft_wrap=True)
+    for line in done_elsewhere(trials):
+        out.print(line, soft_wrap=True)
+
+
+def done_elsewhere(trials: Sequence[Trial]) -> list[str]:
+    """One line for each way in which the processor of settled trials is another than this one."""
+    ways = Counter(trial.state.elsewhere for trial in trials if trial.state.elsewhere is not None)
+    return [f"{count} of {len(trials)} trials: {way}" for way, count in ways.items()]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from fsdd_lightning.evaluation.other_corpora import others_report
 from fsdd_lightning.evaluation.other_corpora_report import describe_others
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
@@ -32,6 +33,7 @@ from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
+from fsdd_lightning.training.kernels import describe_kernels, require_portable
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
@@ -44,8 +46,9 @@ from fsdd_lightning.training.unheard import second_run, unheard_record
 def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
-    ending = trial_end_of_failure(record, folder)
-    with ending, recorded(record, folder), closing(logger), open_loggers(plan.config, record, folder) as loggers:
+    ending, kernels = trial_end_of_failure(record, folder), portable_kernels(plan.config.trainer.portable)
+    loggers_of_run = open_loggers(plan.config, record, folder)
+    with ending, recorded(record, folder), closing(logger), kernels, loggers_of_run as loggers:
         check_tools(plan.config, folder)
         with record.timed("data"):
             context = prepare(plan, record, folder, logger, loggers)
@@ -71,9 +74,12 @@ def prepare(
     plan: RunPlan, record: RunRecord, folder: Path, logger: DashboardLogger, loggers: Loggers = ()
 ) -> RunContext:
     """Clear the folder and load the data; the checkpoints of an interrupted run of the same experiment stay."""
-    clear_folder(folder)
     config = plan.config
+    if config.trainer.portable:
+        require_portable()
+    clear_folder(folder)
     use_threads(config)
+    record.machine |= describe_kernels()
     data = prepare_data(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
     )

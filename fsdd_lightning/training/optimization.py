@@ -12,6 +12,7 @@ from torch import nn
 
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.model.portable import portable_optimizer
 from fsdd_lightning.training.instantiate import make_partial
 
 _LIGHTNINGS = ("interval", "frequency", "monitor")  # keys of a schedule that are no arguments of its class
@@ -24,11 +25,13 @@ class Optimization:
     optimizer: Mapping[str, Any]
     scheduler: Mapping[str, Any]
     learning_rate: float
+    portable: bool = False
 
     @classmethod
     def of(cls, config: Config, learning_rate: float | None = None) -> Optimization:
         """That of a config, for the float stage unless another learning rate is given."""
-        return cls(config.optimizer, config.scheduler, learning_rate or config.optimizer["lr"])
+        rate = learning_rate or config.optimizer["lr"]
+        return cls(config.optimizer, config.scheduler, rate, config.trainer.portable)
 
     def check(self) -> None:
         """Make them for one weight.
@@ -44,6 +47,8 @@ class Optimization:
         optimizer = _called("optimizer", make_partial("optimizer", tool), list(parameters))
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise UserError(f"optimizer: {tool['_target_']} is no torch Optimizer")
+        if self.portable:
+            portable_optimizer(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer, steps, epochs)}
 
     def _schedule(self, optimizer: torch.optim.Optimizer, steps: int, epochs: int) -> dict[str, Any]:

@@ -175,13 +175,20 @@ def reference_row(point: dict[str, Any], split: str, budget: str, sweep: str, mo
 
 
 def grid_table() -> list[str]:
-    """Hidden size by mode: deployed accuracy and flash bytes."""
+    """Hidden size by mode: deployed accuracy, mean of seeds with lowest and highest, and flash bytes."""
     (section,) = sections(committed("float_vs_int8"))
-    table = section.summary.assign(
-        text=[f"{100 * row.accuracy:.2f} % in {row.flash_bytes:,} B" for row in section.summary.itertuples()]
-    ).pivot(index="mode", columns="hidden_size", values="text")
-    rows = ["| mode | " + " | ".join(f"2x{size}" for size in table) + " |", "|---|" + "---|" * table.shape[1]]
-    return rows + [f"| {mode} | " + " | ".join(table.loc[mode]) + " |" for mode in MODES]
+    cells = {key: grid_cell(alike) for key, alike in section.trials.groupby(["mode", "hidden_size"])}
+    sizes = sorted({size for _, size in cells})
+    rows = ["| mode | " + " | ".join(f"2x{size}" for size in sizes) + " |", "|---|" + "---|" * len(sizes)]
+    return rows + [f"| {mode} | " + " | ".join(cells.get((mode, size), "") for size in sizes) + " |" for mode in MODES]
+
+
+def grid_cell(alike: pd.DataFrame) -> str:
+    """Of runs that differ in their seed alone: `99.22 % (99.0-99.5) in 12,067 B`; of one run its accuracy."""
+    percent = 100 * alike["accuracy"]
+    seeds = f" ({percent.min():.1f}-{percent.max():.1f})" if len(alike) > 1 else ""
+    (flash_bytes,) = alike["memory.flash_bytes"].unique()
+    return f"{percent.mean():.2f} %{seeds} in {flash_bytes:,} B"
 
 
 def robustness_table() -> list[str]:

@@ -91,6 +91,28 @@ def test_variants_are_named_by_what_differs_within_a_mode(tmp_path: Path) -> Non
     assert list(section_of(tmp_path).summary["series"]) == series
 
 
+def test_several_kinds_of_processor_are_noted(tmp_path: Path) -> None:
+    for seed, (kind, vectors) in enumerate((("Intel 6 85", "AVX-512"), ("AMD 25 1", "AVX2"), ("AMD 25 1", "AVX2"))):
+        record = finished(("quantization=int8_ptq", f"seed={seed}"), {"float": 590, "integer": 580})
+        record.machine = {"kind": kind, "vectors": vectors}
+        write(tmp_path / str(seed), record)
+    write(tmp_path / "old", finished(("quantization=int8_ptq", "seed=7"), {"float": 590, "integer": 580}))
+    (note,) = section_of(tmp_path).notes
+    assert note.startswith(
+        "these trials were trained on 2 kinds of processor (2 on AMD 25 1 with AVX2, 1 on Intel 6 85"
+    )
+    assert note.endswith("with AVX-512): a rerun may differ in float training")
+
+
+def test_portable_runs_of_several_processors_are_alike(tmp_path: Path) -> None:
+    for seed, kind in enumerate(("Intel 6 85", "AMD 25 1")):
+        words = ("quantization=int8_ptq", f"seed={seed}", "trainer.portable=true")
+        record = finished(words, {"float": 590, "integer": 580})
+        record.machine = {"kind": kind, "vectors": "AVX2"}
+        write(tmp_path / str(seed), record)
+    assert section_of(tmp_path).notes == ()
+
+
 def test_several_versions_of_the_code_are_noted(tmp_path: Path) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 580)
     other = finished(("quantization=int8_ptq", "model.hidden_size=8", "seed=2"), {"float": 590, "integer": 500})

@@ -22,9 +22,11 @@ def trials_of(*words: str) -> list[Trial]:
 
 def test_an_experiment_can_hold_a_sweep() -> None:
     trials = trials_of("experiment=float_vs_int8")
-    found = [(trial.plan.shape.hidden_size, trial.plan.config.quantization.name) for trial in trials]
+    found = [
+        (trial.plan.shape.hidden_size, trial.plan.config.quantization.name, trial.plan.config.seed) for trial in trials
+    ]
     modes = ("float32", "int8_ptq", "int8_qat", "int8_pot_scale", "int4_qat", "pot_qat")
-    assert found == [(size, mode) for size in (16, 24, 32, 48, 64) for mode in modes]
+    assert found == [(size, mode, seed) for size in (16, 24, 32, 48, 64) for mode in modes for seed in (1, 2, 3)]
     assert {trial.plan.config.name for trial in trials} == {"float_vs_int8"}
     assert {trial.folder.parent.name for trial in trials} == {"float_vs_int8"}
 
@@ -71,7 +73,7 @@ def test_every_float_network_is_trained_before_any_is_reused() -> None:
         trial.label for trial in trials_of("experiment=float_vs_int8")
     )
     sizes = [trial.plan.shape.hidden_size for trial in order]
-    assert sizes == [64, 48, 32, 24, 16] * 6
+    assert sizes == [size for size in (64, 48, 32, 24, 16) for _ in range(3)] * 6
     trains = [trial.plan.config.quantization.start == "epoch" for trial in order]
     assert trains == sorted(trains, reverse=True)
 
