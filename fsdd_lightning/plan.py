@@ -41,7 +41,7 @@ def _plan() -> None:
 
     register_resolvers()
     with hydra_errors():
-        composed = check_command(arguments, whole_search=True)
+        composed = check_command(arguments, whole_search=True, program="fsdd-plan")
     if is_sweep(arguments):
         planned = plan_sweep(composed.trials, composed.folder)
         _print([(trial.plan, _state(trial)) for trial in planned], planned)

@@ -22,7 +22,9 @@ def _launch() -> None:
     # Hydra would print its exceptions and exit with 1; this makes it raise them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     from fsdd_lightning.config.load import register_resolvers
-    from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.sweeps.command_line.arguments import read_arguments
+    from fsdd_lightning.sweeps.command_line.help import help_text
+    from fsdd_lightning.sweeps.compose import check_command, hydra_errors
     from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
     from fsdd_lightning.sweeps.task import run_trial
@@ -30,14 +32,19 @@ def _launch() -> None:
     register_resolvers()
     silence_schema_matching()
     with hydra_errors():
-        check_launcher(sys.argv[1:])
-        composed = check_command(sys.argv[1:])
+        arguments = read_arguments(sys.argv[1:])
+        if arguments.help:
+            print(help_text(arguments.overrides, arguments.config_dir))
+            return
+        sys.argv[1:] = arguments.words  # Hydra reads them again
+        check_launcher(arguments.words)
+        composed = check_command(arguments.words)
         register_plugins(composed)
-        if is_sweep(sys.argv[1:]):
+        if arguments.multirun:
             _hydra_main(run_trial)
         else:
             if composed.trials:
-                check_alone(sys.argv[1:])
+                check_alone(arguments.words)
             _run_alone(run_trial)
 
 

@@ -291,6 +291,12 @@ def unknown_key(key: str) -> str:
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"
+    last = {other.rpartition(".")[2] for other in keys if "." in other}
+    meant = difflib.get_close_matches(key, last, n=1, cutoff=0.85)  # written without its group
+    if meant:
+        found = [repr(other) for other in keys if other.rpartition(".")[2] == meant[0]]
+        found += [repr(new) for old, new in RENAMED_KEYS.items() if "." in old and old.rpartition(".")[2] == meant[0]]
+        return f"unknown config key {key!r}; did you mean {' or '.join(found)}?"
     within = [other for other in keys if other.rpartition(".")[0] == group]
     place = f"group {group!r}" if group and within else "the config"
     choices = [other.rpartition(".")[2] for other in within] or [other for other in keys if "." not in other]

@@ -48,7 +48,9 @@ class ParetoSweeper(ResumingSweeper):
         require("optuna", extra="search", needed_by="a search")
         from fsdd_lightning.sweeps.search.study import ParetoStudy
 
-        self._space, self._environment = search_space(self._params, arguments), Environment()
+        assert self.hydra_context is not None
+        self._space = search_space(self._params, arguments, self.hydra_context.config_loader)
+        self._environment = Environment()
         for values in self._space.probes():
             self._plan(values)  # an impossible one is an error before anything is trained
         self._folder = self.composed.folder or default_sweep_folder(self.composed.trials[0][1])
