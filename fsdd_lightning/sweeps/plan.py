@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from fsdd_lightning.config.load import run_name
 from fsdd_lightning.runs.plan import RunPlan, float_config
 from fsdd_lightning.runs.state import Environment, RunState, run_state
+from fsdd_lightning.sweeps.identity import Identity, Recordings, identity_of
+from fsdd_lightning.sweeps.known import Composed, SweepFolder
+from fsdd_lightning.sweeps.manifest import Base
+from fsdd_lightning.sweeps.names import label_of, varying
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Trial:
     folder: Path
     label: str  # the overrides that not all trials of the sweep have
     state: RunState
+    identity: Identity
 
     @property
     def run_name(self) -> str:
@@ -31,24 +35,47 @@ class Trial:
         return self.folder.name
 
 
-def plan_sweep(trials: Iterable[tuple[Sequence[str], RunPlan]], sweep_folder: Path | None = None) -> list[Trial]:
+@dataclass(frozen=True)
+class Sweep:
+    """The trials of a command in its order, and by folder the first trial that a sweep there has had.
+
+    `repeated`: how many combinations of values differ from another one in nothing that decides.
+    """
+
+    trials: list[Trial]
+    bases: dict[Path, Base]
+    repeated: int = 0
+
+
+def plan_sweep(composed: Iterable[Composed], sweep_folder: Path | None = None) -> list[Trial]:
+    """The trials of `compose_sweep`."""
+    return compose_sweep(composed, sweep_folder).trials
+
+
+def compose_sweep(composed: Iterable[Composed], sweep_folder: Path | None = None) -> Sweep:
     """Look at every trial's folder: in `sweep_folder`, or else output_root/name of its own config."""
-    environment, trials = Environment(), _distinct(trials)
-    shared = set.intersection(*(set(overrides) for overrides, _ in trials)) if trials else set()
-    planned = []
-    for overrides, plan in trials:
-        label = ",".join(override for override in overrides if override not in shared)
-        folder = sweep_folder or default_sweep_folder(plan)
-        planned.append(plan_trial(overrides, plan, folder, label, environment))
-    return planned
+    environment, given = Environment(), list(composed)
+    by_folder: dict[Path, list[Composed]] = defaultdict(list)
+    for overrides, plan in given:
+        by_folder[sweep_folder or default_sweep_folder(plan)].append((overrides, plan))
+    planned: dict[tuple[str, ...], Trial] = {}
+    bases = {}
+    distinct = {folder: _distinct(inside, environment) for folder, inside in by_folder.items()}
+    labels = _labels([each for inside in distinct.values() for each in inside])
+    for folder, inside in distinct.items():
+        known = SweepFolder(folder, environment)
+        for (overrides, plan), (name, identity) in zip(inside, known.place(inside), strict=True):
+            state, own = run_state(plan, folder / name, environment), tuple(overrides)
+            planned[own] = Trial(own, plan, folder / name, labels[own] or name, state, identity)
+        bases[folder] = known.first
+    trials = [planned[tuple(overrides)] for overrides, _ in given if tuple(overrides) in planned]
+    unique = list({trial.overrides: trial for trial in trials}.values())
+    return Sweep(unique, bases, len(given) - len(unique))
 
 
-def plan_trial(
-    overrides: Sequence[str], plan: RunPlan, sweep_folder: Path, label: str, environment: Environment
-) -> Trial:
-    """Look at the folder of one trial. Its name replaces an empty `label`."""
-    folder = sweep_folder / run_name(overrides)
-    return Trial(tuple(overrides), plan, folder, label or folder.name, run_state(plan, folder, environment))
+def _labels(trials: Sequence[Composed]) -> dict[tuple[str, ...], str]:
+    every = [tuple(overrides) for overrides, _ in trials]
+    return {overrides: label_of(varies) for overrides, varies in zip(every, varying(every), strict=True)}
 
 
 def default_sweep_folder(plan: RunPlan) -> Path:
@@ -56,9 +83,15 @@ def default_sweep_folder(plan: RunPlan) -> Path:
     return Path(plan.config.output_root).resolve() / plan.config.name
 
 
-def _distinct(trials: Iterable[tuple[Sequence[str], RunPlan]]) -> list[tuple[Sequence[str], RunPlan]]:
-    """Without repetitions: seed=1,1 is one trial."""
-    return list({tuple(overrides): (overrides, plan) for overrides, plan in trials}.values())
+def _distinct(trials: Sequence[Composed], environment: Environment) -> list[Composed]:
+    """Without repetitions: seed=1,1 is one trial, and so is what differs in a display alone."""
+    found: dict[str, list[tuple[Recordings, Composed]]] = defaultdict(list)
+    for trial in trials:
+        identity = identity_of(trial[1], environment)
+        alike = found[identity.config_hash]
+        if not any(identity.recordings.are(recordings) for recordings, _ in alike):
+            alike.append((identity.recordings, trial))
+    return [trial for alike in found.values() for _, trial in alike]
 
 
 def running_order(trials: Sequence[Trial]) -> list[Trial]:
