@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +32,7 @@ _FOR_SWEEPS = ("hparams_search", "hydra/launcher", "hydra/sweeper")
 # What decides where data are found and how errors are shown. A Ray worker has the environment of `ray start` instead.
 _CARRIED = ("FSDD_ROOT", "XDG_CACHE_HOME", "HYDRA_FULL_ERROR")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PATIENCE_S = 10.0  # in which an interrupted job writes its record
 # text in the error of a launcher: what to raise instead
 _FIXABLE: dict[str, UserError | RunFailedError] = {
     "Could not find any running Ray instance": UserError(
@@ -157,8 +160,35 @@ class LimitedLocalLauncher(Launcher):
         """Run all jobs. A job has as many threads as cores, unless the environment sets another number."""
         at_once = max(1, (os.cpu_count() or 1) // self._cpus)
         returned: list[JobReturn] = []
-        with env_override({name: os.environ.get(name, str(self._cpus)) for name in _THREADS}):
+        with _ending_with_us(), env_override({name: os.environ.get(name, str(self._cpus)) for name in _THREADS}):
             for first in range(0, len(job_overrides), at_once):
                 batch = job_overrides[first : first + at_once]
                 returned += self._launcher.launch(batch, initial_job_idx + first)
         return returned
+
+
+@contextmanager
+def _ending_with_us() -> Iterator[None]:
+    """End jobs of submitit's local executor by Ctrl-C where this process is ended: by themselves they outlive it."""
+    from submitit.local import local
+
+    started: list[subprocess.Popen[bytes]] = []
+    original = local.start_controller
+
+    def start(*arguments: Any, **keywords: Any) -> subprocess.Popen[bytes]:
+        started.append(original(*arguments, **keywords))
+        return started[-1]
+
+    local.start_controller = start
+    try:
+        yield
+    except BaseException:
+        for process in started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in started:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE_S)
+        raise
+    finally:
+        local.start_controller = original

@@ -102,23 +102,26 @@ def running_order(trials: Sequence[Trial]) -> list[Trial]:
     """
     groups: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
-        groups[_float_group(trial.plan)].append(trial)
+        groups[float_group(trial.plan)].append(trial)
     for group in groups.values():
-        group.sort(key=_tuning_epochs, reverse=True)  # stable: otherwise as on the command line
+        group.sort(
+            key=lambda trial: tuning_epochs(trial.plan), reverse=True
+        )  # stable: otherwise as on the command line
     by_size = sorted(groups.values(), key=lambda group: _float_effort(group[0].plan), reverse=True)
     return [trial for rank in zip_longest(*by_size) for trial in rank if trial is not None]
 
 
-def _tuning_epochs(trial: Trial) -> int:
-    mode = trial.plan.config.quantization
-    return mode.epochs if mode.start == "epoch" and trial.plan.fits else 0
+def tuning_epochs(plan: RunPlan) -> int:
+    """Through the arithmetic, after the float training."""
+    mode = plan.config.quantization
+    return mode.epochs if mode.start == "epoch" and plan.fits else 0
 
 
 def _float_effort(plan: RunPlan) -> int:
     return plan.bill.macs_per_clip * plan.config.trainer.max_epochs
 
 
-def _float_group(plan: RunPlan) -> str:
+def float_group(plan: RunPlan) -> str:
     """Equal for trials that will share a float network, as far as it is known without data; see float_key."""
     data = dataclasses.replace(plan.config.data, others=())  # which nothing is trained on
     return json.dumps(float_config(plan.config) | {"data": dataclasses.asdict(data)}, sort_keys=True)

@@ -63,7 +63,7 @@ class ResumingSweeper(Sweeper):
             prepare_sweep_folders(trials, planned.bases)
         to_run, problems = prepare_run_folders(trials)
         announce(trials, to_run, told, planned.repeated)
-        progress = SweepProgress(to_run, told)
+        progress = SweepProgress(to_run, told, [trial for trial in trials if trial.state.is_settled])
         with interruptible(trials, progress.ends, out), progress.watching():
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}

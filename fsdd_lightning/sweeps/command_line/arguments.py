@@ -90,7 +90,7 @@ def _unknown_option(word: str, known: Sequence[str], following: Sequence[str], p
     if name in config_keys():
         given = value if equals else next((each for each in following if "=" not in each), "VALUE")
         return f"config keys have no dashes: write {name}={given}"
-    close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), known, n=1)
+    close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), [*known, "--resume"], n=1)
     hint = f"; did you mean {close[0]}?" if close else "; config keys are written key=value, and --help lists them"
     return f"{program} has no option {word}{hint}"
 
