@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fsdd_lightning.runs.plan import RunPlan
-    from fsdd_lightning.sweeps.plan import Trial
+    from fsdd_lightning.sweeps.trial import Trial
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 

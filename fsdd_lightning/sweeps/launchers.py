@@ -6,11 +6,13 @@ import functools
 import os
 import signal
 import subprocess
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hydra.core.utils import JobReturn, env_override
@@ -32,7 +34,7 @@ _FOR_SWEEPS = ("hparams_search", "hydra/launcher", "hydra/sweeper")
 # What decides where data are found and how errors are shown. A Ray worker has the environment of `ray start` instead.
 _CARRIED = ("FSDD_ROOT", "XDG_CACHE_HOME", "HYDRA_FULL_ERROR")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_PATIENCE_S = 10.0  # in which an interrupted job writes its record
+_NOTICE_S, _PATIENCE_S = 2.0, 10.0  # in which a job ends that was interrupted before, and now
 # text in the error of a launcher: what to raise instead
 _FIXABLE: dict[str, UserError | RunFailedError] = {
     "Could not find any running Ray instance": UserError(
@@ -173,22 +175,27 @@ def _ending_with_us() -> Iterator[None]:
     from submitit.local import local
 
     started: list[subprocess.Popen[bytes]] = []
-    original = local.start_controller
 
     def start(*arguments: Any, **keywords: Any) -> subprocess.Popen[bytes]:
-        started.append(original(*arguments, **keywords))
+        started.append(subprocess.Popen(*arguments, stderr=subprocess.DEVNULL, **keywords))  # its tracebacks
         return started[-1]
 
-    local.start_controller = start
+    original, local.subprocess = local.subprocess, SimpleNamespace(Popen=start)
     try:
         yield
     except BaseException:
+        _wait(started, _NOTICE_S)  # a terminal sends Ctrl-C to them, too, and a second one would cut their end short
         for process in started:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-        for process in started:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE_S)
+        _wait(started, _PATIENCE_S)
         raise
     finally:
-        local.start_controller = original
+        local.subprocess = original
+
+
+def _wait(processes: Sequence[subprocess.Popen[bytes]], most_s: float) -> None:
+    deadline = time.monotonic() + most_s
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(deadline - time.monotonic(), 0.0))

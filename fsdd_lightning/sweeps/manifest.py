@@ -15,14 +15,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, archive_damaged, exclusive, write_json
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.identity import Identity, Recordings, known_recordings
-
-if TYPE_CHECKING:
-    from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.trial import Trial
 
 SWEEP_FILE = "sweep.json"
 KIND = Kind("a sweep", 3, "run the sweep again", version_key="schema_version")

@@ -11,28 +11,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from fsdd_lightning.runs.plan import RunPlan, float_config
-from fsdd_lightning.runs.state import Environment, RunState, run_state
-from fsdd_lightning.sweeps.identity import Identity, Recordings, identity_of
+from fsdd_lightning.runs.state import Environment, run_state
+from fsdd_lightning.sweeps.identity import Recordings, identity_of
 from fsdd_lightning.sweeps.known import Composed, SweepFolder
 from fsdd_lightning.sweeps.manifest import Base
 from fsdd_lightning.sweeps.names import label_of, varying
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One trial with its overrides, the folder it runs in, and its state before the sweep."""
-
-    overrides: tuple[str, ...]
-    plan: RunPlan
-    folder: Path
-    label: str  # the overrides that not all trials of the sweep have
-    state: RunState
-    identity: Identity
-
-    @property
-    def run_name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
+from fsdd_lightning.sweeps.trial import Trial
 
 
 @dataclass(frozen=True)

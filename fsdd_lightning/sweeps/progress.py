@@ -17,9 +17,9 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
-from fsdd_lightning.sweeps.plan import Trial
 from fsdd_lightning.sweeps.status import TrialEnd
 from fsdd_lightning.sweeps.time_left import TimeLeft
+from fsdd_lightning.sweeps.trial import Trial
 
 _LOOK_EVERY_S = 0.5
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fsdd_lightning.console.summary import short_path
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.trial import Trial
 
 _ORDER = ("done", "over_budget", "failed", "elsewhere", "not run", "skipped")  # in which statuses are counted
 

@@ -23,10 +23,11 @@ from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
 from fsdd_lightning.sweeps.manifest import Base, write_manifest
-from fsdd_lightning.sweeps.plan import Trial, compose_sweep, running_order
+from fsdd_lightning.sweeps.plan import compose_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
 from fsdd_lightning.sweeps.task import STOP_FILE
+from fsdd_lightning.sweeps.trial import Trial
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.sweeps.plan import Trial, float_group, tuning_epochs
+from fsdd_lightning.sweeps.plan import float_group, tuning_epochs
+from fsdd_lightning.sweeps.trial import Trial
 
 
 @dataclass

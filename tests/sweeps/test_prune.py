@@ -14,8 +14,9 @@ from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.runs.record import RunRecord, new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command
 from fsdd_lightning.sweeps.manifest import planned_names, write_manifest
-from fsdd_lightning.sweeps.plan import Trial, compose_sweep
+from fsdd_lightning.sweeps.plan import compose_sweep
 from fsdd_lightning.sweeps.prune import prune_sweep
+from fsdd_lightning.sweeps.trial import Trial
 
 STATES = {2: "failed", 3: "interrupted", 4: "over_budget", 5: "interrupted", 6: "done"}  # by seed; 1 and 7 not begun
 

@@ -20,7 +20,8 @@ from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep
+from fsdd_lightning.sweeps.plan import plan_sweep
+from fsdd_lightning.sweeps.trial import Trial
 
 
 def rewrite(run_folder: Path, **changes: Any) -> None:

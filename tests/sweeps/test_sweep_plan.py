@@ -11,7 +11,8 @@ import pytest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.compose import check_command, hydra_errors
 from fsdd_lightning.sweeps.manifest import planned_names, write_manifest
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
+from fsdd_lightning.sweeps.plan import plan_sweep, running_order
+from fsdd_lightning.sweeps.trial import Trial
 
 
 def trials_of(*words: str) -> list[Trial]:

@@ -8,8 +8,9 @@ import pytest
 
 from fsdd_lightning.runs.record import RunRecord, new_record
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
+from fsdd_lightning.sweeps.plan import plan_sweep, running_order
 from fsdd_lightning.sweeps.time_left import TimeLeft, float_work
+from fsdd_lightning.sweeps.trial import Trial
 
 TRAINING_S, LOOKING_S = 100.0, 4.0
 

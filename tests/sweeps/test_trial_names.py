@@ -13,7 +13,8 @@ from fsdd_lightning.config.load import register_resolvers
 from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command, hydra_errors
 from fsdd_lightning.sweeps.manifest import write_manifest
-from fsdd_lightning.sweeps.plan import Sweep, Trial, compose_sweep
+from fsdd_lightning.sweeps.plan import Sweep, compose_sweep
+from fsdd_lightning.sweeps.trial import Trial
 
 SIZES = "model.hidden_size=16,24"
 

@@ -19,12 +19,13 @@ from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.known import SweepFolder
 from fsdd_lightning.sweeps.launchers import require
 from fsdd_lightning.sweeps.names import label_of
-from fsdd_lightning.sweeps.plan import Trial, default_sweep_folder
+from fsdd_lightning.sweeps.plan import default_sweep_folder
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.search.space import Values, search_space
 from fsdd_lightning.sweeps.status import conclude, interruptible
 from fsdd_lightning.sweeps.sweeper import ResumingSweeper, prepare_run_folders, prepare_sweep_folders
 from fsdd_lightning.sweeps.task import record_over_budget
+from fsdd_lightning.sweeps.trial import Trial
 
 if TYPE_CHECKING:
     from fsdd_lightning.sweeps.search.study import ParetoStudy

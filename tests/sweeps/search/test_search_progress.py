@@ -13,10 +13,10 @@ from fsdd_lightning.runs.record import new_record, read_record, write_record
 from fsdd_lightning.runs.state import Environment, RunState
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.sweeps.identity import identity_of
-from fsdd_lightning.sweeps.plan import Trial
 from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.status import TrialEnd
+from fsdd_lightning.sweeps.trial import Trial
 
 
 @pytest.fixture
