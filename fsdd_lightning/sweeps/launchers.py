@@ -177,10 +177,12 @@ def _ending_with_us() -> Iterator[None]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: Any, **keywords: Any) -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen(*arguments, stderr=subprocess.DEVNULL, **keywords))  # its tracebacks
+        popen: Any = subprocess.Popen
+        started.append(popen(*arguments, stderr=subprocess.DEVNULL, **keywords))  # without its tracebacks
         return started[-1]
 
-    original, local.subprocess = local.subprocess, SimpleNamespace(Popen=start)
+    module = vars(local)
+    original, module["subprocess"] = module["subprocess"], SimpleNamespace(Popen=start)
     try:
         yield
     except BaseException:
@@ -191,7 +193,7 @@ def _ending_with_us() -> Iterator[None]:
         _wait(started, _PATIENCE_S)
         raise
     finally:
-        local.subprocess = original
+        module["subprocess"] = original
 
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]], most_s: float) -> None:

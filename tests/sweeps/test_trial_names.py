@@ -15,6 +15,7 @@ from fsdd_lightning.sweeps.compose import check_command, hydra_errors
 from fsdd_lightning.sweeps.manifest import write_manifest
 from fsdd_lightning.sweeps.plan import Sweep, compose_sweep
 from fsdd_lightning.sweeps.trial import Trial
+from fsdd_lightning.training.tensorboard import trial_name
 
 SIZES = "model.hidden_size=16,24"
 
@@ -68,6 +69,13 @@ def names(root: Path, *words: str) -> list[str]:
 )
 def test_a_name_holds_what_varies(tmp_path: Path, words: list[str], expected: list[str]) -> None:
     assert names(tmp_path, *words) == expected
+
+
+def test_tensorboard_shows_the_short_names(tmp_path: Path) -> None:
+    """A run is called by its folder there, and its row by sweep and folder."""
+    trials = planned(tmp_path, SIZES, "trainer.max_epochs=5").trials
+    assert [trial_name(trial.folder) for trial in trials] == ["grid/hidden_size=16", "grid/hidden_size=24"]
+    assert [trial.label for trial in trials] == ["hidden_size=16", "hidden_size=24"]
 
 
 def test_swept_keys_stay_in_a_name_that_is_too_long(tmp_path: Path) -> None:
