@@ -27,7 +27,7 @@ def test_the_values_are_those_of_a_run() -> None:
     [
         ("seed: 1", "# initial weights, batch order"),
         ("  learning_rate: 0.006", "# the peak of the one-cycle schedule"),  # a group
-        ("  window: 256", "# 32 ms; 128, 256 or 512"),  # units and allowed values
+        ("  window_ms: 32.0", "# must be 128, 256 or 512 samples"),  # units and allowed values
         ("  early_stopping_patience: null", "# epochs; null: off"),
         ("memory_budget:", "# kb36: 36 KB of flash for the whole network."),  # what a file begins with
         ("model:", "# small"),
