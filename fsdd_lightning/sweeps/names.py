@@ -10,7 +10,7 @@ from typing import Any
 from fsdd_lightning.config.load import run_name, short_override
 from fsdd_lightning.sweeps.identity import ROOT, Identity, key_of
 
-GLOBAL_GROUPS = ("experiment", "ablation", "hparams_search", "debug")  # whose options may set any key
+GLOBAL_GROUPS = ("experiment", "ablation", "hparams_search", "debug", "local")  # whose options may set any key
 _MOST_VALUES = 2  # of what is written in no override
 
 

@@ -64,7 +64,7 @@ SLIPS = {
     "--mutlirun seed=1,2": "fsdd-train has no option --mutlirun; did you mean --multirun?",
     "--nothing": "config keys are written key=value, and --help lists them",
     "hidden_size=16": "unknown config key 'hidden_size'; did you mean 'model.hidden_size'?",
-    "learning_rate=1": "did you mean 'quantization.learning_rate' or 'trainer.learning_rate'?",
+    "learning_rate=1": "did you mean 'quantization.learning_rate' or 'optimizer.lr'?",
     "epochs=3": "did you mean 'quantization.epochs' or 'trainer.max_epochs'?",
     "--config-dir /nonexist": "--config-dir /nonexist does not exist: name a folder with groups of your own",
     "--config-dir=/nonexist": "--config-dir /nonexist does not exist: name a folder with groups of your own",

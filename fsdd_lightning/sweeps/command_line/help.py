@@ -49,8 +49,8 @@ def _comments(choices: Mapping[str, Any], config_dir: str | None) -> Comments:
     """Of every key that the config may have; of two files the one that Hydra reads later."""
     comments = comments_of(config_directory() / f"{CONFIG_NAME}.yaml")
     for group, option in choices.items():
-        if isinstance(option, str):
-            for prefix, found in _of_option(group, option, config_dir):
+        for name in [option] if isinstance(option, str) else option or ():  # callbacks=[default,early_stopping]
+            for prefix, found in _of_option(group, str(name), config_dir):
                 comments |= {f"{prefix}.{key}".strip("."): text for key, text in found.items()}
     return comments
 
