@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from fsdd_lightning.config.load import CONFIG_NAME, config_directory, flat_config
@@ -32,11 +33,18 @@ def help_text(overrides: Sequence[str], config_dir: str | None) -> str:
     hydra = composed.hydra
     values = OmegaConf.to_container(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]))
     assert isinstance(values, dict)
-    choices = {str(group): option for group, option in hydra.runtime.choices.items()}
+    choices = {str(group): option for group, option in hydra.runtime.choices.items()} | _lists(overrides)
     text = str(hydra.help.template)
     groups = "\n".join(_groups(config_dir))
     config = "\n".join(_lines(values, _comments(choices, config_dir), choices))
     return text.replace("$APP_CONFIG_GROUPS", f"{groups}\n").replace("$CONFIG", f"{config}\n")
+
+
+def _lists(overrides: Sequence[str]) -> dict[str, list[str]]:
+    """Several options of a group, callbacks=[default,mine], which Hydra does not note among its choices."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    values = {each.key_or_group: each.value() for each in parsed if not (each.is_delete() or each.is_sweep_override())}
+    return {key: [str(name) for name in value] for key, value in values.items() if isinstance(value, list)}
 
 
 def _groups(config_dir: str | None) -> Iterator[str]:
@@ -49,7 +57,7 @@ def _comments(choices: Mapping[str, Any], config_dir: str | None) -> Comments:
     """Of every key that the config may have; of two files the one that Hydra reads later."""
     comments = comments_of(config_directory() / f"{CONFIG_NAME}.yaml")
     for group, option in choices.items():
-        for name in [option] if isinstance(option, str) else option or ():  # callbacks=[default,early_stopping]
+        for name in [option] if isinstance(option, str) else option or ():
             for prefix, found in _of_option(group, str(name), config_dir):
                 comments |= {f"{prefix}.{key}".strip("."): text for key, text in found.items()}
     return comments
