@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fsdd_lightning.runs.plan import RunPlan
-    from fsdd_lightning.sweeps.plan import Trial
+    from fsdd_lightning.sweeps.trial import Trial
 
 HELP = """usage: fsdd-plan [-m] [key=value ...]
 
@@ -41,7 +41,7 @@ def _plan() -> None:
 
     register_resolvers()
     with hydra_errors():
-        composed = check_command(arguments, whole_search=True)
+        composed = check_command(arguments, whole_search=True, program="fsdd-plan")
     if is_sweep(arguments):
         planned = plan_sweep(composed.trials, composed.folder)
         _print([(trial.plan, _state(trial)) for trial in planned], planned)

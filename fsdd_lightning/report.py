@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +31,36 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="no absolute paths in results.csv and no links to run folders, for reports to be published",
     )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="first forget the trials of these sweeps that have no result: they are no rows any more, and the same "
+        "fsdd-train plans them again; what was begun is moved to .pruned/ beside the sweep, what is done stays",
+    )
     return parser
 
 
 def _report() -> None:
     arguments = _parser().parse_args()
+    if arguments.prune:
+        _prune(arguments.folder)
+        if not any(any(folder.glob("*/run.json")) for folder in arguments.folder):
+            return  # nothing is left to report
     from fsdd_lightning.reports.page import write_report
 
     _print(write_report(arguments.folder, arguments.output, arguments.title, arguments.portable))
+
+
+def _prune(folders: Sequence[Path]) -> None:
+    from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.sweeps.prune import prune_sweep
+
+    for folder in folders:
+        forgotten = prune_sweep(folder.resolve())
+        for trial in forgotten:
+            moved = "" if trial.place is None else f"; its folder is now {os.path.relpath(trial.place)}"
+            console.print(f"forgotten: {trial.name} ({trial.state}){moved}", soft_wrap=True)
+        console.print(f"{len(forgotten)} trials of {folder} forgotten", soft_wrap=True)
 
 
 def _print(report: Report) -> None:

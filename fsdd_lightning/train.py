@@ -12,6 +12,8 @@ from fsdd_lightning.console.command_line import run_command
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from fsdd_lightning.runs.plan import RunPlan
+
 
 def main() -> None:
     """Entry point of the command."""
@@ -23,25 +25,35 @@ def _launch() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     from fsdd_lightning.config.load import register_resolvers
     from fsdd_lightning.config.portable import start_portable, wants_portable
-    from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
+    from fsdd_lightning.sweeps.command_line.arguments import read_arguments
+    from fsdd_lightning.sweeps.command_line.help import help_text
+    from fsdd_lightning.sweeps.compose import check_command, hydra_errors
     from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
+    from fsdd_lightning.sweeps.resume import resumed
     from fsdd_lightning.sweeps.task import run_trial
 
     register_resolvers()
     silence_schema_matching()
     with hydra_errors():
-        check_launcher(sys.argv[1:])
-        composed = check_command(sys.argv[1:])
+        before = resumed(sys.argv[1:])
+        arguments = read_arguments(before.words if before else sys.argv[1:])
+        if arguments.help:
+            print(help_text(arguments.overrides, arguments.config_dir))
+            return
+        sys.argv[1:] = arguments.words  # Hydra reads them again
+        check_launcher(arguments.words)
+        composed = check_command(arguments.words)
         if wants_portable(plan.config.trainer.portable for _, plan in composed.trials):
             start_portable()
         register_plugins(composed)
-        if is_sweep(sys.argv[1:]):
+        if arguments.multirun:
             _hydra_main(run_trial)
-        else:
-            if composed.trials:
-                check_alone(sys.argv[1:])
-            _run_alone(run_trial)
+            return
+        for _, plan in composed.trials:
+            check_alone(arguments.words)
+            before.check(plan) if before else _name_twin(plan)
+        _run_alone(run_trial)
 
 
 def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
@@ -62,10 +74,39 @@ def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:
             run_trial(config)
         except Exception as error:
             failures.append(error)
+        except BaseException:  # Ctrl-C, SIGTERM
+            _name_resumption()
+            raise
 
     _hydra_main(task)
     if failures:
         raise failures[0]
+
+
+def _name_twin(plan: RunPlan) -> None:
+    """Print that the same run was interrupted, if one was: it could go on instead of beginning again."""
+    from pathlib import Path
+
+    from fsdd_lightning.console.summary import print_note, short_path
+    from fsdd_lightning.sweeps.resume import OPTION, interrupted_twins
+
+    for folder in interrupted_twins(plan, Path(plan.config.output_root).resolve() / "single")[:1]:
+        shown = short_path(folder)
+        print_note(f"{shown} is the same run, interrupted: fsdd-train {OPTION} {shown} goes on with it")
+
+
+def _name_resumption() -> None:
+    """Print how the run that was just interrupted can go on."""
+    from pathlib import Path
+
+    from hydra.core.hydra_config import HydraConfig
+
+    from fsdd_lightning.console.summary import short_path
+    from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.sweeps.resume import OPTION
+
+    folder = short_path(Path(HydraConfig.get().runtime.output_dir).resolve())
+    console.print(f"fsdd-train {OPTION} {folder} goes on with it", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -82,7 +83,7 @@ ADDED_KEYS = {
 }
 _RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
-_OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
+OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
     "greater_than": "greater than {gt}",
@@ -122,16 +123,42 @@ def _hash_of_root(root: DictConfig) -> str:
 def run_name(overrides: Sequence[str]) -> str:
     """A folder name for a trial of a sweep: its overrides, without those that concern the sweep as a whole.
 
-    If characters had to be replaced or cut off, a hash of the overrides keeps different trials apart. A comma within
-    an override is replaced, too: it would look like the comma between two overrides.
+    Keys are as short as they are unambiguous, and stay whole. If characters had to be replaced or values cut, a hash of
+    the overrides keeps different trials apart. A comma within an override is replaced, too: it would look like the
+    comma between two overrides.
     """
-    kept = [text for text in overrides if not text.startswith(_OF_THE_SWEEP)]
+    kept = [short_override(text) for text in overrides if not text.startswith(OF_THE_SWEEP)]
     safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
     name = ",".join(safe) or "defaults"
     if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:
         return name
     digest = hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:8]
-    return f"{name[: _LONGEST_FOLDER_NAME - 9]}-{digest}"
+    return f"{_cut(safe)}-{digest}"
+
+
+def short_override(override: str) -> str:
+    """`hidden_size=16` for `model.hidden_size=16`: of the dotted key what tells it from all others."""
+    key, equals, value = override.partition("=")
+    bare = key.lstrip("+~")
+    return f"{key.removesuffix(bare)}{_short_keys().get(bare, bare)}{equals}{value}"
+
+
+@cache
+def _short_keys() -> dict[str, str]:
+    parts = {key: key.split(".") for key in config_keys()}
+    ends = Counter(".".join(words[at:]) for words in parts.values() for at in range(len(words)))
+    endings = {key: [".".join(words[at:]) for at in range(len(words))] for key, words in parts.items()}
+    return {key: next((end for end in reversed(found) if ends[end] == 1), key) for key, found in endings.items()}
+
+
+def _cut(parts: Sequence[str]) -> str:
+    """With values so short that a hash has room beside them; keys alone may take twice that room."""
+    pairs = [text.partition("=") for text in parts]
+    for width in range(max(len(value) for _, _, value in pairs), 0, -1):
+        name = ",".join(f"{key}{equals}{value[:width]}" for key, equals, value in pairs)
+        if len(name) <= _LONGEST_FOLDER_NAME - 9:
+            return name
+    return ",".join(f"{key}{equals}{value[:3]}" for key, equals, value in pairs)[: 2 * _LONGEST_FOLDER_NAME - 9]
 
 
 def content_hash(config: dict[str, Any]) -> str:
@@ -291,6 +318,12 @@ def unknown_key(key: str) -> str:
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"
+    last = {other.rpartition(".")[2] for other in keys if "." in other}
+    meant = difflib.get_close_matches(key, last, n=1, cutoff=0.85)  # written without its group
+    if meant:
+        found = [repr(other) for other in keys if other.rpartition(".")[2] == meant[0]]
+        found += [repr(new) for old, new in RENAMED_KEYS.items() if "." in old and old.rpartition(".")[2] == meant[0]]
+        return f"unknown config key {key!r}; did you mean {' or '.join(found)}?"
     within = [other for other in keys if other.rpartition(".")[0] == group]
     place = f"group {group!r}" if group and within else "the config"
     choices = [other.rpartition(".")[2] for other in within] or [other for other in keys if "." not in other]

@@ -12,12 +12,14 @@ import sys
 import tarfile
 import tempfile
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 from fsdd_lightning.data.layouts import find_folder
 from fsdd_lightning.data.recordings import FSDD, folder_digest
@@ -28,7 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REMEDY = "check the network and try again, or set FSDD_ROOT or data.root to a folder that holds the recordings"
+REMEDY = (
+    "check the network and try again, set FSDD_ROOT (environment) or data.root to a folder that holds the recordings, "
+    "or go on without them: data=synthetic"
+)
+_NOT_TAR = "name the .tar.gz instead: GitHub offers both"
 LOCK_TIMEOUT_S = 1800.0  # another process that downloads for longer than this hangs
 MAX_UNPACKED_BYTES = 2**30  # FSDD has 30 MB; more is a mistake or a decompression bomb
 MAX_MEMBERS = 200_000
@@ -62,6 +68,8 @@ def download_fsdd(url: str, digest: str, destination: Path, patience: Patience =
     """
     if not url.startswith(("http://", "https://")):
         raise UserError(f"data.archive_url must start with http:// or https://, not {url!r}")
+    if urlparse(url).path.lower().endswith(".zip"):
+        raise UserError(f"data.archive_url={url} is a .zip, and only .tar archives are read: {_NOT_TAR}")
     if find_folder(destination, FSDD) is not None:
         return destination
     try:
@@ -104,6 +112,11 @@ def _remove_leftovers(destination: Path) -> None:
     """Only under the lock: then no temporary folder belongs to a living process."""
     for folder in destination.parent.glob(_temporary_prefix(destination) + "*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a .zip or a .tar, plain or compressed."""
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
 
 
 def _download(url: str, digest: str, destination: Path, patience: Patience) -> None:
@@ -162,6 +175,8 @@ def _unpack(archive: Path, folder: Path) -> None:
     """
     if not hasattr(tarfile, "data_filter"):
         raise _AttemptError("this Python cannot unpack archives safely: use 3.11.4 or later")
+    if zipfile.is_zipfile(archive):
+        raise _AttemptError(f"it is a .zip, and only .tar archives are read: {_NOT_TAR}")
     folder.mkdir()
     try:
         with tarfile.open(archive) as tar:

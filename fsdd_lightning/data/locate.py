@@ -9,7 +9,7 @@ from pathlib import Path
 from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
-from fsdd_lightning.data.download import download_fsdd
+from fsdd_lightning.data.download import download_fsdd, is_archive
 from fsdd_lightning.data.layouts import NAMINGS, find_folder, labels_in, layout_of
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
@@ -165,10 +165,12 @@ def _given(folder_name: str, source: str, words: Words) -> Path:
     folder = Path(folder_name).expanduser()
     if find_folder(folder, words) is None:
         naming = NAMINGS[words.layout]
-        problem = "holds no recordings" if folder.is_dir() else "is not a folder"
+        other = "is an archive: unpack it first, and" if folder.is_file() and is_archive(folder) else "is not a folder:"
+        problem = "holds no recordings:" if folder.is_dir() else other
+        elsewhere = "" if source == ENVIRONMENT_VARIABLE else f" (or set {ENVIRONMENT_VARIABLE})"
         raise UserError(
-            f"{source}={folder_name} {problem}: name a folder with files like {naming}, or unset {source}"
-            f"{_other_layout(folder, words)}"
+            f"{source}={folder_name} {problem} name a folder with files like {naming}{elsewhere}, or unset {source}; "
+            f"data=synthetic needs no recordings{_other_layout(folder, words)}"
         )
     return folder
 

@@ -108,10 +108,9 @@ def _elsewhere(record: RunRecord, environment: Environment) -> str | None:
 
 
 def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:
-    config = config_to_mapping(plan.config)
-    then, now = flat_config(deciding(record.config)), flat_config(deciding(config))
-    if then != now:
-        yield f"config changed: {_describe(then, now)}"
+    changed = config_changes(record, plan)
+    if changed is not None:
+        yield changed
     if record.code_digest != environment.code:
         yield f"code changed: {record.code_digest or 'unknown'} -> {environment.code}"
     if record.status == "over_budget":  # it depends on neither data nor packages
@@ -125,6 +124,13 @@ def _changes(record: RunRecord, plan: RunPlan, environment: Environment) -> Iter
     if digest is not None and digest != recorded_digest:
         yield f"recordings changed: {str(recorded_digest)[:12]} -> {digest[:12]}"
     yield from _missing_corpora(record, plan, environment)
+
+
+def config_changes(record: RunRecord, plan: RunPlan) -> str | None:
+    """One line on the values that decide and are others than in the record; None if there are none."""
+    then = flat_config(deciding(record.config))
+    now = flat_config(deciding(config_to_mapping(plan.config)))
+    return None if then == now else f"config changed: {_describe(then, now)}"
 
 
 def _missing_corpora(record: RunRecord, plan: RunPlan, environment: Environment) -> Iterator[str]:

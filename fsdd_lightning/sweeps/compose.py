@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import get_args_parser
+from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
@@ -31,6 +30,9 @@ from fsdd_lightning.config.load import (
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
+from fsdd_lightning.sweeps.command_line.arguments import PROGRAM, read_arguments
+from fsdd_lightning.sweeps.command_line.options import config_folders
+from fsdd_lightning.sweeps.command_line.slips import check_alone, check_choices, check_globs, unknown_option, unreadable
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
@@ -48,16 +50,18 @@ class ComposedSweep:
     to_train: int | None = None
 
 
-def check_command(arguments: Sequence[str], whole_search: bool = False) -> ComposedSweep:
+def check_command(arguments: Sequence[str], whole_search: bool = False, program: str = PROGRAM) -> ComposedSweep:
     """Reject a command line of which any trial has an unknown key, a wrong type or an impossible value.
 
     A trial that does not fit its memory budget is not wrong: it is recorded as over budget when its turn comes. With
     --help and the like there are no trials, for a single run there is one. The trials of a search are known only later:
     with `whole_search` all that it may choose from, otherwise one with the overrides that all of them share.
     """
-    parsed = get_args_parser().parse_args(list(arguments))
-    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
+    parsed = read_arguments(arguments, program)
+    if parsed.is_question:
         return ComposedSweep([], None)
+    if not parsed.multirun:
+        check_alone(OverridesParser.create().parse_overrides(list(parsed.overrides)), parsed.words, program)
     composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search)
     trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
@@ -67,7 +71,7 @@ def check_command(arguments: Sequence[str], whole_search: bool = False) -> Compo
 
 def is_sweep(arguments: Sequence[str]) -> bool:
     """Whether a command line has -m."""
-    return bool(get_args_parser().parse_args(list(arguments)).multirun)
+    return read_arguments(arguments).multirun
 
 
 def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:
@@ -112,7 +116,7 @@ def _trials_of(overrides: Sequence[str], config_dir: str | None, whole_search: b
     sweeper = _hydra_config(overrides, config_dir).sweeper
     if whole_search or sweeper._target_ == BASIC_SWEEPER:
         params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
-        return expand_sweep([*params, *overrides])
+        return expand_sweep([*params, *overrides], config_dir)
     return [_common(overrides)]
 
 
@@ -137,9 +141,9 @@ class _Composer:
     """Composes as Hydra does, but every combination of groups only once: that takes 100 ms, a changed value 5 ms."""
 
     def __init__(self, config_dir: str | None) -> None:
-        folders = [config_directory(), *([] if config_dir is None else [Path(config_dir)])]
+        folders = config_folders(config_dir)
         self._groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
-        self._search_path = _search_path(config_dir)
+        self._config_dir, self._search_path = config_dir, _search_path(config_dir)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def compose(self, overrides: list[str]) -> DictConfig:
@@ -158,6 +162,7 @@ class _Composer:
     def _of_groups(self, choices: list[str]) -> DictConfig:
         key = tuple(choices)
         if key not in self._composed:
+            check_choices(OverridesParser.create().parse_overrides(choices), self._config_dir)
             self._composed[key] = compose(CONFIG_NAME, overrides=choices + self._search_path)
         return self._composed[key]
 
@@ -172,9 +177,14 @@ def _with_overrides(config: DictConfig, prefix: str, values: Sequence[Override])
     }
 
 
-def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
-    """All combinations of comma-separated values, as Hydra's own sweeper makes them."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+def expand_sweep(overrides: Sequence[str], config_dir: str | None = None) -> list[list[str]]:
+    """All combinations of comma-separated values and of what a glob matches, as Hydra's own sweeper makes them."""
+    search_path = create_config_search_path(str(config_directory()))
+    if config_dir is not None:
+        search_path.append("command-line", f"file://{Path(config_dir).resolve()}")
+    parser = OverridesParser.create(ConfigLoaderImpl(search_path))  # a glob asks the loader what there is
+    parsed = parser.parse_overrides(list(overrides))
+    check_globs(parsed, config_dir)
     batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     return [trial for batch in batches for trial in batch]
 
@@ -185,7 +195,7 @@ def hydra_errors() -> Iterator[None]:
     try:
         yield
     except OverrideParseException as error:
-        raise UserError(f"can't read the override {error.override!r}: write key=value") from error
+        raise UserError(unreadable(error.override)) from error
     except HydraException as error:
         raise UserError(_one_line(str(error))) from error
     except ValueError as error:
@@ -201,6 +211,9 @@ def _one_line(message: str) -> str:
     appended = re.search(r"Could not append to config. An item is already at '([^']+)'", message)
     if appended:
         return f"{appended[1]!r} exists already: write it without the +"
+    twice = re.search(r"Multiple values for (\S+)\. To override a value use", message)
+    if twice:
+        return f"{twice[1]!r} has an option already: write it without the +"
     option = re.search(r"(?:In '[^']+': )?Could not find '([^']+)'", message)
     if option:
         return _unknown_option(option[1], message)
@@ -211,7 +224,4 @@ def _unknown_option(option: str, message: str) -> str:
     listed = message.partition("Available options in")[2].partition("Config search path")[0].splitlines()[1:]
     names = [line.strip() for line in listed if line.strip()]
     group, _, name = option.rpartition("/")
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {group}={close[0]}?" if close else ""
-    choices = f" (there are: {', '.join(names)})" if names else ""
-    return f"no option {name!r} in group {group!r}{choices}{hint}"
+    return unknown_option(group, name, names)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import subprocess
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hydra.core.utils import JobReturn, env_override
@@ -30,6 +34,7 @@ _FOR_SWEEPS = ("hparams_search", "hydra/launcher", "hydra/sweeper")
 # What decides where data are found and how errors are shown. A Ray worker has the environment of `ray start` instead.
 _CARRIED = ("FSDD_ROOT", "XDG_CACHE_HOME", "HYDRA_FULL_ERROR")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_NOTICE_S, _PATIENCE_S = 2.0, 10.0  # in which a job ends that was interrupted before, and now
 # text in the error of a launcher: what to raise instead
 _FIXABLE: dict[str, UserError | RunFailedError] = {
     "Could not find any running Ray instance": UserError(
@@ -157,8 +162,42 @@ class LimitedLocalLauncher(Launcher):
         """Run all jobs. A job has as many threads as cores, unless the environment sets another number."""
         at_once = max(1, (os.cpu_count() or 1) // self._cpus)
         returned: list[JobReturn] = []
-        with env_override({name: os.environ.get(name, str(self._cpus)) for name in _THREADS}):
+        with _ending_with_us(), env_override({name: os.environ.get(name, str(self._cpus)) for name in _THREADS}):
             for first in range(0, len(job_overrides), at_once):
                 batch = job_overrides[first : first + at_once]
                 returned += self._launcher.launch(batch, initial_job_idx + first)
         return returned
+
+
+@contextmanager
+def _ending_with_us() -> Iterator[None]:
+    """End jobs of submitit's local executor by Ctrl-C where this process is ended: by themselves they outlive it."""
+    from submitit.local import local
+
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: Any, **keywords: Any) -> subprocess.Popen[bytes]:
+        popen: Any = subprocess.Popen
+        started.append(popen(*arguments, stderr=subprocess.DEVNULL, **keywords))  # without its tracebacks
+        return started[-1]
+
+    module = vars(local)
+    original, module["subprocess"] = module["subprocess"], SimpleNamespace(Popen=start)
+    try:
+        yield
+    except BaseException:
+        _wait(started, _NOTICE_S)  # a terminal sends Ctrl-C to them, too, and a second one would cut their end short
+        for process in started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        _wait(started, _PATIENCE_S)
+        raise
+    finally:
+        module["subprocess"] = original
+
+
+def _wait(processes: Sequence[subprocess.Popen[bytes]], most_s: float) -> None:
+    deadline = time.monotonic() + most_s
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(deadline - time.monotonic(), 0.0))

@@ -17,8 +17,9 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
-from fsdd_lightning.sweeps.plan import Trial
 from fsdd_lightning.sweeps.status import TrialEnd
+from fsdd_lightning.sweeps.time_left import TimeLeft
+from fsdd_lightning.sweeps.trial import Trial
 
 _LOOK_EVERY_S = 0.5
 
@@ -26,12 +27,13 @@ _LOOK_EVERY_S = 0.5
 class SweepProgress:
     """Prints one line for every trial that ends."""
 
-    def __init__(self, trials: Sequence[Trial], out: Console) -> None:
+    def __init__(self, trials: Sequence[Trial], out: Console, settled: Sequence[Trial] = ()) -> None:
         self.ends: dict[str, TrialEnd] = {}  # by label
         self._waiting = {trial.label: trial for trial in trials}
         self._before = {trial.label: _stamp(trial) for trial in trials}
         self._total, self._out = len(trials), out
-        self._start = time.monotonic()
+        self._start, self._time_left = time.monotonic(), TimeLeft()
+        self._time_left.know(settled)
         self._over = threading.Event()
         self._status = Status("", console=out) if out.is_terminal else None
 
@@ -72,6 +74,7 @@ class SweepProgress:
                 continue
             end = self.ends[name] = _trial_end(record)
             del self._waiting[name]
+            self._time_left.note(trial, record)
             text = f"[{len(self.ends)}/{self._total}] {end.status:<7} {name}: {end.line} ({self._tail()})"
             self._out.print(text, soft_wrap=True)
 
@@ -87,18 +90,24 @@ class SweepProgress:
     def _tail(self) -> str:
         counts = Counter(end.status for end in self.ends.values())
         left = self._left_s()
-        records = [self._new_record(trial) for trial in self._waiting.values()]
-        running = sum(record is not None and record.is_running for record in records)
-        found = {"running": running} | {name: counts[name] for name in ("over_budget", "failed")}
+        found = {"running": len(self._running_s())} | {name: counts[name] for name in ("over_budget", "failed")}
         states = ", ".join(f"{count} {name}" for name, count in found.items() if count)
         times = _clock(time.monotonic() - self._start) + (f", about {_clock(left)} left" if left else "")
         return f"{states}; {times}" if states else times
 
     def _left_s(self) -> float | None:
         """Seconds until all have run; None while that is unknown."""
-        ran = sum(end.status in ("done", "failed") for end in self.ends.values())
-        to_come = sum(trial.plan.fits for trial in self._waiting.values())
-        return (time.monotonic() - self._start) / ran * to_come if ran and to_come else None
+        elapsed_s = time.monotonic() - self._start
+        return self._time_left.seconds(list(self._waiting.values()), self._running_s(), elapsed_s)
+
+    def _running_s(self) -> dict[str, float]:
+        """For how long trials have been running, by label; the record of a running one is as old as its run."""
+        found = {}
+        for name, trial in self._waiting.items():
+            record, stamp = self._new_record(trial), _stamp(trial)
+            if record is not None and record.is_running and stamp is not None:
+                found[name] = max(time.time() - stamp[0] / 1e9, 0.0)
+        return found
 
     def end(self, errors: Mapping[str, str], launcher_error: str | None = None) -> dict[str, TrialEnd]:
         """How every trial ended, once nothing runs any more.

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fsdd_lightning.console.summary import short_path
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.trial import Trial
 
 _ORDER = ("done", "over_budget", "failed", "elsewhere", "not run", "skipped")  # in which statuses are counted
 
@@ -29,8 +29,13 @@ class TrialEnd:
         return self.status in ("done", "over_budget")
 
 
-def announce(trials: Sequence[Trial], to_run: Sequence[Trial], out: Console) -> None:
-    """Print how much there is to do, and why earlier runs do not count."""
+def announce(trials: Sequence[Trial], to_run: Sequence[Trial], out: Console, repeated: int = 0) -> None:
+    """Print how much there is to do, and why earlier runs do not count.
+
+    `repeated`: combinations of values left out, as they differ from others in nothing that changes a result.
+    """
+    if repeated:
+        out.print(f"{repeated} more would be the same trials again: they differ in nothing that changes a result")
     skipped = sum(trial.state.is_settled for trial in trials)
     out.print(f"{len(trials)} trials: {len(to_run)} to run, {skipped} to skip: they are done", soft_wrap=True)
     for trial in to_run:

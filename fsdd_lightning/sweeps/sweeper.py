@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,11 +22,12 @@ from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
-from fsdd_lightning.sweeps.manifest import write_manifest
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
+from fsdd_lightning.sweeps.manifest import Base, write_manifest
+from fsdd_lightning.sweeps.plan import compose_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
 from fsdd_lightning.sweeps.task import STOP_FILE
+from fsdd_lightning.sweeps.trial import Trial
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +58,13 @@ class ResumingSweeper(Sweeper):
         """
         assert self.config is not None
         out, told = new_console(), new_console(quiet=self.config.quiet)
-        trials = plan_sweep(self.composed.trials, self.composed.folder)
+        planned = compose_sweep(self.composed.trials, self.composed.folder)
+        trials = planned.trials
         if not all(trial.state.is_settled for trial in trials):
-            prepare_sweep_folders(trials)
+            prepare_sweep_folders(trials, planned.bases)
         to_run, problems = prepare_run_folders(trials)
-        announce(trials, to_run, told)
-        progress = SweepProgress(to_run, told)
+        announce(trials, to_run, told, planned.repeated)
+        progress = SweepProgress(to_run, told, [trial for trial in trials if trial.state.is_settled])
         with interruptible(trials, progress.ends, out), progress.watching():
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
@@ -117,11 +119,12 @@ class ResumingSweeper(Sweeper):
                 )
 
 
-def prepare_sweep_folders(trials: Sequence[Trial]) -> None:
+def prepare_sweep_folders(trials: Sequence[Trial], bases: Mapping[Path, Base]) -> None:
     """Make the folders above those of the runs, and list this command and its trials in their sweep.json."""
     for folder in dict.fromkeys(trial.folder.parent for trial in trials):
         folder.mkdir(parents=True, exist_ok=True)
-        write_manifest(folder, sys.argv[1:], [trial for trial in trials if trial.folder.parent == folder])
+        inside = [trial for trial in trials if trial.folder.parent == folder]
+        write_manifest(folder, sys.argv[1:], inside, bases[folder])
 
 
 def prepare_run_folders(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, str]]:

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from fsdd_lightning.config.load import (
     NO_SPEECH,
+    OF_THE_SWEEP,
     RENAMED_KEYS,
     config_from_mapping,
     config_keys,
@@ -20,6 +21,7 @@ from fsdd_lightning.config.load import (
     content_hash,
     register_resolvers,
     run_name,
+    short_override,
     to_config,
     unknown_key,
     with_current_keys,
@@ -146,9 +148,28 @@ def test_trials_with_equal_safe_characters_have_different_folders(one: list[str]
 
 
 def test_ordinary_run_names_are_readable() -> None:
-    assert run_name(["model.hidden_size=16", "seed=2"]) == "model.hidden_size=16,seed=2"
+    assert run_name(["model.hidden_size=16", "seed=2"]) == "hidden_size=16,seed=2"
+    assert run_name(["split.seed=3", "+trainer.learning_rate=1"]) == "split.seed=3,+trainer.learning_rate=1"
     assert run_name(["name=grid", "output_root=/tmp", "seed=2"]) == "seed=2"
     assert run_name([]) == "defaults"
+
+
+def test_a_key_is_as_short_as_it_is_unambiguous() -> None:
+    short = {key: short_override(key) for key in config_keys()}
+    assert len(set(short.values())) == len(short)
+    assert short["model.hidden_size"] == "hidden_size" and short["data.synthetic.takes"] == "synthetic.takes"
+    assert [short[key] for key in ("seed", "split.seed", "quantization.name")] == [
+        "seed",
+        "split.seed",
+        "quantization.name",
+    ]
+
+
+@given(st.lists(st.sampled_from(sorted(config_keys())), unique=True, min_size=1, max_size=8), st.integers(1, 300))
+def test_no_key_is_lost_of_a_long_name(keys: list[str], length: int) -> None:
+    name = run_name([f"{key}={'v' * length}" for key in keys if not f"{key}=".startswith(OF_THE_SWEEP)])
+    assert len(name) <= 255
+    assert all(f"{short_override(key)}=v" in name for key in keys if not f"{key}=".startswith(OF_THE_SWEEP))
 
 
 @pytest.mark.parametrize(

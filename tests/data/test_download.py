@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -159,7 +160,8 @@ def failure(server: Server, destination: Path, reason: str, patience: Patience =
     with pytest.raises(RunFailedError, match=reason) as caught:
         download_fsdd(server.url, DIGEST, destination, patience)
     message = str(caught.value)
-    assert server.url in message and "FSDD_ROOT" in message and "data.root" in message
+    assert server.url in message
+    assert all(way_out in message for way_out in ("FSDD_ROOT", "data.root", "data=synthetic"))
     assert "\n" not in message
     assert left_in(destination.parent) == []
     assert {path.name for path in destination.parent.parent.iterdir()} == {"cache"}
@@ -473,3 +475,25 @@ def test_a_terminal_gets_a_progress_bar(server: Server, destination: Path) -> No
     assert b"100%" in os.read(leader, 65536)
     os.close(leader)
     os.close(follower)
+
+
+def zip_bytes() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, body in MEMBERS.items():
+            archive.writestr(name, body)
+    return buffer.getvalue()
+
+
+def test_a_zip_is_the_wrong_kind_and_fetched_once(server: Server, destination: Path) -> None:
+    server.answers = [content(zip_bytes())]
+    message = failure(server, destination, r"it is a \.zip, and only \.tar archives are read: name the \.tar\.gz")
+    assert "attempts" not in message
+
+
+@pytest.mark.parametrize("query", ["", "?raw=1"])
+def test_an_address_of_a_zip_is_refused_before_it_is_fetched(destination: Path, query: str) -> None:
+    url = f"http://127.0.0.1:1/archive/master.ZIP{query}"
+    with pytest.raises(UserError, match=r"is a \.zip, and only \.tar archives are read: name the \.tar\.gz"):
+        download_fsdd(url, DIGEST, destination)
+    assert not destination.parent.exists()

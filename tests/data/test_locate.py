@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,8 +97,16 @@ def test_a_given_folder_without_recordings_is_refused_not_skipped(
     near = dataset(tmp_path / "near")
     given = str(tmp_path / name)
     root, environ = (given, {}) if source == "data.root" else (None, {"FSDD_ROOT": given})
-    with pytest.raises(UserError, match=rf"{source}=.* {problem}"):
+    with pytest.raises(UserError, match=rf"{source}=.* {problem}") as caught:
         locate_fsdd(replace(config, root=root), environ, [near])
+    assert "FSDD_ROOT" in str(caught.value) and "data=synthetic" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_is_named_as_such(kind: str, tmp_path: Path, config: DataConfig) -> None:
+    archive = shutil.make_archive(str(tmp_path / "recordings"), kind, dataset(tmp_path / "mine"))
+    with pytest.raises(UserError, match=r"is an archive: unpack it first, and name a folder with files like"):
+        locate_fsdd(replace(config, root=archive), {}, [])
 
 
 def test_wavs_may_lie_directly_in_a_given_folder(tmp_path: Path, config: DataConfig) -> None:

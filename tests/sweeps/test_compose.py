@@ -141,9 +141,9 @@ def test_questions_are_left_to_hydra(flag: str) -> None:
         (["~seed"], "seed is missing"),
         (["model=smal"], "did you mean model=small?"),
         (["experiment=task_z"], "no option 'task_z' in group 'experiment' (there are: "),
-        (["seed"], "can't read the override 'seed': write key=value"),
+        (["seed"], "can't read the override 'seed': write seed=VALUE"),
         (["seed=[1"], "can't read the override 'seed=[1': write key=value"),
-        (["seed=1,2"], "seed=1,2"),  # a sweep without -m
+        (["seed=1,2"], "put -m first: fsdd-train -m seed=1,2"),  # a sweep without -m
         (["optimizer.lr=.inf"], "optimizer.lr"),
         (["seed=???"], "seed"),
         (["seed=${nowhere}"], "nowhere"),

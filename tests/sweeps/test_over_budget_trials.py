@@ -83,7 +83,7 @@ def test_other_trials_of_a_sweep_run_and_the_plan_agrees(tiny_overrides: list[st
     over_budget = [record for record in records if record.status == "over_budget"]
     for record in over_budget:
         size = record.memory["hidden_size"]
-        assert f" over_budget model.hidden_size={size}: {record.error} (" in out
+        assert f" over_budget hidden_size={size}: {record.error} (" in out
         assert record.memory["fits"] is False and record.memory["lines"]
     planned = run_command(tmp_path, "plan", *words)
     *printed, heavy = planned.stdout.splitlines()

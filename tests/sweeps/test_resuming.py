@@ -20,7 +20,8 @@ from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.runs import state as trial_state
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep
+from fsdd_lightning.sweeps.plan import plan_sweep
+from fsdd_lightning.sweeps.trial import Trial
 
 
 def rewrite(run_folder: Path, **changes: Any) -> None:
@@ -101,6 +102,18 @@ def test_people_who_are_found_nearby_are_measured(
     shutil.copytree(corpus, tmp_path / "other_voices" / "untrimmed")
     reasons = {trial.state.reason for trial in planned(copy_of_sweep, words)}
     assert reasons == {"not measured on untrimmed yet"}
+
+
+def test_displays_and_another_folder_with_the_same_recordings_start_nothing(
+    copy_of_sweep: Finished, tmp_path: Path
+) -> None:
+    """And a command that sweeps more finds the finished trials, under their names."""
+    others = ["callbacks=default", "logger.misclassified_clips=3", f"data.cache_dir={tmp_path}", "seed=1"]
+    assert {trial.state.name for trial in planned(copy_of_sweep, *others)} == {"done"}
+    more = planned(copy_of_sweep, *others, "seed=1,2")
+    done = {trial.run_name for trial in more if trial.state.name == "done"}
+    assert done == {path.parent.name for path in copy_of_sweep.trials.glob("*/run.json")}
+    assert {trial.run_name for trial in more} == done | {f"{name},seed=2" for name in done}
 
 
 def test_an_added_value_runs_alone(copy_of_sweep: Finished) -> None:

@@ -11,7 +11,8 @@ import pytest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.compose import check_command, hydra_errors
 from fsdd_lightning.sweeps.manifest import planned_names, write_manifest
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep, running_order
+from fsdd_lightning.sweeps.plan import plan_sweep, running_order
+from fsdd_lightning.sweeps.trial import Trial
 
 
 def trials_of(*words: str) -> list[Trial]:
@@ -49,7 +50,7 @@ def test_a_bad_value_in_the_sweep_of_an_experiment_is_rejected(tmp_path: Path) -
 def test_trials_are_labeled_by_the_overrides_they_do_not_share() -> None:
     trials = trials_of("trainer.max_epochs=2", "seed=1,2", "name=grid")
     assert [trial.label for trial in trials] == ["seed=1", "seed=2"]
-    assert [trial.run_name for trial in trials] == ["trainer.max_epochs=2,seed=1", "trainer.max_epochs=2,seed=2"]
+    assert [trial.run_name for trial in trials] == ["seed=1", "seed=2"]
     assert [trial.label for trial in trials_of("seed=1")] == ["seed=1"]
 
 
@@ -99,8 +100,8 @@ def test_the_manifest_lists_all_trials(tmp_path: Path) -> None:
     assert [trial["fits"] for trial in manifest["trials"].values()] == [True, False] * 2
     assert len({trial["config_hash"] for trial in manifest["trials"].values()}) == 4
     first = next(iter(manifest["trials"].values()))
-    own = ["seed=1", "name=grid", "memory_budget=kb8", "model.hidden_size=4"]
-    assert first["overrides"] == ["output_root=nowhere", *own]
+    assert first["overrides"] == ["seed=1", "model.hidden_size=4"]
+    assert command["constants"] == ["output_root=nowhere", "name=grid", "memory_budget=kb8"]
 
 
 def test_a_command_given_twice_is_written_once_and_another_one_is_added(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_manifest_of_the_version_before_is_read_and_written_in_the_current_ver
     assert planned_names(tmp_path) == {"seed=1"}
     write(tmp_path, trials_of("seed=2,3"), "b")
     manifest = read(tmp_path)
-    assert manifest["schema_version"] == 2 and "cells" not in json.dumps(manifest)
+    assert manifest["schema_version"] == 3 and "cells" not in json.dumps(manifest)
     assert [command["trials"] for command in manifest["commands"]] == [["seed=1"], ["seed=2", "seed=3"]]
     assert manifest["trials"]["seed=1"] == described
     assert planned_names(tmp_path) == {"seed=1", "seed=2", "seed=3"}

@@ -14,9 +14,10 @@ from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.runs.lock import locked
 from fsdd_lightning.runs.record import new_record, write_record
 from fsdd_lightning.sweeps.compose import check_command
-from fsdd_lightning.sweeps.plan import Trial, plan_sweep
+from fsdd_lightning.sweeps.plan import plan_sweep
 from fsdd_lightning.sweeps.progress import SweepProgress, _clock
 from fsdd_lightning.sweeps.status import TrialEnd, conclude
+from fsdd_lightning.sweeps.trial import Trial
 
 VIEW = {"accuracy": 0.5}
 

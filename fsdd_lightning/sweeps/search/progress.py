@@ -12,9 +12,9 @@ from rich.console import Console
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import RunRecord, read_record
-from fsdd_lightning.sweeps.plan import Trial
 from fsdd_lightning.sweeps.search.front import Objective, Point, front_of, front_table, objective, write_front
 from fsdd_lightning.sweeps.status import TrialEnd
+from fsdd_lightning.sweeps.trial import Trial
 
 
 @dataclass

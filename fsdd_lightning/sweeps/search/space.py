@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
@@ -64,13 +65,17 @@ class Space:
                     yield (*first[:place], value, *first[place + 1 :])
 
 
-def search_space(params: Mapping[str, str], arguments: Sequence[str]) -> Space:
+def search_space(
+    params: Mapping[str, str], arguments: Sequence[str], config_loader: ConfigLoader | None = None
+) -> Space:
     """`params` of the config; an override of the command line replaces the one with the same key.
+
+    `config_loader`: is asked for the options that a glob matches.
 
     Raises:
         UserError: nothing to choose from, or a range without an end.
     """
-    parser = OverridesParser.create()
+    parser = OverridesParser.create(config_loader)
     configured = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
     given = parser.parse_overrides(list(arguments))
     merged = {override.get_key_element(): override for override in (*configured, *given)}

@@ -14,15 +14,18 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import archive_record, locked
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
-from fsdd_lightning.runs.state import Environment
+from fsdd_lightning.runs.state import Environment, run_state
 from fsdd_lightning.sweeps.dashboard import write_curves
+from fsdd_lightning.sweeps.known import SweepFolder
 from fsdd_lightning.sweeps.launchers import require
-from fsdd_lightning.sweeps.plan import Trial, default_sweep_folder, plan_trial
+from fsdd_lightning.sweeps.names import label_of
+from fsdd_lightning.sweeps.plan import default_sweep_folder
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.search.space import Values, search_space
 from fsdd_lightning.sweeps.status import conclude, interruptible
 from fsdd_lightning.sweeps.sweeper import ResumingSweeper, prepare_run_folders, prepare_sweep_folders
 from fsdd_lightning.sweeps.task import record_over_budget
+from fsdd_lightning.sweeps.trial import Trial
 
 if TYPE_CHECKING:
     from fsdd_lightning.sweeps.search.study import ParetoStudy
@@ -48,11 +51,14 @@ class ParetoSweeper(ResumingSweeper):
         require("optuna", extra="search", needed_by="a search")
         from fsdd_lightning.sweeps.search.study import ParetoStudy
 
-        self._space, self._environment = search_space(self._params, arguments), Environment()
+        assert self.hydra_context is not None
+        self._space = search_space(self._params, arguments, self.hydra_context.config_loader)
+        self._environment = Environment()
         for values in self._space.probes():
             self._plan(values)  # an impossible one is an error before anything is trained
         self._folder = self.composed.folder or default_sweep_folder(self.composed.trials[0][1])
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._known = SweepFolder(self._folder, self._environment)
         assert self.config is not None
         out, told = new_console(), new_console(quiet=self.config.quiet)
         size = sum(1 for _ in self._space.points())
@@ -107,7 +113,7 @@ class ParetoSweeper(ResumingSweeper):
 
     def _run(self, batch: list[Trial]) -> None:
         """Launch what is not done already."""
-        prepare_sweep_folders(self._progress.trials)
+        prepare_sweep_folders(self._progress.trials, {self._folder: self._known.first})
         to_run, problems = prepare_run_folders(batch)
         self._errors |= problems
         self._launch(to_run)
@@ -121,8 +127,11 @@ class ParetoSweeper(ResumingSweeper):
         return overrides, plan_run(to_config(config))
 
     def _trial(self, values: Values) -> Trial:
-        label = ",".join(f"{key}={value}" for key, value in self._choice(values).items())
-        return plan_trial(*self._plan(values), self._folder, label, self._environment)
+        overrides, plan = self._plan(values)
+        ((name, identity),) = self._known.place([(overrides, plan)], [each.key for each in self._space.dimensions])
+        label = label_of(f"{key}={value}" for key, value in self._choice(values).items())
+        state = run_state(plan, self._folder / name, self._environment)
+        return Trial(tuple(overrides), plan, self._folder / name, label, state, identity)
 
     def _choice(self, values: Values) -> dict[str, str]:
         return dict(zip((dimension.key for dimension in self._space.dimensions), values, strict=True))

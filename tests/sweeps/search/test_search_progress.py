@@ -10,12 +10,13 @@ from rich.console import Console
 
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import new_record, read_record, write_record
-from fsdd_lightning.runs.state import RunState
+from fsdd_lightning.runs.state import Environment, RunState
 from fsdd_lightning.sweeps.compose import compose_trials
-from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.identity import identity_of
 from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.progress import SearchProgress
 from fsdd_lightning.sweeps.status import TrialEnd
+from fsdd_lightning.sweeps.trial import Trial
 
 
 @pytest.fixture
@@ -26,7 +27,9 @@ def progress() -> SearchProgress:
 def plan(folder: Path, state: RunState, *more: str) -> Trial:
     ((overrides, config),) = compose_trials(["model.hidden_size=8", *more], multirun=False)
     folder.mkdir(exist_ok=True)
-    return Trial(tuple(overrides), plan_run(config), folder, "label", state)
+    return Trial(
+        tuple(overrides), plan_run(config), folder, "label", state, identity_of(plan_run(config), Environment())
+    )
 
 
 def record_end(trial: Trial, status: str, started: str = "now") -> None:

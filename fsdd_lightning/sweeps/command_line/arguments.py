@@ -1,0 +1,104 @@
+"""The words of a command line: options before overrides, and one line for an option that does not exist."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+
+from fsdd_lightning.config.load import config_keys
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.sweeps.command_line.slips import COMMANDS, check_words
+
+PROGRAM = "fsdd-train"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What was asked for. `words`: options before overrides, which is the only order that Hydra reads."""
+
+    words: tuple[str, ...]
+    overrides: tuple[str, ...]
+    multirun: bool
+    config_dir: str | None
+    is_question: bool  # --help and the like: nothing is to run
+    help: bool
+
+
+def read_arguments(words: Sequence[str], program: str = PROGRAM) -> Arguments:
+    """Read a command line.
+
+    Raises:
+        UserError: an option or a folder that does not exist, or words that are no overrides.
+    """
+    parser = get_args_parser()
+    options, overrides = _sorted(words, parser, program)
+    parsed = parser.parse_args(options)
+    question = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
+    for given, name in ((parsed.config_path, "--config-path"), (parsed.config_name, "--config-name")):
+        if given is not None:
+            raise UserError(f"{name} would replace the whole config; add options of your own with --config-dir FOLDER")
+    if parsed.config_dir is not None:
+        _check_config_dir(parsed.config_dir)
+    check_words(overrides, program, parsed.config_dir)
+    ordered = (*options, *overrides)
+    return Arguments(ordered, tuple(overrides), parsed.multirun, parsed.config_dir, bool(question), parsed.help)
+
+
+def _sorted(words: Sequence[str], parser: argparse.ArgumentParser, program: str) -> tuple[list[str], list[str]]:
+    """Options with their values, and all other words."""
+    options: list[str] = []
+    overrides: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options += [word, *_value(word, _action(word, parser, left, program), left)]
+    return options, overrides
+
+
+def _action(word: str, parser: argparse.ArgumentParser, following: Sequence[str], program: str) -> argparse.Action:
+    known = parser._option_string_actions
+    name = word.partition("=")[0]
+    matching = [name] if name in known else [each for each in known if name.startswith("--") and each.startswith(name)]
+    if len(matching) == 1:
+        return known[matching[0]]
+    raise UserError(_unknown_option(word, list(known), following, program))
+
+
+def _value(word: str, action: argparse.Action, left: list[str]) -> list[str]:
+    """The value of an option, taken from the words that follow it."""
+    if action.nargs == 0 or "=" in word:
+        return []
+    if action.nargs == "?":
+        return [left.pop(0)] if left and left[0] in (action.choices or ()) else []
+    if not left:
+        raise UserError(f"{word} needs a value")
+    return [left.pop(0)]
+
+
+def _unknown_option(word: str, known: Sequence[str], following: Sequence[str], program: str) -> str:
+    name, equals, value = word.lstrip("-").partition("=")
+    if name in COMMANDS:
+        return f"{program} has no option {word}; did you mean the command fsdd-{name}?"
+    if name in config_keys():
+        given = value if equals else next((each for each in following if "=" not in each), "VALUE")
+        return f"config keys have no dashes: write {name}={given}"
+    close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), [*known, "--resume"], n=1)
+    hint = f"; did you mean {close[0]}?" if close else "; config keys are written key=value, and --help lists them"
+    return f"{program} has no option {word}{hint}"
+
+
+def _check_config_dir(name: str) -> None:
+    folder = Path(name)
+    if not folder.is_dir():
+        wrong = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise UserError(f"--config-dir {name} {wrong}: name a folder with groups of your own, as model/wide.yaml")
+    if not any(folder.glob("*/**/*.yaml")):
+        raise UserError(f"--config-dir {name} holds no options: they lie in folders of groups, as model/wide.yaml")
