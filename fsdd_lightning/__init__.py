@@ -36,7 +36,7 @@ torch.Size([2, 10])
 **Your own Trainer**: a config is composed as by a command line, and makes the DataModule and the LightningModule.
 
 >>> config = fl.compose_config(*overrides)
->>> module, data = fl.DigitClassifier.from_config(config), fl.DigitDataModule.from_config(config)
+>>> module, data = fl.WordClassifier.from_config(config), fl.WordDataModule.from_config(config)
 >>> quiet = {"enable_progress_bar": False, "enable_model_summary": False}
 >>> trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, **quiet)
 >>> trainer.fit(module, data)
@@ -50,7 +50,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fsdd_lightning.data.datamodule import DigitDataModule as DigitDataModule
+    from fsdd_lightning.data.datamodule import WordDataModule as WordDataModule
     from fsdd_lightning.evaluation.run import open_run as open_run
     from fsdd_lightning.memory.bill import memory_bill as memory_bill
     from fsdd_lightning.memory.shape import NetworkShape as NetworkShape
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from fsdd_lightning.model.network import LSTMClassifier as LSTMClassifier
     from fsdd_lightning.reports.frame import frame as frame
     from fsdd_lightning.sweeps.compose import compose_config as compose_config
-    from fsdd_lightning.training.module import DigitClassifier as DigitClassifier
+    from fsdd_lightning.training.module import WordClassifier as WordClassifier
 
 __version__ = "0.1.0"
 
@@ -73,12 +73,17 @@ _HOMES = {
     "QuantizedView": "model.fake_quantization",
     "LSTMClassifier": "model.network",
     "compose_config": "sweeps.compose",
-    "DigitDataModule": "data.datamodule",
-    "DigitClassifier": "training.module",
+    "WordDataModule": "data.datamodule",
+    "WordClassifier": "training.module",
 }
+_EARLIER = {
+    "DigitDataModule": "WordDataModule",
+    "DigitClassifier": "WordClassifier",
+}  # names of version 0.1 before words
 
 
 def __getattr__(name: str) -> Any:
+    name = _EARLIER.get(name, name)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public are {', '.join(_HOMES)}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -135,7 +135,7 @@ def evaluation_batches(clips: int) -> int:
     return -(-clips // EVALUATION_BATCH)
 
 
-class DigitDataModule(pl.LightningDataModule):
+class WordDataModule(pl.LightningDataModule):
     """Batches of prepared clips; `seed` fixes their order and their augmentation.
 
     `overfit_batches`: train on so many batches alone, and validate on them, too; 0: on all, as usual.
@@ -158,7 +158,7 @@ class DigitDataModule(pl.LightningDataModule):
         self.noise = torch.Generator().manual_seed(seed + 1)
 
     @classmethod
-    def from_config(cls, config: Config) -> DigitDataModule:
+    def from_config(cls, config: Config) -> WordDataModule:
         """With the recordings, split and features of a config; extracts or recalls the features.
 
         Raises:

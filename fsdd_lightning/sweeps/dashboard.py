@@ -14,7 +14,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import final_metrics
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
 from fsdd_lightning.sweeps.manifest import CURVES
-from fsdd_lightning.sweeps.plan import Trial
+from fsdd_lightning.sweeps.trial import Trial
 from fsdd_lightning.training.tensorboard import metrics_step, write_curve
 
 # What a curve goes over, and what it averages.

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from fsdd_lightning.arithmetic.weight_codes import WeightCode
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.training.logger import DashboardLogger
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 
 
 class QuantizationSchedule(pl.Callback):
@@ -27,7 +27,7 @@ class QuantizationSchedule(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Switch, once; until then, forget the earlier epochs."""
-        assert isinstance(pl_module, DigitClassifier)
+        assert isinstance(pl_module, WordClassifier)
         if pl_module.quantized_view is not None:
             return
         for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -18,14 +18,14 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.datamodule import WordDataModule
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
 from fsdd_lightning.training.trainer import (
@@ -59,7 +59,7 @@ class FitResult:
 def fit_float(network: LSTMClassifier, context: RunContext) -> FitResult:
     """Train in float for `trainer.max_epochs`."""
     config = context.config
-    module = DigitClassifier(network, config.training, Optimization.of(config))
+    module = WordClassifier(network, config.training, Optimization.of(config))
     return _fit(module, config.trainer.max_epochs, context, [])
 
 
@@ -69,7 +69,7 @@ def fit_quantized(network: LSTMClassifier, context: RunContext) -> FitResult:
     assert mode.weight_code is not None
     # Lightning keeps a network that was evaluated before in that mode: without dropout in its float epochs.
     optimization = Optimization.of(context.config, mode.learning_rate)
-    module = DigitClassifier(network.train(), context.config.training, optimization)
+    module = WordClassifier(network.train(), context.config.training, optimization)
     last_epoch = stage_epochs(context.config.trainer, mode.epochs) - 1
     schedule = QuantizationSchedule(weight_code(mode.weight_code), min(mode.start_epoch, last_epoch))
     return _fit(module, mode.epochs, context, [schedule])
@@ -78,7 +78,7 @@ def fit_quantized(network: LSTMClassifier, context: RunContext) -> FitResult:
 def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     """The deployed network, as it is deployed, on the test clips: test/loss, test/accuracy, test/macro_f1."""
     config = context.config
-    module = DigitClassifier(checkpoint.network, config.training, Optimization.of(config))
+    module = WordClassifier(checkpoint.network, config.training, Optimization.of(config))
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
     tester = pl.Trainer(accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False)
@@ -102,7 +102,7 @@ def seed_everything(config: Config) -> None:
     torch.manual_seed(config.seed)
 
 
-def _fit(module: DigitClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> FitResult:
+def _fit(module: WordClassifier, epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> FitResult:
     epochs = stage_epochs(context.config.trainer, epochs)
     stage, averaging = context.logger.stage, _weight_averaging(context, epochs)
     best = ModelCheckpoint(
@@ -128,7 +128,7 @@ def _announce_resumed(checkpoint: Path, context: RunContext) -> None:
     announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
 
 
-def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:
+def _kept_epoch(module: WordClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:
     """Load the weights that `training.checkpoint` asks for."""
     path = best.best_model_path
     content = torch.load(path, map_location="cpu", weights_only=True) if path else {}
@@ -140,10 +140,10 @@ def _kept_epoch(module: DigitClassifier, best: ModelCheckpoint, epochs: int, sta
     return FitResult(module.network.eval(), epochs, content["epoch"], val_loss)
 
 
-def _datamodule(context: RunContext) -> DigitDataModule:
+def _datamodule(context: RunContext) -> WordDataModule:
     config = context.config
     overfit = config.trainer.overfit_batches
-    return DigitDataModule(context.data, config.feature_augmentation, config.training.batch_size, config.seed, overfit)
+    return WordDataModule(context.data, config.feature_augmentation, config.training.batch_size, config.seed, overfit)
 
 
 def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:

@@ -20,7 +20,7 @@ from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.training.optimization import Optimization
 
 
-class DigitClassifier(pl.LightningModule):
+class WordClassifier(pl.LightningModule):
     """Cross-entropy with label smoothing, the optimizer and schedule of the config, accuracy and macro-F1."""
 
     def __init__(self, network: LSTMClassifier, config: TrainingConfig, optimization: Optimization) -> None:
@@ -43,7 +43,7 @@ class DigitClassifier(pl.LightningModule):
         self._seen: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {"train": [], "val": [], "test": []}
 
     @classmethod
-    def from_config(cls, config: Config) -> DigitClassifier:
+    def from_config(cls, config: Config) -> WordClassifier:
         """A new float network of the config's size; the current random state determines its weights."""
         network = LSTMClassifier(plan_run(config).shape, config.model.dropout)
         return cls(network, config.training, Optimization.of(config))

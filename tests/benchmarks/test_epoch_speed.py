@@ -17,14 +17,14 @@ from torch.nn import functional as F
 
 from fsdd_lightning.config.load import register_resolvers
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.datamodule import WordDataModule
 from fsdd_lightning.data.feature_augmentation import FeatureAugmentation
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.logger import DashboardLogger
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
 
 EPOCHS_PER_ROUND = 3
@@ -56,7 +56,7 @@ def network_of(config: Config) -> LSTMClassifier:
 
 
 def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[float]:
-    module = DigitClassifier(network_of(config), config.training, Optimization.of(config))
+    module = WordClassifier(network_of(config), config.training, Optimization.of(config))
     clock = EpochClock()
     trainer = pl.Trainer(
         max_epochs=EPOCHS_PER_ROUND,
@@ -69,7 +69,7 @@ def lightning_epochs(config: Config, data: PreparedData, folder: Path) -> list[f
         num_sanity_val_steps=0,
         gradient_clip_val=config.trainer.gradient_clip_val,
     )
-    trainer.fit(module, DigitDataModule(data, config.feature_augmentation, config.training.batch_size, 1))
+    trainer.fit(module, WordDataModule(data, config.feature_augmentation, config.training.batch_size, 1))
     return clock.seconds
 
 

@@ -12,9 +12,9 @@ from example_configs import NO_AUGMENTATION, feature_config
 
 from fsdd_lightning.data.datamodule import (
     Batch,
-    DigitDataModule,
     TrainingClips,
     TrainingOrder,
+    WordDataModule,
     batches_per_epoch,
     synthetic_words,
 )
@@ -63,13 +63,13 @@ def prepared(copies: int, clean_share: float = 0.0, synthetic: SyntheticSpeakers
     )
 
 
-def epoch(data: DigitDataModule) -> Batch:
+def epoch(data: WordDataModule) -> Batch:
     batches = list(data.train_dataloader())
     return Batch(*(torch.cat(tensors) for tensors in zip(*batches, strict=True)))
 
 
-def module(data: PreparedData, seed: int = 1, batch_size: int = 4) -> DigitDataModule:
-    return DigitDataModule(data, NO_AUGMENTATION, batch_size, seed)
+def module(data: PreparedData, seed: int = 1, batch_size: int = 4) -> WordDataModule:
+    return WordDataModule(data, NO_AUGMENTATION, batch_size, seed)
 
 
 @pytest.mark.parametrize(("copies", "clean_share"), [(0, 0.0), (3, 0.0), (3, 0.5), (3, 1.0)])

@@ -24,7 +24,7 @@ from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.training import experiment
 from fsdd_lightning.training import fit as fitting
 from fsdd_lightning.training import trainer as training
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 MODE = ("quantization=int8_qat", "quantization.epochs=2", "trainer.max_epochs=1")
@@ -37,7 +37,7 @@ class PretendAccelerator(CPUAccelerator):
         assert device == DEVICE
 
 
-class Watched(DigitClassifier):
+class Watched(WordClassifier):
     """Notes on which device it is trained and validated."""
 
     devices: set[tuple[str, bool]] = set()  # noqa: RUF012 - emptied by the test
@@ -62,7 +62,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(fitting, "trainer_arguments", with_device)
     monkeypatch.setattr(training, "check_accelerator", lambda config: None)
-    monkeypatch.setattr(fitting, "DigitClassifier", Watched)
+    monkeypatch.setattr(fitting, "WordClassifier", Watched)
     monkeypatch.setattr(Watched, "devices", set())
     with pretend_device():
         yield

@@ -14,7 +14,7 @@ from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training import fit as fitting
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 
 Weights = dict[str, torch.Tensor]
 Run = Callable[..., RunRecord]
@@ -24,7 +24,7 @@ def equal(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-class Decreed(DigitClassifier):
+class Decreed(WordClassifier):
     """Its validation losses are given, and it remembers the weights and the view of every validated epoch.
 
     The quantised stage is the one with the learning rate of quantization.
@@ -66,7 +66,7 @@ def run(
     run_trial: Callable[[Sequence[str], Path], RunRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
-    monkeypatch.setattr(fitting, "DigitClassifier", Decreed)
+    monkeypatch.setattr(fitting, "WordClassifier", Decreed)
     monkeypatch.setattr(Decreed, "epochs", {})
     monkeypatch.setattr(Decreed, "steps", [])
 

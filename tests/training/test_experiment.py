@@ -14,7 +14,7 @@ import torch
 
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.config.load import config_from_mapping, content_hash
-from fsdd_lightning.data.datamodule import DigitDataModule
+from fsdd_lightning.data.datamodule import WordDataModule
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.model.checkpoint import load_checkpoint
@@ -24,7 +24,7 @@ from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training import fit as fitting
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 
 Weights = dict[str, torch.Tensor]
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
@@ -149,7 +149,7 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
 # --- the best epoch is the one that is used ---
 
 
-class RisingLoss(DigitClassifier):
+class RisingLoss(WordClassifier):
     """Its validation loss is lowest in epoch 1 by construction, while training goes on changing the weights."""
 
     losses = (0.9, 0.1, 0.5, 0.7)
@@ -168,7 +168,7 @@ class RisingLoss(DigitClassifier):
 
 @pytest.fixture
 def rising(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[RisingLoss]]:
-    monkeypatch.setattr(fitting, "DigitClassifier", RisingLoss)
+    monkeypatch.setattr(fitting, "WordClassifier", RisingLoss)
     RisingLoss.seen.clear()
     yield RisingLoss
     RisingLoss.seen.clear()
@@ -267,12 +267,12 @@ def test_training_never_sees_validation_or_test_clips_and_only_training_is_augme
 ) -> None:
     seen: dict[str, list[torch.Tensor]] = {"train": [], "val": [], "test": []}
 
-    class Watching(DigitClassifier):
+    class Watching(WordClassifier):
         def _shared_step(self, batch: Any, stage: str) -> Any:
             seen[stage].append(batch.features.clone())
             return super()._shared_step(batch, stage)
 
-    monkeypatch.setattr(fitting, "DigitClassifier", Watching)
+    monkeypatch.setattr(fitting, "WordClassifier", Watching)
     _, folder = laboratory.run("trainer.max_epochs=2", "feature_augmentation=none", "waveform_augmentation=none")
     config = config_from_mapping(read_record(folder).config)
     data = prepare_data(config.data, config.split, config.features, listener=config.listener)
@@ -326,18 +326,18 @@ def test_the_training_seed_changes_the_network_and_not_the_split(
 ) -> None:
     splits, initial = [], []
 
-    class Watching(DigitDataModule):
+    class Watching(WordDataModule):
         def __init__(self, data: PreparedData, *arguments: Any) -> None:
             super().__init__(data, *arguments)
             splits.append({part: getattr(data.split, part).tolist() for part in ("train", "val", "test")})
 
-    class Initial(DigitClassifier):
+    class Initial(WordClassifier):
         def __init__(self, network: Any, *arguments: Any) -> None:
             super().__init__(network, *arguments)
             initial.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
 
-    monkeypatch.setattr(fitting, "DigitDataModule", Watching)
-    monkeypatch.setattr(fitting, "DigitClassifier", Initial)
+    monkeypatch.setattr(fitting, "WordDataModule", Watching)
+    monkeypatch.setattr(fitting, "WordClassifier", Initial)
     for seeds in (("seed=1", "split.seed=42"), ("seed=2", "split.seed=42"), ("seed=1", "split.seed=43")):
         laboratory.run("trainer.max_epochs=1", *seeds)
     splits, initial = splits[::2], initial[::2]  # the others are those of the test
@@ -352,18 +352,18 @@ def test_weights_order_and_augmentation_start_from_the_training_seed(
     initial: list[Weights] = []
     drawn: list[int] = []
 
-    class Watching(DigitDataModule):
+    class Watching(WordDataModule):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             drawn.extend((self.order.initial_seed(), self.noise.initial_seed()))
 
-    class Initial(DigitClassifier):
+    class Initial(WordClassifier):
         def __init__(self, network: Any, *arguments: Any) -> None:
             super().__init__(network, *arguments)
             initial.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
 
-    monkeypatch.setattr(fitting, "DigitDataModule", Watching)
-    monkeypatch.setattr(fitting, "DigitClassifier", Initial)
+    monkeypatch.setattr(fitting, "WordDataModule", Watching)
+    monkeypatch.setattr(fitting, "WordClassifier", Initial)
     _, folder = laboratory.run("trainer.max_epochs=1", f"seed={seed}")
     shape = load_checkpoint(folder / "network.pt").network.shape
     torch.manual_seed(seed)
@@ -431,14 +431,14 @@ def test_ctrl_c_at_any_stage_is_an_interrupt_and_nothing_else(
 ) -> None:
     import signal
 
-    class Interrupted(DigitClassifier):
+    class Interrupted(WordClassifier):
         pass
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Interrupted, f"{stage}_step", interrupt)
-    monkeypatch.setattr(fitting, "DigitClassifier", Interrupted)
+    monkeypatch.setattr(fitting, "WordClassifier", Interrupted)
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):

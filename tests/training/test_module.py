@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from fsdd_lightning.config.schema import TrainingConfig
 from fsdd_lightning.data.datamodule import Batch
 from fsdd_lightning.memory.shape import NetworkShape
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
 
 CONFIG = TrainingConfig(batch_size=4, label_smoothing=0.1, weight_averaging=0.0, checkpoint="best")
@@ -74,7 +74,7 @@ def smoothed(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> fl
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_validation_and_test_report_the_smoothed_loss_and_hand_counted_scores(parts: int) -> None:
-    module = DigitClassifier(Fixed(), CONFIG, PEAK)
+    module = WordClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench()
     # class 0: both right, F1 1; class 1: never spoken, once heard, F1 0; class 2: one of two, F1 2/3
     expected = {"loss": smoothed(LOGITS, LABELS, 0.1), "accuracy": 3 / 4, "macro_f1": (1 + 0 + 2 / 3) / 3}
@@ -85,7 +85,7 @@ def test_validation_and_test_report_the_smoothed_loss_and_hand_counted_scores(pa
 
 
 def test_metrics_do_not_leak_from_one_evaluation_into_the_next() -> None:
-    module, trainer = DigitClassifier(Fixed(), CONFIG, PEAK), Bench()
+    module, trainer = WordClassifier(Fixed(), CONFIG, PEAK), Bench()
     first = trainer.validate(module, batches(), verbose=False)
     with torch.no_grad():
         module.network.bias += torch.tensor([0.0, 50.0, 0.0])
@@ -96,7 +96,7 @@ def test_metrics_do_not_leak_from_one_evaluation_into_the_next() -> None:
 
 
 def test_training_minimizes_the_smoothed_loss_and_reports_it() -> None:
-    module = DigitClassifier(Fixed(), CONFIG, PEAK)
+    module = WordClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())
     assert trainer.callback_metrics["train/loss"].item() == pytest.approx(smoothed(LOGITS, LABELS, 0.1))
@@ -106,7 +106,7 @@ def test_training_minimizes_the_smoothed_loss_and_reports_it() -> None:
 
 
 def test_the_learning_rate_is_one_cycle_over_all_steps() -> None:
-    module = DigitClassifier(Fixed(), CONFIG, PEAK)
+    module = WordClassifier(Fixed(), CONFIG, PEAK)
     rates: list[float] = []
 
     class Watch(pl.Callback):
@@ -124,13 +124,13 @@ def test_the_learning_rate_is_one_cycle_over_all_steps() -> None:
 
 
 def test_one_single_step_is_a_schedule_too() -> None:
-    module = DigitClassifier(Fixed(), CONFIG, PEAK)
+    module = WordClassifier(Fixed(), CONFIG, PEAK)
     Bench(max_epochs=1).fit(module, batches(), batches())
     assert all(math.isfinite(value) for value in module.network.bias.tolist())
 
 
 def test_the_optimizer_is_adamw_with_the_configured_weight_decay() -> None:
-    module = DigitClassifier(Fixed(), CONFIG, PEAK)
+    module = WordClassifier(Fixed(), CONFIG, PEAK)
     trainer = Bench(max_epochs=1)
     trainer.fit(module, batches(), batches())
     (optimizer,) = trainer.optimizers

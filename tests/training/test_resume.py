@@ -21,7 +21,7 @@ from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.experiment import fit, prepare, quantize
 from fsdd_lightning.training.logger import DashboardLogger
-from fsdd_lightning.training.module import DigitClassifier
+from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch
 from fsdd_lightning.training.tensorboard import event_files
 
@@ -48,14 +48,14 @@ class Kill:
     at_end: bool
 
     def __call__(self, run: Callable[[], object]) -> None:
-        step, save = DigitClassifier.training_step, LastEpoch.on_train_epoch_end
+        step, save = WordClassifier.training_step, LastEpoch.on_train_epoch_end
 
         def check(trainer: pl.Trainer) -> None:
             assert isinstance(trainer.logger, DashboardLogger)
             if (trainer.logger.stage, trainer.current_epoch) == (self.stage, self.epoch):
                 raise Killed
 
-        def killed_step(module: DigitClassifier, *batch: Any) -> torch.Tensor:
+        def killed_step(module: WordClassifier, *batch: Any) -> torch.Tensor:
             check(module.trainer)
             return step(module, *batch)
 
@@ -67,7 +67,7 @@ class Kill:
             if self.at_end:
                 patch.setattr(LastEpoch, "on_train_epoch_end", killed_save)
             else:
-                patch.setattr(DigitClassifier, "training_step", killed_step)
+                patch.setattr(WordClassifier, "training_step", killed_step)
             run()
 
 
@@ -225,7 +225,7 @@ def test_with_other_tools_a_training_goes_on_exactly(stages: Stages, tmp_path: P
     assert resumed_described["float"]["val_loss"] == described["float"]["val_loss"]
 
 
-class Decreed(DigitClassifier):
+class Decreed(WordClassifier):
     """Its validation losses are given."""
 
     losses = (0.1, 0.9, 0.05, 0.7)
@@ -253,7 +253,7 @@ def test_a_training_that_had_ended_is_not_trained_any_further(
     best: int,
     val_loss: float,
 ) -> None:
-    monkeypatch.setattr("fsdd_lightning.training.fit.DigitClassifier", Decreed)
+    monkeypatch.setattr("fsdd_lightning.training.fit.WordClassifier", Decreed)
     words = ("quantization=float32", "trainer.max_epochs=4", *change.split())
     Kill("float", epochs - 1, True)(lambda: stages(tmp_path / "run", *words))
     _, described = stages(tmp_path / "run", *words)
