@@ -79,7 +79,7 @@ _HOMES = {
 _EARLIER = {
     "DigitDataModule": "WordDataModule",
     "DigitClassifier": "WordClassifier",
-}  # names of version 0.1 before words
+}  # still work
 
 
 def __getattr__(name: str) -> Any:
