@@ -92,7 +92,7 @@ class GradientNorms(pl.Callback):
         """Log them, also to a user's own loggers."""
         if not self._squares:
             return
-        squares = torch.stack(self._squares)  # (steps, parameters)
+        squares = torch.stack(self._squares).cpu()  # (steps, parameters)
         self._squares.clear()
         layers = [_layer(name) for name, _ in _trained(pl_module)]
         pl_module.log("optimizer/gradient_norm", squares.sum(dim=1).sqrt().mean())
