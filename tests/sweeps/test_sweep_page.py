@@ -84,6 +84,5 @@ def test_a_quiet_sweep_prints_its_result_alone(finished_sweep: Finished, tmp_pat
         "everything is in multirun/grid; tensorboard --logdir multirun/grid",
     ]
     assert not (tmp_path / "quiet" / "multirun" / "grid" / CURVES).exists()  # of one size there is no curve
-    assert {path.parent.name for path in (tmp_path / "quiet").glob("multirun/grid/*/run.json")} <= {
-        path.parent.name for path in finished_sweep.trials.glob("*/run.json")
-    }  # it names no run folder
+    names = {path.parent.name for path in (tmp_path / "quiet").glob("multirun/grid/*/run.json")}
+    assert names == {"quantization=int8_ptq", "quantization=int4_qat"}  # it names no run folder
