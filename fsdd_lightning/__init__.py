@@ -76,10 +76,7 @@ _HOMES = {
     "WordDataModule": "data.datamodule",
     "WordClassifier": "training.module",
 }
-_EARLIER = {
-    "DigitDataModule": "WordDataModule",
-    "DigitClassifier": "WordClassifier",
-}  # still work
+_EARLIER = {"DigitDataModule": "WordDataModule", "DigitClassifier": "WordClassifier"}  # still work
 
 
 def __getattr__(name: str) -> Any:
