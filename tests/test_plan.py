@@ -139,7 +139,7 @@ def test_a_single_trial_that_does_not_fit_names_the_size_that_does(plan_of: Call
     code, out, _ = plan_of("quantization=float32", "model.hidden_size=25", "memory_budget=kb36")
     assert code == 0
     assert states(out) == ["over_budget: does not fit"]
-    assert out.splitlines()[-1].endswith("the largest hidden size that fits is 24")
+    assert out.splitlines()[0].endswith("the largest hidden size that fits is 24")
 
 
 @pytest.mark.parametrize(

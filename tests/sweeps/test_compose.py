@@ -48,11 +48,17 @@ NAMED_GROUPS = {"split", "feature_augmentation", "data", "quantization", "memory
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str) -> None:
+def test_every_option_of_every_group_is_a_trial_with_a_bill(option: str, tmp_path: Path) -> None:
     """All that is asked of an option stands here: every one is composed once for all workers."""
     config = composed(option)
     needs_budget = config.model.hidden_size == "fit" and option.startswith("model=")
-    plan = plan_run(composed(option, *(["memory_budget=kb36"] if needs_budget else [])))
+    more = ["memory_budget=kb36"] if needs_budget else []
+    if config.data.layout == "folders":
+        more.append(f"data.root={tmp_path}")
+        for word in (*(config.data.labels or ()), "hello", "goodbye"):
+            (tmp_path / word).mkdir()
+            (tmp_path / word / "ann_nohash_0.wav").touch()
+    plan = plan_run(composed(option, *more))
     assert plan.bill.flash_bytes > 0 and plan.shape.hidden_size > 0
     falls_back = config.data.fallback != "none"
     assert falls_back == (option == "experiment=quickstart"), "only the quickstart goes on with synthetic data"

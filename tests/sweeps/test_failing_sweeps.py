@@ -39,7 +39,7 @@ def test_all_failures_are_listed_and_the_others_run(finished_sweep: Finished, tm
     assert statuses(tmp_path) == ["done", "done", "failed", "failed"]
     listed = [line for line in out.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ", 1)[1] for line in listed] == [
-        f"model.hidden_size={size},quantization=int4_qat: ZeroDivisionError: deep inside" for size in (4, 3)
+        f"hidden_size={size},quantization=int4_qat: ZeroDivisionError: deep inside" for size in (4, 3)
     ]
     code, out, err = run_sweep(finished_sweep.words, tmp_path)
     assert (code, err) == (0, "")

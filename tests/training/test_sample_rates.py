@@ -70,7 +70,7 @@ def test_files_and_arrays_of_other_rates_are_resampled_once(run: OpenRun, tmp_pa
     assert native.logits == run.predict(to_int16(word(RATE_HZ)), backend="integer").logits
     resampled = run.predict(tmp_path / "8000.wav", backend="c")
     assert resampled.logits == run.predict(word(8000), 8000, backend="integer").logits
-    assert resampled.note is not None and native.note == resampled.note  # of 1.5 s the same word is heard
+    assert native.notes and set(native.notes) < set(resampled.notes)  # of 1.5 s the same word is heard, and 8 kHz noted
 
 
 def test_native_recordings_are_read_as_they_are(tmp_path: Path) -> None:
