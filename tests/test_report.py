@@ -57,7 +57,7 @@ def test_output_and_title_can_be_chosen(sweep: Path, tmp_path: Path, call: Call)
     assert "synthetic" in (tmp_path / "here" / "results.csv").read_text()
     page = (tmp_path / "here" / "report.html").read_text()
     assert 'href="..' not in page and '"href":"' not in page  # they would lead nowhere elsewhere
-    assert 'href="#mark' in page
+    assert 'href="#trial' in page
 
 
 def test_a_folder_without_runs_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_its_curves_are_not_those_of_the_run(folder: Path) -> None:
     curves = scalars(folder)
     assert [step for step, _ in curves["loss/train"]] == [0, 1, 2, 3, 4]  # 3 in float, 2 quantized
     assert [step for step, _ in curves["results/test_accuracy"]] != [] and not (folder / SECOND).exists()
-    assert curves["accuracy/unheard"] == [(8, pytest.approx(read_record(folder).unheard["accuracy"]))]
+    assert curves["results/accuracy/unheard"] == [(8, pytest.approx(read_record(folder).unheard["accuracy"]))]
 
 
 def test_the_readme_of_the_c_files_knows_it(folder: Path) -> None:
