@@ -17,7 +17,7 @@ from fsdd_lightning.sweeps.manifest import SWEEP_FILE
 
 _MOST_SINGLE_RUNS = 5  # whose own command is shown where there is no sweep
 _MACHINE = "machine."
-_FIRST = ("processor", "instruction_sets", "threads", "torch_kernels")  # of what a record tells of its machine
+_TOLD = ("processor", "vectors", "threads")  # what people ask of a machine; results.csv has all of it
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ def _runs(count: int) -> str:
 
 
 def _machines(trials: pd.DataFrame) -> tuple[str, ...]:
-    fields = [name for name in map(str, trials) if name.startswith(_MACHINE)]
-    fields.sort(key=lambda name: _position(name.removeprefix(_MACHINE)))
+    fields = [_MACHINE + name for name in _TOLD if _MACHINE + name in trials]
     return _counted(
         [
             ", ".join(filter(None, (_told(name.removeprefix(_MACHINE), row[name]) for name in fields)))
@@ -72,20 +71,12 @@ def _machines(trials: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def _position(name: str) -> tuple[int, str]:
-    return _FIRST.index(name) if name in _FIRST else len(_FIRST), name
-
-
 def _told(name: str, value: Any) -> str:
     if value is None or pd.isna(value) or value == "":
         return ""
-    text = str(value)
-    if text.startswith("["):
-        text = " ".join(map(str, json.loads(text)))
-    if name == "threads":
-        count = f"{value:g}" if isinstance(value, float) else text
-        return f"{count} thread{'' if count == '1' else 's'}"
-    return text if name in ("processor", "instruction_sets") else f"{name.replace('_', ' ')}: {text}"
+    if name != "threads":
+        return str(value)
+    return f"{value:g} thread{'' if value == 1 else 's'}" if isinstance(value, int | float) else f"{value} threads"
 
 
 def _code(trials: pd.DataFrame) -> tuple[str, ...]:

@@ -28,11 +28,11 @@ def test_dates_code_and_packages(tmp_path: Path) -> None:
 def test_a_machine_is_told_as_its_record_has_it(tmp_path: Path) -> None:
     trials = frame_of(grid(tmp_path, ("int8_ptq",), seeds=1))
     assert origin_of(trials).machines == ()  # records of before
-    fields = {"processor": "Some CPU", "instruction_sets": '["avx2", "fma"]', "threads": 2, "torch_kernels": "AVX2"}
+    fields = {"processor": "Some CPU", "vectors": "AVX2", "threads": 2, "mkl": "2024.2"}
     told = trials.assign(**{f"machine.{name}": value for name, value in fields.items()})
-    assert origin_of(told).machines == ("Some CPU, avx2 fma, 2 threads, torch kernels: AVX2",)
+    assert origin_of(told).machines == ("Some CPU, AVX2, 2 threads",)
     told["machine.processor"] = ["Some CPU", "Another"]
-    assert origin_of(told).machines[1] == "Another, avx2 fma, 2 threads, torch kernels: AVX2 (1 run)"
+    assert origin_of(told).machines[1] == "Another, AVX2, 2 threads (1 run)"
     told.loc[told.index[0], "machine.threads"] = None
     assert "thread" not in origin_of(told).machines[0]
 
