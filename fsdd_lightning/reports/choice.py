@@ -72,7 +72,7 @@ def _offered() -> tuple[Budget, ...]:
     )
 
 
-def validated(trials: pd.DataFrame) -> pd.Series[float]:
+def validated(trials: pd.DataFrame) -> pd.Series:
     """Validation accuracy of what every run deploys, as a share; NaN where the record lacks it."""
     shares = pd.Series(float("nan"), index=trials.index)
     for backend in BACKENDS:
@@ -135,7 +135,7 @@ def _answer(section: Section, best: pd.DataFrame, limit: Budget | None) -> Answe
     )
 
 
-def fits(trials: pd.DataFrame, limit: Budget) -> pd.Series[bool]:
+def fits(trials: pd.DataFrame, limit: Budget) -> pd.Series:
     """Which runs keep a budget."""
     size = _SIZE[limit.scope]
     sizes = (
@@ -195,5 +195,5 @@ def _span(own: pd.DataFrame, prefix: str) -> str:
     return f" ({percent(low)} – {percent(high)})"
 
 
-def _plain(values: pd.Series[float]) -> Sequence[float]:
+def _plain(values: pd.Series) -> Sequence[float]:
     return [float(value) for value in values.dropna()]
