@@ -366,7 +366,7 @@ def test_both_agree_with_float_on_real_test_clips(fsdd_root: Path) -> None:
     split = split_recordings(recordings.recordings, SplitConfig("random", 42, 0.2, 0.1, 5, None, 1, None))
     features = torch.from_numpy(training_statistics(feature_config(), mfcc, split.train).standardize(mfcc))
     lengths = torch.from_numpy(mfcc.lengths)
-    labels = torch.tensor([recording.label for recording in recordings.recordings])
+    labels = torch.from_numpy(recordings.targets())
     network = train_briefly(features[split.train], lengths[split.train], labels[split.train])
     with torch.no_grad():
         expected = network(features[split.test], lengths[split.test]).argmax(1)
