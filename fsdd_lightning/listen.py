@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.arithmetic.fixed_point import Int16Array
     from fsdd_lightning.console.listening import Display
     from fsdd_lightning.data.sound_sources import SoundSource
     from fsdd_lightning.evaluation.ear import LiveEar
     from fsdd_lightning.runs.folder import Run
 
-STANDARD_INPUT = Path("-")
 BACKENDS = ("integer", "c")
 
 
@@ -55,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
 def _listen() -> None:
     arguments = _parser().parse_args()
     if arguments.list_devices:
-        _list_devices()
+        from fsdd_lightning.console.recording import print_microphones
+
+        print_microphones()
         return
     _check(arguments)
     from fsdd_lightning.console.listening import display
@@ -71,13 +70,6 @@ def _listen() -> None:
             print(f"note: {note}", file=sys.stderr)
         with _opened(run, arguments) as source, display(run, backend.name, ear.name, arguments.json) as shown:
             _hear(ear, source, shown, arguments.seconds)
-
-
-def _list_devices() -> None:
-    from fsdd_lightning.console.recording import print_devices
-    from fsdd_lightning.data.microphone import list_microphones
-
-    print_devices(list_microphones())
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -102,38 +94,12 @@ def _source_name(arguments: argparse.Namespace) -> str:
 
 def _opened(run: Run, arguments: argparse.Namespace) -> AbstractContextManager[SoundSource]:
     from fsdd_lightning.data.microphone import Microphone
-    from fsdd_lightning.data.sound_sources import FedSound
+    from fsdd_lightning.data.sound_sources import FedSound, fed_chunks
 
     rate = run.config.features.sample_rate_hz
     if arguments.input is None:
         return Microphone(rate, arguments.device)
-    return nullcontext(FedSound(_chunks(arguments.input, rate)))
-
-
-def _chunks(path: Path, sample_rate_hz: int) -> Iterator[Int16Array]:
-    """Raises UserError for a file that is none."""
-    from fsdd_lightning.data.sound_sources import chunks_of_file
-    from fsdd_lightning.data.wav import BadWavError
-    from fsdd_lightning.errors import UserError
-
-    if path == STANDARD_INPUT:
-        return _chunks_of_pipe(sample_rate_hz)
-    try:
-        return chunks_of_file(path, sample_rate_hz)
-    except BadWavError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _chunks_of_pipe(sample_rate_hz: int) -> Iterator[Int16Array]:
-    """Raises UserError, while it is read, for what is no sound."""
-    from fsdd_lightning.data.sound_sources import chunks_of_pipe
-    from fsdd_lightning.data.wav import BadWavError
-    from fsdd_lightning.errors import UserError
-
-    try:
-        yield from chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
-    except BadWavError as error:
-        raise UserError(f"{STANDARD_INPUT}: {error}") from error
+    return nullcontext(FedSound(fed_chunks(arguments.input, rate)))
 
 
 def _hear(ear: LiveEar, source: SoundSource, shown: Display, seconds: float | None) -> None:

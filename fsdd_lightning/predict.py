@@ -13,13 +13,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import add_backend_option, run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, add_backend_option, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.predict import Predictor
     from fsdd_lightning.evaluation.prediction import Prediction
-
-STANDARD_INPUT = Path("-")
 
 
 def main() -> None:

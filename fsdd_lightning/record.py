@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, run_command
 
 if TYPE_CHECKING:
-    from fsdd_lightning.arithmetic.fixed_point import Int16Array
     from fsdd_lightning.data.recorder.takes import TakeFolder
     from fsdd_lightning.data.sound_sources import SoundSource
 
-STANDARD_INPUT = Path("-")
 RATES_HZ = (8000, 16000)  # at which the listener knows how long a frame lasts
 
 
@@ -64,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
 def _record() -> None:
     arguments = _parser().parse_args()
     if arguments.list_devices:
-        _list_devices()
+        from fsdd_lightning.console.recording import print_microphones
+
+        print_microphones()
         return
     words = _checked_words(arguments)
     from fsdd_lightning.console.recording import print_next, print_takes
@@ -77,13 +77,6 @@ def _record() -> None:
     else:
         print_takes(takes, words, arguments.takes)
     print_next(takes, words, arguments.folder)
-
-
-def _list_devices() -> None:
-    from fsdd_lightning.console.recording import print_devices
-    from fsdd_lightning.data.microphone import list_microphones
-
-    print_devices(list_microphones())
 
 
 def _checked_words(arguments: argparse.Namespace) -> list[str]:
@@ -140,11 +133,12 @@ def _session(takes: TakeFolder, asked: Sequence[str], words: Sequence[str], argu
 
 def _opened(arguments: argparse.Namespace, sample_rate_hz: int) -> AbstractContextManager[SoundSource]:
     from fsdd_lightning.data.microphone import Microphone
-    from fsdd_lightning.data.sound_sources import FedSound
+    from fsdd_lightning.data.sound_sources import FedSound, fed_chunks
 
     if not arguments.input:
         return Microphone(sample_rate_hz, arguments.device)
-    chunks = [_chunks(path, sample_rate_hz) for path in _checked_inputs(arguments.input)]  # bad files are named at once
+    paths = _checked_inputs(arguments.input)
+    chunks = [fed_chunks(path, sample_rate_hz, saturate=True) for path in paths]  # bad files are named at once
     return nullcontext(FedSound(chain.from_iterable(chunks)))
 
 
@@ -156,19 +150,6 @@ def _checked_inputs(paths: Sequence[Path]) -> Sequence[Path]:
     if STANDARD_INPUT in paths and sys.stdin.isatty():
         raise UserError("--input - reads samples, not a terminal: arecord -t raw -f S16_LE -r 8000 | fsdd-record ...")
     return paths
-
-
-def _chunks(path: Path, sample_rate_hz: int) -> Iterator[Int16Array]:
-    from fsdd_lightning.data.sound_sources import chunks_of_file, chunks_of_pipe
-    from fsdd_lightning.data.wav import BadWavError
-    from fsdd_lightning.errors import UserError
-
-    if path == STANDARD_INPUT:
-        return chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
-    try:
-        return chunks_of_file(path, sample_rate_hz, saturate=True)
-    except BadWavError as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -42,6 +42,15 @@ def fsdd_listen(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., En
     return lambda *arguments: call(listen, *arguments)
 
 
+def microphone_that_hears(sound: Path, monkeypatch: pytest.MonkeyPatch, times_rate: int = 1) -> FakeSounddevice:
+    """A library with a microphone of a rate so many times that of the file."""
+    samples, rate_hz = soundfile.read(sound, dtype="int16")
+    library = FakeSounddevice(times_rate * rate_hz)
+    library.waiting = np.repeat(samples, times_rate)
+    monkeypatch.setitem(sys.modules, "sounddevice", library)
+    return library
+
+
 def words_of(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
@@ -100,9 +109,7 @@ def test_standard_input_that_is_no_sound_is_named(
 def test_a_microphone_is_heard_until_it_is_gone(
     call: Call, finished_run: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = FakeSounddevice(8000)
-    library.waiting, _ = soundfile.read(sound, dtype="int16")
-    monkeypatch.setitem(sys.modules, "sounddevice", library)
+    library = microphone_that_hears(sound, monkeypatch)
     monkeypatch.setattr(microphone, "PATIENCE_S", 0.01)
     code, out, err = call(listen, finished_run, "--json", "--device", 1)
     summary, reason = err.splitlines()
@@ -117,10 +124,7 @@ def test_a_microphone_is_heard_until_it_is_gone(
 def test_a_microphone_of_another_rate_is_resampled(
     call: Call, finished_run: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = FakeSounddevice(16_000)
-    samples, _ = soundfile.read(sound, dtype="int16")
-    library.waiting = np.repeat(samples, 2)
-    monkeypatch.setitem(sys.modules, "sounddevice", library)
+    library = microphone_that_hears(sound, monkeypatch, times_rate=2)
     code, out, _ = call(listen, finished_run, "--json", "--seconds", 5)
     assert code == 0 and library.stream.settings["samplerate"] == 16_000
     assert len(words_of(out)) >= 3
@@ -129,9 +133,7 @@ def test_a_microphone_of_another_rate_is_resampled(
 def test_ctrl_c_ends_with_a_summary(
     call: Call, finished_run: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = FakeSounddevice(8000)
-    library.waiting, _ = soundfile.read(sound, dtype="int16")
-    monkeypatch.setitem(sys.modules, "sounddevice", library)
+    library = microphone_that_hears(sound, monkeypatch)
     heard = LiveEar.push
 
     def push(ear: LiveEar, samples: np.ndarray) -> Any:

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from fsdd_lightning.errors import RunFailedError, UserError, first_line
+
+STANDARD_INPUT = Path("-")  # where a command takes files
 
 logger = logging.getLogger(__name__)
 

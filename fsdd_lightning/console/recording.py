@@ -103,8 +103,15 @@ def print_next(takes: TakeFolder, words: Sequence[str], folder: Path) -> None:
     )
 
 
-def print_devices(devices: Sequence[Device]) -> None:
+def print_microphones() -> None:
     """Print the numbers for --device."""
+    from fsdd_lightning.data.microphone import list_microphones
+
+    print_devices(list_microphones())
+
+
+def print_devices(devices: Sequence[Device]) -> None:
+    """The same of these."""
     table = plain_table("Microphones", ("device", "name"), ("Hz",), ("",))
     for device in devices:
         rate, note = f"{device.sample_rate_hz:,}", "default" if device.default else ""

@@ -89,6 +89,7 @@ def _joined(sets: list[RecordingSet], words: Words) -> RecordingSet:
         notes=(*(f"{one.name}: {note}" for one in sets for note in one.notes), *_repetitions(sets)),
         labels=words.outputs(label for one in sets for label in one.labels),
         corpora={one.name: one.folder for one in sets},
+        words=words,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -52,11 +53,6 @@ class Listing:
     backgrounds: tuple[Path, ...] = ()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Those of usable files, sorted."""
-        return tuple(sorted({file.label for file in self.files if file.problem is None}))
-
-    @property
     def paths(self) -> tuple[Path, ...]:
         """All files that decide a result."""
         return (*(file.path for file in self.files), *self.lists, *self.backgrounds)
@@ -93,9 +89,13 @@ def list_folder(folder: Path, words: Words) -> Listing:
 
 def labels_in(folder: Path, words: Words) -> set[str]:
     """All labels of a folder that `find_folder` found, whether they are asked for or not."""
-    if words.layout == "folders":
-        return {unicodedata.normalize("NFC", place.name) for place in _word_folders(folder)}
-    return {file.label for file in _by_their_names(folder) if file.problem is None}
+    if words.layout == "fsdd":
+        return {file.label for file in _by_their_names(folder) if file.problem is None}
+    labels = set()
+    for place in _word_folders(folder):
+        with suppress(ValueError):  # its files are bad ones
+            labels.add(parse_label(place.name))
+    return labels
 
 
 def layout_of(folder: Path) -> Words:
@@ -232,11 +232,9 @@ def _speaker_and_take(stem: str, words: Words) -> tuple[str, int | None]:
         found = re.fullmatch(pattern, unicodedata.normalize("NFC", stem))
         if found is not None:
             named = found.groupdict()
-            take = named.get("take")
-            number = int(take) if take and take.isascii() and take.isdigit() else None
-            return fit_speaker(
-                named["speaker"] or ""
-            ) or UNKNOWN_SPEAKER, number if number is None or number < _LARGEST_TAKE else None
+            speaker, take = fit_speaker(named["speaker"] or ""), named.get("take") or ""
+            is_number = take.isascii() and take.isdigit() and int(take) < _LARGEST_TAKE
+            return speaker or UNKNOWN_SPEAKER, int(take) if is_number else None
     return UNKNOWN_SPEAKER, None
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from fsdd_lightning.config.schema import FeatureConfig
-from fsdd_lightning.data.layouts import find_folder, layout_of, list_folder
+from fsdd_lightning.data.layouts import find_folder, labels_in, layout_of
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest, load_recordings
-from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, unknown_words
+from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words
 from fsdd_lightning.errors import UserError
 
 RECORDINGS = "recordings"  # a folder of this name says nothing: its corpus is called as the folder around it
@@ -38,8 +38,8 @@ def load_other(
 ) -> RecordingSet:
     """One of them. A network with a class for other words is asked about all words of the folder."""
     words = known_words(folder, labels)
-    there = list_folder(_inside(folder, words), layout_of(folder)).labels
-    unknown = () if words.other else unknown_words(there, labels)
+    there = labels_in(_inside(folder, words), words)
+    unknown = [] if words.other else sorted(there - set(labels))
     # Among many of FSDD's file names a strange one is a bad file.
     if unknown and (words.layout == "folders" or len(unknown) == len(there)):
         raise UserError(
@@ -53,7 +53,7 @@ def load_other(
 def known_words(folder: Path, labels: Sequence[str]) -> Words:
     """The words of a folder that a network can know, in the layout that the folder has; UserError without any."""
     plain = tuple(label for label in labels if label != OTHER)
-    known = Words(layout_of(folder).layout, plain)
+    known = replace(layout_of(folder), labels=plain)
     return replace(known, other=REST) if OTHER in labels else known
 
 

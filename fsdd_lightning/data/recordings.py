@@ -65,6 +65,7 @@ class RecordingSet:
     notes: tuple[str, ...]  # how files were converted, one line per kind, for the user
     labels: tuple[str, ...] = DIGITS  # the classes, in the order of a network's outputs
     corpora: Mapping[str, Path] = field(default_factory=dict)  # of several: the folders that hold their WAV files
+    words: Words = FSDD  # how the files became words of these labels
 
     def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
         """(recordings,) int64: the position of each label among `labels`; None: among its own.
@@ -161,6 +162,7 @@ def load_recordings(
         bad=tuple(bad),
         notes=_notes(loaded, bad, listing, sample_rate_hz),
         labels=words.outputs(recording.label for recording, _ in clips),
+        words=words,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from fsdd_lightning.arithmetic.fixed_point import Int16Array
 from fsdd_lightning.data.audio import HEAD_BYTES, decode_audio, is_container
 from fsdd_lightning.data.integer_features import to_int16
 from fsdd_lightning.data.recordings import read_bytes
-from fsdd_lightning.data.wav import DecodedWav, waveform_of
+from fsdd_lightning.data.wav import BadWavError, DecodedWav, waveform_of
 from fsdd_lightning.data.wav_pipe import PipeFormat, read_header
+from fsdd_lightning.errors import UserError
 
 CHUNK_S = 0.02
 SILENCE_S = 1.0  # after a file's end, so that its last word ends, too
@@ -41,6 +43,27 @@ class FedSound:
 
     def __iter__(self) -> Iterator[Int16Array]:
         return self.chunks
+
+
+def fed_chunks(path: Path, sample_rate_hz: int, saturate: bool = False) -> Iterator[Int16Array]:
+    """Of what a command is fed: a file as by `chunks_of_file`, or standard input (-) as by `chunks_of_pipe`.
+
+    Raises:
+        UserError: it is no sound; of a file at once, of standard input while it is read.
+    """
+    if path == Path("-"):
+        return _chunks_of_standard_input(sample_rate_hz)
+    try:
+        return chunks_of_file(path, sample_rate_hz, saturate)
+    except BadWavError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _chunks_of_standard_input(sample_rate_hz: int) -> Iterator[Int16Array]:
+    try:
+        yield from chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
+    except BadWavError as error:
+        raise UserError(f"-: {error}") from error
 
 
 def chunks_of_file(path: Path, sample_rate_hz: int, saturate: bool = False) -> Iterator[Int16Array]:

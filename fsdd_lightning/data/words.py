@@ -60,11 +60,6 @@ def words_of(config: DataConfig) -> Words:
     return Words(config.layout, config.labels, config.other, config.noise, config.speaker_pattern)
 
 
-def unknown_words(found: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Labels that are none of a network's, sorted."""
-    return tuple(sorted(set(found) - set(known)))
-
-
 def nearest(label: str, known: Sequence[str]) -> str:
     """`; did you mean ...?` where a known label is like this one."""
     close = difflib.get_close_matches(label, known, n=1)

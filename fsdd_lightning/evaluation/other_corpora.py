@@ -180,7 +180,7 @@ def _scored(corpus: RecordingSet, backend: Backend, answers: Answers, words: Seq
     predicted = answers.logits.argmax(axis=1)
     confusion = np.zeros((len(words), len(words)), int)
     np.add.at(confusion, (labels[answers.found], predicted[answers.found]), 1)
-    speakers = _by_speaker(corpus, answers, answers.found & (predicted == labels))
+    speakers = by_speaker(corpus, answers, answers.found & (predicted == labels))
     return WayScore(
         speakers=speakers,
         groups=grouped(speakers),
@@ -189,7 +189,8 @@ def _scored(corpus: RecordingSet, backend: Backend, answers: Answers, words: Seq
     )
 
 
-def _by_speaker(corpus: RecordingSet, answers: Answers, right: np.ndarray) -> tuple[Count, ...]:
+def by_speaker(corpus: RecordingSet, answers: Answers, right: np.ndarray) -> tuple[Count, ...]:
+    """Of every speaker, by name; right (recordings,) bool."""
     names = np.array([recording.speaker for recording in corpus.recordings])
     accepted = answers.accepted
 

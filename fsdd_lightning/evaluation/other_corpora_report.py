@@ -29,7 +29,7 @@ def describe_others(record: RunRecord, report: OthersReport, corpora: Sequence[R
     record.others = {
         score.name: {
             # of all files, where some were left out
-            "folder_digest": folder_digest(corpus.folder) if corpus.bad else corpus.digest,
+            "folder_digest": folder_digest(corpus.folder, corpus.words) if corpus.bad else corpus.digest,
             **{name: way_record(way) for name, way in score.ways.items()},
         }
         for score, corpus in zip(report.corpora, corpora, strict=True)

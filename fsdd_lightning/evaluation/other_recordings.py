@@ -18,7 +18,7 @@ from fsdd_lightning.data.others import load_others
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_clips
-from fsdd_lightning.evaluation.other_corpora import Means, means
+from fsdd_lightning.evaluation.other_corpora import Answers, Means, by_speaker, means
 from fsdd_lightning.evaluation.report_files import beside_others
 from fsdd_lightning.evaluation.run import OpenRun
 from fsdd_lightning.evaluation.scores import Score
@@ -64,8 +64,8 @@ def recordings_report(run: OpenRun, folder: Path, backend: str | None = None) ->
         evaluated = evaluate_clips(backends.by_name, clips, recordings.targets(labels), labels)
     deployed = deployed_backend(evaluated.scores) or "float"
     right = evaluated.predictions(deployed) == recordings.targets(labels)
-    names = np.array([recording.speaker for recording in recordings.recordings])
-    speakers = {name: (int(right[names == name].sum()), int((names == name).sum())) for name in sorted(set(names))}
+    answers = Answers(evaluated.logits[deployed], np.ones(len(right), np.bool_), None)
+    speakers = {one.name: (one.correct, one.total) for one in by_speaker(recordings, answers, right)}
     return RecordingsReport(recordings, evaluated, deployed, speakers, labels, backends.note)
 
 

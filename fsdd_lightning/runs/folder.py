@@ -18,7 +18,6 @@ from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.corpora import corpora_digest
 from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.data.statistics import FeatureStatistics, statistics_of
-from fsdd_lightning.data.words import words_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
@@ -118,7 +117,7 @@ def _check_complete(record: RunRecord, folder: Path) -> None:
 
 def describe_data(record: RunRecord, data: PreparedData) -> None:
     """Fill the part of a record about its data, by which `recorded_data` finds them again."""
-    recordings, words = data.recordings, words_of(config_from_mapping(record.config).data)
+    recordings = data.recordings
     # Found again from any other folder.
     folders = {name: str(folder.resolve()) for name, folder in recordings.folders.items()}
     record.dataset = {
@@ -126,7 +125,7 @@ def describe_data(record: RunRecord, data: PreparedData) -> None:
         "source": data.source,
         "digest": recordings.digest,
         # of all files, where some were left out
-        "folder_digest": corpora_digest(recordings.folders, words) if recordings.bad else recordings.digest,
+        "folder_digest": corpora_digest(recordings.folders, recordings.words) if recordings.bad else recordings.digest,
         "recordings": len(recordings.recordings),
         "labels": list(recordings.labels),
         "folder": ", ".join(folders.values()),

@@ -14,6 +14,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import final_metrics
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
 from fsdd_lightning.sweeps.manifest import CURVES
+from fsdd_lightning.sweeps.names import varying
 from fsdd_lightning.sweeps.trial import Trial
 from fsdd_lightning.training.tensorboard import metrics_step, write_curve
 
@@ -35,9 +36,8 @@ def write_curves(trials: Sequence[Trial]) -> None:
 def curves(records: Sequence[RunRecord]) -> dict[str, Points]:
     """By name, which holds the overrides that not all of these finished runs have."""
     found: dict[str, dict[int, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    shared = set.intersection(*(set(record.overrides) for record in records)) if records else set()
-    for record in records:
-        own = [text for text in record.overrides if text not in shared and not text.startswith(_WITHIN)]
+    for record, varies in zip(records, varying([record.overrides for record in records]), strict=True):
+        own = [text for text in varies if not text.startswith(_WITHIN)]
         name = run_name(own) if own else str(record.config["quantization"]["name"])
         found[name][metrics_step(record)].append(final_metrics(record))
     return {name: {size: _means(of[size]) for size in sorted(of)} for name, of in found.items()}

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.plan import RunPlan
-from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
+from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.runs.state import config_changes
 from fsdd_lightning.sweeps.identity import key_of
 
@@ -104,12 +104,13 @@ def _config_dirs(runtime: dict[str, Any]) -> Iterator[str]:
 def interrupted_twins(plan: RunPlan, singles: Path) -> list[Path]:
     """Interrupted runs in `singles` of the same config, which could go on instead; the newest first."""
     found = []
-    for path in sorted(singles.glob(f"*/{RUN_FILE}"), reverse=True):
+    # What has ended left no such file, so of thousands of runs few records are read.
+    begun = {path.parent.parent for path in singles.glob("*/checkpoints/last_*.ckpt")}
+    for folder in sorted(begun, reverse=True):
         try:
-            record = read_record(path.parent)
+            record = read_record(folder)
         except UserError:
             continue
-        begun = any((path.parent / "checkpoints").glob("last_*.ckpt"))
-        if record.status == "interrupted" and begun and not is_locked(path.parent) and not config_changes(record, plan):
-            found.append(path.parent)
+        if record.status == "interrupted" and not is_locked(folder) and not config_changes(record, plan):
+            found.append(folder)
     return found

@@ -15,7 +15,7 @@ import pytest
 from fsdd_lightning.console.command_line import Terminated, run_command
 from fsdd_lightning.errors import RunFailedError, UserError
 
-COMMANDS = ["train", "plan", "evaluate", "predict", "export_model", "report", "record"]
+COMMANDS = ["train", "plan", "evaluate", "predict", "export_model", "report", "record", "listen"]
 
 
 @pytest.fixture(autouse=True)

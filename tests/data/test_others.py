@@ -10,6 +10,7 @@ from example_configs import feature_config
 from sounds import tone, wav_bytes
 
 from fsdd_lightning.data.others import corpus_name, load_others, present_digest_of, speakers_known
+from fsdd_lightning.data.recordings import folder_digest
 from fsdd_lightning.errors import UserError
 
 
@@ -51,6 +52,17 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     (kept,) = load_others([people], feature_config(), "data.others", "skip")
     assert len(kept.recordings) == 1 and kept.digest != present_digest_of(people)
     assert present_digest_of(empty) is None and present_digest_of(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("labels", [("left", "up"), ("left", "other")])
+def test_the_digest_of_all_files_is_of_those_that_count_for_a_network(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    """Also where bad ones are left out, in a folder for each word: so a rerun sees that nothing has changed."""
+    for word in ("left", "up"):
+        corpus(tmp_path / "people" / word, "ann_0", "ann_1")
+    (tmp_path / "people" / "up" / "bob_0.wav").write_bytes(b"no sound")
+    (kept,) = load_others([tmp_path / "people"], feature_config(), "--others", "skip", labels)
+    assert len(kept.bad) == 1 and len(kept.recordings) == 4
+    assert folder_digest(kept.folder, kept.words) == present_digest_of(tmp_path / "people", labels) != kept.digest
 
 
 def test_people_who_may_have_been_heard_are_named(tmp_path: Path) -> None:

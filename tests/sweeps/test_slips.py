@@ -60,6 +60,7 @@ SLIPS = {
     "small": "'small' is no override; did you mean model=small?",
     "quantization=INT8_PTQ": "did you mean quantization=int8_ptq?",
     "--report": "fsdd-train has no option --report; did you mean the command fsdd-report?",
+    "listen": "'listen' is no override of fsdd-train; did you mean the command fsdd-listen?",
     "report multirun/grid": "'report' is no override of fsdd-train; did you mean the command fsdd-report?",
     "--mutlirun seed=1,2": "fsdd-train has no option --mutlirun; did you mean --multirun?",
     "--nothing": "config keys are written key=value, and --help lists them",

@@ -15,7 +15,7 @@ from fsdd_lightning.config.load import config_directory, config_keys, config_typ
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.command_line.options import group_options
 
-COMMANDS = ("train", "plan", "evaluate", "predict", "export", "report", "record")
+COMMANDS = ("train", "plan", "evaluate", "predict", "export", "report", "record", "listen")
 _BUDGETS = "memory_budget"
 _SIZE = re.compile(r"(?:kb)?(?P<count>\d+(?:\.\d+)?) ?(?P<unit>b|bytes?|kb?|kib|mb?|mib)?", re.IGNORECASE)
 _RANGE = re.compile(r"(?P<key>[\w.]+)=(?P<first>\d+)(?:\.{2,3}|-|:)(?P<last>\d+)")
