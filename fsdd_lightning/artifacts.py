@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import CACHE_BYTES, JSON_BYTES, read_regular, sync_folder
 
 T = TypeVar("T")
 CACHE_PATIENCE_S = 300.0  # longer than any computation that is cached; after it a process computes for itself
@@ -60,6 +61,7 @@ class Kind:
     remedy: str
     version_key: str = "version"
     format: str | None = None
+    limit: int = JSON_BYTES  # a larger file is not read
 
     def read(self, path: Path, parse: Callable[[bytes], T]) -> T:
         """What `parse` makes of the file; whatever it raises means damage, unless it is a ForeignError.
@@ -68,11 +70,13 @@ class Kind:
             MissingError, DamagedError, ForeignError (also for a newer version), or ArtifactError: it may not be read.
         """
         try:
-            content = path.read_bytes()
+            content = read_regular(path, self.limit)
         except FileNotFoundError:
             raise MissingError(f"{path} is missing; {self.remedy}") from None
-        except OSError as error:
+        except PermissionError as error:
             raise ArtifactError(f"{path} can't be read ({error.strerror}); fix its permissions") from error
+        except OSError as error:
+            raise ArtifactError(f"{path} can't be read ({error.strerror}); {self.remedy}") from error
         try:
             return parse(content)
         except ForeignError as error:
@@ -113,6 +117,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        sync_folder(path.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -189,7 +194,7 @@ def cached(path: Path, load: Callable[[bytes], T], make: Callable[[], T], dump: 
 
 def _load_cached(path: Path, load: Callable[[bytes], T], damage_level: int) -> T | None:
     try:
-        return load(path.read_bytes()) if path.is_file() else None
+        return load(read_regular(path, CACHE_BYTES)) if path.is_file() else None
     except Exception as error:
         logger.log(damage_level, "cached %s is damaged and will be rebuilt (%s)", path, error)
         return None

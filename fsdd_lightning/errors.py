@@ -2,6 +2,8 @@
 
 import errno
 
+from fsdd_lightning.escaping import visible
+
 _HINTS = {
     errno.ENOSPC: "free some space, or choose another output_root=",
     errno.EDQUOT: "free some space, or choose another output_root=",
@@ -27,9 +29,9 @@ class RunFailedError(Exception):
 def first_line(error: BaseException) -> str:
     """An exception as one line."""
     if isinstance(error, OSError) and error.errno in _HINTS:
-        place = f" to {error.filename}" if error.filename else ""
+        place = f" to {visible(error.filename)}" if error.filename else ""
         return f"cannot write{place} ({error.strerror}): {_HINTS[error.errno]}"
-    text = str(error).strip().splitlines()
+    text = [visible(line) for line in str(error).strip().splitlines()]
     kind = type(error).__name__
     if isinstance(error, UserError | RunFailedError) and text:
         return text[0]
