@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.files import CACHE_BYTES, JSON_BYTES, read_regular, sync_folder
+from fsdd_lightning.files import CACHE_BYTES, JSON_BYTES, parse_json, read_regular, sync_folder
 
 T = TypeVar("T")
 CACHE_PATIENCE_S = 300.0  # longer than any computation that is cached; after it a process computes for itself
@@ -87,7 +87,7 @@ class Kind:
 
     def parse_json(self, content: bytes) -> dict[str, Any]:
         """For `read`: JSON in UTF-8, checked."""
-        return self.check(json.loads(content.decode()))
+        return self.check(parse_json(content))
 
     def check(self, content: Any) -> dict[str, Any]:
         """For `read`: the decoded content as it is; ForeignError for another format, no version or a newer one."""
@@ -103,6 +103,37 @@ class Kind:
     def foreign(self) -> ForeignError:
         """What `parse` raises for content of something else."""
         return ForeignError(f"is not {self.name} of fsdd_lightning: move it away")
+
+
+def place_within(folder: Path, name: str) -> Path:
+    """`folder`/`name`, where a command writes what nobody told it to write elsewhere.
+
+    A folder may come from a stranger. Its links are followed as long as they stay within it.
+
+    Raises:
+        UserError: a link leads out of the folder.
+    """
+    path = folder / name
+    try:
+        within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle
+        within = False
+    if not within:
+        raise UserError(f"{path} is a link that leads out of {folder}: nothing is written there; remove the link")
+    return path
+
+
+def check_links(folder: Path) -> None:
+    """Check a folder, which may come from a stranger, before all kinds of files are written to it.
+
+    Raises:
+        UserError: a link in it, at any depth, leads out of it; or the folder is such a link itself.
+    """
+    place_within(folder.parent, folder.name)
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if (Path(place) / name).is_symlink():
+                place_within(folder, str((Path(place) / name).relative_to(folder)))
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -83,6 +83,7 @@ def _evaluate() -> None:
 
     _start_portable(arguments.run)
     run = open_run(arguments.run)
+    _check_places(run, arguments)
     if arguments.data:
         _elsewhere(run, arguments)
         return
@@ -105,6 +106,15 @@ def _evaluate() -> None:
     _compare_calibration(run, {name: each for name, each in calibration.items() if name not in different})
     but = f" but for {' and '.join(different)}" if different else ""
     print(f"equal to the record of {run.folder}{but}", file=sys.stderr)
+
+
+def _check_places(run: OpenRun, arguments: argparse.Namespace) -> None:
+    """Before minutes have passed."""
+    from fsdd_lightning.artifacts import place_within
+    from fsdd_lightning.runs.record import EVALUATIONS
+
+    if arguments.data or arguments.others:
+        place_within(run.folder, EVALUATIONS)
 
 
 def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:

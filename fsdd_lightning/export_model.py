@@ -36,13 +36,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export() -> None:
     arguments = _parser().parse_args()
+    from fsdd_lightning.artifacts import place_within
     from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.evaluation.deployment import model_name
     from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
     run = read_run(arguments.run)
-    folder = arguments.output if arguments.output is not None else run.folder / EXPORT
+    folder = arguments.output if arguments.output is not None else place_within(run.folder, EXPORT)
     try:
         FORMATS[arguments.format](
             run, folder, model_name(run.checkpoint.labels) if arguments.name is None else arguments.name

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
-JSON_BYTES = 2**26  # a record has some 20 kB, the list of a sweep of 10,000 trials 5 MB
+RECORD_BYTES = 2**22  # a record has some 30 kB, with thousands of speakers a few hundred
+JSON_BYTES = 2**24  # the list of a sweep of 10,000 trials has 5 MB
+EVENTS_BYTES = 2**28  # of TensorBoard
 CACHE_BYTES = 2**31  # features of half a million clips
 NETWORK_BYTES = 2**28  # 64 million float32 weights
 RECORDING_BYTES = 2**29  # three quarters of an hour of 16-bit stereo at 48 kHz
 TEXT_BYTES = 2**24  # a YAML file, a list of clips
+_DEEPEST = 64  # levels of JSON; a record has 6
+_INT64 = 2**63
 
 
 def read_regular(path: Path, limit: int) -> bytes:
@@ -33,6 +40,47 @@ def read_regular(path: Path, limit: int) -> bytes:
         if about.st_size > limit or len(content) > limit:  # it may grow while it is read
             raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
         return content
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON in UTF-8 says, as anybody may have written it: with finite numbers of 64 bits, and not nested deeply.
+
+    So what is made of it can be computed with, written again and walked through without further care.
+
+    Raises:
+        ValueError: that it is something else.
+    """
+    try:
+        found = json.loads(
+            content.decode(), parse_constant=_no_number, parse_float=_finite_number, parse_int=_whole_number
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    level = [found] if isinstance(found, dict | list) else []
+    for _ in range(_DEEPEST):
+        inside = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        level = [each for each in inside if isinstance(each, dict | list)]
+        if not level:
+            return found
+    raise ValueError("it is nested too deeply")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"it holds {text}, which is no number of JSON")
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"it holds {text[:20]}, which is too large")
+    return value
+
+
+def _whole_number(text: str) -> int:
+    value = int(text) if len(text) <= 20 else _INT64
+    if not -_INT64 <= value < _INT64:
+        raise ValueError(f"it holds a whole number of {len(text)} digits")
+    return value
 
 
 def sync_folder(folder: Path) -> None:

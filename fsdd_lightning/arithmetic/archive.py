@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
@@ -35,7 +36,12 @@ FORMAT = "fsdd_lightning integer model"
 VERSION = 2  # 1 had no front end
 FIRST_VERSION = 1
 METADATA = "metadata.json"
+MOST_UNITS = 2**20  # of a layer
+LARGEST_SCALE = 2.0**64  # of a logit
+MOST_MEMBERS = 4_096  # a network of 255 layers has 800
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+_LISTED = b"PK\x01\x02"  # with which each entry of a zip's directory begins
 
 
 class ArchiveError(ValueError):
@@ -63,8 +69,10 @@ def restore_archive(content: bytes) -> Deployment:
         return _parse(_read_members(content))
     except ArchiveError:
         raise
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError) as error:
         raise ArchiveError(f"not an intact archive: {error}") from error
+    except (MemoryError, OverflowError, OSError) as error:  # of headers that only look like ones
+        raise ArchiveError(f"not an intact archive: {type(error).__name__}") from error
 
 
 def _metadata(deployment: Deployment) -> dict[str, Any]:
@@ -111,30 +119,62 @@ def _zip_bytes(members: Mapping[str, bytes]) -> bytes:
 
 
 def _read_members(content: bytes) -> dict[str, bytes]:
+    members = stored_members(content)
+    if METADATA not in members:
+        raise UnknownFormatError(f"is no {FORMAT}: {METADATA} is missing or doubled")
+    return members
+
+
+def stored_members(content: bytes) -> dict[str, bytes]:
+    """The members of a zip archive that compresses nothing, by name; their sizes are checked before any is read.
+
+    Raises:
+        ArchiveError, zipfile.BadZipFile: it is damaged, or made to hold more than it is.
+    """
+    if content.count(_LISTED) > MOST_MEMBERS:
+        raise ArchiveError(f"it lists more than {MOST_MEMBERS:,} members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         infos = archive.infolist()
-        names = [info.filename for info in infos]
-        if METADATA not in names or len(set(names)) != len(names):
-            raise UnknownFormatError(f"is no {FORMAT}: {METADATA} is missing or doubled")
+        if len({info.filename for info in infos}) != len(infos):
+            raise UnknownFormatError(f"is no {FORMAT}: a member is missing or doubled")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise ArchiveError("a member is compressed, which this format never does")
-        return {name: archive.read(name) for name in names}  # checks each member's CRC
+        if sum(max(info.file_size, info.compress_size) for info in infos) > len(content):
+            raise ArchiveError("its members are more than the file")
+        return {info.filename: archive.read(info) for info in infos}  # checks each member's CRC
+
+
+def stored_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` that compresses nothing, by name; as `stored_members`, and ValueError for other content."""
+    return {name.removesuffix(".npy"): array_of(data) for name, data in stored_members(content).items()}
 
 
 def _parse(members: dict[str, bytes]) -> Deployment:
     metadata = json.loads(members.pop(METADATA))
     _require_known_format(metadata)
-    arrays = {name.removesuffix(".npy"): _array_of(data) for name, data in members.items()}
+    arrays = {name.removesuffix(".npy"): array_of(data) for name, data in members.items()}
     if _digest(metadata, arrays) != metadata["sha256"]:
         raise ArchiveError("its checksum does not match its content")
     code, front_end = weight_code(metadata["weight_code"]), front_end_of(metadata["feature_settings"])
     inputs, hidden, layers, classes = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
+    if not _is_size(layers, len(arrays)) or not all(_is_size(size, MOST_UNITS) for size in (inputs, hidden, classes)):
+        raise ArchiveError("its arrays are not those of the network it describes")
     if array_specs(arrays) != planned_arrays(code, inputs, hidden, layers, classes, front_end):
         raise ArchiveError("its arrays are not those of the network it describes")
     _require_same_tables(arrays, front_end)
-    model = restore_model(arrays, code, inputs, float(metadata["logit_scale"]))
+    model = restore_model(arrays, code, inputs, _scale(metadata["logit_scale"]))
     check_model(model)
     return Deployment(model, restore_input(arrays, front_end), metadata["feature_settings"], tuple(metadata["labels"]))
+
+
+def _is_size(value: Any, most: int) -> bool:
+    return type(value) is int and 1 <= value <= most
+
+
+def _scale(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0.0 < value < LARGEST_SCALE:
+        raise ArchiveError("its logit_scale is no scale")
+    return float(value)
 
 
 def front_end_of(feature_config: Mapping[str, Any]) -> FrontEnd | None:
@@ -164,11 +204,18 @@ def _require_same_tables(arrays: Mapping[str, NDArray[Any]], front_end: FrontEnd
             raise ArchiveError(f"its {name} differs from this code's, so its numbers would too")
 
 
-def _array_of(data: bytes) -> NDArray[Any]:
+def array_of(data: bytes) -> NDArray[Any]:
+    """The array of an `.npy` file, of which the content says how large it is, not the header.
+
+    Raises:
+        ArchiveError, ValueError: it is damaged, of another version, or holds objects.
+    """
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ArchiveError("an array is stored in an unknown way")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     if fortran_order or dtype.hasobject:
         raise ArchiveError("an array is stored in an unknown way")
+    if dtype.itemsize * math.prod(shape) != len(data) - stream.tell():
+        raise ArchiveError("an array has another size than its header says")
     return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()

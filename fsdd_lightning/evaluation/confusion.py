@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fsdd_lightning.artifacts import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,5 +35,7 @@ def confusion_figure(score: dict[str, Any], title: str) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """PNG without a creation date, so that equal content gives equal bytes."""
-    figure.savefig(path, metadata={"Software": None})
+    """PNG without a creation date, so that equal content gives equal bytes; in one step, and through no link."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    replace_file(path, content.getvalue())

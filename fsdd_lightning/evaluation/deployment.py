@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.archive import stored_arrays
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
@@ -23,6 +24,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.clips import clips_at
 from fsdd_lightning.evaluation.rejection import chosen_margin
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
+from fsdd_lightning.files import read_regular
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, save_checkpoint
 from fsdd_lightning.model.fake_quantization import arrays_of
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive, save_archive
@@ -31,6 +33,7 @@ from fsdd_lightning.runs.metrics import percent
 from fsdd_lightning.runs.record import WAYS, RunRecord
 
 GOLDEN_CLIPS = "golden_clips.npz"
+_MOST_BYTES = 2**23  # of which: a clip of each class, as the network hears it
 
 
 def deploy(checkpoint: Checkpoint, config: Config, data: PreparedData, folder: Path) -> Deployment | None:
@@ -79,15 +82,25 @@ def kept_golden_clips(deployment: Deployment, folder: Path) -> GoldenVectors | N
     """
     path = folder / GOLDEN_CLIPS
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            if deployment.listening is None:
-                return GoldenVectors.of(deployment, content["features_q4"], content["lengths"])
-            clips = np.split(content["samples"], np.cumsum(content["counts"])[:-1])
-            return GoldenVectors.of_samples(deployment, clips)
+        return _golden(deployment, stored_arrays(read_regular(path, _MOST_BYTES)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}); delete it, or run this run again") from error
+
+
+def _golden(deployment: Deployment, kept: Mapping[str, np.ndarray]) -> GoldenVectors:
+    if deployment.listening is None:
+        features, lengths = kept["features_q4"], kept["lengths"]
+        if features.dtype != np.int8 or features.ndim != 3 or lengths.shape != features.shape[:1]:
+            raise ValueError("its features are none")
+        if not ((lengths >= 1) & (lengths <= features.shape[1])).all():
+            raise ValueError("its lengths are none")
+        return GoldenVectors.of(deployment, features, lengths)
+    samples, counts = kept["samples"], kept["counts"]
+    if samples.dtype != np.int16 or counts.dtype.kind != "i" or (counts < 1).any() or counts.sum() != samples.size:
+        raise ValueError("its samples are none")
+    return GoldenVectors.of_samples(deployment, np.split(samples.ravel(), np.cumsum(counts.ravel())[:-1]))
 
 
 def export_run(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsdd_lightning.artifacts import place_within
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest
 from fsdd_lightning.evaluation.confidence import Confidence
 from fsdd_lightning.evaluation.other_corpora import CorpusScore, Count, OthersReport, WayScore, group_names, means
@@ -92,7 +93,7 @@ def _details(way: WayScore) -> dict[str, Any]:
 
 def write_corpora(report: OthersReport, run_folder: Path, title: str) -> None:
     """For each corpus NAME.json, NAME.csv (a line a speaker and way) and NAME.png, in `evaluations` of a run folder."""
-    folder = run_folder / EVALUATIONS
+    folder = place_within(run_folder, EVALUATIONS)
     folder.mkdir(exist_ok=True)
     records = whole_records(report)
     for score in report.corpora:

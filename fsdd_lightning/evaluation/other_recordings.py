@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fsdd_lightning.artifacts import write_json
+from fsdd_lightning.artifacts import place_within, write_json
 from fsdd_lightning.data.others import load_others
 from fsdd_lightning.data.recordings import RecordingSet
 from fsdd_lightning.evaluation.clips import ClipMaker
@@ -96,7 +96,7 @@ def recordings_record(report: RecordingsReport) -> dict[str, Any]:
 
 def write_recordings(report: RecordingsReport, run_folder: Path) -> Path:
     """`evaluations/NAME.json` of a run folder; what was measured of the same recordings in other ways stays in it."""
-    path = run_folder / EVALUATIONS / f"{report.recordings.name}.json"
+    path = place_within(run_folder, EVALUATIONS) / f"{report.recordings.name}.json"
     path.parent.mkdir(exist_ok=True)
     write_json(path, beside_others(path, recordings_record(report)))
     return path

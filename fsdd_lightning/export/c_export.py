@@ -25,7 +25,7 @@ from fsdd_lightning.arithmetic.ranges import (
     check_model,
     row_name,
 )
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
@@ -85,7 +85,7 @@ def export_c(
     files = {file: _render(f"templates/{file}", context) for file in templates} | runtime_files(listening is not None)
     if listening is not None:
         files |= _example_files(context)
-        (folder / EXAMPLE).mkdir(parents=True, exist_ok=True)
+        place_within(folder, EXAMPLE).mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
@@ -39,8 +39,9 @@ def write_report(
         UserError: a folder without runs, an output folder that can't be written.
         RunFailedError: the disk is full.
     """
-    trials = frame(collect_runs(folders))
-    output, files = (output or folders[0] / "report").resolve(), []
+    runs = collect_runs(folders)
+    output, files = (output or place_within(folders[0], "report")).resolve(), []
+    trials = frame(runs)
     document = build_document(trials, title)
     try:
         output.mkdir(parents=True, exist_ok=True)

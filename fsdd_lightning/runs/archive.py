@@ -9,7 +9,7 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.artifacts import ForeignError, Kind, replace_file
 
 INTEGER_MODEL = "integer_model.npz"
-KIND = Kind("an integer model", VERSION, "run it again")
+KIND = Kind("an integer model", VERSION, "run it again", limit=2**26)
 
 
 def save_archive(path: Path, deployment: Deployment) -> None:

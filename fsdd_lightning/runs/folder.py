@@ -22,7 +22,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
-from fsdd_lightning.runs.record import RunRecord, read_record
+from fsdd_lightning.runs.record import RunRecord, missing_fields, read_record
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def read_run(folder: Path) -> Run:
     record = read_record(folder)
     if record.status != "done":
         raise UserError(f"the run in {folder} is {record.status} ({record.error}); run it again first")
-    _check_complete(record, folder)
     config = config_from_mapping(record.config)
+    _check_complete(record, folder)
     checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
         raise UserError(f"{folder} holds the network of another run: its inputs are not the channels of its features")
@@ -106,12 +106,7 @@ def network_input(config: Config, mean: np.ndarray, std: np.ndarray, least_margi
 
 def _check_complete(record: RunRecord, folder: Path) -> None:
     """Check that a finished record has the fields that are read; its config is checked elsewhere, as a whole."""
-    dataset = {"name", "source", "digest", "folder"} - record.dataset.keys()
-    incomplete = [name for name, score in record.views.items() if not {"correct", "total"} <= score.keys()]
-    missing = [f"dataset.{key}" for key in sorted(dataset)] + [f"views.{name}" for name in incomplete]
-    if not record.views:
-        missing.append("views")
-    if missing:
+    if missing := missing_fields(record):
         raise UserError(f"the run record in {folder} is incomplete: it lacks {', '.join(missing)}; run it again")
 
 

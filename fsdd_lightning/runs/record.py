@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 import time
 from collections.abc import Iterator
@@ -12,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from fsdd_lightning.artifacts import Kind, MissingError, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
 from fsdd_lightning.errors import first_line
+from fsdd_lightning.files import RECORD_BYTES
 from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
+from fsdd_lightning.runs.record_fields import check_fields
 
 RUN_FILE = "run.json"
-KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
+KIND = Kind("a run record", 1, "run this one again", version_key="schema_version", limit=RECORD_BYTES)
 EVALUATIONS = "evaluations"  # the folder beside it about other recordings
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
@@ -141,25 +140,29 @@ def read_record(folder: Path) -> RunRecord:
         raise NoRecordError(f"{folder} is not a run folder: it holds no {RUN_FILE}") from None
 
 
-@functools.cache
-def _adapter() -> TypeAdapter[RunRecord]:
-    """Made once: for the thousands of records of a report it would take longer than reading them."""
-    return TypeAdapter(RunRecord)
+def missing_fields(record: RunRecord) -> list[str]:
+    """What that of a finished run lacks of what its readers need: dotted names."""
+    lacking = [f"dataset.{key}" for key in ("digest", "folder", "name", "source") if key not in record.dataset]
+    lacking += [
+        f"views.{name}.{key}"
+        for name, score in record.views.items()
+        for key in ("accuracy", "correct", "total")
+        if key not in score
+    ]
+    lacking += [] if record.views else ["views"]
+    lacking += [f"memory.{key}" for key in ("flash_bytes", "float32_bytes") if key not in record.memory]
+    return lacking + ([] if "name" in record.config.get("quantization", {}) else ["config.quantization.name"])
 
 
 def _parse(data: bytes) -> RunRecord:
     known = {field.name for field in dataclasses.fields(RunRecord)}
     content = _with_current_names(KIND.parse_json(data))
-    try:
-        return _adapter().validate_python({key: content[key] for key in content if key in known})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise ValueError(f"{place}: {problem['msg']}") from error
+    check_fields(content)
+    return RunRecord(**{key: content[key] for key in content if key in known})
 
 
 def _with_current_names(content: dict[str, Any]) -> dict[str, Any]:
-    """The record of an earlier version with the current names; the validation finds what is missing or malformed."""
+    """The record of an earlier version with the current names; the check finds what is missing or malformed."""
     config, status = content.get("config"), content.get("status")
     renamed = {"config": with_current_keys(config)} if isinstance(config, dict) else {}
     return content | renamed | ({"status": "over_budget"} if status == "refused" else {})

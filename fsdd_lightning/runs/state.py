@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fsdd_lightning.artifacts import DamagedError
+from fsdd_lightning.artifacts import DamagedError, check_links
 from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
 from fsdd_lightning.data.locate import other_folders, present_digest
 from fsdd_lightning.data.others import check_others, corpus_name, present_digest_of
@@ -69,12 +69,14 @@ class RunState:
 def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
     """A run is settled if it ended well and config, code, packages and recordings are still the same.
 
-    Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read.
+    Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read, and what would
+    write through a link to another place.
     """
     state = _state(plan, folder, environment)
     if state.name != "to run" or not plan.fits:
         return state
     try:
+        check_links(folder)
         check_others(other_folders(plan.config.data), "data.others")
     except UserError as error:
         return RunState("blocked", str(error), state.record)

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
+from fsdd_lightning.artifacts import place_within
 from fsdd_lightning.config.load import run_name
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import final_metrics
-from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord, missing_fields, read_record
 from fsdd_lightning.sweeps.manifest import CURVES
 from fsdd_lightning.sweeps.names import varying
 from fsdd_lightning.sweeps.trial import Trial
@@ -26,8 +27,8 @@ Points = dict[int, dict[str, float]]  # by hidden size: mean over seeds of the f
 def write_curves(trials: Sequence[Trial]) -> None:
     """Draw the curves of the sweeps to which these trials belong again; of several hidden sizes only."""
     for sweep in dict.fromkeys(trial.folder.parent for trial in trials):
-        with suppress(OSError):  # a full disk must not hide how the sweep ended
-            shutil.rmtree(sweep / CURVES, ignore_errors=True)
+        with suppress(OSError, UserError):  # a full disk, or a link there, must not hide how the sweep ended
+            shutil.rmtree(place_within(sweep, CURVES), ignore_errors=True)
             for name, points in curves(list(_records(sweep))).items():
                 if len(points) > 1:
                     write_curve(points, sweep / CURVES / name)
@@ -54,5 +55,5 @@ def _records(sweep: Path) -> Iterator[RunRecord]:
     for path in sorted(sweep.glob(f"*/{RUN_FILE}")):
         with suppress(UserError):
             record = read_record(path.parent)
-            if record.status == "done":
+            if record.status == "done" and not missing_fields(record):
                 yield record

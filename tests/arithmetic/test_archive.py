@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "other code": (lambda m, a: m.update(weight_code="int4"), "arrays are not those"),
     "other size": (lambda m, a: m.update(hidden_size=5), "arrays are not those"),
     "no size": (lambda m, a: m.pop("layers"), "layers"),
-    "size of wrong type": (lambda m, a: m.update(layers="2"), "not an intact archive"),
+    "size of wrong type": (lambda m, a: m.update(layers="2"), "arrays are not those"),
     "labels missing": (lambda m, a: m.update(labels=["a"]), "labels"),
     "array missing": (lambda m, a: a.pop("layer1_bias"), "arrays are not those"),
     "array too many": (replace("extra", np.zeros(3)), "arrays are not those"),

@@ -165,22 +165,39 @@ def of_float(**view: object) -> dict[str, object]:
         ({"views": {}}, "lacks views"),
         ({"views": {"teeth": {"accuracy": 1.0, "correct": 1, "total": 1}}}, "lacks views"),
         ({"views": {"float": {"correct": 1, "total": 1}}}, "no usable views.float.accuracy"),
-        (of_float(accuracy=None), "views.float.accuracy"),
-        (of_float(accuracy=1.5, correct=3), "views.float.accuracy"),
         (of_float(total=0), "views.float.total"),
         (of_float(correct=590, total=600), "accuracy is not correct/total"),
-        (of_float(correct="1"), "views.float.correct"),
-        (of_float(confusion=[[1, -1]]), "confusion.0.1"),
         ({"memory": {"layers": 2, "hidden_size": 8}}, "no usable memory.flash_bytes"),
         ({"dataset": {}}, "no usable dataset.digest"),
         ({"config": {}}, "no usable config.quantization"),
-        ({"config": {"quantization": "int8", "data": 3}}, "no usable config.quantization"),
     ],
     ids=str,
 )
 def test_a_finished_run_without_usable_numbers_is_left_out_by_name(
     tmp_path: Path, change: dict[str, object], reason: str
 ) -> None:
+    _is_left_out(tmp_path, change, "incomplete", reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (of_float(accuracy=None), "views.float.accuracy"),
+        (of_float(accuracy=1.5, correct=3), "views.float.accuracy"),
+        (of_float(correct="1"), "views.float.correct"),
+        (of_float(confusion=[[1, -1]]), "confusion.0.1"),
+        ({"config": {"quantization": "int8"}}, "config.quantization"),
+        ({"config": {"data": 3}}, "config.data"),
+    ],
+    ids=str,
+)
+def test_a_run_whose_record_has_wrong_types_is_unreadable(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    _is_left_out(tmp_path, change, "unreadable", reason)
+
+
+def _is_left_out(tmp_path: Path, change: dict[str, object], state: str, reason: str) -> None:
     run(tmp_path, "int8_ptq", 8, 1, 580)
     record = finished(("seed=2",), {"float": 590, "integer": 580})
     for name, value in change.items():
@@ -188,7 +205,7 @@ def test_a_finished_run_without_usable_numbers_is_left_out_by_name(
     write(tmp_path / "odd", record)
     trials = frame_of(tmp_path)
     states, reasons = (dict(zip(trials["run"], trials[name], strict=True)) for name in ("state", "reason"))
-    assert states["odd"] == "incomplete" and "done" in states.values()
+    assert states["odd"] == state and "done" in states.values()
     assert reason in reasons["odd"] and "\n" not in reasons["odd"]
     assert [list(section.trials["training_seed"]) for section in sections(trials)] == [[1]]
 
