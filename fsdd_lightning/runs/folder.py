@@ -23,6 +23,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 from fsdd_lightning.runs.record import RunRecord, missing_fields, read_record
+from fsdd_lightning.runs.trust import check_download, check_extent, trusted_data
 
 
 @dataclass(frozen=True)
@@ -167,20 +168,30 @@ def recorded_data(run: Run, root: Path | Sequence[Path] | None) -> PreparedData:
 
 
 def _data_config(run: Run, roots: Sequence[Path]) -> DataConfig:
-    config, dataset = _with_usable_cache(run.config.data), run.record.dataset
+    dataset, rate = run.record.dataset, run.config.features.sample_rate_hz
+    source = "synthetic" if dataset["source"] == "synthetic" and not roots else "fsdd"
+    named = dataclasses.replace(run.config.data, root=None, source=source, name=dataset["name"])
+    config = trusted_data(named, rate)
     if "folders" in dataset:
-        return dataclasses.replace(config, root=_corpora(dataset["folders"], roots), source="fsdd")
+        corpora = _corpora(dataset["folders"], roots)
+        for folder in () if roots else corpora.values():
+            check_extent(Path(folder))
+        return dataclasses.replace(config, root=corpora, source="fsdd", name=run.config.data.name)
     if len(roots) > 1:
         raise UserError(
             f"the recordings of {run.folder} lie in one folder: give --data-root once, not {len(roots)} times"
         )
-    if not roots and dataset["source"] == "synthetic":  # perhaps by fallback: generated again, always the same
-        return dataclasses.replace(config, source="synthetic", name=dataset["name"])
+    if source == "synthetic":  # perhaps by fallback: generated again, always the same
+        return config
+    if roots:
+        return dataclasses.replace(config, root=str(roots[0]))
     before = Path(dataset["folder"])
-    known = roots[0] if roots else before if before.is_dir() else None
-    if known is None:
-        return dataclasses.replace(config, root=None, fallback="none")
-    return dataclasses.replace(config, root=str(known), source="fsdd", name=dataset["name"])
+    if before.is_dir():
+        check_extent(before)
+        return dataclasses.replace(config, root=str(before))
+    elsewhere = dataclasses.replace(config, name=run.config.data.name, fallback="none")
+    check_download(run.config.data, elsewhere)
+    return elsewhere
 
 
 def _corpora(before: dict[str, str], roots: Sequence[Path]) -> dict[str, str]:
@@ -195,9 +206,3 @@ def _corpora(before: dict[str, str], roots: Sequence[Path]) -> dict[str, str]:
         f"{problem}, but the run has {len(before)} corpora: "
         f"give --data-root once for each of {', '.join(before)}, in this order"
     )
-
-
-def _with_usable_cache(config: DataConfig) -> DataConfig:
-    """Do not create the cache folder of another machine here."""
-    known = config.cache_dir is not None and Path(config.cache_dir).expanduser().is_dir()
-    return config if known else dataclasses.replace(config, cache_dir=None)
