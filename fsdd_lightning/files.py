@@ -7,8 +7,10 @@ import json
 import math
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 RECORD_BYTES = 2**22  # a record has some 30 kB, with thousands of speakers a few hundred
 JSON_BYTES = 2**24  # the list of a sweep of 10,000 trials has 5 MB
@@ -17,6 +19,7 @@ CACHE_BYTES = 2**31  # features of half a million clips
 NETWORK_BYTES = 2**28  # 64 million float32 weights
 RECORDING_BYTES = 2**29  # three quarters of an hour of 16-bit stereo at 48 kHz
 TEXT_BYTES = 2**24  # a YAML file, a list of clips
+LONGEST_NAME = 255  # bytes, of a file
 _DEEPEST = 64  # levels of JSON; a record has 6
 _INT64 = 2**63
 
@@ -29,17 +32,54 @@ def read_regular(path: Path, limit: int) -> bytes:
     Raises:
         OSError: whose `strerror` says so, or that the file can't be opened or read.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
+    with open_regular(path, limit) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:  # it may grow while it is read
+        raise _too_large(path, limit)
+    return content
+
+
+@contextmanager
+def open_regular(path: Path, limit: int) -> Iterator[BinaryIO]:
+    """The same as a file to be read in parts."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except ValueError as error:  # a name that no file can have
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    try:
+        about = os.fstat(handle)
         if stat.S_ISDIR(about.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(about.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        content = file.read(limit + 1) if about.st_size <= limit else b""
-        if about.st_size > limit or len(content) > limit:  # it may grow while it is read
-            raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
-        return content
+        if about.st_size > limit:
+            raise _too_large(path, limit)
+    except OSError:
+        os.close(handle)
+        raise
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
+def _too_large(path: Path, limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+
+
+def is_regular(path: Path, limit: int) -> bool:
+    """Whether `open_regular` opens it."""
+    try:
+        with open_regular(path, limit):
+            return True
+    except OSError:
+        return False
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be the name of a file in a folder, and leads to no other one."""
+    try:
+        return text not in ("", ".", "..") and not set(text) & set("/\0") and len(os.fsencode(text)) <= LONGEST_NAME
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def parse_json(content: bytes) -> Any:

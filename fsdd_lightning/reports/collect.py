@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from fsdd_lightning.errors import UserError
@@ -16,6 +18,8 @@ UNREADABLE, RUNNING, NOT_STARTED = "unreadable", "running", "not started"
 REPORT_FILES = ("results.csv", "report.html")
 _TRACES = ("run.log", "hydra")  # of a run that was killed before it could write its record
 _DEEPEST_SWEEP = 3  # multirun/ itself may be named; nobody keeps sweeps further down
+_MOST_FOLDERS = 50_000  # that are looked at
+_MOST_ENTRIES = 1_000_000  # of a folder
 _KILLED = "killed: it left no end in its record"
 
 
@@ -52,14 +56,46 @@ def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
         if not folder.is_dir():
             wrong = "is not a folder" if folder.exists() else "does not exist"
             raise UserError(f"{folder} {wrong}: name a run folder or a sweep's folder")
-        runs = [_read(path, planned) for path, planned in _run_folders(folder.resolve())]
+        runs = [_read(path, planned) for path, planned in _run_folders(folder.resolve(), _Walk(folder))]
         if not runs:
             raise UserError(f"{folder} holds no runs: name a run folder (with {RUN_FILE}) or a sweep's folder")
         found |= {run.folder: run for run in runs}
     return list(found.values())
 
 
-def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
+class _Walk:
+    """Counts the folders that are looked at below one that a user named: it may be / by mistake, or a stranger's."""
+
+    def __init__(self, start: Path) -> None:
+        self._start, self._left = start, _MOST_FOLDERS
+
+    def inside(self, folder: Path) -> list[Path]:
+        """The folders in `folder`, without hidden ones and TensorBoard's curves of the sweep.
+
+        Raises:
+            UserError: there are too many in all, or the first folder can't be listed; others count as empty.
+        """
+        try:
+            with os.scandir(folder) as entries:
+                found = [entry.name for entry in islice(entries, _MOST_ENTRIES) if _is_folder(entry)]
+        except OSError as error:
+            if folder == self._start.resolve():
+                raise UserError(f"{folder} can't be listed ({error.strerror})") from error
+            return []
+        self._left -= len(found) + 1
+        if self._left < 0:
+            raise UserError(f"{self._start} holds more than {_MOST_FOLDERS:,} folders: name those of sweeps")
+        return [folder / name for name in sorted(found) if not name.startswith((".", CURVES))]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
+
+
+def _run_folders(folder: Path, walk: _Walk, depth: int = 0) -> Iterator[tuple[Path, bool]]:
     """The folder itself if it is a run; else the trials in it; else those of the sweeps in it (multirun/ itself).
 
     With every folder whether it is known to be planned, so that the lack of a record means no harm.
@@ -67,31 +103,34 @@ def _run_folders(folder: Path, depth: int = 0) -> Iterator[tuple[Path, bool]]:
     if _exists(folder / RUN_FILE):
         yield folder, False
         return
-    inside, planned = _subfolders(folder), planned_names(folder)
+    inside, planned = _subfolders(folder, walk), planned_names(folder)
     if planned or any(_exists(path / RUN_FILE) for path in inside):
         trials = {*inside, *(folder / name for name in planned)}
         yield from ((path, path.name in planned) for path in sorted(trials))
         return
-    sweeps = [path for path in inside if depth + 1 < _DEEPEST_SWEEP and _holds_runs(path)]
+    sweeps = [path for path in inside if _holds_runs(path, walk, depth + 1)]
     for path in sweeps:
-        yield from _run_folders(path, depth + 1)
+        yield from _run_folders(path, walk, depth + 1)
     if not sweeps:
         yield from ((path, False) for path in inside if _is_begun(path))
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    """Without hidden ones, TensorBoard's curves of the sweep, and an earlier report."""
-    try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", CURVES)))
-    except OSError as error:
-        raise UserError(f"{folder} can't be listed ({error.strerror})") from error
+def _subfolders(folder: Path, walk: _Walk) -> list[Path]:
+    """Without an earlier report."""
     return [
-        path for path in inside if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
+        path
+        for path in walk.inside(folder)
+        if _exists(path / RUN_FILE) or not any(_exists(path / name) for name in REPORT_FILES)
     ]
 
 
-def _holds_runs(folder: Path) -> bool:
-    return bool(planned_names(folder)) or next(folder.glob(f"*/**/{RUN_FILE}"), None) is not None
+def _holds_runs(folder: Path, walk: _Walk, depth: int) -> bool:
+    """Whether it is a sweep, or a folder of sweeps that does not lie too deep."""
+    if depth >= _DEEPEST_SWEEP:
+        return False
+    inside = walk.inside(folder)
+    here = bool(planned_names(folder)) or any(_exists(path / RUN_FILE) for path in inside)
+    return here or any(_holds_runs(path, walk, depth + 1) for path in inside)
 
 
 def _is_begun(folder: Path) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field
 
+from fsdd_lightning.files import RECORD_BYTES, parse_json, read_regular
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import EVALUATIONS
 
+_MOST_FILES = 100  # of a run
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Count = Annotated[int, Field(ge=0, le=10**12)]
 
@@ -46,7 +47,7 @@ class Evaluation(BaseModel):
     clips: _Count | None = None
     created: str | None = None
     digest: str | None = None
-    speakers: dict[str, Speaker] = {}
+    speakers: dict[str, Speaker] = Field({}, max_length=10_000)
 
     @property
     def deployed(self) -> tuple[str, Backend]:
@@ -88,9 +89,9 @@ def evaluations_of(trials: pd.DataFrame) -> list[Evaluated]:
 
 
 def _read(folder: Path) -> Iterable[Evaluation]:
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"))[:_MOST_FILES]:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parse_json(read_regular(path, RECORD_BYTES))
             yield Evaluation.model_validate({"name": path.stem, **content})
-        except (OSError, ValueError, TypeError, RecursionError, ValidationError):
+        except (OSError, ValueError, TypeError):
             continue

@@ -13,9 +13,11 @@ from typing import Any
 import pandas as pd
 
 from fsdd_lightning.runs.record import RUN_FILE
-from fsdd_lightning.sweeps.manifest import SWEEP_FILE
+from fsdd_lightning.sweeps.manifest import planned_commands
 
 _MOST_SINGLE_RUNS = 5  # whose own command is shown where there is no sweep
+_MOST_COMMANDS = 50  # of a sweep, the last ones
+_LONGEST_COMMAND = 4_000  # characters
 _MACHINE = "machine."
 _TOLD = ("processor", "vectors", "threads")  # what people ask of a machine; results.csv has all of it
 
@@ -111,11 +113,7 @@ def _commands(trials: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _of_sweep(folder: Path) -> list[str]:
-    try:
-        commands = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))["commands"]
-        return [_joined(command["arguments"]) for command in commands]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+    return list(map(_joined, planned_commands(folder)[-_MOST_COMMANDS:]))
 
 
 def _line(overrides: Any) -> str:
@@ -126,4 +124,5 @@ def _line(overrides: Any) -> str:
 
 
 def _joined(arguments: Sequence[Any]) -> str:
-    return shlex.join(["fsdd-train", *map(str, arguments)])
+    line = shlex.join(["fsdd-train", *map(str, arguments)])
+    return line if len(line) <= _LONGEST_COMMAND else f"{line[:_LONGEST_COMMAND]} ..."

@@ -63,7 +63,14 @@ def known_recordings(roots: Iterable[str], digest: str | None) -> Recordings:
 
 
 def _resolved(roots: Iterable[str]) -> tuple[str, ...]:
-    return tuple(str(Path(root).expanduser().resolve()) for root in roots)
+    return tuple(map(_resolved_place, roots))
+
+
+def _resolved_place(root: str) -> str:
+    try:
+        return str(Path(root).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):  # nobody's home, links in a circle: of a stranger's record
+        return root
 
 
 def flat_deciding(plan: RunPlan) -> dict[str, Any]:

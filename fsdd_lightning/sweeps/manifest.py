@@ -10,14 +10,16 @@ a later command finds them again, whatever they are called:
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from fsdd_lightning.artifacts import DamagedError, Kind, MissingError, archive_damaged, exclusive, write_json
+from fsdd_lightning.files import JSON_BYTES, is_name, parse_json, read_regular
 from fsdd_lightning.runs.provenance import code_digest
 from fsdd_lightning.sweeps.identity import Identity, Recordings, known_recordings
 from fsdd_lightning.sweeps.trial import Trial
@@ -26,6 +28,20 @@ SWEEP_FILE = "sweep.json"
 KIND = Kind("a sweep", 3, "run the sweep again", version_key="schema_version")
 CURVES = "over_hidden_size"  # the folder beside it that holds what TensorBoard shows of the sweep as a whole
 EARLIER_KEYS = {"cells": "trials"}  # of schema version 1
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    arguments: list[str]
+    trials: list[str]
+
+
+class _Sweep(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    commands: Annotated[list[_Command], Field(max_length=100_000)]
+    trials: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -111,21 +127,36 @@ def _written_base(base: Base) -> dict[str, Any]:
 
 def planned_names(folder: Path) -> set[str]:
     """Names of the run folders of the sweep in `folder`; empty where its sweep.json holds nothing usable."""
+    return _usable_names(_read_content(folder))
+
+
+def planned_commands(folder: Path) -> list[list[str]]:
+    """The arguments of the commands of the sweep in `folder`, as far as its sweep.json holds usable ones."""
+    commands = _read_content(folder).get("commands")
+    found = [one.get("arguments") for one in commands if isinstance(one, dict)] if isinstance(commands, list) else []
+    return [list(map(str, arguments)) for arguments in found if isinstance(arguments, list)]
+
+
+def _read_content(folder: Path) -> dict[str, Any]:
     try:
-        content = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))
-        names = set(_with_current_keys(content)["trials"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return set()
-    return {name for name in names if isinstance(name, str) and name == Path(name).name not in ("", "..")}
+        content = parse_json(read_regular(folder / SWEEP_FILE, JSON_BYTES))
+    except (OSError, ValueError):
+        return {}
+    return _with_current_keys(content) if isinstance(content, dict) else {}
+
+
+def _usable_names(content: dict[str, Any]) -> set[str]:
+    trials = content.get("trials")
+    names = trials if isinstance(trials, dict | list) else ()
+    return {name for name in names if isinstance(name, str) and is_name(name)}
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The sweep in `folder`; of a sweep.json that holds nothing usable the usable part, which may be empty."""
-    names = planned_names(folder)
-    if not names:
-        return Manifest()
-    content = _with_current_keys(json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8")))
-    trials = content["trials"] if isinstance(content["trials"], dict) else {}
+    content = _read_content(folder)
+    names, trials = _usable_names(content), content.get("trials")
+    if not names or not isinstance(trials, dict):
+        return Manifest(trials={name: Planned((), None) for name in names})
     constants: dict[str, list[str]] = {}
     commands = content.get("commands")
     for command in commands if isinstance(commands, list) else ():
@@ -138,9 +169,10 @@ def read_manifest(folder: Path) -> Manifest:
 def _planned(trial: Any, constants: Any) -> Planned:
     try:
         overrides = (*map(str, constants), *map(str, trial["overrides"]))
-        recordings = known_recordings(map(str, trial.get("roots", ())), trial.get("recordings"))
+        digest = trial.get("recordings")
+        recordings = known_recordings(map(str, trial.get("roots", ())), None if digest is None else str(digest))
         return Planned(overrides, Identity(str(trial["config_hash"]), recordings))
-    except (KeyError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):
         return Planned((), None)
 
 
@@ -166,6 +198,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not {"commands", "trials"} <= content.keys():
         raise KIND.foreign()
     content["commands"] = [_with_current_keys(command) for command in content["commands"]]
+    TypeAdapter(_Sweep).validate_python(content)
     return content
 
 

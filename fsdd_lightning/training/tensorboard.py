@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from fsdd_lightning.config.load import config_types, flat_config
+from fsdd_lightning.files import EVENTS_BYTES, is_regular
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
 
@@ -129,7 +130,8 @@ def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None
 
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end`."""
-    return [path for path in sorted(folder.glob("events.out.tfevents.*")) if path.suffix not in _SUFFIXES]
+    found = sorted(folder.glob("events.out.tfevents.*"))
+    return [path for path in found if path.suffix not in _SUFFIXES and is_regular(path, EVENTS_BYTES)]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
