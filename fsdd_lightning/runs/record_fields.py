@@ -46,6 +46,7 @@ class _ConfigOfSplit(_Named):
 
 class _ConfigOfData(_Named):
     root: str | list[str] | dict[str, str] | None = None
+    others: str | list[str] = ""
 
 
 class _Config(_Block):

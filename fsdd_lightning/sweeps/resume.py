@@ -5,23 +5,28 @@ A new command is a new folder, as everywhere in Hydra; only this one goes on in 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
+from fsdd_lightning.artifacts import check_links
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
+from fsdd_lightning.files import read_regular
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.runs.state import config_changes
 from fsdd_lightning.sweeps.identity import key_of
+from fsdd_lightning.sweeps.recorded_overrides import folder_words, followed, quoted
 
 OPTION = "--resume"
 _HYDRA = Path("hydra") / "hydra.yaml"  # hydra.output_subdir of conf/train.yaml
+_MOST_BYTES = 2**18  # of which; it has 6 kB
 _FINISHED = {"done": "is done", "over_budget": "does not fit its budget"}
 
 
@@ -47,10 +52,10 @@ class Resumed:
 def resumed(words: Sequence[str]) -> Resumed | None:
     """The run that --resume names; None without that option. Other overrides may change displays alone.
 
-    Makes the folder that the run was started from the current one: its relative paths begin there.
+    The folder may be a stranger's: what is executed, and where anything else is written, says this command line alone.
 
     Raises:
-        UserError: no run, or one that has ended well.
+        UserError: no run, one that has ended well, or one that needs more of this command line.
     """
     given, others = _split(words)
     if given is None:
@@ -59,15 +64,36 @@ def resumed(words: Sequence[str]) -> Resumed | None:
     record = read_record(folder)
     if record.status in _FINISHED:
         raise UserError(f"{given} {_FINISHED[record.status]}: there is nothing to go on with")
+    check_links(folder)
     runtime = _runtime(folder)
-    started_in = Path(str(runtime.get("cwd", "")))
-    if started_in.is_absolute() and started_in.is_dir():
-        os.chdir(started_in)
-    own = [f"--config-dir={place}" for place in _config_dirs(runtime)]
-    where = "hydra.run.dir='{}'".format(str(folder).replace("'", r"\'"))
+    start = Path(str(runtime.get("cwd", "")))
+    start = start if start.is_absolute() else Path.cwd()
+    _check_config_dir(given, runtime, start, others)
     given_keys = {key_of(word) for word in others}
-    kept = [word for word in record.overrides if key_of(word) not in given_keys]
-    return Resumed(folder, record, [*own, *kept, *others, where])
+    kept = [*followed(record.overrides, given_keys), *folder_words(record.config, start, given_keys)]
+    if "output_root" not in given_keys:
+        kept.append(f"output_root={quoted(str(_output_root(folder, record, start)))}")
+    return Resumed(folder, record, [*kept, *others, f"hydra.run.dir={quoted(str(folder))}"])
+
+
+def _output_root(folder: Path, record: RunRecord, start: Path) -> Path:
+    """That of the record where the run lies in it as usual, else the run's folder: nothing is written elsewhere."""
+    with suppress(OSError, RuntimeError, ValueError):
+        recorded = (start / str(record.config.get("output_root"))).expanduser().resolve()
+        if folder.parent == recorded / "single":
+            return recorded
+    return folder
+
+
+def _check_config_dir(given: str, runtime: dict[str, Any], start: Path, others: Sequence[str]) -> None:
+    """Raises UserError where the run was started with config files of its own, which may name what is executed."""
+    if any(word.startswith("--config-dir") or word == "-cd" for word in others):
+        return
+    for place in _config_dirs(runtime):
+        raise UserError(
+            f"{given} was started in {visible(start)} with --config-dir={visible(place)}, whose files may name what is "
+            "executed: give --config-dir again"
+        )
 
 
 def _split(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -89,14 +115,15 @@ def _split(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _runtime(folder: Path) -> dict[str, Any]:
     try:
-        found = OmegaConf.to_container(OmegaConf.load(folder / _HYDRA).hydra.runtime)
+        found = yaml.safe_load(read_regular(folder / _HYDRA, _MOST_BYTES))["hydra"]["runtime"]
     except Exception:  # of another version, cut off, or none: then it was started as most are
         return {}
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _config_dirs(runtime: dict[str, Any]) -> Iterator[str]:
-    for source in runtime.get("config_sources") or ():
+    sources = runtime.get("config_sources")
+    for source in sources if isinstance(sources, list) else ():
         if isinstance(source, dict) and source.get("provider") == "command-line":
             yield str(source.get("path"))
 

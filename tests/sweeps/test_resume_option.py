@@ -35,25 +35,97 @@ def interrupted(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_command_line_is_that_of_the_run(interrupted: Path) -> None:
+    rewrite(interrupted, config={**read_record(interrupted).config, "output_root": "multirun"})
     found = resumed(["--resume", str(interrupted), "callbacks=default"])
     assert found is not None and found.folder == interrupted
     before = read_record(interrupted).overrides
     assert "callbacks=quiet" in before  # which the new word replaces
-    assert found.words[:-1] == [*(word for word in before if word != "callbacks=quiet"), "callbacks=default"]
-    assert found.words[-1] == "hydra.run.dir='{}'".format(str(interrupted).replace("'", r"\'"))
+    kept = [word for word in before if not word.startswith(("callbacks=", "data.cache_dir=", "output_root="))]
+    root = f"output_root='{interrupted.parent.parent}'"
+    where = "hydra.run.dir='{}'".format(str(interrupted).replace("'", r"\'"))
+    assert found.words == [*kept, root, "callbacks=default", where]
     assert resumed(["-m", "seed=1"]) is None
 
 
-def test_folders_of_the_first_command_are_used_again(interrupted: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+def test_nothing_is_written_outside_the_folder_of_a_run_that_lies_elsewhere(interrupted: Path) -> None:
+    rewrite(interrupted, config={**read_record(interrupted).config, "output_root": "/"})
+    found = resumed(["--resume", str(interrupted)])
+    assert found is not None
+    (root,) = [word for word in found.words if word.startswith("output_root=")]
+    assert root == "output_root='{}'".format(str(interrupted).replace("'", r"\'"))
+    assert not any(word.startswith(("data.cache_dir=", "data.archive_url=")) for word in found.words)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "callbacks.x._target_=os.system",
+        "+callbacks.x={_target_:os.system}",
+        "++optimizer._target_=os.system",
+        "optimizer={_args_:[touch x],_target_:os.system}",
+        "+callbacks={x:{_target_:subprocess.run}}",
+        "callbacks=../../../tmp/evil",
+        "callbacks@hydra.callbacks=default",
+        "hydra/launcher=joblib",
+        "hydra.searchpath=[file:///tmp/evil]",
+        "+hydra.callbacks.x={}",
+        "logger=wandb",
+        "logger.csv.save_dir=/tmp",
+        "+logger.csv.save_dir=/tmp",
+        "data.name=${oc.env:HOME}",
+        "data.archive_digest=../../../../x",
+        "--config-dir=/tmp/evil",
+        "-cd",
+        "--experimental-rerun=/tmp/x",
+        "../x=1",
+        "",
+    ],
+)
+def test_an_override_that_could_do_anything_is_not_taken_from_a_record(interrupted: Path, word: str) -> None:
+    rewrite(interrupted, overrides=[*read_record(interrupted).overrides, word])
+    with pytest.raises(UserError, match="is not followed, as it may execute or write anything"):
+        resumed(["--resume", str(interrupted)])
+
+
+def test_links_that_lead_out_of_the_folder_are_refused(interrupted: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (interrupted / "run.log").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(UserError, match=r"run\.log is a link that leads out of"):
+        resumed(["--resume", str(interrupted)])
+
+
+@pytest.mark.parametrize(
+    ("root", "word"),
+    [
+        ("voices", "data.root='{start}/voices'"),
+        ("/voices", "data.root='/voices'"),
+        (["a", "/b"], "data.root=['{start}/a','/b']"),
+        ({"one": "a", "two": "b's"}, "data.root={{one:'{start}/a',two:'{start}/b\\'s'}}"),
+    ],
+    ids=str,
+)
+def test_folders_of_recordings_begin_where_the_run_was_started(
+    interrupted: Path, tmp_path: Path, root: object, word: str
+) -> None:
+    config = read_record(interrupted).config
+    rewrite(interrupted, config={**config, "data": {**config["data"], "root": root}})
+    (interrupted / "hydra").mkdir(exist_ok=True)
+    (interrupted / "hydra" / "hydra.yaml").write_text(json.dumps({"hydra": {"runtime": {"cwd": "/start"}}}))
+    found, here = resumed([f"--resume={interrupted}"]), Path.cwd()
+    assert found is not None and word.format(start="/start") in found.words
+    assert here == tmp_path  # in which classes are looked up
+
+
+def test_a_config_folder_of_the_first_command_is_to_be_given_again(interrupted: Path, tmp_path: Path) -> None:
     sources = [{"path": "pkg", "schema": "pkg", "provider": "hydra"}]
     sources += [{"path": "/my/conf", "schema": "file", "provider": "command-line"}]
     (interrupted / "hydra").mkdir(exist_ok=True)
-    runtime = {"cwd": str(tmp_path / "elsewhere"), "config_sources": sources}
+    runtime = {"cwd": "/elsewhere", "config_sources": sources}
     (interrupted / "hydra" / "hydra.yaml").write_text(json.dumps({"hydra": {"runtime": runtime}}))
-    found = resumed([f"--resume={interrupted}"])
-    assert found is not None and found.words[0] == "--config-dir=/my/conf"
-    assert Path.cwd() == tmp_path / "elsewhere"
+    with pytest.raises(UserError, match=r"was started in /elsewhere with --config-dir=/my/conf, .* give --config-dir"):
+        resumed([f"--resume={interrupted}"])
+    found = resumed([f"--resume={interrupted}", "--config-dir=/my/conf"])
+    assert found is not None and "--config-dir=/my/conf" in found.words
 
 
 @pytest.mark.parametrize(
