@@ -108,7 +108,11 @@ def export_run(
 ) -> ExportedModel:
     """Write the C files of a run to `folder`: a function of the run folder's content and the name alone."""
     name = model_name(deployment.labels) if name is None else name
-    return export_c(deployment, folder, name=name, golden=golden, notes=export_notes(record))
+    try:
+        notes = export_notes(record)
+    except (LookupError, TypeError, StopIteration) as error:  # of an older version, or a stranger's
+        raise UserError(f"the record of the run lacks what the README of its C files tells ({error})") from error
+    return export_c(deployment, folder, name=name, golden=golden, notes=notes)
 
 
 def model_name(labels: Sequence[str]) -> str:

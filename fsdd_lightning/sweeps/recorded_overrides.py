@@ -84,11 +84,10 @@ def _written(value: Any, start: Path) -> str:
         return "{" + ",".join(f"{_plain(name)}:{_written(each, start)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(_written(each, start) for each in value) + "]"
-    folder = Path(str(value))
-    is_relative = (
-        start is not None and value != "nearby" and not folder.is_absolute() and not str(value).startswith("~")
-    )
-    return quoted(str(start / folder) if is_relative and start is not None else str(value))
+    folder = str(value)
+    if folder == NEARBY or folder.startswith(("/", "~")):
+        return quoted(folder)
+    return quoted(str(start / folder))
 
 
 def _plain(name: str) -> str:
