@@ -72,7 +72,7 @@ def _export_onnx(run: Run, folder: Path, name: str) -> None:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.export.onnx import export_onnx
 
-    if not name or set(name) & set("/\\\0"):
+    if not name.isprintable() or not name or set(name) & set("/\\"):
         raise UserError(f"--name must be fit for a file, not {name!r}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"

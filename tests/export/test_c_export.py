@@ -20,6 +20,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerLayer
 from fsdd_lightning.arithmetic.ranges import RangeError
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
 
 RUNTIME = {"fsdd_lstm.c", "fsdd_lstm.h", "fsdd_lstm_avx2.h"}
@@ -83,7 +84,7 @@ def test_no_name_and_no_label_breaks_the_text(name: str, tmp_path: Path) -> None
     assert finished.returncode == 0, finished.stderr
 
 
-def test_labels_arrive_as_they_are(tmp_path: Path) -> None:
+def test_labels_arrive_as_they_are_but_steer_no_terminal(tmp_path: Path) -> None:
     export_c(nasty_deployment(), tmp_path, name="x", golden=None, notes={})
     (tmp_path / "print.c").write_text(
         '#include <stdio.h>\n#include "fsdd_model.h"\n'
@@ -94,7 +95,7 @@ def test_labels_arrive_as_they_are(tmp_path: Path) -> None:
     sources = [tmp_path / name for name in ("print.c", "fsdd_model.c", "fsdd_lstm.c")]
     c_programs.compiled(*sources, "-o", tmp_path / "print")
     printed = subprocess.run([tmp_path / "print"], capture_output=True, check=True).stdout
-    assert printed.decode().split("\0")[:-1] == list(NASTY)
+    assert printed.decode().split("\0")[:-1] == list(map(visible, NASTY))
 
 
 def test_an_export_has_these_files_in_ascii_and_nothing_else(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     config = {"sample_rate_hz": 8000}
     exported = export_c(replace(deployment(), feature_config=config), tmp_path, name="digits", golden=None, notes=NOTES)
     text = (tmp_path / "README.md").read_text()
-    assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line line *&#233;* |" in text
+    assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line\\\\nline \\*&#233;\\* |" in text
     assert '"sample_rate_hz": 8000' in text
     assert f"**{exported.bill.flash_bytes}** | **{exported.bill.ram_bytes}**" in text
     assert all(line.detail in text for line in exported.bill.lines)
