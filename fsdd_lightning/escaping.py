@@ -8,10 +8,12 @@ read from right to left that was written from left to right.
 from __future__ import annotations
 
 import html
+import json
 import logging
 import re
 import unicodedata
 from types import TracebackType
+from typing import Any
 
 LONGEST_LINE = 2000  # characters of an error; what is longer says no more
 
@@ -23,7 +25,7 @@ _OUTER_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")  # those within a
 _BLOCK = re.compile(r"(?=[#=]|[-+](?:[\s-]|$))|(?<=\d)(?=[.)](?:\s|$))")  # at the start of a line, or behind a number
 _NUMBERED = re.compile(r"\d{1,9}")
 _LINK = re.compile(r"(?<=www)(?=\.)|(?=://)", re.IGNORECASE)  # GitHub makes links of bare addresses
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP, "CSV Injection": with these a spreadsheet's formula begins
+_FORMULA = ("=", "+", "-", "@")  # OWASP, "CSV Injection": with these a spreadsheet's formula begins
 _NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -66,12 +68,17 @@ def markdown(text: object) -> str:
     return _LINK.sub(r"\\", plain)
 
 
+def json_text(content: Any, indent: int | None = None) -> str:
+    """JSON in visible ASCII: of what is not, there are escapes in its strings."""
+    return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
+
+
 def csv_cell(value: object) -> object:
     """A cell that no spreadsheet computes: text that begins as a formula gets an apostrophe; numbers stay."""
     if not isinstance(value, str):
         return value
     shown = visible(value)
-    return f"'{shown}" if _is_formula(value) or _is_formula(shown) else shown
+    return f"'{shown}" if _is_formula(shown) else shown
 
 
 def csv_value(cell: str) -> str:

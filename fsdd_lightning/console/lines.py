@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from fsdd_lightning.escaping import LineFormatter, one_line, visible, visible_lines
+from fsdd_lightning.escaping import LineFormatter, json_text, one_line, visible, visible_lines
 
 
 def say(text: object) -> None:
@@ -24,7 +23,7 @@ def say_lines(text: str) -> None:
 
 def say_json(content: Any, indent: int | None = None) -> None:
     """Print JSON; all characters beyond ASCII, and all that are not seen, are escaped in it."""
-    print(json.dumps(content, indent=indent).replace("\x7f", "\\u007f"), flush=True)
+    print(json_text(content, indent), flush=True)
 
 
 def say_rendered(text: str) -> None:

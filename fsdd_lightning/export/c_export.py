@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from fsdd_lightning.arithmetic.ranges import (
 )
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.escaping import markdown, visible
+from fsdd_lightning.escaping import json_text, markdown, visible
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
@@ -155,7 +154,7 @@ def _context(
         "arrays": _arrays(deployment, layout, identifier),
         "features": _features(deployment),
         "frame_content": _frame_content(deployment),
-        "feature_settings": json.dumps(deployment.feature_config, indent=2),
+        "feature_settings": json_text(deployment.feature_config, indent=2),
     }
 
 

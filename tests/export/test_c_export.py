@@ -12,6 +12,8 @@ import example_models
 import numpy as np
 import pytest
 from example_deployment import any_deployment
+from hostile_texts import squeezed, texts, unseen
+from markdown_it import MarkdownIt
 
 from fsdd_lightning.arithmetic import quantize
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, device_arrays
@@ -203,6 +205,21 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     assert f"| 3 | {float(mean)} | {float(std)} |" in text
     assert "A frame is 13 MFCCs. " in text
     assert text.splitlines()[2].startswith("2 LSTM layers of ")
+
+
+@texts
+def test_a_text_from_outside_is_no_more_than_that_in_any_file(text: str, tmp_path: Path) -> None:
+    export_c(replace(deployment(), labels=(text, "a", "b", "c")), tmp_path, name=text, golden=None, notes={text: text})
+    for path in tmp_path.iterdir():
+        assert (
+            unseen(path.read_text("ascii").replace("\t", "") if path.name == "Makefile" else path.read_text()) == set()
+        )
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse((tmp_path / "README.md").read_text())
+    inside = [child for token in tokens for child in token.children or ()]
+    shown = "".join(child.content for child in inside)
+    assert squeezed(shown).count(squeezed(text)) >= 4  # title, both cells of the note, class
+    assert [token.tag for token in tokens].count("h1") == 2  # begun and ended
+    assert not {"image", "link_open", "html_inline", "em_open", "s_open"} & {child.type for child in inside}
 
 
 def test_the_readme_explains_deltas(tmp_path: Path) -> None:
