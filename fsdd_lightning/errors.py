@@ -2,7 +2,7 @@
 
 import errno
 
-from fsdd_lightning.escaping import visible
+from fsdd_lightning.escaping import one_line, visible
 
 _HINTS = {
     errno.ENOSPC: "free some space, or choose another output_root=",
@@ -27,12 +27,11 @@ class RunFailedError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """An exception as one line."""
+    """An exception as one line. A message of ours is one, whatever names it quotes; of others it is their first."""
     if isinstance(error, OSError) and error.errno in _HINTS:
         place = f" to {visible(error.filename)}" if error.filename else ""
         return f"cannot write{place} ({error.strerror}): {_HINTS[error.errno]}"
-    text = [visible(line) for line in str(error).strip().splitlines()]
-    kind = type(error).__name__
+    text, kind = str(error).strip(), type(error).__name__
     if isinstance(error, UserError | RunFailedError) and text:
-        return text[0]
-    return f"{kind}: {text[0]}" if text else kind
+        return one_line(text)
+    return one_line(f"{kind}: {text.partition(chr(10))[0]}") if text else kind

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsdd_lightning.console.command_line import add_backend_option, run_command
+from fsdd_lightning.console.command_line import CommandParser, add_backend_option, run_command
+from fsdd_lightning.console.lines import say_aside, say_json
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.preparation import PreparedData
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-evaluate", description=__doc__)
+    parser = CommandParser("fsdd-evaluate", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     add_backend_option(parser, "all that the run has; --robustness: the one that is deployed")
     parser.add_argument(
@@ -101,11 +101,11 @@ def _evaluate() -> None:
         heard = _streams(run, data, others) if arguments.streams else None
     _print(run, scores, rows, heard, strangers, arguments.json)
     if backends.note is not None:
-        print(f"note: {backends.note}", file=sys.stderr)
+        say_aside(f"note: {backends.note}")
     different = _compare(run, scores)
     _compare_calibration(run, {name: each for name, each in calibration.items() if name not in different})
     but = f" but for {' and '.join(different)}" if different else ""
-    print(f"equal to the record of {run.folder}{but}", file=sys.stderr)
+    say_aside(f"equal to the record of {run.folder}{but}")
 
 
 def _check_places(run: OpenRun, arguments: argparse.Namespace) -> None:
@@ -119,8 +119,6 @@ def _check_places(run: OpenRun, arguments: argparse.Namespace) -> None:
 
 def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
     """Evaluate other recordings, which nobody can compare with the record."""
-    import json
-
     from fsdd_lightning.console.tables import recordings_tables, speakers_line
     from fsdd_lightning.console.terminal import console
     from fsdd_lightning.data.others import check_others
@@ -136,13 +134,14 @@ def _elsewhere(run: OpenRun, arguments: argparse.Namespace) -> None:
         path = write_recordings(report, run.folder)
         records[report.recordings.name] = recordings_record(report)
         for note in filter(None, (*report.recordings.notes, report.note)):
-            print(f"note: {note}", file=sys.stderr)
+            say_aside(f"note: {note}")
         if not arguments.json:
             for table in recordings_tables(report, run.record.memory):
                 console.print(table)
-            console.print(f"{speakers_line(report)}\nalso in {path}", soft_wrap=True)
+            console.print(speakers_line(report), soft_wrap=True)
+            console.print(f"also in {path}", soft_wrap=True)
     if arguments.json:
-        print(json.dumps(records, indent=2))
+        say_json(records, indent=2)
 
 
 def _start_portable(folder: Path) -> None:
@@ -187,7 +186,7 @@ def _strangers(
     from fsdd_lightning.evaluation.other_corpora_report import write_corpora
 
     for known in filter(None, (speakers_known(corpus, data.recordings) for corpus in others)):
-        print(f"note: {known}", file=sys.stderr)
+        say_aside(f"note: {known}")
     report = others_report(others, backends.by_name, scores, data, run.deployment)
     write_corpora(report, run.folder, run.record.name)
     return report
@@ -211,15 +210,13 @@ def _print(
     strangers: OthersReport | None,
     as_json: bool,
 ) -> None:
-    import json
-
     from fsdd_lightning.console.tables import class_table, confusion_table, result_table, robustness_table
     from fsdd_lightning.console.terminal import console
     from fsdd_lightning.runs.metrics import equal_backends, percent
 
     scores = {name: score.as_record() for name, score in evaluated.scores.items()}
     if as_json:
-        print(json.dumps(_record(scores, rows, heard, strangers), indent=2))
+        say_json(_record(scores, rows, heard, strangers), indent=2)
         return
     for name, score in equal_backends(scores).items():
         console.print(f"{name}: {percent(score['accuracy'])} %")
@@ -298,7 +295,7 @@ def _compare(run: OpenRun, evaluated: BackendScores) -> list[str]:
             if difference is None or score.total != recorded["total"]:
                 raise RunFailedError(f"{name}: {counts}: other package versions, compare `versions` in run.json")
             different.append(name)
-            print(f"note: {name}: {counts}: {difference}, and float sums depend on it", file=sys.stderr)
+            say_aside(f"note: {name}: {counts}: {difference}, and float sums depend on it")
     return different
 
 
@@ -308,7 +305,7 @@ def _compare_calibration(run: OpenRun, calibration: Mapping[str, Mapping[str, An
     from fsdd_lightning.evaluation.calibration import uncalibrated_note, unequal_calibration
 
     if note := uncalibrated_note(run.record):
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
         return
     if difference := unequal_calibration(run.record.calibration, calibration):
         raise RunFailedError(f"{difference}; compare `versions` in run.json")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import CommandParser, run_command
+from fsdd_lightning.console.lines import say
 
 if TYPE_CHECKING:
     from fsdd_lightning.runs.folder import Run
@@ -19,7 +20,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-export", description=__doc__)
+    parser = CommandParser("fsdd-export", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument(
         "--format",
@@ -64,20 +65,20 @@ def _export_c(run: Run, folder: Path, name: str) -> None:
         )
     golden = kept_golden_clips(run.deployment, run.folder)
     exported = export_run(run.deployment, golden, run.record, folder, name)
-    print(f"C files are in {exported.folder}; this builds and runs their example:")
-    print(f"  {exported.build_command}")
+    say(f"C files are in {exported.folder}; this builds and runs their example:")
+    say(f"  {exported.build_command}")
 
 
 def _export_onnx(run: Run, folder: Path, name: str) -> None:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.export.onnx import export_onnx
 
-    if not name or set(name) & set("/\\\0"):
+    if not name.isprintable() or not name or set(name) & set("/\\"):
         raise UserError(f"--name must be fit for a file, not {name!r}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"
     export_onnx(run.checkpoint, run.config.features.described(), path, name=name)
-    print(f"the float network is in {path}")
+    say(f"the float network is in {path}")
 
 
 FORMATS: dict[str, Callable[[Run, Path, str], None]] = {"c": _export_c, "onnx": _export_onnx}

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import STANDARD_INPUT, run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, CommandParser, run_command
+from fsdd_lightning.console.lines import say_aside
 
 if TYPE_CHECKING:
     from fsdd_lightning.console.listening import Display
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-listen", description=__doc__)
+    parser = CommandParser("fsdd-listen", description=__doc__)
     parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run folder with features=integer")
     parser.add_argument(
         "--backend", metavar="{integer,c}", help="numpy, or the exported C, compiled here; the same words (integer)"
@@ -67,7 +68,7 @@ def _listen() -> None:
     with open_backend(run, arguments.backend) as backend:
         ear = LiveEar(run, backend, _source_name(arguments))
         if note := uncalibrated_note(run.record):
-            print(f"note: {note}", file=sys.stderr)
+            say_aside(f"note: {note}")
         with _opened(run, arguments) as source, display(run, backend.name, ear.name, arguments.json) as shown:
             _hear(ear, source, shown, arguments.seconds)
 

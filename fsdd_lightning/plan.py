@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.lines import say, say_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def main() -> None:
 def _plan() -> None:
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
-        print(HELP, end="")
+        say_lines(HELP)
         return
     from fsdd_lightning.config.load import register_resolvers
     from fsdd_lightning.sweeps.compose import check_command, hydra_errors, is_sweep
@@ -46,7 +47,7 @@ def _plan() -> None:
         planned = plan_sweep(composed.trials, composed.folder)
         _print([(trial.plan, _state(trial)) for trial in planned], planned)
         if composed.to_train is not None:
-            print(f"a search: it trains {composed.to_train} of those that fit, of its own choosing")
+            say(f"a search: it trains {composed.to_train} of those that fit, of its own choosing")
     else:  # a single run has a new folder every time
         _print([(plan, "to run" if plan.fits else "over_budget") for _, plan in composed.trials], [])
 

@@ -7,13 +7,13 @@ line each, and the others are answered; 2 a wrong command line or run, and nothi
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import STANDARD_INPUT, add_backend_option, run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, CommandParser, add_backend_option, run_command
+from fsdd_lightning.console.lines import say, say_aside, say_json
 
 if TYPE_CHECKING:
     from fsdd_lightning.evaluation.predict import Predictor
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-predict", description=__doc__)
+    parser = CommandParser("fsdd-predict", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
     parser.add_argument(
         "files",
@@ -66,7 +66,7 @@ def _predict() -> None:
     run = read_run(arguments.run)
     paths = _checked_paths(arguments)
     if note := uncalibrated_note(run.record):
-        print(f"note: {note}", file=sys.stderr)
+        say_aside(f"note: {note}")
     with open_backend(run, arguments.backend) as backend:
         predictor = Predictor(run, backend)
         answers = (answer for path in paths for answer in _answers(predictor, path, arguments))
@@ -120,17 +120,17 @@ def _print(answers: Iterable[Prediction], width: int, arguments: argparse.Namesp
         for answer in answers:
             unreadable += answer.status == "unreadable"
             if answer.error and not arguments.json:
-                print(f"{answer.file}: {answer.error}", file=sys.stderr, flush=True)
+                say_aside(f"{answer.file}: {answer.error}")
             yield answer
 
     if arguments.json and not arguments.stream:
-        print(json.dumps([answer.as_dict() for answer in printed()], indent=2))
+        say_json([answer.as_dict() for answer in printed()], indent=2)
         return unreadable
     for answer in printed():
         if arguments.json:
-            print(json.dumps(answer.as_dict()), flush=True)
+            say_json(answer.as_dict())
         elif not answer.error:
-            print(prediction_line(answer, width), flush=True)
+            say(prediction_line(answer, width))
     return unreadable
 
 

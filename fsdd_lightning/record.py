@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import STANDARD_INPUT, run_command
+from fsdd_lightning.console.command_line import STANDARD_INPUT, CommandParser, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.data.recorder.takes import TakeFolder
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-record", description=__doc__)
+    parser = CommandParser("fsdd-record", description=__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="?", metavar="FOLDER", help="where the recordings go; may hold others already"
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.command_line import CommandParser, run_command
 
 if TYPE_CHECKING:
     from fsdd_lightning.reports.page import Report
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fsdd-report", description=__doc__)
+    parser = CommandParser("fsdd-report", description=__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="+", metavar="FOLDER", help="sweep folders (multirun/NAME) or run folders"
     )
@@ -74,7 +74,8 @@ def _print(report: Report) -> None:
             console.print(f"  {runs[0][0]}{others}: {reason}", soft_wrap=True)
     trials = ", ".join(f"{count} {state}" for state, count in document.counts.items())
     console.print(f"trials: {trials}")
-    console.print(f"{', '.join(report.files)}\nin {report.output}", soft_wrap=True)
+    console.print(", ".join(report.files), soft_wrap=True)
+    console.print(f"in {report.output}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.console.command_line import run_command
+from fsdd_lightning.console.lines import say_lines, visible_stdout
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -39,7 +40,7 @@ def _launch() -> None:
         before = resumed(sys.argv[1:])
         arguments = read_arguments(before.words if before else sys.argv[1:])
         if arguments.help:
-            print(help_text(arguments.overrides, arguments.config_dir))
+            say_lines(help_text(arguments.overrides, arguments.config_dir))
             return
         sys.argv[1:] = arguments.words  # Hydra reads them again
         check_launcher(arguments.words)
@@ -47,6 +48,10 @@ def _launch() -> None:
         if wants_portable(plan.config.trainer.portable for _, plan in composed.trials):
             start_portable()
         register_plugins(composed)
+        if arguments.is_question:
+            with visible_stdout():
+                _hydra_main(run_trial)
+            return
         if arguments.multirun:
             _hydra_main(run_trial)
             return

@@ -37,7 +37,9 @@ def test_what_is_not_seen_is_written_as_its_escape(text: str, shown: str) -> Non
     assert visible(text) == shown
 
 
-@pytest.mark.parametrize("text", ["<script>", "[a](b)", "*a*", "`a`", "# a", "a|b", "\\", "a_b_c", "~~a~~", "&lt;"])
+@pytest.mark.parametrize(
+    "text", ["<script>", "[a](b)", "*a*", "`a`", "# a", "a|b", "\\", "_a_ b_", "~~a~~", "$$", "a$b$", "&lt;"]
+)
 def test_markdown_shows_the_text_literally(text: str) -> None:
     shown = markdown(text)
     assert "<" not in shown and "|" not in shown
@@ -46,7 +48,7 @@ def test_markdown_shows_the_text_literally(text: str) -> None:
     assert all(
         shown[at - 1] == "\\"
         for at, character in enumerate(shown)
-        if character in "`*_[]#~" and shown[at - 1 : at + 1] != "&#"
+        if character in "`*_[]~$" and shown[at - 1 : at + 1] != "&#"
     )
 
 

@@ -130,7 +130,7 @@ def run_name(overrides: Sequence[str]) -> str:
     kept = [short_override(text) for text in overrides if not text.startswith(OF_THE_SWEEP)]
     safe = [re.sub(r"[^\w.=+\-\[\]]", "_", text, flags=re.ASCII) for text in kept]
     name = ",".join(safe) or "defaults"
-    if safe == kept and len(name) <= _LONGEST_FOLDER_NAME:
+    if safe == kept and len(name) <= _LONGEST_FOLDER_NAME and name.strip("."):
         return name
     digest = hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:8]
     return f"{_cut(safe)}-{digest}"

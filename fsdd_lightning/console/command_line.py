@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from fsdd_lightning.console.lines import safe_streams, say, say_aside, say_rendered
 from fsdd_lightning.errors import RunFailedError, UserError, first_line
 
 STANDARD_INPUT = Path("-")  # where a command takes files
@@ -26,19 +27,20 @@ class Terminated(BaseException):
     """SIGTERM arrived. Not an `Exception`, like KeyboardInterrupt, so that no handler treats it as a failure."""
 
 
+@safe_streams()
 def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command's body and exit with its code; an error is one line on stderr."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         if "--version" in sys.argv[1:]:
-            print(versions())
+            say(versions())
         else:
             command()
         code = 0
     except UserError as error:
         code = _print_error(error, 2)
         with suppress(BrokenPipeError):
-            print(error.details, end="", flush=True)
+            say_rendered(error.details)
     except RunFailedError as error:
         code = _print_error(error, 1)
     except KeyboardInterrupt:
@@ -50,7 +52,7 @@ def run_command(command: Callable[[], None]) -> NoReturn:
         code = 1
     except Exception as error:
         logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see runs/record.py
-        code = _print_error(first_line(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}", 1)
+        code = _print_error(first_line(error), 1)
     sys.exit(code)
 
 
@@ -62,13 +64,21 @@ def versions() -> str:
 
 
 def _print_error(message: object, code: int) -> int:
-    print(f"error: {message}" if code in (1, 2) else f"{message}", file=sys.stderr, flush=True)
+    say_aside(f"error: {message}" if code in (1, 2) else message)
     return code
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the writing of the record
     raise Terminated
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Of a command's options; what is wrong with them is one line, like all that is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UserError."""
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 class _BackendChoice(argparse.Action):

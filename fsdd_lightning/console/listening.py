@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -11,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from rich.live import Live
 from rich.text import Text
 
+from fsdd_lightning.console.lines import say_aside, say_json
 from fsdd_lightning.console.predictions import NOTHING
-from fsdd_lightning.console.terminal import console
+from fsdd_lightning.console.terminal import console, line_of
 from fsdd_lightning.data.words import NO_WORDS
 
 if TYPE_CHECKING:
@@ -54,13 +53,13 @@ def display(run: Run, backend: str, source: str, as_json: bool) -> Iterator[Disp
 
 class _Lines:
     def word(self, word: LiveWord) -> None:
-        print(json.dumps(word.as_dict()), flush=True)
+        say_json(word.as_dict())
 
     def level(self, ear: LiveEar) -> None:
         pass
 
     def summary(self, ear: LiveEar, lost: int) -> None:
-        print(summary_line(ear, lost), file=sys.stderr, flush=True)
+        say_aside(summary_line(ear, lost))
 
 
 class _Screen:
@@ -90,7 +89,7 @@ def word_line(word: LiveWord, width: int) -> Text:
     notes = f"  ({'; '.join(answer.notes)})" if answer.notes else ""
     style = "bold green" if answer.word else "yellow"
     label = f"{answer.word or NOTHING:<{width}}"
-    return Text.assemble(f"{answer.start_s:7.2f} s  ", (label, style), f"  {numbers}{notes}")
+    return line_of(f"{answer.start_s:7.2f} s  ", (label, style), f"  {numbers}{notes}")
 
 
 def meter(ear: LiveEar) -> Text:
@@ -100,7 +99,7 @@ def meter(ear: LiveEar) -> Text:
     style = "red" if ear.peak_db >= CLIPPED_DB else "yellow" if ear.peak_db >= LOUD_DB else "green"
     bar = ("█" * cells + "·" * (BAR_CELLS - cells), style)
     clipped = "  clipped: move back" if ear.peak_db >= CLIPPED_DB else ""
-    return Text.assemble(bar, f" {ear.level_db:4.0f} dB  {STATES[ear.state]:<17} {ear.heard_s:7.1f} s{clipped}")
+    return line_of(bar, f" {ear.level_db:4.0f} dB  {STATES[ear.state]:<17} {ear.heard_s:7.1f} s{clipped}")
 
 
 def summary_line(ear: LiveEar, lost: int) -> str:

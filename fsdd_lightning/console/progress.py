@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.console.terminal import console
+from fsdd_lightning.console.terminal import console, line_of
 
 FLOAT, QUANTIZED, EVALUATION, WRITING = "float", "quantized", "evaluation", "writing"
 # An epoch through the arithmetic takes about so many float ones. Only until the first one was measured.
@@ -155,7 +155,7 @@ class RunProgress:
         return self._stages[self._at] if 0 <= self._at < len(self._stages) else Stage("", "preparing")
 
     def _renderable(self) -> Text:
-        return Text(self.line(), no_wrap=True, overflow="ellipsis")
+        return line_of(self.line(), no_wrap=True, overflow="ellipsis")
 
     def _print_when_due(self, now: float) -> None:
         assert self._plain is not None

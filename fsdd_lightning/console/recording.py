@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from fsdd_lightning.console.tables import plain_table
-from fsdd_lightning.console.terminal import console
+from fsdd_lightning.console.terminal import console, line_of
 from fsdd_lightning.data.recorder.judgment import LOUD_ROOM_DB, Cut, Refusal
 from fsdd_lightning.data.words import DIGITS
 
@@ -33,7 +31,7 @@ class Prompts:
         """Print the prompt and leave the line open."""
         width = len(str(self._total))
         count = f"{self._done + 1:>{width + 2}}/{self._total}  "
-        console.print(Text.assemble(count, (f"{_spelled(word):<{_LEAST_WIDTH}}", "bold cyan"), "  "), end="")
+        console.print(line_of(count, (f"{_spelled(word):<{_LEAST_WIDTH}}", "bold cyan"), "  "), end="")
         self._asking = True
 
     def kept(self, cut: Cut, path: Path) -> None:
@@ -52,7 +50,7 @@ class Prompts:
             self._close("-", "")
 
     def _close(self, text: str, style: str) -> None:
-        console.print(Text(text, style), soft_wrap=True)
+        console.print(line_of((text, style)), soft_wrap=True)
         self._asking = False
 
 
@@ -61,9 +59,10 @@ def print_start(takes: TakeFolder, there: int, total: int, fed: bool) -> None:
     begun = f", {there} of them there already" if there else ""
     console.print(f"{total} recordings of {takes.speaker} in {takes.folder}{begun}.", soft_wrap=True)
     if fed:
-        console.print("Each line hears the next word that is fed, and hears another one where it says `again`.\n")
+        console.print("Each line hears the next word that is fed, and hears another one where it says `again`.")
     else:
-        console.print("Say each word once when its line appears. Ctrl-C stops, the same command goes on.\n")
+        console.print("Say each word once when its line appears. Ctrl-C stops, the same command goes on.")
+    console.print()
 
 
 def print_quiet() -> None:
@@ -74,7 +73,8 @@ def print_quiet() -> None:
 def print_room(level_db: float) -> None:
     """Print how loud it is where nobody speaks."""
     loud = f", louder than {LOUD_ROOM_DB:.0f} dB: a quieter place is better" if level_db > LOUD_ROOM_DB else ""
-    console.print(f"the room has {level_db:.0f} dB{loud}.\n")
+    console.print(f"the room has {level_db:.0f} dB{loud}.")
+    console.print()
 
 
 def print_takes(takes: TakeFolder, words: Sequence[str], wanted: int) -> None:
@@ -95,7 +95,8 @@ def print_next(takes: TakeFolder, words: Sequence[str], folder: Path) -> None:
     """Print what to do with a folder in which nothing is missing."""
     people = takes.speakers()
     train, more = f"data.root={folder}", shlex.quote(str(folder))
-    console.print(f"\nNext, with the {'voice' if people == 1 else f'{people} voices'} in {folder}:", soft_wrap=True)
+    console.print()
+    console.print(f"Next, with the {'voice' if people == 1 else f'{people} voices'} in {folder}:", soft_wrap=True)
     data = "" if set(words) <= set(DIGITS) else "data=words data.layout=fsdd "
     console.print(f"  fsdd-train {data}{shlex.quote(train)}", soft_wrap=True)
     console.print(

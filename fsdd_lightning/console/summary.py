@@ -98,7 +98,10 @@ def print_result(record: RunRecord, folder: Path) -> None:
     results.print(f"everything is in {shown}", soft_wrap=True)
     if "integer" in record.views:
         _print_export(Path(shown) / EXPORT)
-    console.print("\nNext:", *_next_commands(shown), sep="\n  ", soft_wrap=True)
+    console.print()
+    console.print("Next:")
+    for command in _next_commands(shown):
+        console.print(f"  {command}", soft_wrap=True)
 
 
 def describe_calibration(backend: str, calibration: dict[str, Any]) -> str:

@@ -8,15 +8,42 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from fsdd_lightning.escaping import visible, visible_lines
+
+
+class VisibleConsole(Console):
+    """Shows every text as what it is: a string is one line, wherever it stands; codes are the console's own.
+
+    A `Text` may have lines (what others print while a line of progress is shown comes as one): ours are of `line_of`.
+    """
+
+    def render_str(self, text: str, **keywords: Any) -> Text:
+        """Every string passes here, also titles and cells of tables, before its width is measured."""
+        return super().render_str(visible(text), **keywords)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Everything passes here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+
+
+def line_of(*parts: str | tuple[str, str], **keywords: Any) -> Text:
+    """One line of texts and (text, style)."""
+    shown = [visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts]
+    return Text.assemble(*shown, **keywords)
 
 
 def new_console(quiet: bool = False) -> Console:
     """A console on stdout. No markup: a folder or a speaker named [b] or :smile: must be printed as it is."""
     # A file or a pipe has no width; rich assumes 80 columns then, and would cut numbers to fit them.
-    width = None if sys.stdout.isatty() else 120
-    return Console(highlight=False, markup=False, emoji=False, width=width, quiet=quiet)
+    width = None if sys.stdout is not None and sys.stdout.isatty() else 120
+    return VisibleConsole(highlight=False, markup=False, emoji=False, width=width, quiet=quiet)
 
 
 console = new_console()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.escaping import csv_cell
 from fsdd_lightning.evaluation.confusion import save_figure
 from fsdd_lightning.files import RECORD_BYTES, parse_json, read_regular
 
@@ -54,7 +55,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line a row; the columns are those of all rows, in the order of their first use. What a row lacks is empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(csv_cell, names))
+    writer.writerows([csv_cell(row.get(name, "")) for name in names] for row in rows)
     return text.getvalue()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +25,7 @@ from fsdd_lightning.arithmetic.ranges import (
 )
 from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import json_text, markdown, visible
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
@@ -150,11 +149,12 @@ def _context(
         "flash_bytes": bill.flash_bytes,
         "ram_bytes": bill.ram_bytes,
         "format": f"FSDD_{code.upper()} | {LAYOUT_FORMATS[layout]}",
-        "labels": [c_string(label) for label in deployment.labels],
+        "labels": [c_string(visible(label)) for label in deployment.labels],  # a board prints them on a terminal
+        "classes": ", ".join(f'"{_markdown(label)}"' for label in deployment.labels),
         "arrays": _arrays(deployment, layout, identifier),
         "features": _features(deployment),
         "frame_content": _frame_content(deployment),
-        "feature_settings": json.dumps(deployment.feature_config, indent=2),
+        "feature_settings": json_text(deployment.feature_config, indent=2),
     }
 
 
@@ -194,9 +194,8 @@ def _table_rows(notes: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _markdown(text: str) -> str:
-    """One line of plain ASCII that shows any text in a table or headline of Markdown."""
-    line = html.escape(" ".join(text.split()), quote=False).replace("|", "&#124;")
-    return line.encode("ascii", "xmlcharrefreplace").decode()
+    """The same in plain ASCII, as all files of an export are."""
+    return markdown(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 @cache

@@ -20,6 +20,7 @@ import fsdd_lightning
 from fsdd_lightning.arithmetic.fixed_point import FEATURE_BITS
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import Checkpoint
 
@@ -55,7 +56,7 @@ def onnx_model(checkpoint: Checkpoint, feature_config: Mapping[str, Any], name: 
     prepared = _integer_input if feature_config.get("kind") == "integer" else _mfcc_input
     source, nodes, arrays = prepared(checkpoint)
     constants = [onnx.numpy_helper.from_array(array, name) for name, array in (arrays | _constants(checkpoint)).items()]
-    graph = onnx.helper.make_graph([*nodes, *_nodes(shape)], name, *_interface(shape, source), constants)
+    graph = onnx.helper.make_graph([*nodes, *_nodes(shape)], visible(name), *_interface(shape, source), constants)
     model: ModelProto = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],

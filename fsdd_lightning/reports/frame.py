@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import csv_cell, csv_value
 from fsdd_lightning.reports.collect import RunFolder, collect_runs
 from fsdd_lightning.reports.rows import OF_THE_DEPLOYED, derived, is_within, natural, position, row_of
 from fsdd_lightning.runs.record import RunRecord
@@ -70,7 +71,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     Raises:
         UserError: another file.
     """
-    texts = pd.read_csv(path, dtype=object, keep_default_na=False)
+    texts = pd.read_csv(path, dtype=object, keep_default_na=False).rename(columns=csv_value)
     lacking = [name for name in LEADING if name not in texts]
     if lacking:
         raise UserError(f"{path} is no results.csv of this program: it lacks the column {lacking[0]}")
@@ -79,7 +80,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     )
 
 
-def _value(column: str, text: str) -> Any:
+def _value(column: str, cell: str) -> Any:
+    text = csv_value(cell)
     if column in _TEXTS or not text:
         return text or None
     if text in ("True", "False"):
@@ -93,12 +95,20 @@ def _value(column: str, text: str) -> Any:
 def csv_bytes(trials: pd.DataFrame, portable: bool = False) -> bytes:
     """results.csv: numbers as Python writes them, so that they are read back exactly; what is missing is empty.
 
-    `portable` cuts absolute paths to their last part, for reports that are published.
+    Texts are as `csv_cell` shows them. `portable` cuts absolute paths to their last part, for reports that are
+    published.
     """
     table = trials.drop(columns=list(DERIVED))
-    if portable:
-        table = table.map(lambda value: without_folders(value) if isinstance(value, str) else value)
-    return table.to_csv(index=False, lineterminator="\n").encode()
+    shown = {csv_cell(name): _cells(table[name], portable) for name in table}
+    return pd.DataFrame(shown).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _cells(column: pd.Series, portable: bool) -> pd.Series:
+    """With the same dtype: pandas would make floats of integers beside missing values."""
+    if column.dtype != object:
+        return column
+    values = [without_folders(each) if portable and isinstance(each, str) else each for each in column]
+    return pd.Series(list(map(csv_cell, values)), column.index, dtype=object)
 
 
 def without_folders(text: str) -> str:

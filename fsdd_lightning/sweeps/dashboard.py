@@ -39,7 +39,7 @@ def curves(records: Sequence[RunRecord]) -> dict[str, Points]:
     found: dict[str, dict[int, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     for record, varies in zip(records, varying([record.overrides for record in records]), strict=True):
         own = [text for text in varies if not text.startswith(_WITHIN)]
-        name = run_name(own) if own else str(record.config["quantization"]["name"])
+        name = run_name(own or [str(record.config["quantization"]["name"])])
         found[name][metrics_step(record)].append(final_metrics(record))
     return {name: {size: _means(of[size]) for size in sorted(of)} for name, of in found.items()}
 

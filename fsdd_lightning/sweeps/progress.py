@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.status import Status
-from rich.text import Text
 
 from fsdd_lightning.console.progress import line_of_run
+from fsdd_lightning.console.terminal import line_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.metrics import deployed_backend, percent
@@ -57,7 +57,7 @@ class SweepProgress:
 
     def _show(self) -> None:
         if self._status is not None:
-            self._status.update(Text(self._line(), no_wrap=True, overflow="ellipsis"))
+            self._status.update(line_of(self._line(), no_wrap=True, overflow="ellipsis"))
 
     def _line(self) -> str:
         """For a terminal, with what a trial in this process is at."""

@@ -9,6 +9,7 @@ import numpy as np
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from fsdd_lightning.data.preparation import PreparedData
+from fsdd_lightning.escaping import markdown, visible
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.clip_pictures import ClipPainter
@@ -64,7 +65,8 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
     for at in wrong:
         position = int(data.split.test[at])
         recording = data.recordings.recordings[position]
-        tag = f"misclassified/{recording.name} said {recording.label} heard {data.recordings.labels[predictions[at]]}"
+        heard = data.recordings.labels[predictions[at]]
+        tag = visible(f"misclassified/{recording.name} said {recording.label} heard {heard}")
         samples, rate_hz = data.recordings.waveforms[position], data.recordings.sample_rate_hz
         logger.experiment.add_audio(tag, samples[None], sample_rate=rate_hz)
         if painter is not None:
@@ -74,7 +76,10 @@ def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.
 
 def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:
     """The memory bill, as a table in the TEXT tab."""
-    rows = [f"| {line.name} | {line.detail} | {line.count:,} | {line.memory} | {line.bytes:,} |" for line in bill.lines]
+    rows = [
+        f"| {markdown(line.name)} | {markdown(line.detail)} | {line.count:,} | {line.memory} | {line.bytes:,} |"
+        for line in bill.lines
+    ]
     total = f"| **total** | | | flash / ram | **{bill.flash_bytes:,} / {bill.ram_bytes:,}** |"
     head = ["| part | detail | values | memory | bytes |", "|---|---|--:|---|--:|"]
     logger.experiment.add_text("memory bill", "\n".join([*head, *rows, total]))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from fsdd_lightning.config.load import config_types, flat_config
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RunRecord
@@ -57,8 +58,10 @@ _CURVES: _Charts = {
 def tag_of(name: str) -> str:
     """The tag in TensorBoard of a metric that is logged; `train/loss` and `val/loss` stay what callbacks monitor."""
     if name.startswith("lr-"):  # of Lightning's LearningRateMonitor
-        return f"optimizer/{name}"
-    return _RESULTS + name.replace("/", "_") if name.startswith("test/") else _TAGS.get(name, name)
+        return visible(f"optimizer/{name}")
+    if name.startswith("test/"):
+        return visible(_RESULTS + name.replace("/", "_"))
+    return visible(_TAGS.get(name, name))
 
 
 def result_tag(name: str) -> str:
@@ -151,7 +154,7 @@ def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:
 
 def trial_name(folder: Path) -> str:
     """Sweep and trial: unique below multirun/, and readable."""
-    return f"{folder.parent.name}/{folder.name}"
+    return visible(f"{folder.parent.name}/{folder.name}")
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +170,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else visible(value)
 
 
 @cache

@@ -12,6 +12,8 @@ import example_models
 import numpy as np
 import pytest
 from example_deployment import any_deployment
+from hostile_texts import squeezed, texts, unseen
+from markdown_it import MarkdownIt
 
 from fsdd_lightning.arithmetic import quantize
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, device_arrays
@@ -20,6 +22,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerLayer
 from fsdd_lightning.arithmetic.ranges import RangeError
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.export import ExportedModel, GoldenVectors, export_c
 
 RUNTIME = {"fsdd_lstm.c", "fsdd_lstm.h", "fsdd_lstm_avx2.h"}
@@ -83,7 +86,7 @@ def test_no_name_and_no_label_breaks_the_text(name: str, tmp_path: Path) -> None
     assert finished.returncode == 0, finished.stderr
 
 
-def test_labels_arrive_as_they_are(tmp_path: Path) -> None:
+def test_labels_arrive_as_they_are_but_steer_no_terminal(tmp_path: Path) -> None:
     export_c(nasty_deployment(), tmp_path, name="x", golden=None, notes={})
     (tmp_path / "print.c").write_text(
         '#include <stdio.h>\n#include "fsdd_model.h"\n'
@@ -94,7 +97,7 @@ def test_labels_arrive_as_they_are(tmp_path: Path) -> None:
     sources = [tmp_path / name for name in ("print.c", "fsdd_model.c", "fsdd_lstm.c")]
     c_programs.compiled(*sources, "-o", tmp_path / "print")
     printed = subprocess.run([tmp_path / "print"], capture_output=True, check=True).stdout
-    assert printed.decode().split("\0")[:-1] == list(NASTY)
+    assert printed.decode().split("\0")[:-1] == list(map(visible, NASTY))
 
 
 def test_an_export_has_these_files_in_ascii_and_nothing_else(tmp_path: Path) -> None:
@@ -192,7 +195,7 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     config = {"sample_rate_hz": 8000}
     exported = export_c(replace(deployment(), feature_config=config), tmp_path, name="digits", golden=None, notes=NOTES)
     text = (tmp_path / "README.md").read_text()
-    assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line line *&#233;* |" in text
+    assert "| accuracy | 99.3 % |" in text and "| a&#124;b | line\\\\nline \\*&#233;\\* |" in text
     assert '"sample_rate_hz": 8000' in text
     assert f"**{exported.bill.flash_bytes}** | **{exported.bill.ram_bytes}**" in text
     assert all(line.detail in text for line in exported.bill.lines)
@@ -202,6 +205,21 @@ def test_the_readme_states_what_is_needed(tmp_path: Path) -> None:
     assert f"| 3 | {float(mean)} | {float(std)} |" in text
     assert "A frame is 13 MFCCs. " in text
     assert text.splitlines()[2].startswith("2 LSTM layers of ")
+
+
+@texts
+def test_a_text_from_outside_is_no_more_than_that_in_any_file(text: str, tmp_path: Path) -> None:
+    export_c(replace(deployment(), labels=(text, "a", "b", "c")), tmp_path, name=text, golden=None, notes={text: text})
+    for path in tmp_path.iterdir():
+        assert (
+            unseen(path.read_text("ascii").replace("\t", "") if path.name == "Makefile" else path.read_text()) == set()
+        )
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse((tmp_path / "README.md").read_text())
+    inside = [child for token in tokens for child in token.children or ()]
+    shown = "".join(child.content for child in inside)
+    assert squeezed(shown).count(squeezed(text)) >= 4  # title, both cells of the note, class
+    assert [token.tag for token in tokens].count("h1") == 2  # begun and ended
+    assert not {"image", "link_open", "html_inline", "em_open", "s_open"} & {child.type for child in inside}
 
 
 def test_the_readme_explains_deltas(tmp_path: Path) -> None:

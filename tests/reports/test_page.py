@@ -15,11 +15,12 @@ import pytest
 from fabricated_runs import blank_record, ended, finished, frame_of, grid, run, write
 
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.escaping import markdown as escaped
 from fsdd_lightning.reports import page as writing
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
 from fsdd_lightning.reports.html.render import link, page
-from fsdd_lightning.reports.markdown import escaped, markdown
+from fsdd_lightning.reports.markdown import markdown
 from fsdd_lightning.reports.page import write_report
 from fsdd_lightning.runs.record import read_record
 
@@ -169,7 +170,22 @@ def test_markdown_shows_names_as_they_are(evil_sweep: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("int8_ptq", "int8_ptq"), ("a|b", r"a\|b"), ("a\n# b", "a # b"), ("<b>&", r"&lt;b\>&amp;"), ("`", r"\`")],
+    [
+        ("int8_ptq", "int8_ptq"),
+        ("a|b", "a&#124;b"),
+        ("a\n# b", r"a\\n# b"),
+        ("<b>&", "&lt;b&gt;&amp;"),
+        ("`", r"\`"),
+        ("_a_ b_c", r"\_a\_ b_c"),
+        ("-1.50", "-1.50"),
+        ("- a", r"\- a"),
+        ("---", r"\---"),
+        ("# a #1", r"\# a #1"),
+        ("2. a", r"2\. a"),
+        ("2.5 a", "2.5 a"),
+        ("see https://a.b or www.c", r"see https\://a.b or www\.c"),
+        ("www.c.d", r"www\.c.d"),
+    ],
 )
 def test_markdown_escapes_only_what_it_must(text: str, shown: str) -> None:
     assert escaped(text) == shown

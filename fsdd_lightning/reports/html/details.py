@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.choice import ranked
 from fsdd_lightning.reports.html.curves import CURVES, curves_of, thinned
 from fsdd_lightning.reports.sections import Section
@@ -28,7 +29,11 @@ def details(trials: pd.DataFrame, sections: Sequence[Section], link: Link) -> di
     """
     ranks = _ranks(sections)
     entries: list[dict[str, Any]] = [
-        {"name": row["run"], "sweep": row["sweep"], "href": link(row["folder"]) if row["folder"] else None}
+        {
+            "name": visible(row["run"]),
+            "sweep": visible(row["sweep"]),
+            "href": link(row["folder"]) if row["folder"] else None,
+        }
         for row in trials[["run", "sweep", "folder"]].to_dict("records")
     ]
     place = {label: at for at, label in enumerate(trials.index)}
@@ -76,7 +81,7 @@ def _confusion(row: pd.Series, labels: list[list[str]]) -> list[Any]:
     size = len(matrix)
     if not size or any(len(counts) != size for counts in matrix):
         return []
-    names = [str(one.get("label", at)) if isinstance(one, dict) else str(at) for at, one in enumerate(classes)]
+    names = [visible(one.get("label", at)) if isinstance(one, dict) else str(at) for at, one in enumerate(classes)]
     names = names if len(names) == size else [str(at) for at in range(size)]
     if names not in labels:
         labels.append(names)

@@ -1,7 +1,8 @@
 """report.html: one file that needs no other and no network, for screens of any width, light or dark.
 
-Nothing from outside is markup: jinja escapes all texts, `embedded` the JSON. The Content-Security-Policy allows the one
-script and the one style sheet whose hashes it names; there are no inline handlers and no style attributes.
+Nothing from outside is markup: jinja escapes all texts, `embedded` the JSON; in both, what is not seen is an escape.
+The Content-Security-Policy allows the one script and the one style sheet whose hashes it names; there are no inline
+handlers and no style attributes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.document import EXPLAINED, Document, Part
 from fsdd_lightning.reports.figures import MOST_SERIES
 from fsdd_lightning.reports.frame import without_folders
@@ -78,7 +80,19 @@ def page(document: Document, output: Path, links: bool = True) -> str:
 
 def _environment() -> Environment:
     loader = PackageLoader(_PACKAGE, ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_shown_as_it_is,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _shown_as_it_is(value: Any) -> Any:
+    """Every value that the template writes passes here."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _text(name: str) -> str:
@@ -124,7 +138,7 @@ def _row_names(trials: pd.DataFrame) -> list[str]:
     """As what the rows are known in an address, `trial=NAME`: with the sweep where sweeps have runs of one name."""
     counts = trials["run"].value_counts()
     pairs = zip(trials["sweep"], trials["run"], strict=True)
-    return [f"trial={run if counts[run] == 1 else f'{sweep}/{run}'}" for sweep, run in pairs]
+    return [visible(f"trial={run if counts[run] == 1 else f'{sweep}/{run}'}") for sweep, run in pairs]
 
 
 def _existing(folder: Path, output: Path) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.figures import bars
 from fsdd_lightning.reports.html.chart import Chart, Dot, Line, Scale, Tick, percent_scale, ticks
 from fsdd_lightning.reports.palette import marks
@@ -91,7 +92,7 @@ def _series_dots(
             up(100 * row[value]),
             str(row["mode"]),
             mark,
-            f"{series} {row['network']}\n{percent(row[value])} ({percent(row[low])} – {percent(row[high])})",
+            f"{visible(series)} {row['network']}\n{percent(row[value])} ({percent(row[low])} – {percent(row[high])})",
             low=up(100 * row[low]),
             high=up(100 * row[high]),
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.choice import Budget, ranked, validated
 from fsdd_lightning.reports.html.chart import Chart, Dot, Line, Scale, Tick, percent_scale, ticks
 from fsdd_lightning.reports.palette import style_of
@@ -70,7 +71,7 @@ def _described(row: Mapping[Any, Any]) -> str:
         f"flash {row['memory.flash_bytes']:,} bytes, RAM {row['memory.ram_bytes']:,} bytes",
         str(row["run"]),
     ]
-    return "\n".join(filter(None, lines))
+    return "\n".join(map(visible, filter(None, lines)))
 
 
 def _bounds(row: Mapping[Any, Any]) -> tuple[float, float] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.console.tables import plain_table
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import csv_cell, markdown
 from fsdd_lightning.evaluation.confusion import save_figure
 from fsdd_lightning.runs.metrics import pareto_front, percent, validation_accuracy
 from fsdd_lightning.runs.record import RunRecord
@@ -70,7 +71,8 @@ def front_table(front: Sequence[Point]) -> Table:
 def write_front(points: Sequence[Point], folder: Path) -> list[Path]:
     """Write the front as CSV, Markdown and PNG; the figure shows all other trained trials, too."""
     frame = _frame(front_of(points))
-    texts = {"csv": frame.to_csv(index=False, lineterminator="\n"), "md": _markdown(frame)}
+    cells = frame.map(csv_cell).rename(columns=csv_cell)
+    texts = {"csv": cells.to_csv(index=False, lineterminator="\n"), "md": _markdown(frame)}
     for suffix, text in texts.items():
         replace_file(folder / f"{_FILE_NAME}.{suffix}", text.encode())
     save_figure(front_figure(points), folder / f"{_FILE_NAME}.png")
@@ -91,7 +93,8 @@ def _frame(front: Sequence[Point]) -> pd.DataFrame:
 
 def _markdown(frame: pd.DataFrame) -> str:
     rule = ["---:" if name in ("val_accuracy", "flash_bytes") else "---" for name in frame]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (list(frame), rule, *frame.to_numpy()))
+    head, *rows = ([markdown(cell) for cell in row] for row in (list(frame), *frame.to_numpy()))
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
 def front_figure(points: Sequence[Point]) -> Figure:
