@@ -73,7 +73,7 @@ def safe_streams() -> Iterator[None]:
         logging.lastResort.setFormatter(LineFormatter())
     before = sys.stderr
     if before is not None:
-        sys.stderr = VisibleStream(before)  # type: ignore[assignment]
+        sys.stderr = VisibleStream(before)
     try:
         yield
     finally:
@@ -85,7 +85,7 @@ def visible_stdout() -> Iterator[None]:
     """While others print on stdout what a user gave them, such as Hydra a config."""
     before = sys.stdout
     if before is not None:
-        sys.stdout = VisibleStream(before)  # type: ignore[assignment]
+        sys.stdout = VisibleStream(before)
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from fsdd_lightning.data.layouts import NAMINGS, UNKNOWN_SPEAKER, ListedFile, Li
 from fsdd_lightning.data.wav import BadWavError, DecodedWav
 from fsdd_lightning.data.words import DIGITS, NOISE, Words
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 
 LISTED_BAD_FILES = 20
 _LISTED_WORDS = 5
@@ -144,7 +145,7 @@ def load_recordings(
     listing = list_folder(found, words)
     loaded, bad = _load_files(listing.files, sample_rate_hz, least_samples)
     if bad and on_bad_file == "error":
-        raise UserError(_describe_bad(found, bad))
+        raise _bad_files(found, bad)
     if not loaded:
         raise UserError(f"none of the {len(bad)} files in {found} can be used{_example(bad)}{_others(listing)}")
     clips = [(item.recording, item.wav.waveform) for item in loaded]
@@ -214,12 +215,14 @@ def _one_bad(bad: BadRecording) -> str:
     return f"{bad.path.name}: {bad.reason}"
 
 
-def _describe_bad(folder: Path, bad: list[BadRecording]) -> str:
-    head = f"{len(bad)} bad file(s) in {folder}: repair them, remove them or set data.on_bad_file=skip:"
-    lines = [f"  {_one_bad(item)}" for item in bad[:LISTED_BAD_FILES]]
-    if len(bad) > LISTED_BAD_FILES:
-        lines.append(f"  and {len(bad) - LISTED_BAD_FILES} more")
-    return "\n".join([head, *lines])
+def _bad_files(folder: Path, bad: list[BadRecording]) -> UserError:
+    """One line, and a list where there are several."""
+    what = f"{len(bad)} bad file(s) in {folder}{_example(bad)}"
+    error = UserError(f"{what}: repair them, remove them or set data.on_bad_file=skip")
+    lines = [visible(_one_bad(item)) for item in bad[:LISTED_BAD_FILES]]
+    lines += [f"and {len(bad) - LISTED_BAD_FILES} more"] if len(bad) > LISTED_BAD_FILES else []
+    error.details = "".join(f"  {line}\n" for line in lines) if len(bad) > 1 else ""
+    return error
 
 
 def require_enough(recordings: RecordingSet) -> None:
