@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from fsdd_lightning.console.lines import safe_streams, say, say_aside, say_rendered
+from fsdd_lightning.console.lines import safe_streams, say, say_aside, say_lines
 from fsdd_lightning.errors import RunFailedError, UserError, first_line
 
 STANDARD_INPUT = Path("-")  # where a command takes files
@@ -40,7 +40,7 @@ def run_command(command: Callable[[], None]) -> NoReturn:
     except UserError as error:
         code = _print_error(error, 2)
         with suppress(BrokenPipeError):
-            say_rendered(error.details)
+            say_lines(error.details)
     except RunFailedError as error:
         code = _print_error(error, 1)
     except KeyboardInterrupt:

@@ -17,18 +17,14 @@ def say(text: object) -> None:
 
 
 def say_lines(text: str) -> None:
-    """Print a text of our own that has several lines."""
-    print(visible_lines(text.removesuffix("\n")), flush=True)
+    """Print a text of our own that has several lines; nothing where it is empty."""
+    if text:
+        print(visible_lines(text.removesuffix("\n")), flush=True)
 
 
 def say_json(content: Any, indent: int | None = None) -> None:
     """Print JSON; all characters beyond ASCII, and all that are not seen, are escaped in it."""
     print(json_text(content, indent), flush=True)
-
-
-def say_rendered(text: str) -> None:
-    """Print what our own console has rendered, with its colors."""
-    print(text, end="", flush=True)
 
 
 def say_aside(text: object) -> None:

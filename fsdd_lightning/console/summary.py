@@ -11,7 +11,7 @@ from rich.panel import Panel
 from fsdd_lightning.config.schema import QuantizationConfig
 from fsdd_lightning.console.expectations import expectation_table
 from fsdd_lightning.console.tables import bill_table, class_table, confusion_table, result_table
-from fsdd_lightning.console.terminal import console, results
+from fsdd_lightning.console.terminal import console, rendered, results
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import deployed_backend, percent
 from fsdd_lightning.runs.plan import RunPlan
@@ -67,9 +67,7 @@ def _stage_after_float(mode: QuantizationConfig) -> str:
 def over_budget_error(plan: RunPlan) -> UserError:
     """Why a network is not trained, and then its bill."""
     error = UserError(f"over budget: {plan.over_budget_reason}")
-    with console.capture() as bill:  # nothing where the console is quiet
-        console.print(bill_table(plan.bill))
-    error.details = bill.get()
+    error.details = rendered(bill_table(plan.bill))
     return error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import threading
@@ -44,6 +45,13 @@ def new_console(quiet: bool = False) -> Console:
     # A file or a pipe has no width; rich assumes 80 columns then, and would cut numbers to fit them.
     width = None if sys.stdout is not None and sys.stdout.isatty() else 120
     return VisibleConsole(highlight=False, markup=False, emoji=False, width=width, quiet=quiet)
+
+
+def rendered(renderable: RenderableType) -> str:
+    """Lines without colors, for where the console itself can't print; none where it is quiet."""
+    out = io.StringIO()
+    VisibleConsole(file=out, highlight=False, markup=False, emoji=False, width=console.width).print(renderable)
+    return "" if console.quiet else out.getvalue()
 
 
 console = new_console()
