@@ -21,7 +21,7 @@ from commands import Call, Ended, only_line
 
 from fsdd_lightning import evaluate, export_model, plan, predict, report
 from fsdd_lightning.data.wav import encode_wav
-from fsdd_lightning.files import RECORD_BYTES
+from fsdd_lightning.files import JSON_BYTES
 from fsdd_lightning.reports.collect import collect_runs
 
 Change = Callable[[dict[str, Any]], object]
@@ -107,12 +107,13 @@ NO_RECORDS: dict[str, Damage] = {
     "a device": instead("run.json", lambda path: path.symlink_to("/dev/zero")),
     "a circle": instead("run.json", lambda path: path.symlink_to(path.name)),
     "a terabyte": instead("run.json", sparse),
-    "too large": instead("run.json", lambda path: path.write_bytes(b" " * (RECORD_BYTES + 1))),
+    "too large": instead("run.json", lambda path: path.write_bytes(b" " * (JSON_BYTES + 1))),
     "NaN": replaced("[NaN]"),
     "infinite": replaced("[1e999]"),
     "digits": replaced("9" * 5000),
     "deep": replaced("[" * 100_000),
     "deep but closed": replaced("[" * 900 + "]" * 900),
+    "a million lists": replaced("[" + "[]," * 5_000_000 + "[]]"),
     "many fields": rewritten(lambda r: r["memory"].update({f"m{n}": 1 for n in range(6000)})),
     "status": rewritten(lambda r: r.update(status=[])),
     "started": rewritten(lambda r: r.update(started=None)),
@@ -341,5 +342,5 @@ def test_no_address_and_no_cache_is_taken_from_a_record(
 
 
 def test_no_corpus_without_end_is_made_for_a_record(sweep: Path, call: Call) -> None:
-    rewrite(sweep / "bad", lambda record: record["config"]["data"]["synthetic"].update(speakers=900, takes=90))
-    assert "810,000 synthetic clips" in refused(call(evaluate, sweep / "bad"))
+    rewrite(sweep / "bad", lambda record: record["config"]["data"]["synthetic"].update(speakers=50, takes=50))
+    assert "25,000 synthetic clips" in refused(call(evaluate, sweep / "bad"))
