@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-JSON_BYTES = 2**26  # a record has some 30 kB, of a thousand words 50 MB; the list of a sweep of 10,000 trials 5 MB
+RECORD_BYTES = 2**26  # a record has some 30 kB, of a thousand words 50 MB
+JSON_BYTES = 2**26  # the list of a sweep of 10,000 trials has 5 MB
 EVENTS_BYTES = 2**28  # of TensorBoard
 CACHE_BYTES = 2**31  # features of half a million clips
 NETWORK_BYTES = 2**28  # 64 million float32 weights

@@ -21,7 +21,7 @@ from commands import Call, Ended, only_line
 
 from fsdd_lightning import evaluate, export_model, plan, predict, report
 from fsdd_lightning.data.wav import encode_wav
-from fsdd_lightning.files import JSON_BYTES
+from fsdd_lightning.files import RECORD_BYTES
 from fsdd_lightning.reports.collect import collect_runs
 
 Change = Callable[[dict[str, Any]], object]
@@ -107,7 +107,7 @@ NO_RECORDS: dict[str, Damage] = {
     "a device": instead("run.json", lambda path: path.symlink_to("/dev/zero")),
     "a circle": instead("run.json", lambda path: path.symlink_to(path.name)),
     "a terabyte": instead("run.json", sparse),
-    "too large": instead("run.json", lambda path: path.write_bytes(b" " * (JSON_BYTES + 1))),
+    "too large": instead("run.json", lambda path: path.write_bytes(b" " * (RECORD_BYTES + 1))),
     "NaN": replaced("[NaN]"),
     "infinite": replaced("[1e999]"),
     "digits": replaced("9" * 5000),

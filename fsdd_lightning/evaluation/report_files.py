@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.escaping import csv_cell
 from fsdd_lightning.evaluation.confusion import save_figure
-from fsdd_lightning.files import JSON_BYTES, parse_json, read_regular
+from fsdd_lightning.files import RECORD_BYTES, parse_json, read_regular
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def write_report(
 def beside_others(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     """A record with those parts of the file that it does not have, where they are of the same recordings."""
     try:
-        there = parse_json(read_regular(path, JSON_BYTES))
+        there = parse_json(read_regular(path, RECORD_BYTES))
     except (OSError, ValueError):
         return record
     same = isinstance(there, dict) and there.get("digest") == record["digest"]

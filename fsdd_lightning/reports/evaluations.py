@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import AliasChoices, BaseModel, Field
 
-from fsdd_lightning.files import JSON_BYTES, parse_json, read_regular
+from fsdd_lightning.files import RECORD_BYTES, parse_json, read_regular
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import EVALUATIONS
 
@@ -91,7 +91,7 @@ def evaluations_of(trials: pd.DataFrame) -> list[Evaluated]:
 def _read(folder: Path) -> Iterable[Evaluation]:
     for path in sorted(folder.glob("*.json"))[:_MOST_FILES]:
         try:
-            content = parse_json(read_regular(path, JSON_BYTES))
+            content = parse_json(read_regular(path, RECORD_BYTES))
             yield Evaluation.model_validate({"name": path.stem, **content})
         except (OSError, ValueError, TypeError):
             continue

@@ -14,13 +14,14 @@ from typing import Any
 from fsdd_lightning.artifacts import Kind, MissingError, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
 from fsdd_lightning.errors import first_line
+from fsdd_lightning.files import RECORD_BYTES
 from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
 from fsdd_lightning.runs.record_fields import check_fields
 
 RUN_FILE = "run.json"
-KIND = Kind("a run record", 1, "run this one again", version_key="schema_version")
+KIND = Kind("a run record", 1, "run this one again", version_key="schema_version", limit=RECORD_BYTES)
 EVALUATIONS = "evaluations"  # the folder beside it about other recordings
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
