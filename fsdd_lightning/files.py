@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-RECORD_BYTES = 2**22  # a record has some 30 kB, with thousands of speakers a few hundred
-JSON_BYTES = 2**24  # the list of a sweep of 10,000 trials has 5 MB
+RECORD_BYTES = 2**26  # a record has some 30 kB, of a thousand words 50 MB
+JSON_BYTES = 2**26  # the list of a sweep of 10,000 trials has 5 MB
 EVENTS_BYTES = 2**28  # of TensorBoard
 CACHE_BYTES = 2**31  # features of half a million clips
 NETWORK_BYTES = 2**28  # 64 million float32 weights
@@ -21,6 +21,7 @@ RECORDING_BYTES = 2**29  # three quarters of an hour of 16-bit stereo at 48 kHz
 TEXT_BYTES = 2**24  # a YAML file, a list of clips
 LONGEST_NAME = 255  # bytes, of a file
 _DEEPEST = 64  # levels of JSON; a record has 6
+_MOST_VALUES = 2**22  # in JSON; of a thousand words there are four matrices
 _INT64 = 2**63
 
 
@@ -90,6 +91,8 @@ def parse_json(content: bytes) -> Any:
     Raises:
         ValueError: that it is something else.
     """
+    if sum(map(content.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"it holds more than {_MOST_VALUES:,} values")
     try:
         found = json.loads(
             content.decode(), parse_constant=_no_number, parse_float=_finite_number, parse_int=_whole_number

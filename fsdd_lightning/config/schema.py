@@ -6,7 +6,6 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from typing import Annotated, Literal
 
@@ -16,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
 from fsdd_lightning.config.durations import Framed, framing_problem, samples_of, window_problem
+from fsdd_lightning.config.patterns import compiled
 from fsdd_lightning.config.tools import CallbacksConfig, LoggerConfig, OptimizerConfig, SchedulerConfig
 from fsdd_lightning.config.trainer import REFUSED
 
@@ -51,11 +51,13 @@ Label = Annotated[str, Field(min_length=1), BeforeValidator(_label)]
 
 def _has_speaker(pattern: str) -> tuple[bool, str]:
     """Whether it is a regular expression that tells the speaker; and what is wrong otherwise."""
-    try:
-        named = "speaker" in re.compile(pattern).groupindex
-    except re.error as error:
-        return False, f"speaker_pattern is no regular expression ({error})"
-    return named, "speaker_pattern must have a group (?P<speaker>...), such as (?P<speaker>.+)_(?P<take>\\d+)"
+    found, problem = compiled(pattern)
+    if found is None:
+        return False, f"speaker_pattern {problem}"
+    return (
+        "speaker" in found.groupindex,
+        "speaker_pattern must have a group (?P<speaker>...), such as (?P<speaker>.+)_(?P<take>\\d+)",
+    )
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -138,11 +138,14 @@ def _is_begun(folder: Path) -> bool:
 
 
 def _exists(path: Path) -> bool:
-    """Also for what may not be looked at: reading it gives the error."""
+    """Also for what may not be looked at, and for a link to nowhere: reading it gives the error."""
     try:
-        return path.exists()
-    except OSError:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
         return True
+    return True
 
 
 def _read(folder: Path, planned: bool) -> RunFolder:

@@ -7,9 +7,10 @@ from pathlib import Path
 from fsdd_lightning.arithmetic.archive import VERSION, UnknownFormatError, archive_bytes, restore_archive
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.artifacts import ForeignError, Kind, replace_file
+from fsdd_lightning.files import NETWORK_BYTES
 
 INTEGER_MODEL = "integer_model.npz"
-KIND = Kind("an integer model", VERSION, "run it again", limit=2**26)
+KIND = Kind("an integer model", VERSION, "run it again", limit=NETWORK_BYTES)
 
 
 def save_archive(path: Path, deployment: Deployment) -> None:

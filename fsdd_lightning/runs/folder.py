@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -86,10 +87,12 @@ def _is_deployed(checkpoint: Checkpoint, deployment: Deployment, config: Config)
     model, shape = deployment.model, checkpoint.network.shape
     found = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     least_margin = 0 if deployment.listening is None else deployment.listening.least_margin
-    expected = network_input(config, checkpoint.mean, checkpoint.std, least_margin).arrays()
-    stored = deployment.input.arrays()
+    prepared = network_input(config, checkpoint.mean, checkpoint.std, least_margin)
+    expected, stored = prepared.arrays(), deployment.input.arrays()
+    front_end = None if deployment.listening is None else deployment.listening.front_end
     return (
-        (found, model.weight_code, deployment.labels) == (shape, checkpoint.weight_code, checkpoint.labels)
+        front_end == config.front_end  # hop and decay are in no array
+        and (found, model.weight_code, deployment.labels) == (shape, checkpoint.weight_code, checkpoint.labels)
         and list(stored) == list(expected)
         and all(np.array_equal(stored[name], expected[name]) for name in stored)
     )
@@ -169,7 +172,8 @@ def recorded_data(run: Run, root: Path | Sequence[Path] | None) -> PreparedData:
 
 def _data_config(run: Run, roots: Sequence[Path]) -> DataConfig:
     dataset, rate = run.record.dataset, run.config.features.sample_rate_hz
-    source = "synthetic" if dataset["source"] == "synthetic" and not roots else "fsdd"
+    again = dataset["source"] == "synthetic" and not roots
+    source: Literal["fsdd", "synthetic"] = "synthetic" if again else "fsdd"
     named = dataclasses.replace(run.config.data, root=None, source=source, name=dataset["name"])
     config = trusted_data(named, rate)
     if "folders" in dataset:
@@ -181,7 +185,7 @@ def _data_config(run: Run, roots: Sequence[Path]) -> DataConfig:
         raise UserError(
             f"the recordings of {run.folder} lie in one folder: give --data-root once, not {len(roots)} times"
         )
-    if source == "synthetic":  # perhaps by fallback: generated again, always the same
+    if again:  # perhaps by fallback: generated again, always the same
         return config
     if roots:
         return dataclasses.replace(config, root=str(roots[0]))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 _MOST_FIELDS = 5_000  # each is a column of a report; a record has some 400
 _KEPT_WHOLE = frozenset({"by_speaker", "accents"})  # mappings that are one column each, see reports/rows.py
-_MOST_CLASSES = 512  # a confusion matrix is drawn
+_MOST_CLASSES = 1_024  # as many words as a config may have, and two more classes
 
 _Count = Annotated[int, Field(ge=0)]
 _Share = Annotated[float, Field(ge=0, le=1)]

@@ -20,7 +20,7 @@ from fsdd_lightning.data.speech_synthesis import WORDS
 from fsdd_lightning.errors import UserError
 
 MOST_SYNTHETIC = 60_000_000  # clips x sample rate: 20 s; the corpus of conf/data/synthetic.yaml has 24 million
-MOST_NOISES = 10_000
+MOST_NOISES = 20_000
 MOST_FILES = 300_000  # in a folder and those in it; Speech Commands has 106,000
 
 

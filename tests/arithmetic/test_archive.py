@@ -112,6 +112,14 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "other size": (lambda m, a: m.update(hidden_size=5), "arrays are not those"),
     "no size": (lambda m, a: m.pop("layers"), "layers"),
     "size of wrong type": (lambda m, a: m.update(layers="2"), "arrays are not those"),
+    "a billion layers": (lambda m, a: m.update(layers=10**9), "arrays are not those"),
+    "a billion units": (lambda m, a: m.update(hidden_size=10**9), "arrays are not those"),
+    "no number of layers": (lambda m, a: m.update(layers=True), "arrays are not those"),
+    "no scale": (lambda m, a: m.update(logit_scale=float("nan")), "logit_scale"),
+    "a negative scale": (lambda m, a: m.update(logit_scale=-1.0), "logit_scale"),
+    "a scale without end": (lambda m, a: m.update(logit_scale=float("inf")), "logit_scale"),
+    "settings of another type": (lambda m, a: m.update(feature_settings=3), "not an intact archive"),
+    "a code of another type": (lambda m, a: m.update(weight_code=[]), "not an intact archive"),
     "labels missing": (lambda m, a: m.update(labels=["a"]), "labels"),
     "array missing": (lambda m, a: a.pop("layer1_bias"), "arrays are not those"),
     "array too many": (replace("extra", np.zeros(3)), "arrays are not those"),
@@ -161,6 +169,30 @@ def test_other_content_is_refused() -> None:
         restore_archive(plain.getvalue())
     with pytest.raises(ArchiveError, match="compressed"):
         restore_archive(rewritten(lambda m, a: None, compression=zipfile.ZIP_DEFLATED))
+
+
+def test_no_more_is_read_than_the_file_holds() -> None:
+    """Headers that claim more, entries that share their bytes, more entries than any network has arrays."""
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117) + "\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with pytest.raises(ArchiveError, match="another size than its header"):
+        restore_archive(with_members({"evil.npy": array}))
+    with pytest.raises(ArchiveError, match="more than 4,096 members"):
+        restore_archive(with_members({f"{number}.npy": b"" for number in range(5000)}))
+    large = with_members({"evil.npy": bytes(10**5)})
+    entry_at = large.rindex(b"PK\x01\x02")  # the last one of the directory; each claims the whole file
+    claimed = large[: entry_at + 20] + (10**9).to_bytes(4, "little") * 2 + large[entry_at + 28 :]
+    with pytest.raises(ArchiveError, match="more than the file"):
+        restore_archive(claimed)
+
+
+def with_members(members: dict[str, bytes]) -> bytes:
+    """A sound archive with more members."""
+    stream = io.BytesIO(archive_bytes(deployment_of()))
+    with zipfile.ZipFile(stream, "a") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
 
 
 def test_pickled_arrays_are_never_loaded() -> None:
