@@ -28,7 +28,7 @@ def _launch() -> None:
     from fsdd_lightning.config.portable import start_portable, wants_portable
     from fsdd_lightning.sweeps.command_line.arguments import read_arguments
     from fsdd_lightning.sweeps.command_line.help import help_text
-    from fsdd_lightning.sweeps.compose import check_command, hydra_errors
+    from fsdd_lightning.sweeps.compose import check_command, config_errors, hydra_errors
     from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
     from fsdd_lightning.sweeps.resume import resumed
@@ -40,7 +40,8 @@ def _launch() -> None:
         before = resumed(sys.argv[1:])
         arguments = read_arguments(before.words if before else sys.argv[1:])
         if arguments.help:
-            say_lines(help_text(arguments.overrides, arguments.config_dir))
+            with config_errors():
+                say_lines(help_text(arguments.overrides, arguments.config_dir))
             return
         sys.argv[1:] = arguments.words  # Hydra reads them again
         check_launcher(arguments.words)
@@ -49,7 +50,7 @@ def _launch() -> None:
             start_portable()
         register_plugins(composed)
         if arguments.is_question:
-            with visible_stdout():
+            with config_errors(), visible_stdout():
                 _hydra_main(run_trial)
             return
         if arguments.multirun:

@@ -24,6 +24,7 @@ from fsdd_lightning.config.schema import Config
 from fsdd_lightning.config.tools import OPEN_GROUPS, RUN_FOLDER, deciding_callbacks
 from fsdd_lightning.config.trainer import REFUSED
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 
 CONFIG_NAME = "train"
 # Keys that name or display an experiment without changing its results.
@@ -83,6 +84,7 @@ ADDED_KEYS = {
 }
 _RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
+_LONGEST_SHOWN = 200
 OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
@@ -199,7 +201,8 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"config: {str(error).splitlines()[0]}") from error
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UserError(f"{error.full_key or 'config'}: {said}") from error
     assert isinstance(plain, dict)
     for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
         plain[group] = plain.get(group) or {}
@@ -291,8 +294,14 @@ def _explain(problem: Any, key: str) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
     if problem["type"] == "dict_type" and key.partition(".")[0] in OPEN_GROUPS:
-        return f"{key} must be a _target_ and its arguments, or null, not {problem['input']!r}"
-    return f"{key} must be {_allowed(problem)}, not {problem['input']!r}"
+        return f"{key} must be a _target_ and its arguments, or null, not {shown(problem['input'])}"
+    return f"{key} must be {_allowed(problem)}, not {shown(problem['input'])}"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line, and cut where it is long."""
+    text = visible(repr(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
 def _allowed(problem: Any) -> str:
