@@ -51,7 +51,7 @@ def _launch() -> None:
         register_plugins(composed)
         if arguments.is_question:
             with config_errors(), visible_stdout():
-                _hydra_main(run_trial)
+                _answer(run_trial)
             return
         if arguments.multirun:
             _hydra_main(run_trial)
@@ -69,6 +69,23 @@ def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     from fsdd_lightning.sweeps.launchers import Job
 
     hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
+
+
+def _answer(task: Callable[[DictConfig], Any]) -> None:
+    """--cfg and the like. Where Hydra prints what is wrong and exits, that is our line."""
+    import contextlib
+    import io
+
+    from fsdd_lightning.errors import UserError
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            _hydra_main(task)
+    except SystemExit as end:
+        if end.code:
+            raise UserError(" ".join(said.getvalue().split())) from end
+        raise
 
 
 def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:

@@ -85,6 +85,7 @@ ADDED_KEYS = {
 _RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
 _LONGEST_SHOWN = 200
+_MOST_ANSWERS = 8
 OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
@@ -93,14 +94,12 @@ _BOUNDS = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
+    "string_too_long": "at most {max_length} characters long",
     "too_short": "at least {min_length} long",
+    "too_long": "at most {max_length} long",
 }
-# pydantic's, of values that may have several types, and the kinds of features; none is a config key.
-_TYPE_NAMES = (
-    *("bool", "constrained-float"),
-    *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
-    *("str", "tuple[str, ...]", "dict[str,str]", "tuple[constrained-str, ...]", "literal['nearby']"),
-)
+# pydantic's, of values that may have several types, and the kinds of features; none is a config key. Others have a [.
+_TYPE_NAMES = (*("bool", "constrained-float"), *("int", "constrained-int", "str", "mfcc", "integer"))
 
 
 def config_directory() -> Path:
@@ -202,7 +201,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise UserError(f"{error.full_key or 'config'}: {said}") from error
+        raise UserError(f"{error.full_key or 'config'}: {said[:_LONGEST_SHOWN]}") from error
     assert isinstance(plain, dict)
     for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
         plain[group] = plain.get(group) or {}
@@ -224,7 +223,7 @@ def config_from_mapping(mapping: dict[str, Any]) -> Config:
     try:
         return TypeAdapter(Config).validate_json(json.dumps(mapping))
     except ValidationError as error:
-        raise UserError("; ".join(_explain_all(error.errors()))) from error
+        raise UserError(_first_of(_explain_all(error.errors()))) from error
 
 
 def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
@@ -269,16 +268,28 @@ def config_to_mapping(config: Config) -> dict[str, Any]:
     return mapping
 
 
+def _first_of(answers: Sequence[str]) -> str:
+    """On one line that can be read; what is left out is found once the others are mended."""
+    kept = answers[:_MOST_ANSWERS]
+    more = f"; and {len(answers) - len(kept)} more" if len(answers) > len(kept) else ""
+    return "; ".join(kept) + more
+
+
 def _explain_all(problems: Sequence[Any]) -> list[str]:
     """One text per key: pydantic reports a value that may have several types once per type."""
     answers: dict[str, str] = {}
     for problem in problems:
-        key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
+        key = ".".join(str(part) for part in problem["loc"] if not _is_type(part))
         if key in answers:
             answers[key] = answers[key].replace(", not ", f" or {_allowed(problem)}, not ", 1)
         else:
             answers[key] = _explain(problem, key)
     return list(answers.values())
+
+
+def _is_type(part: int | str) -> bool:
+    """Of pydantic's path to a value: which of several types it tried."""
+    return part in _TYPE_NAMES or "[" in str(part)
 
 
 def _explain(problem: Any, key: str) -> str:
@@ -324,6 +335,8 @@ def unknown_key(key: str) -> str:
         return f"{key} is not for use here: {REFUSED[inner]}"
     if top in OPEN_GROUPS and inner and key not in config_types():
         return _unknown_tool_key(key, top)
+    if key in keys:
+        return f"{key} belongs to another option of the group {group!r}"
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"

@@ -119,7 +119,7 @@ def _content(text: str, path: Path) -> Any:
 def _remedy(error: yaml.MarkedYAMLError) -> str:
     said = f"{error.context or ''} {error.problem or ''}"
     remedy = next((remedy for part, remedy in _REMEDIES.items() if part in said), str(error.problem))
-    opened = error.context_mark if error.context and "flow" in error.context or "quoted" in said else None
+    opened = error.context_mark if (error.context and "flow" in error.context) or "quoted" in said else None
     return f"{remedy} (it begins in line {opened.line + 1}, column {opened.column + 1})" if opened else remedy
 
 
@@ -136,7 +136,7 @@ def _check_header(text: str, path: Path) -> None:
             return
         found = _HEADER.match(line)
         word = "" if found is None else found["word"] or found["bare"] or ""
-        if found and not word or difflib.get_close_matches(word.lower(), ["package"]):
+        if (found and not word) or difflib.get_close_matches(word.lower(), ["package"]):
             if not (top and _PACKAGE.fullmatch(line)):
                 _refuse(path, number, 1, "write # @package _global_, or the name of a group, as the first line")
         elif found and len(line.partition("@")[2].split()) != 2:

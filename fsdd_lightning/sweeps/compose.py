@@ -19,23 +19,19 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fsdd_lightning.config.load import (
-    CONFIG_NAME,
-    refuse_old_durations,
-    register_resolvers,
-    to_config,
-    unknown_key,
-)
+from fsdd_lightning.config.load import CONFIG_NAME, refuse_old_durations, register_resolvers, to_config, unknown_key
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.sweeps.command_line.arguments import PROGRAM, Arguments, read_arguments
+from fsdd_lightning.sweeps.command_line.hydra_keys import check_hydra_overrides, check_hydra_values
 from fsdd_lightning.sweeps.command_line.options import config_folders
 from fsdd_lightning.sweeps.command_line.size import MOST_TRIALS, check_size
 from fsdd_lightning.sweeps.command_line.slips import check_alone, check_choices, check_globs, unknown_option, unreadable
 from fsdd_lightning.sweeps.command_line.source import config_files, config_places
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+_LONGEST_MESSAGE = 400
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
 
 
@@ -66,11 +62,14 @@ def check_command(arguments: Sequence[str], whole_search: bool = False, program:
 
 
 def _checked(parsed: Arguments, whole_search: bool, program: str) -> ComposedSweep:
+    overrides = OverridesParser.create().parse_overrides(list(parsed.overrides))
+    check_hydra_overrides(overrides, parsed.multirun)
     if not parsed.multirun:
-        check_alone(OverridesParser.create().parse_overrides(list(parsed.overrides)), parsed.words, program)
-    composed = compose_trials(
-        parsed.overrides, parsed.multirun, parsed.config_dir, whole_search, parsed.max_trials
-    )
+        check_alone(overrides, parsed.words, program)
+        if any(override.key_or_group.startswith("hydra") for override in overrides):
+            with config_files(parsed.config_dir):
+                check_hydra_values(_hydra_config(parsed.overrides), multirun=False)
+    composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search, parsed.max_trials)
     trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
         return ComposedSweep(trials, None)
@@ -125,7 +124,9 @@ def compose_trials(
 
 
 def _trials_of(overrides: Sequence[str], config_dir: str | None, whole_search: bool, most: int) -> list[list[str]]:
-    sweeper = _hydra_config(overrides).sweeper
+    hydra_config = _hydra_config(overrides)
+    check_hydra_values(hydra_config, multirun=True)
+    sweeper = hydra_config.sweeper
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     swept = parse_sweep([*params, *overrides], config_dir)
     check_size(swept, most)
@@ -237,12 +238,13 @@ def _of_value_error(error: Exception) -> str:
         return "GROUP=null: a group takes an option or a list of them; ~GROUP leaves it out"
     if "integer string conversion" in message:
         return "config: an integer of thousands of digits is too large"
-    return f"config: {' '.join(message.split())}"
+    return f"config: Hydra can't compose this ({message})"
 
 
 def _said(error: BaseException) -> str:
     """The first line of an error that says something."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)[:_LONGEST_MESSAGE]
 
 
 def _one_line(message: str) -> str:
@@ -255,10 +257,12 @@ def _one_line(message: str) -> str:
     twice = re.search(r"Multiple values for (\S+)\. To override a value use", message)
     if twice:
         return f"{twice[1]!r} has an option already: write it without the +"
-    option = re.search(r"(?:In '[^']+': )?Could not find '([^']+)'", message)
+    option = re.search(r"(?:In '([^']+)': )?Could not (?:find|load) '([^']+)'", message)
     if option:
-        return _unknown_option(option[1], message)
-    return " ".join(line.strip() for line in message.splitlines() if line.strip())
+        place = f"{option[1]}.yaml, in its defaults: " if option[1] not in (None, CONFIG_NAME) else ""
+        return place + _unknown_option(option[2], message)
+    said = " ".join(line.strip() for line in message.splitlines() if line.strip())
+    return said.partition(" Config search path:")[0][:_LONGEST_MESSAGE]
 
 
 def _unknown_option(option: str, message: str) -> str:

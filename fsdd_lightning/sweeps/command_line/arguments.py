@@ -80,6 +80,8 @@ def _check_flags(parsed: argparse.Namespace) -> None:
     names = [name for name, given in chosen.items() if given]
     if len(names) > 1:
         raise UserError(f"{' and '.join(names)} exclude each other: give one of them")
+    if parsed.resolve and parsed.cfg == "hydra":
+        raise UserError("--cfg hydra --resolve: what hydra refers to is in the rest of the config: --cfg all --resolve")
     if (parsed.resolve or parsed.package) and not parsed.cfg:
         raise UserError(f"{'--resolve' if parsed.resolve else '--package'} belongs to --cfg job")
 
@@ -138,5 +140,3 @@ def _unknown_option(word: str, known: Sequence[str], following: Sequence[str], p
     close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), [*known, "--resume"], n=1)
     hint = f"; did you mean {close[0]}?" if close else "; config keys are written key=value, and --help lists them"
     return f"{program} has no option {word}{hint}"
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from fsdd_lightning.config.load import config_directory
@@ -11,6 +12,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import visible
 
 _MOST_ENTRIES = 5_000  # of a folder of config files: a home folder, or /, was not meant
+_LONGEST_SHOWN = 300
 _DEPTH = 4  # hydra/launcher/mine.yaml lies two folders deep
 
 
@@ -41,9 +43,9 @@ def check_config_dir(name: str) -> None:
         raise UserError(f"--config-dir {visible(name) or repr(name)} is no name of a folder: {meant}")
     if "://" in name or "${" in str(Path(name).absolute()):
         raise UserError(f"--config-dir {visible(name)}: Hydra can't read from a folder with :// or ${{ in its name")
-    folder, shown = Path(name), visible(name)
+    folder, shown = Path(name), visible(name)[:_LONGEST_SHOWN]
     try:
-        os.stat(folder)
+        folder.stat()
         if not folder.is_dir():
             raise UserError(f"--config-dir {shown} is a file, not a folder: {meant}")
         if next(_yaml_files(folder, least_depth=1), None) is None:
@@ -63,7 +65,9 @@ def _yaml_files(folder: Path, least_depth: int = 0) -> Iterator[Path]:
     seen, left = 0, [(folder, 0)]
     while left:
         current, depth = left.pop()
-        for entry in os.scandir(current):
+        with os.scandir(current) as entries:
+            inside = list(islice(entries, _MOST_ENTRIES))
+        for entry in inside:
             seen += 1
             if seen > _MOST_ENTRIES:
                 raise UserError(

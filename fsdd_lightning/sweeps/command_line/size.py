@@ -26,8 +26,8 @@ def check_size(overrides: Sequence[Override], most: int) -> None:
     if trials > most:
         widest = max(counts, key=lambda key: counts[key])
         raise UserError(
-            f"a sweep of {_number(trials)} trials, {_number(counts[widest])} values of {widest} among them: "
-            f"more than {most:,} are run with {MAX_TRIALS_OPTION} N alone"
+            f"a sweep of {_number(trials)} trials, with {_number(counts[widest])} values of {widest[:80]}: "
+            f"more than {most:,} need {MAX_TRIALS_OPTION} N"
         )
 
 
@@ -57,5 +57,5 @@ def _steps(value: RangeSweep, line: str) -> int:
     except OverflowError:
         first = end = step = math.inf
     if not all(map(math.isfinite, (first, end, step))) or step == 0 or not math.isfinite((end - first) / step):
-        raise UserError(f"{line}: a range has a first value, an end and a step that are numbers, and no step of 0")
+        raise UserError(f"{line[:80]}: a range has a first value, an end and a step that are numbers, and no step of 0")
     return max(0, math.ceil((end - first) / step))
