@@ -89,8 +89,9 @@ def run_problem(config: Config) -> str | None:
     values = features.max_frames * features.channels
     if features.max_frames > _MOST_FRAMES or values > _MOST_VALUES:
         return (
-            f"features: max_seconds={features.max_seconds:g} with hop_ms={features.hop_ms:g} are {features.max_frames:,} "
-            f"frames of {features.channels} values: there may be {_MOST_FRAMES:,} frames, and {_MOST_VALUES:,} values"
+            f"features: max_seconds={features.max_seconds:g} with hop_ms={features.hop_ms:g} are "
+            f"{features.max_frames:,} frames of {features.channels} values: there may be {_MOST_FRAMES:,} frames, and "
+            f"{_MOST_VALUES:,} values"
         )
     if config.data.source == "synthetic":
         clips = _DIGITS * config.data.synthetic.speakers * config.data.synthetic.takes

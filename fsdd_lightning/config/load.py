@@ -118,7 +118,7 @@ def register_resolvers() -> None:
 
 def _hash_of_root(root: DictConfig) -> str:
     bare = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
-    return content_hash(_plain(bare))
+    return content_hash(plain_config(bare))
 
 
 def run_name(overrides: Sequence[str]) -> str:
@@ -196,7 +196,12 @@ def _open_mappings() -> frozenset[str]:
     return frozenset(key for key, type_ in config_types().items() if get_origin(type_) is dict)
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain data, with every ${...} resolved.
+
+    Raises:
+        UserError: one that refers to nothing, or a value that is missing.
+    """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -214,14 +219,14 @@ def to_config(config: DictConfig) -> Config:
     Raises:
         UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
     """
-    return config_from_mapping(_plain(config))
+    return config_from_mapping(plain_config(config))
 
 
 def config_from_mapping(mapping: dict[str, Any]) -> Config:
     """Like `to_config`, for the plain mapping that a run record holds."""
     refuse_old_durations(mapping)
     try:
-        return TypeAdapter(Config).validate_json(json.dumps(mapping))
+        return _adapter().validate_json(json.dumps(mapping))
     except ValidationError as error:
         raise UserError(_first_of(_explain_all(error.errors()))) from error
 
@@ -263,9 +268,14 @@ def _holder(mapping: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def config_to_mapping(config: Config) -> dict[str, Any]:
     """Plain JSON types; the inverse of `config_from_mapping`."""
-    mapping = json.loads(json.dumps(dataclasses.asdict(config)))
+    mapping = _adapter().dump_python(config, mode="json", warnings=False)
     assert isinstance(mapping, dict)
     return mapping
+
+
+@cache
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
 
 
 def _first_of(answers: Sequence[str]) -> str:
@@ -336,7 +346,7 @@ def unknown_key(key: str) -> str:
     if top in OPEN_GROUPS and inner and key not in config_types():
         return _unknown_tool_key(key, top)
     if key in keys:
-        return f"{key} belongs to another option of the group {group!r}"
+        return f"{key} is no key of the option chosen for {group or top}: choose another one, or add it as +{key}"
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"

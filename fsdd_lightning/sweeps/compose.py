@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,15 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fsdd_lightning.config.load import CONFIG_NAME, refuse_old_durations, register_resolvers, to_config, unknown_key
+from fsdd_lightning.config.load import (
+    CONFIG_NAME,
+    config_from_mapping,
+    plain_config,
+    refuse_old_durations,
+    register_resolvers,
+    to_config,
+    unknown_key,
+)
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.plan import RunPlan, plan_run
@@ -120,7 +129,7 @@ def compose_trials(
         trials = _trials_of(overrides, config_dir, whole_search, most) if multirun else [list(overrides)]
         for trial in trials:
             task = [text for text in trial if not text.lstrip("+~").startswith("hydra")]
-            yield task, to_config(composer.compose(task))
+            yield task, composer.compose(task)
 
 
 def _trials_of(overrides: Sequence[str], config_dir: str | None, whole_search: bool, most: int) -> list[list[str]]:
@@ -148,33 +157,61 @@ def _hydra_config(overrides: Sequence[str]) -> DictConfig:
 
 
 class _Composer:
-    """Composes as Hydra does, but every combination of groups only once: that takes 100 ms, a changed value 5 ms."""
+    """Composes as Hydra does, but every combination of groups only once: that takes 100 ms, a changed value 2 ms."""
 
     def __init__(self, config_dir: str | None) -> None:
         folders = config_folders(config_dir)
         self._groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
         self._config_dir = config_dir
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed: dict[tuple[str, ...], tuple[DictConfig, dict[str, Any] | None]] = {}
 
-    def compose(self, overrides: list[str]) -> DictConfig:
+    def compose(self, overrides: list[str]) -> Config:
         parsed = OverridesParser.create().parse_overrides(overrides)
         values = [override for override in parsed if self._only_changes_a_value(override)]
         choices = [override.input_line or "" for override in parsed if override not in values]
-        config = copy.deepcopy(self._of_groups(choices))
+        composed, plain = self._of_groups(choices)
+        mapping = None if plain is None else _with_values(plain, values)
+        if mapping is not None:
+            return config_from_mapping(mapping)
+        config = copy.deepcopy(composed)
         refuse_old_durations({"features": _with_overrides(config, "features.", values)})
         ConfigLoaderImpl._apply_overrides_to_config(values, config)  # Hydra's own last step, too
-        return config
+        return to_config(config)
 
     def _only_changes_a_value(self, override: Override) -> bool:
         plain = override.type == OverrideType.CHANGE and override.package is None
         return plain and override.key_or_group not in self._groups
 
-    def _of_groups(self, choices: list[str]) -> DictConfig:
+    def _of_groups(self, choices: list[str]) -> tuple[DictConfig, dict[str, Any] | None]:
+        """The config, and the same as plain data where nothing in it refers to another value."""
         key = tuple(choices)
         if key not in self._composed:
             check_choices(OverridesParser.create().parse_overrides(choices), self._config_dir)
-            self._composed[key] = compose(CONFIG_NAME, overrides=choices)
+            composed = compose(CONFIG_NAME, overrides=choices)
+            unresolved = OmegaConf.to_container(composed)
+            text = json.dumps(unresolved, default=str)
+            refers = "${" in text or "???" in text
+            self._composed[key] = composed, None if refers else plain_config(composed)
         return self._composed[key]
+
+
+def _with_values(plain: dict[str, Any], values: Sequence[Override]) -> dict[str, Any] | None:
+    """A config with single values changed; None where that is a matter for Hydra: lists, references, unknown keys."""
+    changed = dict(plain)
+    for override in values:
+        *groups, name = override.key_or_group.split(".")
+        value, inside = override.value(), changed
+        if not isinstance(value, str | int | float | None) or (isinstance(value, str) and {"$", "?"} & set(value)):
+            return None
+        for group in groups:
+            if not isinstance(inside.get(group), dict):
+                return None
+            inside[group] = dict(inside[group])
+            inside = inside[group]
+        if name not in inside or isinstance(inside[name], dict | list):
+            return None
+        inside[name] = value
+    return changed
 
 
 def _with_overrides(config: DictConfig, prefix: str, values: Sequence[Override]) -> dict[str, Any]:
