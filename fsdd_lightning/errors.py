@@ -10,6 +10,8 @@ _HINTS = {
     errno.EACCES: "fix the permissions, or choose another output_root=",
     errno.EPERM: "fix the permissions, or choose another output_root=",
     errno.EROFS: "choose another output_root=",
+    errno.ENOTDIR: "a file lies where a folder should: choose another folder, such as output_root=",
+    errno.ENAMETOOLONG: "choose shorter names, or another output_root=",
 }
 
 

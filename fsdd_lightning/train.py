@@ -28,7 +28,7 @@ def _launch() -> None:
     from fsdd_lightning.config.portable import start_portable, wants_portable
     from fsdd_lightning.sweeps.command_line.arguments import read_arguments
     from fsdd_lightning.sweeps.command_line.help import help_text
-    from fsdd_lightning.sweeps.compose import check_command, hydra_errors
+    from fsdd_lightning.sweeps.compose import check_command, config_errors, hydra_errors
     from fsdd_lightning.sweeps.launchers import check_alone, check_launcher, silence_schema_matching
     from fsdd_lightning.sweeps.plugins import register_plugins
     from fsdd_lightning.sweeps.resume import resumed
@@ -40,7 +40,8 @@ def _launch() -> None:
         before = resumed(sys.argv[1:])
         arguments = read_arguments(before.words if before else sys.argv[1:])
         if arguments.help:
-            say_lines(help_text(arguments.overrides, arguments.config_dir))
+            with config_errors():
+                say_lines(help_text(arguments.overrides, arguments.config_dir))
             return
         sys.argv[1:] = arguments.words  # Hydra reads them again
         check_launcher(arguments.words)
@@ -49,8 +50,8 @@ def _launch() -> None:
             start_portable()
         register_plugins(composed)
         if arguments.is_question:
-            with visible_stdout():
-                _hydra_main(run_trial)
+            with config_errors(), visible_stdout():
+                _answer(run_trial)
             return
         if arguments.multirun:
             _hydra_main(run_trial)
@@ -68,6 +69,23 @@ def _hydra_main(task: Callable[[DictConfig], Any]) -> None:
     from fsdd_lightning.sweeps.launchers import Job
 
     hydra.main(str(config_directory()), CONFIG_NAME, version_base="1.3")(Job(task))()
+
+
+def _answer(task: Callable[[DictConfig], Any]) -> None:
+    """--cfg and the like. Where Hydra prints what is wrong and exits, that is our line."""
+    import contextlib
+    import io
+
+    from fsdd_lightning.errors import UserError
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            _hydra_main(task)
+    except SystemExit as end:
+        if end.code:
+            raise UserError(" ".join(said.getvalue().split())) from end
+        raise
 
 
 def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:

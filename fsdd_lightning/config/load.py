@@ -24,6 +24,7 @@ from fsdd_lightning.config.schema import Config
 from fsdd_lightning.config.tools import OPEN_GROUPS, RUN_FOLDER, deciding_callbacks
 from fsdd_lightning.config.trainer import REFUSED
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
 
 CONFIG_NAME = "train"
 # Keys that name or display an experiment without changing its results.
@@ -83,6 +84,8 @@ ADDED_KEYS = {
 }
 _RENAMED_VALUES = {("training.checkpoint", "best_epoch"): "best", ("training.checkpoint", "last_epoch"): "last"}
 _LONGEST_FOLDER_NAME = 120
+_LONGEST_SHOWN = 200
+_MOST_ANSWERS = 8
 OF_THE_SWEEP = ("name=", "output_root=", "fail_fast=", "quiet=", "data.others=")  # overrides that are no trial's own
 # What pydantic's types of errors allow; the other messages begin with "Input should be ".
 _BOUNDS = {
@@ -91,14 +94,12 @@ _BOUNDS = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "string_too_short": "at least {min_length} character long",
+    "string_too_long": "at most {max_length} characters long",
     "too_short": "at least {min_length} long",
+    "too_long": "at most {max_length} long",
 }
-# pydantic's, of values that may have several types, and the kinds of features; none is a config key.
-_TYPE_NAMES = (
-    *("bool", "constrained-float"),
-    *("int", "constrained-int", "literal['fit']", "mfcc", "integer"),
-    *("str", "tuple[str, ...]", "dict[str,str]", "tuple[constrained-str, ...]", "literal['nearby']"),
-)
+# pydantic's, of values that may have several types, and the kinds of features; none is a config key. Others have a [.
+_TYPE_NAMES = (*("bool", "constrained-float"), *("int", "constrained-int", "str", "mfcc", "integer"))
 
 
 def config_directory() -> Path:
@@ -117,7 +118,7 @@ def register_resolvers() -> None:
 
 def _hash_of_root(root: DictConfig) -> str:
     bare = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
-    return content_hash(_plain(bare))
+    return content_hash(plain_config(bare))
 
 
 def run_name(overrides: Sequence[str]) -> str:
@@ -195,11 +196,17 @@ def _open_mappings() -> frozenset[str]:
     return frozenset(key for key, type_ in config_types().items() if get_origin(type_) is dict)
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain data, with every ${...} resolved.
+
+    Raises:
+        UserError: one that refers to nothing, or a value that is missing.
+    """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"config: {str(error).splitlines()[0]}") from error
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UserError(f"{error.full_key or 'config'}: {said[:_LONGEST_SHOWN]}") from error
     assert isinstance(plain, dict)
     for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
         plain[group] = plain.get(group) or {}
@@ -212,16 +219,16 @@ def to_config(config: DictConfig) -> Config:
     Raises:
         UserError: naming every unknown key (with the nearest valid one), wrong type and impossible value.
     """
-    return config_from_mapping(_plain(config))
+    return config_from_mapping(plain_config(config))
 
 
 def config_from_mapping(mapping: dict[str, Any]) -> Config:
     """Like `to_config`, for the plain mapping that a run record holds."""
     refuse_old_durations(mapping)
     try:
-        return TypeAdapter(Config).validate_json(json.dumps(mapping))
+        return _adapter().validate_json(json.dumps(mapping))
     except ValidationError as error:
-        raise UserError("; ".join(_explain_all(error.errors()))) from error
+        raise UserError(_first_of(_explain_all(error.errors()))) from error
 
 
 def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:
@@ -261,21 +268,38 @@ def _holder(mapping: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def config_to_mapping(config: Config) -> dict[str, Any]:
     """Plain JSON types; the inverse of `config_from_mapping`."""
-    mapping = json.loads(json.dumps(dataclasses.asdict(config)))
+    mapping = _adapter().dump_python(config, mode="json", warnings=False)
     assert isinstance(mapping, dict)
     return mapping
+
+
+@cache
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
+
+
+def _first_of(answers: Sequence[str]) -> str:
+    """On one line that can be read; what is left out is found once the others are mended."""
+    kept = answers[:_MOST_ANSWERS]
+    more = f"; and {len(answers) - len(kept)} more" if len(answers) > len(kept) else ""
+    return "; ".join(kept) + more
 
 
 def _explain_all(problems: Sequence[Any]) -> list[str]:
     """One text per key: pydantic reports a value that may have several types once per type."""
     answers: dict[str, str] = {}
     for problem in problems:
-        key = ".".join(str(part) for part in problem["loc"] if part not in _TYPE_NAMES)
+        key = ".".join(str(part) for part in problem["loc"] if not _is_type(part))
         if key in answers:
             answers[key] = answers[key].replace(", not ", f" or {_allowed(problem)}, not ", 1)
         else:
             answers[key] = _explain(problem, key)
     return list(answers.values())
+
+
+def _is_type(part: int | str) -> bool:
+    """Of pydantic's path to a value: which of several types it tried."""
+    return part in _TYPE_NAMES or "[" in str(part)
 
 
 def _explain(problem: Any, key: str) -> str:
@@ -291,8 +315,14 @@ def _explain(problem: Any, key: str) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
     if problem["type"] == "dict_type" and key.partition(".")[0] in OPEN_GROUPS:
-        return f"{key} must be a _target_ and its arguments, or null, not {problem['input']!r}"
-    return f"{key} must be {_allowed(problem)}, not {problem['input']!r}"
+        return f"{key} must be a _target_ and its arguments, or null, not {shown(problem['input'])}"
+    return f"{key} must be {_allowed(problem)}, not {shown(problem['input'])}"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line, and cut where it is long."""
+    text = visible(repr(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
 def _allowed(problem: Any) -> str:
@@ -315,6 +345,8 @@ def unknown_key(key: str) -> str:
         return f"{key} is not for use here: {REFUSED[inner]}"
     if top in OPEN_GROUPS and inner and key not in config_types():
         return _unknown_tool_key(key, top)
+    if key in keys:
+        return f"{key} is no key of the option chosen for {group or top}: choose another one, or add it as +{key}"
     close = difflib.get_close_matches(key, alike, n=1, cutoff=0.75)
     if close:
         return f"unknown config key {key!r}; did you mean {close[0]!r}?"

@@ -9,11 +9,18 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
+from fsdd_lightning.config.bounds import (
+    is_folder_name,
+    longest_transform_problem,
+    path_problem,
+    run_problem,
+    synthetic_problem,
+)
 from fsdd_lightning.config.durations import Framed, framing_problem, samples_of, window_problem
 from fsdd_lightning.config.patterns import compiled
 from fsdd_lightning.config.tools import CallbacksConfig, LoggerConfig, OptimizerConfig, SchedulerConfig
@@ -22,16 +29,40 @@ from fsdd_lightning.config.trainer import REFUSED
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy and scikit-learn take no larger ones
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+# Upper bounds keep the largest allowed run within what a machine can do: what is beyond is a typing error, or a record
+# that somebody made to stop a machine. None is below ten times what any experiment here uses.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]  # of what takes neither memory nor time by itself
+CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+Copies = Annotated[int, Field(ge=1, le=100)]  # each is computed, and kept in memory
+CopiesOrZero = Annotated[int, Field(ge=0, le=100)]
+Masks = Annotated[int, Field(ge=0, le=100)]  # drawn one by one for every clip
+Frames = Annotated[int, Field(ge=0, le=10_000)]
+SampleRate = Annotated[int, Field(ge=1, le=384_000)]
+Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
+Seconds = Annotated[float, Field(gt=0, le=1e6)]  # of a clip; config/bounds.py limits frames and samples
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
+Deviation = Annotated[float, Field(ge=0, le=100)]  # in standard deviations: 100 times the signal
+Decibels = Annotated[float, Field(ge=-200, le=200)]  # 32-bit samples have 192
+Rate = Annotated[float, Field(gt=0, le=1000)]  # of learning; 1 is beyond what trains
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
-Text = Annotated[str, Field(min_length=1)]
-Batches = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]  # so many, or that share of an epoch's
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Batches = Annotated[int, Field(ge=1, le=1_000_000)] | Annotated[float, Field(gt=0, le=1)]  # so many, or that share
 LogFactor = Annotated[float, Field(ge=0, le=0.7)]  # of a factor between about a half and two
+
+
+def _path(text: str) -> str:
+    problem = path_problem(text)
+    if problem is not None:
+        raise ValueError(problem)
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+FolderName = Annotated[str, Field(min_length=1), AfterValidator(_path)]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -46,7 +77,16 @@ def _label(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
-Label = Annotated[str, Field(min_length=1), BeforeValidator(_label)]
+Label = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_label)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=1000)]  # the outputs of a network; Speech Commands has 35
+Others = Annotated[
+    tuple[Annotated[PathText, Field(min_length=1), BeforeValidator(_label)], ...], Field(max_length=1000)
+]
+Words = Annotated[tuple[Text, ...], Field(max_length=1000)]
+Noises = Annotated[int, Field(ge=0, le=20_000)]  # a second at 8 kHz takes 32 kB
+Languages = Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
+Accents = Annotated[dict[str, Words], Field(max_length=100)]
+Folders = Annotated[tuple[FolderName, ...], Field(max_length=100)]
 
 
 def _has_speaker(pattern: str) -> tuple[bool, str]:
@@ -64,9 +104,13 @@ def _has_speaker(pattern: str) -> tuple[bool, str]:
 class SyntheticConfig:
     """The synthetic corpus: `speakers` voices speak every word `takes` times."""
 
-    speakers: Annotated[int, Field(ge=2)]
-    takes: Annotated[int, Field(ge=6)]  # takes 0-4 are the official test set
+    speakers: Annotated[int, Field(ge=2, le=1000)]
+    takes: Annotated[int, Field(ge=6, le=1000)]  # takes 0-4 are the official test set
     seed: Seed
+
+    def __post_init__(self) -> None:
+        problem = synthetic_problem(self.speakers, self.takes)
+        _require(problem is None, str(problem))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -78,19 +122,21 @@ class DataConfig:
 
     name: str
     source: Literal["fsdd", "synthetic"]
-    root: str | tuple[str, ...] | dict[str, str] | None
-    cache_dir: str | None
+    root: PathText | tuple[PathText, ...] | dict[str, PathText] | None
+    cache_dir: PathText | None
     archive_url: str
     archive_digest: str  # content digest of the recordings in the archive
     fallback: Literal["none", "synthetic"]
     on_bad_file: Literal["error", "skip"]
     layout: Literal["fsdd", "folders"]  # of the files, see data/layouts.py
-    labels: tuple[Label, ...] | None  # the words, in the order of the network's outputs; None: all that are there
-    other: tuple[Label, ...] | Literal["rest"]  # words, or folders elsewhere, that together are the class `other`
-    noise: CountOrZero  # clips of the class `noise`, of _background_noise_ or made; 0: no such class
+    labels: Labels | None  # the words, in the order of the network's outputs; None: all that are there
+    other: Others | Literal["rest"]  # words, or folders elsewhere, that together are the class `other`
+    noise: Annotated[
+        int, Field(ge=0, le=20_000)
+    ]  # clips of the class `noise`, of _background_noise_ or made; 0: no such class
     speaker_pattern: Text | None  # regular expression of file names with a group `speaker`; None: see data/layouts.py
     # Folders of people who are heard at the end of a run alone; nearby: those that are found beside the project.
-    others: tuple[Text, ...] | Literal["nearby"]
+    others: Folders | Literal["nearby"]
     synthetic: SyntheticConfig
 
     def __post_init__(self) -> None:
@@ -137,7 +183,7 @@ class SplitConfig:
     test_fraction: InnerShare  # random
     validation_fraction: InnerShare  # of the training part; not with validation_speakers
     test_takes: Count  # official: takes below this number are the test set
-    held_out: str | None  # unseen_speaker: the speaker of the test set
+    held_out: Annotated[str, Field(max_length=1000)] | None  # unseen_speaker: the speaker of the test set
     validation_speakers: CountOrZero  # unseen_speaker: cut from the training part; 0: clips of all of them
     train_speakers: Count | None  # unseen_speaker: so many of the others train, drawn by `seed`; None: all
 
@@ -154,7 +200,7 @@ class EvaluationConfig:
     """What a run measures beside its own test clips."""
 
     # A second network by the same recipe never hears this speaker and is tested on nothing else; any: the last by name.
-    unheard_speaker: Annotated[str, Field(min_length=1)] | None
+    unheard_speaker: Text | None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -162,13 +208,13 @@ class MfccConfig(Framed):
     """librosa's MFCC, in float; frequencies are in hertz. `durations.py` says what is a window, a hop, a frame."""
 
     kind: Literal["mfcc"]
-    sample_rate_hz: Count
-    window_ms: Positive
-    fft_ms: Positive | None  # of the transform, where it is longer: zeros on both sides; None: window_ms
-    hop_ms: Positive
-    max_seconds: Positive
-    n_mfcc: Count
-    n_mels: Count
+    sample_rate_hz: SampleRate
+    window_ms: Milliseconds
+    fft_ms: Milliseconds | None  # of the transform, where it is longer: zeros on both sides; None: window_ms
+    hop_ms: Milliseconds
+    max_seconds: Seconds
+    n_mfcc: Annotated[int, Field(ge=1, le=512)]
+    n_mels: Annotated[int, Field(ge=1, le=512)]
     f_min_hz: NotNegative
     f_max_hz: Positive | None  # None: half the sample rate
     top_db: Positive | None  # None: no floor
@@ -201,7 +247,8 @@ class MfccConfig(Framed):
         return (frames - 1) * self.hop + self.n_fft // 2
 
     def __post_init__(self) -> None:
-        problem, nyquist_hz = framing_problem(self), self.sample_rate_hz / 2
+        problem = framing_problem(self) or longest_transform_problem(self, self.n_fft)
+        nyquist_hz = self.sample_rate_hz / 2
         _require(problem is None, str(problem))
         _require(self.window <= self.n_fft, f"fft_ms={self.fft_ms} is shorter than window_ms={self.window_ms:g}")
         _require(self.n_mfcc <= self.n_mels, f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
@@ -226,10 +273,10 @@ class IntegerFeatureConfig(Framed):
     """
 
     kind: Literal["integer"]
-    sample_rate_hz: Count
-    window_ms: Positive  # of 128, 256 or 512 samples
-    hop_ms: Positive
-    max_seconds: Positive
+    sample_rate_hz: SampleRate
+    window_ms: Milliseconds  # of 128, 256 or 512 samples
+    hop_ms: Milliseconds
+    max_seconds: Seconds
     bands: Count  # of the mel scale, from 0 to half the sample rate
     coefficients: Count  # of the cosine transform of their levels
     floor_octaves: Count  # how far below the loudest level of a word a level still counts
@@ -300,14 +347,14 @@ class FeatureAugmentationConfig:
     """Training-time changes to standardized features (one unit = one standard deviation of a channel)."""
 
     name: str
-    noise_std: NotNegative  # Gaussian noise on every value
-    gain_std: NotNegative  # per clip and channel: x * (1 + gain)
-    offset_std: NotNegative  # per clip and channel: x + offset
-    time_shift_frames: CountOrZero  # per clip: start up to this many frames later or earlier
-    time_masks: CountOrZero
-    time_mask_frames: CountOrZero  # widest time mask
-    frequency_masks: CountOrZero
-    frequency_mask_channels: CountOrZero  # widest channel mask
+    noise_std: Deviation  # Gaussian noise on every value
+    gain_std: Deviation  # per clip and channel: x * (1 + gain)
+    offset_std: Deviation  # per clip and channel: x + offset
+    time_shift_frames: Frames  # per clip: start up to this many frames later or earlier
+    time_masks: Masks
+    time_mask_frames: Frames  # widest time mask
+    frequency_masks: Masks
+    frequency_mask_channels: Frames  # widest channel mask
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -315,17 +362,17 @@ class WaveformAugmentationConfig:
     """Copies of every waveform in other voices, rooms and channels, for training only."""
 
     name: str
-    copies: CountOrZero  # per training clip; 0: none, and the other keys have no effect
+    copies: CopiesOrZero  # per training clip; 0: none, and the other keys have no effect
     clean_share: Share  # of all training clips that are taken unchanged
     seed: Seed  # of the copies: they are the same for every training seed, and made once
     speed: LogFactor  # resampled by exp(-speed..speed): pitch, formants and tempo
     tempo: LogFactor  # frames moved closer or apart by exp(-tempo..tempo): tempo alone
-    equalizer_db: NotNegative  # standard deviation of the gain at a few frequencies
+    equalizer_db: Annotated[float, Field(ge=0, le=100)]  # standard deviation of the gain at a few frequencies
     room_share: Share  # of copies with an echo
-    snr_db: tuple[float, float] | None  # of added noise, from..to; None: no noise
+    snr_db: tuple[Decibels, Decibels] | None  # of added noise, from..to; None: no noise
     babble_share: Share  # of the noises that are voices
     endpointed: bool  # in a pause, and cut out of it by the listener; MFCC, which it cannot read: the whole copy
-    slack_frames: CountOrZero  # of an endpointed copy: each end up to this many frames earlier or later
+    slack_frames: Frames  # of an endpointed copy: each end up to this many frames earlier or later
 
     def __post_init__(self) -> None:
         if self.snr_db is not None:
@@ -339,13 +386,17 @@ class TextToSpeechConfig:
 
     name: str
     share: ShareBelowOne  # of each training batch; 0: none, and the other keys have no effect
-    takes: Count  # of each word by each voice
-    copies: Count  # of each take, with the settings of waveform_augmentation
+    takes: Copies  # of each word by each voice
+    copies: Copies  # of each take, with the settings of waveform_augmentation
     seed: Seed
-    words: tuple[Text, ...] | Literal["labels"]  # of the data, in their order, as they are spelled; labels: as they are
-    english: Annotated[tuple[Text, ...], Field(min_length=1)]  # languages of espeak-ng that read them as they are
+    words: Words | Literal["labels"]  # of the data, in their order, as they are spelled; labels: as they are
+    english: Annotated[
+        tuple[Text, ...], Field(min_length=1, max_length=100)
+    ]  # languages of espeak-ng that read them as they are
     accented_share: Share  # of the takes of espeak-ng
-    accents: dict[str, tuple[Text, ...]]  # other languages of espeak-ng, and how they spell the same words
+    accents: Annotated[
+        dict[str, Words], Field(max_length=100)
+    ]  # other languages of espeak-ng, and how they spell the same words
 
     def __post_init__(self) -> None:
         if self.words == "labels":
@@ -356,12 +407,15 @@ class TextToSpeechConfig:
             _require(len(words) == count, f"accents.{language} spells {len(words)} words, but there are {count}")
 
 
+HiddenSize = Annotated[int, Field(ge=1, le=4096)]
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelConfig:
     """The size of the LSTM classifier."""
 
-    layers: Count
-    hidden_size: Count | Literal["fit"]  # fit: the largest that fits the memory budget
+    layers: Annotated[int, Field(ge=1, le=16)]
+    hidden_size: HiddenSize | Literal["fit"]  # fit: the largest that fits the memory budget
     dropout: ShareBelowOne
 
 
@@ -370,7 +424,7 @@ class MemoryBudgetConfig:
     """How much flash the network may take: all of it, or any one layer at a time."""
 
     name: str
-    flash_bytes: Count | None  # None: no limit
+    flash_bytes: Annotated[int, Field(ge=1, le=2**30)] | None  # None: no limit
     scope: Literal["network", "layer"]
     front_end: bool  # whether what makes frames and words of samples is counted, too; MFCC in float never is
 
@@ -382,9 +436,9 @@ class TrainerConfig:
     Those that are not here are refused, with the reason (config/trainer.py).
     """
 
-    max_epochs: Count
+    max_epochs: Epochs
     portable: bool = False  # the same bits on every x86-64 processor with AVX2, see config/portable.py
-    min_epochs: Count | None = None
+    min_epochs: Epochs | None = None
     accelerator: Literal["cpu", "gpu", "cuda", "mps"] = "cpu"
     devices: int | tuple[int, ...] = 1  # 1, or the number of one device: [0]
     precision: Literal[32, "32", "32-true", "16-mixed", "bf16-mixed"] | None = None
@@ -417,7 +471,7 @@ class TrainerConfig:
 class TrainingConfig:
     """How the network is trained, beyond what `pl.Trainer` knows."""
 
-    batch_size: Count
+    batch_size: Annotated[int, Field(ge=1, le=100_000)]
     label_smoothing: ShareBelowOne
     weight_averaging: ShareBelowOne  # evaluate and keep a moving average over this share of all steps; 0: off
     checkpoint: Literal["best", "last"]  # the epoch whose weights are kept: by validation loss, or the last one
@@ -436,8 +490,8 @@ class QuantizationConfig:
     weight_code: str | None  # one of arithmetic/weight_codes.py; None: float32
     start: Literal["never", "after_fit", "epoch"]
     start_epoch: int
-    epochs: int
-    learning_rate: Positive  # the peak of the one-cycle schedule of these epochs
+    epochs: Annotated[int, Field(le=100_000)]
+    learning_rate: Rate  # the peak of the one-cycle schedule of these epochs
     baseline: str | None  # one of baselines/: PyTorch's own quantization, for comparison
 
     def __post_init__(self) -> None:
@@ -458,8 +512,8 @@ class Config:
 
     name: str
     seed: Seed  # the training seed: initial weights, batch order, augmentation, dropout
-    output_root: Text
-    torch_threads: Count
+    output_root: FolderName
+    torch_threads: Annotated[int, Field(ge=1, le=256)]  # 100,000 of them stop a machine
     fail_fast: bool  # a sweep starts no further trial after one has failed
     quiet: bool  # nothing but the result is printed
     data: DataConfig
@@ -482,13 +536,17 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(
-            self.name not in ("", ".", "..") and not set(self.name) & set("/\\\0"),
-            f"name must be usable as a folder name, not {self.name!r}",
+            is_folder_name(self.name),
+            f"name must be usable as a folder name, not {self.name!r}"
+            if len(self.name) < 80
+            else "name must have at most 200 bytes, as a folder name",
         )
         _require(
             self.features.kind == "mfcc" or self.listener is not None,
             "listener: features=integer needs one, such as listener=default",
         )
+        problem = run_problem(self)
+        _require(problem is None, str(problem))
 
     @property
     def front_end(self) -> FrontEnd | None:

@@ -45,8 +45,8 @@ class OptimizerConfig(TypedDict):
 
     _target_: Target
     _partial_: Literal[True]  # the parameters come later
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: NotRequired[Annotated[float, Field(ge=0)]]
+    lr: Annotated[float, Field(gt=0, le=1000)]  # 1 is beyond what trains
+    weight_decay: NotRequired[Annotated[float, Field(ge=0, le=1000)]]
 
 
 @with_config(_OPEN)
@@ -56,7 +56,7 @@ class SchedulerConfig(TypedDict):
     _target_: Target
     _partial_: Literal[True]  # the optimizer comes later
     interval: Literal["step", "epoch"]
-    frequency: NotRequired[Annotated[int, Field(ge=1)]]
+    frequency: NotRequired[Annotated[int, Field(ge=1, le=1_000_000)]]
     monitor: NotRequired[str]
 
 
@@ -64,8 +64,8 @@ class SchedulerConfig(TypedDict):
 class _Loggers(TypedDict):
     """What TensorBoard shows besides curves; 0, or left out: nothing. Further keys are loggers, by their names."""
 
-    histogram_every_epochs: NotRequired[Annotated[int, Field(ge=0)]]
-    misclassified_clips: NotRequired[Annotated[int, Field(ge=0)]]
+    histogram_every_epochs: NotRequired[Annotated[int, Field(ge=0, le=1_000_000)]]
+    misclassified_clips: NotRequired[Annotated[int, Field(ge=0, le=1000)]]  # each is a sound and pictures
 
 
 def _are_loggers(group: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.config.bounds import network_problem
 from fsdd_lightning.config.load import config_to_mapping, deciding
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.locate import labels_of
@@ -73,6 +74,8 @@ def plan_run(config: Config) -> RunPlan:
     if config.text_to_speech.share:
         spoken_as(config.text_to_speech, labels)  # refused here, before anything is read
     hidden_size = _hidden_size(config, len(labels), budget, front_end)
+    if config.model.hidden_size == "fit" and (problem := network_problem(config, hidden_size)) is not None:
+        raise UserError(f"model.hidden_size=fit is {hidden_size} here, and {problem}")
     shape = NetworkShape(config.features.channels, hidden_size, config.model.layers, len(labels))
     frames = config.features.max_frames
     solved = dataclasses.replace(config, model=dataclasses.replace(config.model, hidden_size=hidden_size))

@@ -31,7 +31,14 @@ from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.training.context import RunContext
-from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
+from fsdd_lightning.training.fit import (
+    fit_float,
+    fit_quantized,
+    log_test_metrics,
+    named_divergence,
+    seed_everything,
+    use_threads,
+)
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.kernels import describe_kernels, require_portable
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
@@ -57,7 +64,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
         record.timings_s["waiting"] = round(shared.waited_s, 3)  # is part of training
         with record.timed("quantization"):
             checkpoint = quantize(shared, context)
-        with record.timed("evaluation"), current_progress().stage(EVALUATION):
+        with record.timed("evaluation"), current_progress().stage(EVALUATION), named_divergence(logger.stage):
             deployment = deploy(checkpoint, context.config, context.data, folder)
             scores = test(checkpoint, deployment, context)
         if context.unheard is not None:

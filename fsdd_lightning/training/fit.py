@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 
+from fsdd_lightning.arithmetic.ranges import RangeError
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.datamodule import WordDataModule
@@ -117,7 +118,7 @@ def _fit(module: WordClassifier, epochs: int, context: RunContext, callbacks: li
     resumed = last.path if last.path.exists() else None
     if resumed is not None:
         _announce_resumed(resumed, context)
-    with _honest_interrupts():
+    with _honest_interrupts(), named_divergence(stage):
         trainer.fit(module, _datamodule(context), ckpt_path=resumed, weights_only=True if resumed else None)
     return _kept_epoch(module.cpu(), best, trainer.current_epoch, stage)
 
@@ -134,10 +135,27 @@ def _kept_epoch(module: WordClassifier, best: ModelCheckpoint, epochs: int, stag
     content = torch.load(path, map_location="cpu", weights_only=True) if path else {}
     val_loss = content["metrics"][BEST_MONITOR] if content else math.nan
     if not math.isfinite(val_loss):
-        key = "optimizer.lr" if stage == "float" else "quantization.learning_rate"
-        raise RunFailedError(f"the {stage} training diverged (no finite validation loss): lower {key}")
+        raise RunFailedError(_diverged(stage, "no finite validation loss"))
     module.load_state_dict(content["state_dict"])
     return FitResult(module.network.eval(), epochs, content["epoch"], val_loss)
+
+
+@contextmanager
+def named_divergence(stage: str) -> Iterator[None]:
+    """Weights that no integers can stand for, because they have grown without end: say so.
+
+    Raises:
+        RunFailedError: with the remedy.
+    """
+    try:
+        yield
+    except RangeError as error:
+        raise RunFailedError(_diverged(stage, str(error))) from error
+
+
+def _diverged(stage: str, sign: str) -> str:
+    key = "optimizer.lr" if stage == "float" else "quantization.learning_rate"
+    return f"the {stage} training diverged ({sign}): lower {key}"
 
 
 def _datamodule(context: RunContext) -> WordDataModule:

@@ -211,7 +211,7 @@ def test_unknown_keys_in_a_mapping_are_refused(mapping: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", ["???", "${nowhere}", "${nowhere.at.all}", "${no_resolver:1}"])
 def test_a_value_that_cannot_be_resolved_is_the_users_error(mapping: dict[str, Any], value: str) -> None:
     config = OmegaConf.create({**mapping, "seed": value})
-    with pytest.raises(UserError, match=r"^config: .+"):
+    with pytest.raises(UserError, match=r"^seed: .+"):
         to_config(config)
 
 

@@ -131,7 +131,7 @@ EDGES = cases(
         "split.seed": [0],
         "features.n_mfcc": [40],
         "features.coefficients": [32],
-        "features.hop_ms": [32.0, 0.0625],
+        "features.hop_ms": [32.0, 0.1875],
         "features.window_ms": [64.0, 31.95],
         "features.max_seconds": [0.01],
         "listener.false_reject_rate": [0.0],

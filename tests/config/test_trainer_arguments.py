@@ -44,7 +44,7 @@ def test_an_argument_that_would_break_the_promise_is_refused_by_name_with_the_re
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["logger=null"], "GROUP=null: a group takes an option or a list of them; ~GROUP leaves it out"),
+        (["logger=null"], "logger=null: a group takes an option or a list of them; ~logger leaves it out"),
         (["trainer=ddp"], "no option 'ddp' in group 'trainer' (there are: default, gpu, voices)"),
         (["trainer.precison=16"], "unknown config key 'trainer.precison'; did you mean 'trainer.precision'?"),
         (["+trainer.precison=16"], "unknown config key 'trainer.precison'; did you mean 'trainer.precision'?"),

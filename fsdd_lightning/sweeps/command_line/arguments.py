@@ -6,12 +6,13 @@ import argparse
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
 from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.sweeps.command_line.options import check_config_dir
+from fsdd_lightning.sweeps.command_line.size import MAX_TRIALS_OPTION, MOST_TRIALS
 from fsdd_lightning.sweeps.command_line.slips import COMMANDS, check_words
 
 PROGRAM = "fsdd-train"
@@ -27,6 +28,7 @@ class Arguments:
     config_dir: str | None
     is_question: bool  # --help and the like: nothing is to run
     help: bool
+    max_trials: int = MOST_TRIALS
 
 
 def read_arguments(words: Sequence[str], program: str = PROGRAM) -> Arguments:
@@ -35,18 +37,63 @@ def read_arguments(words: Sequence[str], program: str = PROGRAM) -> Arguments:
     Raises:
         UserError: an option or a folder that does not exist, or words that are no overrides.
     """
-    parser = get_args_parser()
+    parser = _parser()
     options, overrides = _sorted(words, parser, program)
-    parsed = parser.parse_args(options)
+    try:
+        parsed = parser.parse_args(options)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{program}: {error}") from error
+    _check_flags(parsed)
+    if parsed.config_dir is not None:
+        check_config_dir(parsed.config_dir)
+    check_words(overrides, program, parsed.config_dir)
     question = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
+    ordered = (*_for_hydra(parsed), *overrides)
+    return Arguments(
+        ordered, tuple(overrides), parsed.multirun, parsed.config_dir, bool(question), parsed.help, parsed.max_trials
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Hydra's, and what is ours."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    parser.add_argument(MAX_TRIALS_OPTION, type=_trials, default=MOST_TRIALS)
+    return parser
+
+
+def _trials(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and int(text) > 0):
+        raise UserError(f"{MAX_TRIALS_OPTION} {text[:40]} is no number of trials from 1 to 9,999,999")
+    return int(text)
+
+
+def _check_flags(parsed: argparse.Namespace) -> None:
+    """Reject options that would replace the config, execute what a file holds, or contradict each other."""
     for given, name in ((parsed.config_path, "--config-path"), (parsed.config_name, "--config-name")):
         if given is not None:
             raise UserError(f"{name} would replace the whole config; add options of your own with --config-dir FOLDER")
-    if parsed.config_dir is not None:
-        _check_config_dir(parsed.config_dir)
-    check_words(overrides, program, parsed.config_dir)
-    ordered = (*options, *overrides)
-    return Arguments(ordered, tuple(overrides), parsed.multirun, parsed.config_dir, bool(question), parsed.help)
+    if parsed.experimental_rerun is not None:
+        raise UserError("--experimental-rerun would execute what a pickled file holds; --resume RUN goes on with a run")
+    chosen = {"--multirun": parsed.multirun, "--cfg": parsed.cfg, "--info": parsed.info}
+    chosen |= {"--shell-completion": parsed.shell_completion, "--hydra-help": parsed.hydra_help, "--help": parsed.help}
+    names = [name for name, given in chosen.items() if given]
+    if len(names) > 1:
+        raise UserError(f"{' and '.join(names)} exclude each other: give one of them")
+    if parsed.resolve and parsed.cfg == "hydra":
+        raise UserError("--cfg hydra --resolve: what hydra refers to is in the rest of the config: --cfg all --resolve")
+    if (parsed.resolve or parsed.package) and not parsed.cfg:
+        raise UserError(f"{'--resolve' if parsed.resolve else '--package'} belongs to --cfg job")
+
+
+def _for_hydra(parsed: argparse.Namespace) -> list[str]:
+    """The options as Hydra reads them."""
+    flags = {"--help": parsed.help, "--hydra-help": parsed.hydra_help, "--multirun": parsed.multirun}
+    flags |= {"--resolve": parsed.resolve, "--shell-completion": parsed.shell_completion}
+    values = {"--cfg": parsed.cfg, "--info": parsed.info, "--package": parsed.package}
+    values["--config-dir"] = parsed.config_dir
+    given = [f"{name}={value}" for name, value in values.items() if value is not None]
+    return [*(name for name, is_given in flags.items() if is_given), *given]
 
 
 def _sorted(words: Sequence[str], parser: argparse.ArgumentParser, program: str) -> tuple[list[str], list[str]]:
@@ -93,12 +140,3 @@ def _unknown_option(word: str, known: Sequence[str], following: Sequence[str], p
     close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), [*known, "--resume"], n=1)
     hint = f"; did you mean {close[0]}?" if close else "; config keys are written key=value, and --help lists them"
     return f"{program} has no option {word}{hint}"
-
-
-def _check_config_dir(name: str) -> None:
-    folder = Path(name)
-    if not folder.is_dir():
-        wrong = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise UserError(f"--config-dir {name} {wrong}: name a folder with groups of your own, as model/wide.yaml")
-    if not any(folder.glob("*/**/*.yaml")):
-        raise UserError(f"--config-dir {name} holds no options: they lie in folders of groups, as model/wide.yaml")

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from fsdd_lightning.config.load import CONFIG_NAME, config_directory, flat_config
+from fsdd_lightning.config.yaml_files import read_yaml
 from fsdd_lightning.sweeps.command_line.options import config_folders, group_options
+from fsdd_lightning.sweeps.command_line.source import config_files
 
 _WIDTH = 120
 _COMMENT_COLUMN = 34
@@ -27,9 +29,8 @@ Comments = dict[str, str]  # by dotted key; "" for what a file begins with
 
 def help_text(overrides: Sequence[str], config_dir: str | None) -> str:
     """What hydra.help.template of conf/train.yaml makes of the groups and of the config that `overrides` compose."""
-    search_path = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        composed = compose(CONFIG_NAME, overrides=[*overrides, *search_path], return_hydra_config=True)
+    with config_files(config_dir):
+        composed = compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True)
     hydra = composed.hydra
     values = OmegaConf.to_container(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]))
     assert isinstance(values, dict)
@@ -70,9 +71,8 @@ def _of_option(group: str, option: str, config_dir: str | None) -> Iterator[tupl
     )
     if path is None:
         return
-    text = path.read_text(encoding="utf-8")
-    content = yaml.safe_load(text) or {}
-    for base in content.get("defaults", ()) if isinstance(content, dict) else ():
+    text, content = read_yaml(path)
+    for base in content.get("defaults") or ():
         if isinstance(base, str) and base != "_self_" and base != option:
             yield from _of_option(group, base, config_dir)
     found = comments_of(path)
@@ -84,7 +84,7 @@ def _of_option(group: str, option: str, config_dir: str | None) -> Iterator[tupl
 
 def comments_of(path: Path) -> Comments:
     """The comments of a YAML file, each as one line: those above a key, and those beside and below its value."""
-    text = path.read_text(encoding="utf-8")
+    text, _ = read_yaml(path)
     lines = text.splitlines()
     head = list(takewhile(lambda line: line.startswith("#"), lines))  # is about the whole file
     about = " ".join(_bare(line) for line in head if not line.startswith("# @package"))

@@ -16,6 +16,8 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.command_line.options import group_options
 
 COMMANDS = ("train", "plan", "evaluate", "predict", "export", "report", "record", "listen")
+_LONGEST_WORD, _MOST_VALUES = 20_000, 1000  # Hydra's parser takes seconds for some thousand values
+_LONGEST_SHOWN = 200
 _BUDGETS = "memory_budget"
 _SIZE = re.compile(r"(?:kb)?(?P<count>\d+(?:\.\d+)?) ?(?P<unit>b|bytes?|kb?|kib|mb?|mib)?", re.IGNORECASE)
 _RANGE = re.compile(r"(?P<key>[\w.]+)=(?P<first>\d+)(?:\.{2,3}|-|:)(?P<last>\d+)")
@@ -29,6 +31,11 @@ def check_words(words: Sequence[str], program: str, config_dir: str | None) -> N
         UserError: a space around an equals sign or after a comma, or a word without an equals sign.
     """
     for at, word in enumerate(words):
+        if len(word) > _LONGEST_WORD or word.count(",") > _MOST_VALUES:
+            raise UserError(
+                f"{word[:60]!r}...: an override has at most {_LONGEST_WORD:,} characters and {_MOST_VALUES:,} commas: "
+                "write range(FIRST,END), or a file for --config-dir"
+            )
         after = words[at + 1] if at + 1 < len(words) else ""
         bare = after and "=" not in after.strip("=")
         if word.startswith("=") or (bare and word.endswith("=")) or (after.startswith("=") and "=" not in word):
@@ -102,17 +109,23 @@ def _as_list(override: Override) -> str:
 
 
 def check_choices(overrides: Sequence[Override], config_dir: str | None) -> None:
-    """Reject a number as the option of a group, on which Hydra breaks down.
+    """Reject as the option of a group what is no name: a number, on which Hydra breaks down, or null.
 
     Raises:
         UserError: with the nearest option.
     """
     options = group_options(config_dir)
     for override in overrides:
-        value = None if override.is_sweep_override() or override.is_delete() else override.value()
-        if override.key_or_group in options and isinstance(value, int | float | dict):
-            name = override.get_value_element_as_str()
-            raise UserError(unknown_option(override.key_or_group, name, list(options[override.key_or_group])))
+        group = override.key_or_group
+        if group not in options or override.is_sweep_override() or override.is_delete():
+            continue
+        value = override.value()
+        if value is None:
+            raise UserError(f"{group}=null: a group takes an option or a list of them; ~{group} leaves it out")
+        if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+            raise UserError(f"{override.input_line}: the options of a list are names ({', '.join(options[group])})")
+        if isinstance(value, int | float | dict):
+            raise UserError(unknown_option(group, override.get_value_element_as_str(), list(options[group])))
 
 
 def check_globs(overrides: Sequence[Override], config_dir: str | None) -> None:
@@ -133,6 +146,7 @@ def check_globs(overrides: Sequence[Override], config_dir: str | None) -> None:
 
 def unreadable(override: str) -> str:
     """One line on an override that Hydra's grammar does not allow."""
+    override = override if len(override) <= _LONGEST_SHOWN else f"{override[:_LONGEST_SHOWN]}..."
     key, _, value = override.partition("=")
     if key[:1] in ("'", '"'):
         return f"can't read the override {override!r}: one pair of quotes is enough: write {override.strip(key[0])}"
