@@ -63,6 +63,7 @@ def run_case(name: str, folder: Path, seeds: Path, zygote: Zygote, keep: bool = 
         ended = zygote.run(_request(case, room, log))
         output = Output(*((log / each).read_bytes() for each in ("out", "err")), (log / "audit").read_text())
         reasons = judge(case, ended, output, before, snapshot(folder))
+        reasons += [f"a secret is written | {place}" for place in _holders(case.secret, [log, room.work])]
     finally:
         os.chdir(here)
         entrance_downloads.stop_answers()
@@ -72,6 +73,13 @@ def run_case(name: str, folder: Path, seeds: Path, zygote: Zygote, keep: bool = 
     command = shlex.join([case.module.rpartition(".")[2], *case.words])
     printed = f"{output.out[-2000:].decode(errors='replace')}\n--- stderr\n{output.err[-3000:].decode(errors='replace')}"
     return Verdict(name, tuple(reasons), command, case.note, ended, printed)
+
+
+def _holders(secret: str, folders: Sequence[Path]) -> Iterator[str]:
+    """Files that hold what nobody but the user should know."""
+    for path in (path for folder in folders if secret for path in sorted(folder.rglob("*"))):
+        if path.is_file() and path.stat().st_size < 2**24 and secret.encode() in path.read_bytes():
+            yield path.name
 
 
 def _request(case: Case, room: Room, log: Path) -> Request:

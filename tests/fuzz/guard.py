@@ -47,10 +47,8 @@ def watch(report: int, own: Sequence[str], words: Sequence[str]) -> None:
         busy = True
         try:
             complaint = _CHECKS[event](event, arguments, roots)
-            if complaint is None or any(complaint.partition(": ")[2] in word for word in words):
-                refused = complaint is not None
-            else:
-                refused = True
+            refused = complaint is not None
+            if complaint is not None and not _wished(complaint, words):
                 os.write(report, (ascii(complaint)[1:-1] + "\n").encode())
         finally:
             busy = False
@@ -58,6 +56,13 @@ def watch(report: int, own: Sequence[str], words: Sequence[str]) -> None:
             raise PermissionError(13, "Permission denied")
 
     sys.addaudithook(hook)
+
+
+def _wished(complaint: str, words: Sequence[str]) -> bool:
+    """Whether the command line names the place outside."""
+    kind, _, place = complaint.partition(": ")
+    named = [word.partition("=")[2].strip("\'\"").rstrip("/") for word in words]
+    return kind.endswith("outside") and any(name and place.startswith(name) for name in (*named, *words))
 
 
 def _place(path: Any, folder: Any = None) -> str | None:

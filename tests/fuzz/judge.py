@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -97,10 +97,14 @@ def _files(case: Case, before: Snapshot, after: Snapshot) -> Iterator[str]:
         users = Path(path).name == "users_file.txt" and before.get(path) not in (None, *kept)
         if path.startswith("temporary/"):
             yield f"left in TMPDIR | {path}"
-        elif users or not any(fnmatchcase(path, pattern) for pattern in ours):
-            if how == "new" and before.get(path) is None and _is_new_parent(path, ours):
+        elif users or not _matches(path, ours):
+            if how == "new" and (_is_new_parent(path, ours) or _matches(path, case.created)):
                 continue
             yield f"{how} outside | {path}"
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def _is_new_parent(path: str, ours: tuple[str, ...]) -> bool:

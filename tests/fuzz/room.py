@@ -21,13 +21,18 @@ HASHED_BYTES = 2**26
 
 @dataclass
 class Case:
-    """A command to run in a room. `ours`: patterns (fnmatch) of what it may write, relative to the room."""
+    """A command to run in a room. `ours`: patterns (fnmatch) of what it may write, relative to the room.
+
+    `created`: what may be new, but not changed or removed. `secret`: what nothing that is written may hold.
+    """
 
     module: str
     words: list[str]
     note: str
     stdin: str = os.devnull
     ours: tuple[str, ...] = ("work/multirun/*",)
+    created: tuple[str, ...] = ()
+    secret: str = ""
     terminable: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 

@@ -28,7 +28,8 @@ import guard
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CPU_S = 20  # of a command and all that it starts; the promise
-LEFT_S = 5  # what a training that takes longer has to end in after SIGTERM
+TRAINING_S = 6  # of a training, which may take its time: then SIGTERM,
+LEFT_S = 10  # and it has to end
 IDLE_S = 20  # without any processor time: it hangs
 WALL_S = 300  # on a machine that is busy with other things
 FILE_BYTES = 2**31
@@ -60,7 +61,7 @@ class Request:
     err: str
     audit: str  # where guard.py writes what is forbidden
     own: list[str]  # folders that may be written to
-    terminable: bool = False  # a training may take its time: SIGTERM after CPU_S, and it has to end
+    terminable: bool = False  # a training may take its time: SIGTERM after TRAINING_S, and it has to end
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _run(request: Request) -> Ended:
         if ended:
             break
         time.sleep(0.003 if time.monotonic() - start < 0.5 else 0.02)
-        if request.terminable and not terminated and _cpu_s(pid) > CPU_S:
+        if request.terminable and not terminated and _cpu_s(pid) > TRAINING_S:
             os.kill(pid, signal.SIGTERM)
             terminated = True
         if not hung and _hangs(pid, time.monotonic() - start):
@@ -259,7 +260,7 @@ def _surround(request: Request) -> None:
 
 
 def _limit(request: Request) -> None:
-    cpu_s = CPU_S + LEFT_S if request.terminable else CPU_S
+    cpu_s = TRAINING_S + LEFT_S if request.terminable else CPU_S
     used = resource.getrusage(resource.RUSAGE_SELF)
     assert used.ru_utime + used.ru_stime < 1  # counted from the fork on
     addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MORE_ADDRESSES
