@@ -59,9 +59,7 @@ def _run(arguments: argparse.Namespace, scratch: Path) -> int:
 
 def _chosen(entrances: Sequence[str], seed: int, cases: int) -> list[str]:
     whole = sum(SHARES[entrance] for entrance in entrances)
-    return [
-        name for entrance in entrances for name in names(entrance, seed, round(cases * SHARES[entrance] / whole))
-    ]
+    return [name for entrance in entrances for name in names(entrance, seed, round(cases * SHARES[entrance] / whole))]
 
 
 def _verdicts(chosen: Sequence[str], scratch: Path, jobs: int, keep: bool) -> list[Verdict]:

@@ -15,23 +15,83 @@ from room import Case, Room
 HYDRA = (
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.job.name", "hydra.mode"),
     *("hydra.searchpath", "hydra/job_logging", "hydra.job.chdir", "hydra.verbose", "hydra.job.config.override_dirname"),
-    *("hydra.launcher._target_", "hydra.sweeper._target_", "hydra/sweeper", "hydra.job.env_set", "hydra.callbacks", "hydra"),
+    *(
+        "hydra.launcher._target_",
+        "hydra.sweeper._target_",
+        "hydra/sweeper",
+        "hydra.job.env_set",
+        "hydra.callbacks",
+        "hydra",
+    ),
 )
 TOOLS = (
-    *("+callbacks.x._target_=os.system +callbacks.x.command='touch canary'", "callbacks.model_summary._target_=os.system"),
+    *(
+        "+callbacks.x._target_=os.system +callbacks.x.command='touch canary'",
+        "callbacks.model_summary._target_=os.system",
+    ),
     *("optimizer._target_=os.system", "optimizer._target_=torch.optim.SGD", "scheduler._target_=builtins.eval"),
     *("+logger.x._target_=subprocess.run +logger.x.args='touch canary'", "+callbacks.x._target_=shutil.rmtree"),
     *("+callbacks.x._target_=no.such.Class", "callbacks=mine", "+callbacks.x._target_=pathlib.Path"),
 )
 OPTIONS = (
-    *("--cfg=job", "--cfg job", "--cfg=x", "--cfg=hydra", "--help", "--hydra-help", "--info", "--info=all", "--resolve"),
+    *(
+        "--cfg=job",
+        "--cfg job",
+        "--cfg=x",
+        "--cfg=hydra",
+        "--help",
+        "--hydra-help",
+        "--info",
+        "--info=all",
+        "--resolve",
+    ),
     *("--package=x", "--experimental-rerun=run.pickle", "--config-name=x", "--config-path=..", "--config-dir=nowhere"),
-    *("--config-dir=/dev/null", "--config-dir=", "--config-dir", "-cn", "--shell-completion", "-sc=install=bash", "--bogus"),
+    *(
+        "--config-dir=/dev/null",
+        "--config-dir=",
+        "--config-dir",
+        "-cn",
+        "--shell-completion",
+        "-sc=install=bash",
+        "--bogus",
+    ),
     *("--version", "-x", "--", "-", "--resume", "--resume=", "--resume=.", "--resume=/dev/null", "--run", "-p=x"),
 )
-SWEEPS = ("1,2", "range(1,4)", "range(1,10**9)", "range(1,1000000)", "range(0,1,0.0000001)", "range(1,5,0)", "choice(1,2)")
-FUNCTIONS = ("glob(*)", "glob(x)", "interval(0,1)", "shuffle(1,2)", "sort(2,1)", "tag(a,1)", "int(x)", "float(nan)", "str([])")
-FOLDERS = (".", "..", "/", "", "~", "~nobody", "export", "../outside", "/dev/null", "/dev/full/x", "/proc/x", "a" * 300, "${x}")
+SWEEPS = (
+    "1,2",
+    "range(1,4)",
+    "range(1,10**9)",
+    "range(1,1000000)",
+    "range(0,1,0.0000001)",
+    "range(1,5,0)",
+    "choice(1,2)",
+)
+FUNCTIONS = (
+    "glob(*)",
+    "glob(x)",
+    "interval(0,1)",
+    "shuffle(1,2)",
+    "sort(2,1)",
+    "tag(a,1)",
+    "int(x)",
+    "float(nan)",
+    "str([])",
+)
+FOLDERS = (
+    ".",
+    "..",
+    "/",
+    "",
+    "~",
+    "~nobody",
+    "export",
+    "../outside",
+    "/dev/null",
+    "/dev/full/x",
+    "/proc/x",
+    "a" * 300,
+    "${x}",
+)
 
 
 @functools.cache
@@ -66,10 +126,11 @@ def case(room: Room) -> Case:
         words.insert(0, "-m")
     if random.random() < 0.1:
         random.shuffle(words)
-    module = random.choice(("plan", "plan", "plan", "train"))
+    module = random.choice(("plan", "plan", "plan", "plan", "train"))
     if module == "train":
         room.copy_cache()
-        if random.random() < 0.3:
+        words.append("quantization=float32")  # the cheapest
+        if random.random() < 0.4:
             words.append(random.choice(("--cfg=job", "--help")))
     return Case(
         f"fsdd_lightning.{module}",
@@ -95,9 +156,13 @@ def _word(random: Random) -> list[str]:
         group = random.choice(options()).parent.name
         return [f"{group}={random.choice((*hostile.TEXTS, 'null', '[]', 'default', '[default,x]', '1', '{a:1}'))}"]
     if kind == 7:
-        return [f"{random.choice(('~', '++', '+', '~+', '@', '&'))}{random.choice(keys())}{random.choice(('', '=1', '=', '=x'))}"]
+        return [
+            f"{random.choice(('~', '++', '+', '~+', '@', '&'))}{random.choice(keys())}{random.choice(('', '=1', '=', '=x'))}"
+        ]
     if kind == 8:
-        return [f"{random.choice(('name', 'data.name', 'split.held_out', 'data.labels'))}={_quoted(random.choice(hostile.TEXTS))}"]
+        return [
+            f"{random.choice(('name', 'data.name', 'split.held_out', 'data.labels'))}={_quoted(random.choice(hostile.TEXTS))}"
+        ]
     key = random.choice((*keys(), *keys(), random.choice(hostile.TEXTS)))
     return [f"{key}={_value(random)}"]
 
@@ -118,7 +183,9 @@ def _value(random: Random) -> str:
         return str(random.choice(hostile.NUMBERS))
     if kind == 6:
         return json.dumps(hostile.value(random)).replace('"', "'")[:3000]
-    return random.choice(("null", "true", "false", "[]", "{}", "[[]]", "[1", "{a:", "'", "nan", "inf", "[nan]", "{a:{b:{}}}"))
+    return random.choice(
+        ("null", "true", "false", "[]", "{}", "[[]]", "[1", "{a:", "'", "nan", "inf", "[nan]", "{a:{b:{}}}")
+    )
 
 
 # --- files of one's own ---
@@ -127,14 +194,66 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + at)}: &{chr(98 + at)} [{','.join(['*' + chr(97 + at)] * 9)}]\n" for at in range(9)
 )
 WHOLE_FILES: tuple[str | bytes, ...] = (
-    *("", "[]", "a", "1", "null", "- a\n- b\n", "a: b: c", "a:\n\tb: 1\n", "a: [1,\n", "a: {b: 1\n", "a: 1\na: 2\n", BOMB),
+    *(
+        "",
+        "[]",
+        "a",
+        "1",
+        "null",
+        "- a\n- b\n",
+        "a: b: c",
+        "a:\n\tb: 1\n",
+        "a: [1,\n",
+        "a: {b: 1\n",
+        "a: 1\na: 2\n",
+        BOMB,
+    ),
     *("a: 'x\n", 'a: "\\x"\n', "? a\n: b\n", "a: !!python/object/apply:os.system ['touch canary']\n", "a: !x 1\n"),
-    *("---\na: 1\n---\nb: 2\n", "%YAML 9.9\n---\na: 1\n", "a: &x {b: *x}\n", "<<: [1]\n", "a: *nothing\n", "a: 2001-13-45\n"),
-    *("[" * 3000, "a: " * 500, "a:\n" + "".join(" " * at + "- \n" for at in range(300)), "x" * 100_000, "a: " + "9" * 6000),
-    *("defaults:\n  - nothing\n", "defaults: 1\n", "defaults:\n  - _self_\n  - _self_\n", "defaults: [{x: y}]\n", "defaults: [[]]\n"),
-    *("# @package nothing\na: 1\n", "# @package _global_\n_target_: os.system\n", "# @package _global_\nhydra: 1\n", "1: 2\n"),
-    *(b"a: \xe9\n", b"\xff\xfea\0", b"a: \0\n", b"\xef\xbb\xbfa: 1\n", b"a: 1\r\nb: 2\r", b"\x1b[31m: 1\n", "a: \u202e\n".encode()),
-    *("layers: ${layers}\n", "layers: ${a.b}\n", "layers: ${oc.env:HOME}\n", "layers: ${\n", "layers: ${now:}\n", "layers: ???\n"),
+    *(
+        "---\na: 1\n---\nb: 2\n",
+        "%YAML 9.9\n---\na: 1\n",
+        "a: &x {b: *x}\n",
+        "<<: [1]\n",
+        "a: *nothing\n",
+        "a: 2001-13-45\n",
+    ),
+    *(
+        "[" * 3000,
+        "a: " * 500,
+        "a:\n" + "".join(" " * at + "- \n" for at in range(300)),
+        "x" * 100_000,
+        "a: " + "9" * 6000,
+    ),
+    *(
+        "defaults:\n  - nothing\n",
+        "defaults: 1\n",
+        "defaults:\n  - _self_\n  - _self_\n",
+        "defaults: [{x: y}]\n",
+        "defaults: [[]]\n",
+    ),
+    *(
+        "# @package nothing\na: 1\n",
+        "# @package _global_\n_target_: os.system\n",
+        "# @package _global_\nhydra: 1\n",
+        "1: 2\n",
+    ),
+    *(
+        b"a: \xe9\n",
+        b"\xff\xfea\0",
+        b"a: \0\n",
+        b"\xef\xbb\xbfa: 1\n",
+        b"a: 1\r\nb: 2\r",
+        b"\x1b[31m: 1\n",
+        "a: \u202e\n".encode(),
+    ),
+    *(
+        "layers: ${layers}\n",
+        "layers: ${a.b}\n",
+        "layers: ${oc.env:HOME}\n",
+        "layers: ${\n",
+        "layers: ${now:}\n",
+        "layers: ???\n",
+    ),
 )
 
 

@@ -99,7 +99,15 @@ def _spoil_list(random: Random, folder: Path, room: Room) -> str:
     if random.random() < 0.3:
         return f"{path.name}: {hostile.place_kind(random, path)}"
     lines = random.choice((*hostile.TEXTS, "../../outside/users_file.txt", "left/none.wav", "left", "/etc/passwd"))
-    ways = (b"", content[:7], content + lines.encode() + b"\n", content * 2, b"\xff\xfe", content + b"\0", content[::-1])
+    ways = (
+        b"",
+        content[:7],
+        content + lines.encode() + b"\n",
+        content * 2,
+        b"\xff\xfe",
+        content + b"\0",
+        content[::-1],
+    )
     path.write_bytes(random.choice((*ways, hostile.spoil_bytes(random, content)[0])))
     return f"{path.name} changed"
 
@@ -125,7 +133,12 @@ def _plan(room: Room, name: str, layout: str) -> Case:
 
 
 def _train(room: Room, name: str, layout: str) -> Case:
-    return Case("fsdd_lightning.train", _words(room, name, layout), "", terminable=True)
+    words = [*_words(room, name, layout), room.random.choice(("quantization=float32", "quantization=int8_ptq"))]
+    return Case("sketched_train", words, "", terminable=True)
+
+
+def _prepare(room: Room, name: str, layout: str) -> Case:
+    return Case("preparing", _words(room, name, layout), "", ours=())
 
 
 def _evaluate(room: Room, name: str, layout: str) -> Case:
@@ -141,4 +154,4 @@ def _predict(room: Room, name: str, layout: str) -> Case:
     return Case("fsdd_lightning.predict", ["run", f"./{name}"], "", ours=())
 
 
-_COMMANDS = (_plan, _plan, _train, _evaluate, _evaluate, _predict)
+_COMMANDS = (_plan, _plan, *(_prepare,) * 8, _train, *(_evaluate,) * 5, *(_predict,) * 2)

@@ -84,7 +84,10 @@ def case(room: Room) -> Case:
     if random.random() < 0.2:
         words += [random.choice(("data.fallback=synthetic", "data.on_bad_file=skip", "data.cache_dir=here"))]
     created = ("work/here", "work/here/*", "home/.cache/*")
-    return Case("fsdd_lightning.train", words, note, terminable=True, created=created, secret=SECRET)
+    whole = random.random() < 0.1 or kind == 8
+    return Case(
+        "sketched_train" if whole else "preparing", words, note, terminable=whole, created=created, secret=SECRET
+    )
 
 
 def _quoted(text: str) -> str:
@@ -93,11 +96,26 @@ def _quoted(text: str) -> str:
 
 def _urls(address: str) -> tuple[str, ...]:
     return (
-        *(f"http://user:{SECRET}@{address}/v1.tar.gz", f"http://{SECRET}@{address}/x?token={SECRET}", f"http://{address}"),
+        *(
+            f"http://user:{SECRET}@{address}/v1.tar.gz",
+            f"http://{SECRET}@{address}/x?token={SECRET}",
+            f"http://{address}",
+        ),
         *("http://", "https://", "http:///x", "http://[::1", "http://127.0.0.1:99999/x", "http://127.0.0.1:1/x.tar.gz"),
         *("ftp://127.0.0.1/x", "file:///etc/passwd", "http://127.0.0.1:x/", "", " ", f"http://{address}/\x1b[31m"),
-        *(f"http://{address}/{'a' * 5000}", f"http://{address}/x.zip", f"http://{address}/a b\nc", f"http://{address}/\u65e5"),
-        *(f"HTTP://{address}/x", f"http://{address}:80/x", "http://127.0.0.1.:1/", "http://./", f"http://{address}/%00"),
+        *(
+            f"http://{address}/{'a' * 5000}",
+            f"http://{address}/x.zip",
+            f"http://{address}/a b\nc",
+            f"http://{address}/\u65e5",
+        ),
+        *(
+            f"HTTP://{address}/x",
+            f"http://{address}:80/x",
+            "http://127.0.0.1.:1/",
+            "http://./",
+            f"http://{address}/%00",
+        ),
     )
 
 
@@ -123,8 +141,28 @@ _INSIDE = f"{seeds.TOP}/recordings/0_x_0.wav"
 _LINKS = ("../../outside/users_file.txt", "/etc/passwd", "../../../home", "nowhere", "0_x_1.wav")
 _KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, b"Z")
 _NAMES = (
-    *("/canary", "../canary", "../../outside/canary", f"{seeds.TOP}/../../canary", "a\nb", "\x1b[31m", "", ".", "..", "a//b"),
-    *("a" * 300, "/".join(["a"] * 300), _INSIDE, f"{seeds.TOP}/recordings", seeds.TOP, "C:\\x", "other/x.wav", "\u202e"),
+    *(
+        "/canary",
+        "../canary",
+        "../../outside/canary",
+        f"{seeds.TOP}/../../canary",
+        "a\nb",
+        "\x1b[31m",
+        "",
+        ".",
+        "..",
+        "a//b",
+    ),
+    *(
+        "a" * 300,
+        "/".join(["a"] * 300),
+        _INSIDE,
+        f"{seeds.TOP}/recordings",
+        seeds.TOP,
+        "C:\\x",
+        "other/x.wav",
+        "\u202e",
+    ),
 )
 
 
@@ -154,7 +192,14 @@ def _header(random: Random, archive: bytes) -> tuple[bytes, str]:
     """Headers that promise what is not there, in a plain tar with a right checksum."""
     plain = bytearray(gzip.decompress(archive))
     at = 512 * random.choice((0, 2)) if random.random() < 0.5 else 0
-    fields = {"name": (0, 100), "mode": (100, 8), "size": (124, 12), "time": (136, 12), "kind": (156, 1), "link": (157, 100)}
+    fields = {
+        "name": (0, 100),
+        "mode": (100, 8),
+        "size": (124, 12),
+        "time": (136, 12),
+        "kind": (156, 1),
+        "link": (157, 100),
+    }
     name = random.choice(sorted(fields))
     start, length = fields[name]
     given = random.choice((b"\xff", b"\x80", b"7", b"\0", b" ", b"x", b"9", b"-")) * length
@@ -167,7 +212,13 @@ def _header(random: Random, archive: bytes) -> tuple[bytes, str]:
 def _pax(random: Random, archive: bytes) -> tuple[bytes, str]:
     key, value = random.choice(
         (
-            *(("size", "99999999999"), ("size", "-1"), ("size", "x"), ("path", "/canary"), ("path", "../" * 20 + "canary")),
+            *(
+                ("size", "99999999999"),
+                ("size", "-1"),
+                ("size", "x"),
+                ("path", "/canary"),
+                ("path", "../" * 20 + "canary"),
+            ),
             *(("GNU.sparse.size", "9" * 12), ("GNU.sparse.map", "0,9999999999"), ("mtime", "nan"), ("uid", "9" * 30)),
             *(("path", "a\0b"), ("linkpath", "x"), ("comment", "a" * 2_000_000), ("GNU.sparse.realsize", "1" * 13)),
         )
@@ -254,22 +305,52 @@ def _without_end(piece: bytes, wait_s: float, head: bytes) -> Answer:
 
 def _answers(random: Random, archive: bytes) -> tuple[Answer, str]:
     here, small = _address(), archive[:2000]
-    statuses = ("404 \x1b[31mred", "500 a", "403", "418 I'm a teapot", "999 x", "200", "204 No", "304 x", "503 x", "100 x")
-    lengths = ("abc", "-1", "0", "99999999999999999999", "5, 5", "", " 7 ", "0x10", str(len(archive) + 9), "1e3", "\xff")
+    statuses = (
+        "404 \x1b[31mred",
+        "500 a",
+        "403",
+        "418 I'm a teapot",
+        "999 x",
+        "200",
+        "204 No",
+        "304 x",
+        "503 x",
+        "100 x",
+    )
+    lengths = (
+        "abc",
+        "-1",
+        "0",
+        "99999999999999999999",
+        "5, 5",
+        "",
+        " 7 ",
+        "0x10",
+        str(len(archive) + 9),
+        "1e3",
+        "\xff",
+    )
     places = ("file:///etc/passwd", "/v1.tar.gz", "", "http://127.0.0.1:1/", "//", "\x1b[31m", "ftp://127.0.0.1/x")
     found: dict[str, Callable[[], Answer]] = {
         "status": lambda: _send(b"no", random.choice(statuses)),
         "length": lambda: _send(archive, headers=f"Content-Length: {random.choice(lengths)}\r\n".encode("latin-1")),
         "two lengths": lambda: _send(archive, headers=b"Content-Length: 1\r\nContent-Length: 2\r\n"),
         "redirect": lambda: _send(b"", "302 x", f"Location: {random.choice(places)}\r\nContent-Length: 0\r\n".encode()),
-        "redirect to itself": lambda: _send(b"", "301 x", f"Location: http://{here}/x\r\nContent-Length: 0\r\n".encode()),
+        "redirect to itself": lambda: _send(
+            b"", "301 x", f"Location: http://{here}/x\r\nContent-Length: 0\r\n".encode()
+        ),
         "no length": lambda: _send(archive, headers=b""),
         "encoding": lambda: _send(small, headers=b"Content-Encoding: gzip\r\nContent-Length: 2000\r\n"),
         "odd encoding": lambda: _send(small, headers=b"Content-Encoding: deflate, br\r\nContent-Length: 2000\r\n"),
-        "chunks": lambda: _send(random.choice((b"zz\r\nabc", b"-5\r\n", b"ffffffffffffffff\r\nabc", b"5\r\nab", b"")), headers=b"Transfer-Encoding: chunked\r\n"),
+        "chunks": lambda: _send(
+            random.choice((b"zz\r\nabc", b"-5\r\n", b"ffffffffffffffff\r\nabc", b"5\r\nab", b"")),
+            headers=b"Transfer-Encoding: chunked\r\n",
+        ),
         "many headers": lambda: _send(b"", headers=b"".join(b"X-%d: y\r\n" % at for at in range(500))),
         "long header": lambda: _send(b"", headers=b"X: " + b"y" * 100_000 + b"\r\n"),
-        "no HTTP": lambda: _raw(random.choice((b"SSH-2.0-x\r\n", b"", b"\x1b[31m\r\n\r\n", b"HTTP/9 200\r\n\r\n", b"\0" * 99))),
+        "no HTTP": lambda: _raw(
+            random.choice((b"SSH-2.0-x\r\n", b"", b"\x1b[31m\r\n\r\n", b"HTTP/9 200\r\n\r\n", b"\0" * 99))
+        ),
         "dripping": lambda: _without_end(b"x", 0.3, b"Content-Length: 99999999\r\n\r\n"),
         "dripping headers": lambda: _without_end(b"X: y\r\n", 0.3, b""),
         "silent": lambda: lambda handler: None if _stop.wait(30) else None,

@@ -39,7 +39,9 @@ def wav_of(random: Random) -> tuple[bytes, str]:
     kind, bits = random.choice((1, 3, 6, 7, 2, 17, 0xFFFE, 0, 85)), random.choice((8, 16, 24, 32, 64, 0, 1, 12, 65535))
     channels = random.choice((1, 1, 2, 0, 255, 65535))
     rate = random.choice((8000, 16000, 0, 1, 2**31, 2**32 - 1, 44100, 3))
-    data = random.choice((b"", b"\0", b"\0\0" * 4000, b"\xff\x7f\x00\x80" * 2000, b"\xff" * 8000, random.randbytes(8000)))
+    data = random.choice(
+        (b"", b"\0", b"\0\0" * 4000, b"\xff\x7f\x00\x80" * 2000, b"\xff" * 8000, random.randbytes(8000))
+    )
     align, size = random.choice((channels * bits // 8 % 65536, 0, 1)), random.choice((len(data), 0, 2**31, 2**32 - 1))
     header = struct.pack("<HHIIHH", kind, channels, rate, rate * 2 % 2**32, align, bits)
     body = b"WAVEfmt " + struct.pack("<I", 16) + header + b"data" + struct.pack("<I", size) + data

@@ -77,7 +77,9 @@ def _spoil(random: Random, folder: Path) -> str:
         one, other = random.sample(files, 2)
         shutil.copyfile(one, other)
         return f"{other.name} is a copy of {one.name}"
-    path = random.choice(files) if files and kind == 19 else folder / random.choice(("run.json", "sweep.json", "run.lock"))
+    path = (
+        random.choice(files) if files and kind == 19 else folder / random.choice(("run.json", "sweep.json", "run.lock"))
+    )
     return f"{path.name}: {hostile.place_kind(random, path)}"
 
 
@@ -215,7 +217,11 @@ _MEMBERS: dict[str, Callable[[Random, bytes], bytes]] = {
 
 def _predict(room: Room, place: str) -> Case:
     room.copy("sounds/pcm16.wav", "word.wav")
-    words = [place, "word.wav", *room.random.choice(([], ["--json"], ["--stream"], ["--backend=c"], ["--backend=float"]))]
+    words = [
+        place,
+        "word.wav",
+        *room.random.choice(([], ["--json"], ["--stream"], ["--backend=c"], ["--backend=float"])),
+    ]
     return Case("fsdd_lightning.predict", words, "", ours=())
 
 
@@ -227,7 +233,9 @@ def _listen(room: Room, place: str) -> Case:
 
 def _evaluate(room: Room, place: str) -> Case:
     room.copy_cache()
-    more = room.random.choice(([], [], ["--json"], ["--data=digits"], ["--others=digits"], ["--backend=c"], ["--backend=float"]))
+    more = room.random.choice(
+        ([], [], ["--json"], ["--data=digits"], ["--others=digits"], ["--backend=c"], ["--backend=float"])
+    )
     if any("digits" in word for word in more):
         room.copy("digits", "digits")
     return Case("fsdd_lightning.evaluate", [place, *more], "", ours=(f"work/{place}/evaluations/*",))
@@ -245,7 +253,9 @@ def _export(room: Room, place: str) -> Case:
 def _report(room: Room, place: str) -> Case:
     random = room.random
     words = [place, *random.choice(([], ["--portable"], ["--output=out"], [f"--title={random.choice(hostile.TEXTS)}"]))]
-    return Case("fsdd_lightning.report", words, "", ours=(f"work/{place}/report/*",), created=("work/out", "work/out/*"))
+    return Case(
+        "fsdd_lightning.report", words, "", ours=(f"work/{place}/report/*",), created=("work/out", "work/out/*")
+    )
 
 
 def _prune(room: Room, place: str) -> Case:
@@ -267,13 +277,13 @@ def _again(room: Room, place: str) -> Case:
 
 
 _COMMANDS: tuple[tuple[Callable[[Room, str], Case], bool], ...] = (
-    *((_predict, False),) * 4,
-    *((_listen, False),) * 2,
-    *((_evaluate, False),) * 4,
-    *((_export, False),) * 3,
-    *((_report, True),) * 5,
-    *((_prune, True),) * 2,
-    (_resume, False),
+    *((_predict, False),) * 12,
+    *((_listen, False),) * 6,
+    *((_evaluate, False),) * 12,
+    *((_export, False),) * 8,
+    *((_report, True),) * 8,
+    *((_prune, True),) * 3,
+    *((_resume, False),) * 3,
     *((_plan, True),) * 3,
     (_again, True),
 )

@@ -71,7 +71,9 @@ def run_case(name: str, folder: Path, seeds: Path, zygote: Zygote, keep: bool = 
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(log, ignore_errors=True)
     command = shlex.join([case.module.rpartition(".")[2], *case.words])
-    printed = f"{output.out[-2000:].decode(errors='replace')}\n--- stderr\n{output.err[-3000:].decode(errors='replace')}"
+    printed = (
+        f"{output.out[-2000:].decode(errors='replace')}\n--- stderr\n{output.err[-3000:].decode(errors='replace')}"
+    )
     return Verdict(name, tuple(reasons), command, case.note, ended, printed)
 
 
@@ -111,5 +113,10 @@ def grouped(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
 
 def report(verdict: Verdict) -> str:
     """A failure in a few lines."""
-    return "\n".join([f"{verdict.name}  {verdict.note}", f"    {ascii(verdict.command)[1:-1][:400]}", *(
-        f"    - {ascii(reason)[1:-1]}" for reason in verdict.reasons)])
+    return "\n".join(
+        [
+            f"{verdict.name}  {verdict.note}",
+            f"    {ascii(verdict.command)[1:-1][:400]}",
+            *(f"    - {ascii(reason)[1:-1]}" for reason in verdict.reasons),
+        ]
+    )

@@ -1,9 +1,9 @@
 """Where a case happens: a folder of its own with a home, things of the user's that must stay, and what was there before.
 
-    work/       the current folder: data, runs, and what the command writes
-    home/       HOME, with a cache
-    temporary/  TMPDIR, empty again afterwards
-    outside/    nothing here may change; links lead here
+work/       the current folder: data, runs, and what the command writes
+home/       HOME, with a cache
+temporary/  TMPDIR, empty again afterwards
+outside/    nothing here may change; links lead here
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class Room:
 
     def copy_cache(self) -> None:
         """The synthetic recordings and their features."""
-        shutil.copytree(self.seeds / "cache" / "fsdd_lightning", self.home / ".cache/fsdd_lightning", dirs_exist_ok=True)
+        shutil.copytree(
+            self.seeds / "cache" / "fsdd_lightning", self.home / ".cache/fsdd_lightning", dirs_exist_ok=True
+        )
 
 
 Snapshot = dict[str, str]

@@ -1,12 +1,12 @@
 """Good things, made once a session, that cases spoil: sounds, folders of them, finished runs and sweeps, an archive.
 
-    sounds/     the same word in every kind of file
-    digits/     named as FSDD's files are; the synthetic corpus that the runs know
-    words/      a folder for each word
-    sweep/      of a run for each weight code, one of which is interrupted
-    mfcc/       a sweep of float networks on librosa's features
-    cache/      the synthetic recordings, features, compiled C
-    fsdd.tar.gz the digits as the dataset's archive, whose digest is in digest.txt
+sounds/     the same word in every kind of file
+digits/     named as FSDD's files are; the synthetic corpus that the runs know
+words/      a folder for each word
+sweep/      of a run for each weight code, one of which is interrupted
+mfcc/       a sweep of float networks on librosa's features
+cache/      the synthetic recordings, features, compiled C
+fsdd.tar.gz the digits as the dataset's archive, whose digest is in digest.txt
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def _make_words(folder: Path) -> None:
                 soundfile.write(folder / word / name, _word(at * 100 + take, 8000), 8000, "PCM_16")
     (folder / "_background_noise_").mkdir()
     soundfile.write(folder / "_background_noise_" / "hum.wav", np.tile(_word(9), 4), 8000, "PCM_16")
-    (folder / "validation_list.txt").write_text("left/ann_nohash_0.wav\nright/bob_nohash_0.wav\nstop/ann_nohash_1.wav\n")
+    (folder / "validation_list.txt").write_text(
+        "left/ann_nohash_0.wav\nright/bob_nohash_0.wav\nstop/ann_nohash_1.wav\n"
+    )
     (folder / "testing_list.txt").write_text("left/ann_nohash_1.wav\nright/bob_nohash_1.wav\nstop/ann_nohash_2.wav\n")
 
 
