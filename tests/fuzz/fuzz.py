@@ -27,6 +27,7 @@ ENTRANCES: dict[str, Callable[[Room], Case]] = {
     "downloads": entrance_downloads.case,
 }
 # How many of a hundred cases: those of configurations and downloads take longest.
+TRAINING_S = 6  # a case's training that takes longer is ended
 SHARES = {"files": 25, "data": 15, "configurations": 25, "runs": 25, "downloads": 10}
 
 
@@ -98,7 +99,7 @@ def _request(case: Case, room: Room, log: Path) -> Request:
         err=str(log / "err"),
         audit=str(log / "audit"),
         own=[str(room.folder), str(shared)],
-        terminable=case.terminable,
+        patience_s=TRAINING_S if case.terminable else 0,
     )
 
 

@@ -69,7 +69,7 @@ def _train(folder: Path, zygote: Zygote, name: str, *words: str) -> None:
         err=str(room / "err.txt"),
         audit=str(room / "audit.txt"),
         own=[str(folder)],
-        terminable=True,
+        patience_s=300,
     )
     ended = zygote.run(request)
     if ended.code != 0:

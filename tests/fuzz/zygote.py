@@ -30,8 +30,7 @@ import guard
 REPOSITORY = Path(__file__).resolve().parents[2]
 BARE = "FUZZ_BARE" in os.environ  # nothing is imported: the tests of the judge need nothing
 CPU_S = int(os.environ.get("FUZZ_CPU_S", "20"))  # of a command and all that it starts; the promise
-TRAINING_S = 6  # of a training, which may take its time: then SIGTERM,
-LEFT_S = 10  # and it has to end
+LEFT_S = 10  # of a training, to end in after SIGTERM
 IDLE_S = int(os.environ.get("FUZZ_IDLE_S", "20"))  # without any processor time: it hangs
 WALL_S = 300  # on a machine that is busy with other things
 FILE_BYTES = 2**31
@@ -63,7 +62,7 @@ class Request:
     err: str
     audit: str  # where guard.py writes what is forbidden
     own: list[str]  # folders that may be written to
-    terminable: bool = False  # a training may take its time: SIGTERM after TRAINING_S, and it has to end
+    patience_s: int = 0  # of a training, which may take its time: then SIGTERM, and it has to end in LEFT_S
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def _run(request: Request) -> Ended:
         if ended:
             break
         time.sleep(0.003 if time.monotonic() - start < 0.5 else 0.02)
-        if request.terminable and not terminated and _cpu_s(pid) > TRAINING_S:
+        if 0 < request.patience_s < _cpu_s(pid) and not terminated:
             os.kill(pid, signal.SIGTERM)
             terminated = True
         if not hung and _hangs(pid, time.monotonic() - start):
@@ -292,7 +291,7 @@ def _surround(request: Request) -> None:
 
 
 def _limit(request: Request) -> None:
-    cpu_s = TRAINING_S + LEFT_S if request.terminable else CPU_S
+    cpu_s = request.patience_s + LEFT_S if request.patience_s else CPU_S
     used = resource.getrusage(resource.RUSAGE_SELF)
     assert used.ru_utime + used.ru_stime < 1  # counted from the fork on
     addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MORE_ADDRESSES
