@@ -156,13 +156,11 @@ def _word(random: Random) -> list[str]:
         group = random.choice(options()).parent.name
         return [f"{group}={random.choice((*hostile.TEXTS, 'null', '[]', 'default', '[default,x]', '1', '{a:1}'))}"]
     if kind == 7:
-        return [
-            f"{random.choice(('~', '++', '+', '~+', '@', '&'))}{random.choice(keys())}{random.choice(('', '=1', '=', '=x'))}"
-        ]
+        sign, ending = random.choice(("~", "++", "+", "~+", "@", "&")), random.choice(("", "=1", "=", "=x"))
+        return [f"{sign}{random.choice(keys())}{ending}"]
     if kind == 8:
-        return [
-            f"{random.choice(('name', 'data.name', 'split.held_out', 'data.labels'))}={_quoted(random.choice(hostile.TEXTS))}"
-        ]
+        shown = random.choice(("name", "data.name", "split.held_out", "data.labels"))
+        return [f"{shown}={_quoted(random.choice(hostile.TEXTS))}"]
     key = random.choice((*keys(), *keys(), random.choice(hostile.TEXTS)))
     return [f"{key}={_value(random)}"]
 
@@ -287,7 +285,7 @@ def _edited(random: Random, content: bytes) -> tuple[bytes, str]:
     for _ in range(random.choice((1, 1, 2))):
         at = random.randrange(len(lines) or 1)
         line = lines[at] if lines else ""
-        key, colon, old = line.partition(":")
+        key, colon, _ = line.partition(":")
         given = str(random.choice((*hostile.NUMBERS, *hostile.TEXTS, json.dumps(hostile.value(random))[:2000])))
         ways = {
             "value": [f"{key}{colon} {given}"],

@@ -65,7 +65,7 @@ def _add_file(random: Random, folder: Path, room: Room) -> str:
     path = place / f"{stem}{random.choice(('.wav', '.WAV', '', '.txt', '_nohash_0.wav', '_theo_1.wav'))}"
     if os.path.lexists(path) or len(os.fsencode(path.name)) > 250:
         return "no new file"
-    return f"{ascii(path.name)}: {spoiled_sound(random, room.seeds / 'sounds' / 'pcm16.wav', path)}"
+    return f"{path.name!a}: {spoiled_sound(random, room.seeds / 'sounds' / 'pcm16.wav', path)}"
 
 
 def _add_folder(random: Random, folder: Path, room: Room) -> str:
@@ -74,7 +74,7 @@ def _add_folder(random: Random, folder: Path, room: Room) -> str:
         return "no new folder"
     source = random.choice([each for each in sorted(room.seeds.glob("words/*")) if each.is_dir()])
     shutil.copytree(source, path)
-    return f"folder {ascii(path.name)}"
+    return f"folder {path.name!a}"
 
 
 def _replace_folder(random: Random, folder: Path, room: Room) -> str:

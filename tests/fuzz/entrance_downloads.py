@@ -21,7 +21,7 @@ from room import Case, Room
 
 SECRET = "s3cret-of-the-user"
 PIECE = b"\0" * 2**16
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Answer = Callable[[BaseHTTPRequestHandler], object]
 
 _answer: Answer | None = None
 _stop = threading.Event()
@@ -289,7 +289,7 @@ def _send(body: bytes, status: str = "200 OK", headers: bytes | None = None) -> 
 
 
 def _raw(content: bytes) -> Answer:
-    return lambda handler: None if handler.wfile.write(content) else None
+    return lambda handler: bool(handler.wfile.write(content))
 
 
 def _without_end(piece: bytes, wait_s: float, head: bytes) -> Answer:
@@ -353,7 +353,7 @@ def _answers(random: Random, archive: bytes) -> tuple[Answer, str]:
         ),
         "dripping": lambda: _without_end(b"x", 0.3, b"Content-Length: 99999999\r\n\r\n"),
         "dripping headers": lambda: _without_end(b"X: y\r\n", 0.3, b""),
-        "silent": lambda: lambda handler: None if _stop.wait(30) else None,
+        "silent": lambda: lambda handler: _stop.wait(30),
         "cut": lambda: _send(archive[:5000], headers=b"Content-Length: 99999\r\n"),
     }
     if random.random() < 0.03:

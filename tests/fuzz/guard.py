@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 PROGRAMS = {"cc", "gcc", "git", "espeak-ng", "flite", "ldconfig", "objdump", "ld", "uname", "lscpu", "make"}
@@ -69,11 +70,10 @@ def _place(path: Any, folder: Any = None) -> str | None:
     """The real place of what is named; a link itself is where its folder is. None for what has no name."""
     if isinstance(path, int) or path is None:
         return None
-    text = os.fsdecode(path)
-    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(text):
-        text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)
-    head, tail = os.path.split(os.path.abspath(text))
-    return os.path.join(os.path.realpath(head), tail)
+    named = Path(os.fsdecode(path))
+    if isinstance(folder, int) and folder >= 0:
+        named = Path(f"/proc/self/fd/{folder}").readlink() / named
+    return os.path.realpath(named.parent).rstrip("/") + f"/{named.name}"
 
 
 def _outside(place: str | None, roots: Sequence[str]) -> bool:
@@ -104,9 +104,8 @@ def _program(event: str, arguments: tuple[Any, ...], roots: Sequence[str]) -> st
         return f"executes: {arguments[0]!r}"
     name, words = arguments[0], arguments[1] if len(arguments) > 1 else ()
     first = name if name is not None else words if isinstance(words, str | bytes) else (list(words) or [""])[0]
-    if os.path.basename(os.fsdecode(first)) in PROGRAMS or os.path.realpath(os.fsdecode(first)) == os.path.realpath(
-        sys.executable
-    ):
+    program = Path(os.fsdecode(first))
+    if program.name in PROGRAMS or os.path.realpath(program) == os.path.realpath(sys.executable):
         return None
     return f"executes: {os.fsdecode(first)}"
 

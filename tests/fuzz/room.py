@@ -1,4 +1,4 @@
-"""Where a case happens: a folder of its own with a home, things of the user's that must stay, and what was there before.
+"""Where a case happens: a folder with a home, with things of the user's that must stay, and what was there before.
 
 work/       the current folder: data, runs, and what the command writes
 home/       HOME, with a cache
@@ -101,19 +101,19 @@ def snapshot(folder: Path) -> Snapshot:
     found: Snapshot = {}
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = os.path.join(place, name)
-            found[os.path.relpath(path, folder)] = _what(path)
+            path = Path(place, name)
+            found[str(path.relative_to(folder))] = _what(path)
     return found
 
 
-def _what(path: str) -> str:
-    about = os.lstat(path)
+def _what(path: Path) -> str:
+    about = path.lstat()
     if stat.S_ISLNK(about.st_mode):
-        return f"link {os.readlink(path)}"
+        return f"link {path.readlink()}"
     if stat.S_ISREG(about.st_mode):
         if about.st_size > HASHED_BYTES:
             return f"file {about.st_size} {about.st_mtime_ns}"
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return f"file {hashlib.file_digest(file, 'md5').hexdigest()}"
     return f"kind {stat.S_IFMT(about.st_mode)}"
 
