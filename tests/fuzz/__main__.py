@@ -53,7 +53,9 @@ def _run(arguments: argparse.Namespace, scratch: Path) -> int:
     verdicts = list(_verdicts(chosen, scratch, arguments.jobs, keep=bool(arguments.case)))
     _print(verdicts, whole=bool(arguments.case), shown=arguments.shown)
     failed = sum(bool(verdict.reasons) for verdict in verdicts)
-    print(f"seed {seed}: {failed} of {len(verdicts)} cases failed in {time.monotonic() - start:.0f} s")
+    cpu_s = sum(verdict.ended.cpu_s for verdict in verdicts if verdict.ended)
+    wall_s = time.monotonic() - start
+    print(f"seed {seed}: {failed} of {len(verdicts)} cases failed in {wall_s:.0f} s, {cpu_s:.0f} s of processor time")
     return int(failed > 0)
 
 

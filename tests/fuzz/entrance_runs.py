@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -149,16 +150,14 @@ def _lie(random: Random, content: Any) -> tuple[Any, str]:
 
 
 def _spoil_archive(random: Random, path: Path) -> str:
-    content = path.read_bytes()
-    if random.random() < 0.4 or not zipfile.is_zipfile(path):
-        spoiled, how = hostile.spoil_bytes(random, content)
+    members = _members(path)
+    if random.random() < 0.4 or not members:
+        spoiled, how = hostile.spoil_bytes(random, path.read_bytes())
         path.write_bytes(spoiled)
         return f"{path.name}: {how}"
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
     name = random.choice(sorted(members))
-    way = random.choice(sorted(_MEMBERS))
-    members[name] = _MEMBERS[way](random, members[name])
+    way = random.choice(sorted(_SPOILED))
+    members[name] = _SPOILED[way](random, members[name])
     extra = random.random() < 0.1
     with zipfile.ZipFile(path, "w", random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
         for each, data in members.items():
@@ -166,6 +165,15 @@ def _spoil_archive(random: Random, path: Path) -> str:
         if extra:
             archive.writestr("../../../outside/canary.npy", b"x")
     return f"{path.name}/{name}: {way}{' and another member' if extra else ''}"
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """Of a .zip; none where it was spoiled already."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, OSError, NotImplementedError, zlib.error, EOFError, RuntimeError):
+        return {}
 
 
 def _npy(array: Any) -> bytes:
@@ -199,7 +207,7 @@ def _other_values(random: Random, data: bytes) -> bytes:
     return _npy(random.choice(changes)())
 
 
-_MEMBERS: dict[str, Callable[[Random, bytes], bytes]] = {
+_SPOILED: dict[str, Callable[[Random, bytes], bytes]] = {
     "pickle": lambda random, data: pickle.dumps(Hostile()),
     "array of objects": lambda random, data: _npy(np.array([Hostile()], dtype=object)),
     "bytes": lambda random, data: hostile.spoil_bytes(random, data)[0],
