@@ -92,8 +92,8 @@ def _remove_some(random: Random, folder: Path, room: Room) -> str:
 
 def _spoil_list(random: Random, folder: Path, room: Room) -> str:
     path = folder / random.choice(LISTS)
-    if not path.is_file():
-        path.unlink(missing_ok=True)
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > 2**24:
+        hostile.clear(path)
         path.write_text("left/ann_nohash_0.wav\n")
     content = path.read_bytes()
     if random.random() < 0.3:

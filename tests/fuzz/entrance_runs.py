@@ -55,7 +55,7 @@ def case(room: Room) -> Case:
 
 
 def _spoil(random: Random, folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "users_file.txt")
+    files = sorted(path for path in folder.rglob("*") if _is_plain(path) and path.name != "users_file.txt")
     records = [path for path in files if path.suffix == ".json"]
     archives = [path for path in files if path.suffix in (".npz", ".pt")]
     kind = random.randrange(20)
@@ -82,6 +82,11 @@ def _spoil(random: Random, folder: Path) -> str:
         random.choice(files) if files and kind == 19 else folder / random.choice(("run.json", "sweep.json", "run.lock"))
     )
     return f"{path.name}: {hostile.place_kind(random, path)}"
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether it is not spoiled already by what is endless."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size < 2**24
 
 
 def _spoil_record(random: Random, path: Path) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import struct
 from collections.abc import Callable
@@ -225,15 +226,18 @@ def _outside(path: Path) -> Path:
 
 def place_kind(random: Random, path: Path) -> str:
     """Put something in the place of a file or a folder."""
-    import shutil
+    clear(path)
+    name = random.choice(sorted(KINDS))
+    KINDS[name](path)
+    return name
 
+
+def clear(path: Path) -> None:
+    """Make place for something else."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-    name = random.choice(sorted(KINDS))
-    KINDS[name](path)
-    return name
 
 
 def bad_name(random: Random, suffix: str = "") -> str:

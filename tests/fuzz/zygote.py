@@ -34,7 +34,7 @@ LEFT_S = 10  # of a training, to end in after SIGTERM
 IDLE_S = int(os.environ.get("FUZZ_IDLE_S", "20"))  # without any processor time: it hangs
 WALL_S = 300  # on a machine that is busy with other things
 FILE_BYTES = 2**31
-MORE_ADDRESSES = 6 * 2**30  # beyond those of the zygote: a MemoryError instead of a machine without memory
+MORE_ADDRESSES = 5 * 2**29  # beyond those of the zygote: a MemoryError instead of a machine without memory
 PRELOADED = (
     *("fsdd_lightning.train", "fsdd_lightning.plan", "fsdd_lightning.evaluate", "fsdd_lightning.predict"),
     *("fsdd_lightning.export_model", "fsdd_lightning.report", "fsdd_lightning.record", "fsdd_lightning.listen"),
