@@ -56,6 +56,7 @@ NOT_QUICK = {
         "test_sound_mutants.py",
         "test_sound_program.py",
     ),
+    *("test_fuzz.py", "test_judge.py"),
     *("test_launchers.py", "test_mfcc.py", "test_over_budget_trials.py", "test_pictures.py"),
     *("test_plan.py", "test_readme.py", "test_reference.py", "test_report.py", "test_run_plan.py", "test_runtime.py"),
     *("test_runtime_mutants.py", "test_runtime_object.py", "test_sections.py", "test_sweep_plan.py"),
