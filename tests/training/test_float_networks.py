@@ -188,9 +188,9 @@ def cut_in_half(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "no network": lambda folder: (folder / "network.pt").unlink(),
-    "half a network": lambda folder: cut_in_half(folder / "network.pt"),
-    "no network at all": lambda folder: (folder / "network.pt").write_bytes(b"digits"),
+    "no network": lambda folder: (folder / "network.npz").unlink(),
+    "half a network": lambda folder: cut_in_half(folder / "network.npz"),
+    "no network at all": lambda folder: (folder / "network.npz").write_bytes(b"digits"),
     "no origin": lambda folder: (folder / "origin.json").unlink(),
     "half an origin": lambda folder: cut_in_half(folder / "origin.json"),
     "an empty origin": lambda folder: (folder / "origin.json").write_text(""),

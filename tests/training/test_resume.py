@@ -99,7 +99,7 @@ def whole(words: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPa
 
 
 def assert_alike(folder: Path, whole: Path) -> None:
-    for name in ("network.pt", "integer_model.npz"):
+    for name in ("network.npz", "integer_model.npz"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     resumed, expected = read_record(folder), read_record(whole)
     assert (resumed.status, resumed.views, resumed.notes) == ("done", expected.views, expected.notes)
