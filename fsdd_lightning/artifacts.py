@@ -251,6 +251,11 @@ def arrays_digest(header: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+def file_digest(path: Path, limit: int) -> str:
+    """SHA-256 (hex) of a regular file of at most `limit` bytes; OSError for anything else."""
+    return hashlib.sha256(read_regular(path, limit)).hexdigest()
+
+
 def sealed(content: bytes) -> bytes:
     """With its SHA-256 in front, for files whose own format has no checksum."""
     return hashlib.sha256(content).digest() + content

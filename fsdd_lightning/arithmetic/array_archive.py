@@ -122,7 +122,7 @@ def stored_members(content: bytes) -> dict[str, bytes]:
 
 
 def stored_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` that compresses nothing, by name; as `stored_members`, and ValueError for other content."""
+    """The arrays of an `.npz` that compresses nothing, by name; ValueError for other content."""
     return {name.removesuffix(_SUFFIX): array_of(data) for name, data in stored_members(content).items()}
 
 
