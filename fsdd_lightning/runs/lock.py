@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fsdd_lightning.artifacts import archive_damaged
-from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.runs.record import RUN_FILE
+from fsdd_lightning.artifacts import DamagedError, next_name, place_within, replace_file
+from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.files import RECORD_BYTES, read_regular
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
+from fsdd_lightning.runs.results import EARLIER, LOCK, RESULTS, check_ours, owned_names, remove_files
 from fsdd_lightning.runs.state import RunState
 
-LOCK = "run.lock"
-EARLIER = "earlier"  # records of finished runs, outdated by a changed config, code or dataset
 _PATIENCE_S = 0.5  # longer than `is_locked` of another process holds the lock
-_RESULTS = (
-    *("events.out.tfevents.*", "confusion_*.png", "checkpoints", "network.pt", "integer_model.npz", "export"),
-    *("golden_clips.npz", "robustness.*", "listening.*", "evaluations", "unheard", "*.tmp"),
-)
 
 
 class RunningElsewhereError(RunFailedError):
@@ -55,21 +50,48 @@ def is_locked(folder: Path) -> bool:
 
 def archive_record(folder: Path, state: RunState) -> None:
     """Keep what the next run would overwrite: a damaged record, or an outdated result."""
-    path = folder / RUN_FILE
     if state.damaged:
-        archive_damaged(path)
+        _keep(folder, f"{RUN_FILE}.damaged-")
     elif state.record is not None and state.record.status == "done":
-        earlier = folder / EARLIER
+        earlier = place_within(folder, EARLIER)
         earlier.mkdir(exist_ok=True)
-        number = sum(1 for _ in earlier.iterdir()) + 1
-        shutil.copyfile(path, earlier / f"run-{number}.json")
+        _keep(folder, f"{EARLIER}/run-", ".json")
 
 
-def remove_results(folder: Path, kept: Collection[str] = ()) -> None:
-    """Remove the results of an earlier run except `kept`: its curves would stay. First record the new run."""
-    for pattern in set(_RESULTS) - set(kept):
-        for path in folder.glob(pattern):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+def _keep(folder: Path, start: str, end: str = "") -> None:
+    """Copy the record, unless a run that was killed right after this has done so."""
+    content, first = read_regular(folder / RUN_FILE, RECORD_BYTES), folder / f"{start}1{end}"
+    target = next_name(first.parent, first.name.removesuffix(f"1{end}"), end)
+    copies = first.parent.glob(f"{first.name.removesuffix(f'1{end}')}*{end}")
+    if not any(
+        copy.is_file() and copy.stat().st_size == len(content) and copy.read_bytes() == content for copy in copies
+    ):
+        replace_file(target, content)
+
+
+def claim(record: RunRecord, folder: Path) -> None:
+    """Let `record`, which is to be the folder's, own what an earlier run of ours did, and what is not there yet."""
+    record.owns = owned_names(folder, _owned_before(folder))
+
+
+def _owned_before(folder: Path) -> Collection[str]:
+    try:
+        owned = read_record(folder).owns
+    except DamagedError:
+        return _owned_by_a_damaged(folder)
+    except UserError:
+        return ()
+    return RESULTS if owned is None else owned
+
+
+def _owned_by_a_damaged(folder: Path) -> Collection[str]:
+    try:
+        check_ours(folder)
+    except UserError:
+        return ()
+    return RESULTS
+
+
+def remove_results(folder: Path, owned: Collection[str] | None) -> None:
+    """Remove the results of an earlier run that a record owns: its curves would stay. First record the new run."""
+    remove_files(folder, owned or ())

@@ -27,9 +27,11 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
+from fsdd_lightning.runs.lock import claim
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
+from fsdd_lightning.runs.results import digests_of
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import fit_float, fit_quantized, log_test_metrics, seed_everything, use_threads
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
@@ -47,6 +49,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
     ending, kernels = trial_end_of_failure(record, folder), portable_kernels(plan.config.trainer.portable)
+    claim(record, folder)
     loggers_of_run = open_loggers(plan.config, record, folder)
     with ending, recorded(record, folder), closing(logger), kernels, loggers_of_run as loggers:
         check_tools(plan.config, folder)
@@ -59,6 +62,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
             checkpoint = quantize(shared, context)
         with record.timed("evaluation"), current_progress().stage(EVALUATION):
             deployment = deploy(checkpoint, context.config, context.data, folder)
+            record.digests = digests_of(folder)
             scores = test(checkpoint, deployment, context)
         if context.unheard is not None:
             current_progress().second_network()
@@ -77,7 +81,7 @@ def prepare(
     config = plan.config
     if config.trainer.portable:
         require_portable()
-    clear_folder(folder)
+    clear_folder(folder, record.owns or ())
     use_threads(config)
     record.machine |= describe_kernels()
     data = prepare_data(
@@ -173,6 +177,7 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     record, logger = context.record, context.logger
     if deployment is not None:
         golden = keep_golden_clips(deployment, context.data, context.folder)
+        record.digests = digests_of(context.folder)
         export_run(deployment, golden, record, context.folder / EXPORT)
     pictures = {name: context.folder / f"confusion_{name}.png" for name in record.views}
     for name, path in pictures.items():
@@ -186,4 +191,4 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     most = context.config.logger.get("misclassified_clips", 0)
     log_mistakes(logger, context.data, scores.predictions(deployed), most)
     log_trial_end(logger, record)
-    remove_resume_files(context.folder)
+    remove_resume_files(context)
