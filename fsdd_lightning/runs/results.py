@@ -144,13 +144,20 @@ def check_ours(folder: Path) -> None:
         UserError: naming what else is there.
     """
     found = {path for path, _ in find_files(folder, RESULTS)}
-    known = frozenset({RUN_FILE, EARLIER, *(path.name for path in found if path.parent == folder)})
+    known = frozenset(
+        {RUN_FILE, EARLIER, *damaged_names(folder), *(path.name for path in found if path.parent == folder)}
+    )
     known |= {name for name in (CHECKPOINTS, SECOND, EXPORT, EVALUATIONS) if _all_inside(folder / name, found)}
     _check_names(folder, known, f"a {RUN_FILE} that can't be read")
     if not (folder / LOCK).is_file():
         raise UserError(
             f"{folder} holds a {RUN_FILE} that can't be read, and no run of this program: name another folder"
         )
+
+
+def damaged_names(folder: Path) -> list[str]:
+    """Of records that were kept aside."""
+    return [path.name for path in folder.glob(f"{RUN_FILE}.damaged-*")]
 
 
 def _all_inside(folder: Path, found: Collection[Path]) -> bool:
@@ -181,9 +188,19 @@ def _is_before(entry: os.DirEntry[str]) -> bool:
         return False
     if entry.name == _HYDRA_FOLDER:
         return entry.is_dir() and all(map(_is_of_hydra, os.scandir(entry.path)))
-    name = TEMPORARY.sub("", entry.name)
-    damaged = name.startswith(f"{RUN_FILE}.damaged-")
-    return entry.is_file() and (damaged or name in _FIRST or (name == RUN_FILE and name != entry.name))
+    is_half_a_record = entry.name != RUN_FILE and TEMPORARY.sub("", entry.name) == RUN_FILE
+    return entry.is_file() and (entry.name in _FIRST or is_half_a_record)
+
+
+def remove_first_files(folder: Path) -> None:
+    """Remove a folder that `check_free` found free, and what a run has left in it that never began."""
+    for place in (folder / _HYDRA_FOLDER, folder):
+        with suppress(OSError):
+            for entry in list(os.scandir(place)):
+                if _is_of_hydra(entry) if place != folder else _is_before(entry):
+                    Path(entry.path).unlink()
+        with suppress(OSError):
+            place.rmdir()
 
 
 def _is_of_hydra(entry: os.DirEntry[str]) -> bool:

@@ -71,8 +71,8 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment, begun: bool
     """A run is settled if it ended well, its files are there, and config, code, packages and recordings are the same.
 
     Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read, what would write
-    through a link to another place, and a folder that holds something else than a run. `begun`: it was looked at before,
-    and Hydra has written to it since.
+    through a link to another place, and a folder that holds anything but a run. `begun`: it was looked at before, and
+    Hydra has written to it since.
     """
     state = _state(plan, folder, environment)
     if state.record is None and state.name == "to run" and not begun:

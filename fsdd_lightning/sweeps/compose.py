@@ -35,6 +35,7 @@ from fsdd_lightning.sweeps.command_line.options import config_folders
 from fsdd_lightning.sweeps.command_line.slips import check_alone, check_choices, check_globs, unknown_option, unreadable
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+OUR_RUN_FOLDER = "${output_root}/single/${now:%Y-%m-%d_%H-%M-%S.%f}"  # the beginning of hydra.run.dir there
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
 
 
@@ -42,7 +43,8 @@ OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yam
 class ComposedSweep:
     """Overrides and plan of all trials in the order of the command line.
 
-    `folder`: set where hydra.sweep.dir is changed; `to_train`: how many of its trials a search trains, None for others.
+    `folder`: set where hydra.sweep.dir is changed, or hydra.run.dir of a single run; `to_train`: how many of its trials
+    a search trains, None for others.
     """
 
     trials: list[tuple[list[str], RunPlan]]
@@ -65,13 +67,22 @@ def check_command(arguments: Sequence[str], whole_search: bool = False, program:
     composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search)
     trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
-        return ComposedSweep(trials, None)
+        return ComposedSweep(trials, _run_folder(parsed.overrides, parsed.config_dir))
     return ComposedSweep(trials, *_sweep_folder_and_trials(parsed.overrides, parsed.config_dir))
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
     """Whether a command line has -m."""
     return read_arguments(arguments).multirun
+
+
+def _run_folder(overrides: Sequence[str], config_dir: str | None) -> Path | None:
+    """Of a single run; None where it is the usual one, which no other run has had."""
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        run = _hydra_config(overrides, config_dir).run
+    unresolved = OmegaConf.to_container(run, resolve=False)
+    assert isinstance(unresolved, dict)
+    return None if str(unresolved["dir"]).startswith(OUR_RUN_FOLDER) else Path(run.dir).resolve()
 
 
 def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:

@@ -16,8 +16,9 @@ import pytorch_lightning as pl
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fsdd_lightning.runs.lock import claim
 from fsdd_lightning.runs.plan import plan_run
-from fsdd_lightning.runs.record import RunRecord, new_record, read_record
+from fsdd_lightning.runs.record import RunRecord, new_record, read_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.experiment import fit, prepare, quantize
 from fsdd_lightning.training.logger import DashboardLogger
@@ -175,8 +176,11 @@ class Stages:
         ((_, config),) = compose_trials([*self.words, *changes, f"output_root={self.output}"], multirun=False)
         plan = plan_run(config)
         torch.manual_seed(99)  # what the process drew before must not matter
+        record = new_record(plan, [])
+        claim(record, folder)
+        write_record(record, folder)
         with closing(DashboardLogger(folder)) as logger:
-            context = prepare(plan, new_record(plan, []), folder, logger)
+            context = prepare(plan, record, folder, logger)
             weights = quantize(fit(context), context).network.state_dict()
         return weights, context.record.training
 
