@@ -10,9 +10,9 @@ from filelock import FileLock, Timeout
 
 from fsdd_lightning.artifacts import DamagedError, next_name, place_within, replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
-from fsdd_lightning.files import RECORD_BYTES, read_regular
+from fsdd_lightning.files import RECORD_BYTES, is_regular, read_regular
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record
-from fsdd_lightning.runs.results import EARLIER, LOCK, RESULTS, check_ours, owned_names, remove_files
+from fsdd_lightning.runs.results import EARLIER, LOCK, RESULTS, TO_RESUME, is_ours, owned_names, remove_files
 from fsdd_lightning.runs.state import RunState
 
 _PATIENCE_S = 0.5  # longer than `is_locked` of another process holds the lock
@@ -51,47 +51,43 @@ def is_locked(folder: Path) -> bool:
 def archive_record(folder: Path, state: RunState) -> None:
     """Keep what the next run would overwrite: a damaged record, or an outdated result."""
     if state.damaged:
-        _keep(folder, f"{RUN_FILE}.damaged-")
+        _keep(folder / RUN_FILE, folder, f"{RUN_FILE}.damaged-")
     elif state.record is not None and state.record.status == "done":
         earlier = place_within(folder, EARLIER)
         earlier.mkdir(exist_ok=True)
-        _keep(folder, f"{EARLIER}/run-", ".json")
+        _keep(folder / RUN_FILE, earlier, "run-", ".json")
 
 
-def _keep(folder: Path, start: str, end: str = "") -> None:
+def _keep(path: Path, place: Path, start: str, end: str = "") -> None:
     """Copy the record, unless a run that was killed right after this has done so."""
-    content, first = read_regular(folder / RUN_FILE, RECORD_BYTES), folder / f"{start}1{end}"
-    target = next_name(first.parent, first.name.removesuffix(f"1{end}"), end)
-    copies = first.parent.glob(f"{first.name.removesuffix(f'1{end}')}*{end}")
-    if not any(
-        copy.is_file() and copy.stat().st_size == len(content) and copy.read_bytes() == content for copy in copies
-    ):
-        replace_file(target, content)
+    content = read_regular(path, RECORD_BYTES)
+    copies = (copy for copy in place.iterdir() if copy.name.startswith(start) and is_regular(copy, len(content)))
+    if not any(copy.read_bytes() == content for copy in copies):
+        replace_file(next_name(place, start, end), content)
 
 
 def claim(record: RunRecord, folder: Path) -> None:
     """Let `record`, which is to be the folder's, own what an earlier run of ours did, and what is not there yet."""
-    record.owns = owned_names(folder, _owned_before(folder))
-
-
-def _owned_before(folder: Path) -> Collection[str]:
     try:
-        owned = read_record(folder).owns
+        owned: Collection[str] = owned_by_record(folder)
     except DamagedError:
-        return _owned_by_a_damaged(folder)
+        owned = RESULTS if is_ours(folder) else ()
     except UserError:
-        return ()
-    return RESULTS if owned is None else owned
+        owned = ()
+    record.owns = owned_names(folder, owned)
 
 
-def _owned_by_a_damaged(folder: Path) -> Collection[str]:
-    try:
-        check_ours(folder)
-    except UserError:
-        return ()
-    return RESULTS
+def owned_by_record(folder: Path) -> frozenset[str]:
+    """Names of the files for which the record in `folder` vouches, as `read_record` reads it."""
+    owned = read_record(folder).owns
+    return frozenset(RESULTS if owned is None else owned)
 
 
-def remove_results(folder: Path, owned: Collection[str] | None) -> None:
-    """Remove the results of an earlier run that a record owns: its curves would stay. First record the new run."""
-    remove_files(folder, owned or ())
+def remove_results(folder: Path, kept: Collection[str] = ()) -> None:
+    """Remove what the record in `folder` owns except `kept`: old curves would stay. First record the new run."""
+    remove_files(folder, owned_by_record(folder) - set(kept))
+
+
+def remove_resume_files(folder: Path) -> None:
+    """The run is complete: the next one in this folder must not resume it."""
+    remove_files(folder, TO_RESUME & owned_by_record(folder))

@@ -86,7 +86,7 @@ def record_over_budget(plan: RunPlan, record: RunRecord, folder: Path) -> None:
     record.status, record.error = "over_budget", plan.over_budget_reason
     claim(record, folder)
     write_record(record, folder)
-    remove_results(folder, record.owns)
+    remove_results(folder)
     write_trial_end(record, folder)
 
 

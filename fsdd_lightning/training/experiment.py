@@ -27,7 +27,7 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
-from fsdd_lightning.runs.lock import claim
+from fsdd_lightning.runs.lock import claim, owned_by_record, remove_resume_files
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
@@ -38,7 +38,7 @@ from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.kernels import describe_kernels, require_portable
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
-from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
+from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
 from fsdd_lightning.training.trainer import check_tools, debug_note, gpu_note
 from fsdd_lightning.training.unheard import second_run, unheard_record
@@ -81,7 +81,7 @@ def prepare(
     config = plan.config
     if config.trainer.portable:
         require_portable()
-    clear_folder(folder, record.owns or ())
+    clear_folder(folder, owned_by_record(folder))
     use_threads(config)
     record.machine |= describe_kernels()
     data = prepare_data(
@@ -191,4 +191,4 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     most = context.config.logger.get("misclassified_clips", 0)
     log_mistakes(logger, context.data, scores.predictions(deployed), most)
     log_trial_end(logger, record)
-    remove_resume_files(context)
+    remove_resume_files(context.folder)

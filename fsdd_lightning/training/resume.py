@@ -27,7 +27,6 @@ from fsdd_lightning.runs.results import (
     IN_CHECKPOINTS,
     IN_SECOND,
     SECOND,
-    TO_RESUME,
     find_files,
     remove_files,
 )
@@ -166,8 +165,3 @@ def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, f
     for name, value in (last_metrics or {}).items():
         if (steps[-1], tag_of(name)) not in events:
             dashboard.log_metrics({name: value, "epoch": epochs - 1})
-
-
-def remove_resume_files(context: RunContext) -> None:
-    """The run is complete: the next one in this folder must not resume it."""
-    remove_files(context.folder, TO_RESUME & set(context.record.owns or ()))
