@@ -14,10 +14,12 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from fsdd_lightning.config.load import (
     CONFIG_NAME,
@@ -35,6 +37,7 @@ from fsdd_lightning.sweeps.command_line.options import config_folders
 from fsdd_lightning.sweeps.command_line.slips import check_alone, check_choices, check_globs, unknown_option, unreadable
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+JOB_NAME, _COMPOSED_NAME = "task", "app"  # how Hydra calls what runs, after the module of run_trial, and in `compose`
 OUR_RUN_FOLDER = "${output_root}/single/${now:%Y-%m-%d_%H-%M-%S.%f}"  # the beginning of hydra.run.dir there
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
 
@@ -77,12 +80,37 @@ def is_sweep(arguments: Sequence[str]) -> bool:
 
 
 def _run_folder(overrides: Sequence[str], config_dir: str | None) -> Path | None:
-    """Of a single run; None where it is the usual one, which no other run has had."""
+    """Of a single run; None where it is the usual one, which no other run has had.
+
+    Raises:
+        UserError: hydra.run.dir can't be resolved.
+    """
     with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        run = _hydra_config(overrides, config_dir).run
-    unresolved = OmegaConf.to_container(run, resolve=False)
+        config = copy.deepcopy(_hydra_config(overrides, config_dir)._get_root())
+    assert isinstance(config, DictConfig)
+    unresolved = OmegaConf.to_container(config.hydra.run, resolve=False)
     assert isinstance(unresolved, dict)
-    return None if str(unresolved["dir"]).startswith(OUR_RUN_FOLDER) else Path(run.dir).resolve()
+    if str(unresolved["dir"]).startswith(OUR_RUN_FOLDER):
+        return None
+    try:
+        with _as_in_a_run(config):
+            return Path(config.hydra.run.dir).resolve()
+    except (OmegaConfBaseException, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"hydra.run.dir={unresolved['dir']} names no folder: {reason}") from error
+
+
+@contextmanager
+def _as_in_a_run(config: DictConfig) -> Iterator[None]:
+    """With what Hydra sets before it resolves the folder of a run."""
+    if config.hydra.job.name == _COMPOSED_NAME:
+        config.hydra.job.name = JOB_NAME
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().cfg = config  # set_config would make it read-only
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:
