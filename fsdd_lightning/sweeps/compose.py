@@ -105,12 +105,12 @@ def _as_in_a_run(config: DictConfig) -> Iterator[None]:
     """With what Hydra sets before it resolves the folder of a run."""
     if config.hydra.job.name == _COMPOSED_NAME:
         config.hydra.job.name = JOB_NAME
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().cfg = config  # set_config would make it read-only
+    known: Any = HydraConfig.instance()
+    before, known.cfg = known.cfg, config  # set_config would make it read-only
     try:
         yield
     finally:
-        HydraConfig.instance().cfg = before
+        known.cfg = before
 
 
 def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:
