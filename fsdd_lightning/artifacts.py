@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ from fsdd_lightning.files import CACHE_BYTES, JSON_BYTES, parse_json, read_regul
 
 T = TypeVar("T")
 CACHE_PATIENCE_S = 300.0  # longer than any computation that is cached; after it a process computes for itself
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp\Z")  # the end of the names of files that are being written
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
@@ -169,8 +171,14 @@ def _finite(value: Any) -> Any:
 
 def archive_damaged(path: Path) -> Path:
     """Rename a damaged file, so that another one can take its place; the new path."""
-    number = sum(1 for _ in path.parent.glob(f"{glob.escape(path.name)}.damaged-*")) + 1
-    return path.rename(path.with_name(f"{path.name}.damaged-{number}"))
+    return path.rename(next_name(path.parent, f"{path.name}.damaged-"))
+
+
+def next_name(folder: Path, start: str, end: str = "") -> Path:
+    """`folder`/START1END, or with the number after the highest one that is there."""
+    pattern = re.compile(f"{re.escape(start)}([0-9]{{1,9}}){re.escape(end)}")
+    numbers = [int(found[1]) for found in (pattern.fullmatch(path.name) for path in folder.iterdir()) if found]
+    return folder / f"{start}{max(numbers, default=0) + 1}{end}"
 
 
 @contextmanager
@@ -190,8 +198,9 @@ def exclusive(path: Path, timeout_s: float = -1.0) -> Iterator[float]:
         lock.acquire(timeout=timeout_s)
     try:
         for abandoned in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
-            with suppress(OSError):
-                abandoned.unlink()
+            if TEMPORARY.sub("", abandoned.name) == path.name:
+                with suppress(OSError):
+                    abandoned.unlink()
         yield time.perf_counter() - start
     finally:
         lock.release()
@@ -249,6 +258,11 @@ def arrays_digest(header: str, arrays: Mapping[str, NDArray[Any]]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def file_digest(path: Path, limit: int) -> str:
+    """SHA-256 (hex) of a regular file of at most `limit` bytes; OSError for anything else."""
+    return hashlib.sha256(read_regular(path, limit)).hexdigest()
 
 
 def sealed(content: bytes) -> bytes:

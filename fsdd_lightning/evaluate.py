@@ -29,7 +29,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("fsdd-evaluate", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.npz)")
     add_backend_option(parser, "all that the run has; --robustness: the one that is deployed")
     parser.add_argument(
         "--data-root",

@@ -21,7 +21,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("fsdd-export", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.npz)")
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),

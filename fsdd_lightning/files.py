@@ -34,7 +34,10 @@ def read_regular(path: Path, limit: int) -> bytes:
         OSError: whose `strerror` says so, or that the file can't be opened or read.
     """
     with open_regular(path, limit) as file:
-        content = file.read(limit + 1)
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1)  # takes memory for as much at once
+        if len(content) > size:  # it grows, or is one of /proc
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:  # it may grow while it is read
         raise _too_large(path, limit)
     return content

@@ -27,7 +27,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("fsdd-predict", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.pt)")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.npz)")
     parser.add_argument(
         "files",
         type=Path,

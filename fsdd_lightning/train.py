@@ -26,6 +26,7 @@ def _launch() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     from fsdd_lightning.config.load import register_resolvers
     from fsdd_lightning.config.portable import start_portable, wants_portable
+    from fsdd_lightning.runs.state import check_folder
     from fsdd_lightning.sweeps.command_line.arguments import read_arguments
     from fsdd_lightning.sweeps.command_line.help import help_text
     from fsdd_lightning.sweeps.compose import check_command, config_errors, hydra_errors
@@ -59,6 +60,8 @@ def _launch() -> None:
         for _, plan in composed.trials:
             check_alone(arguments.words)
             before.check(plan) if before else _name_twin(plan)
+        if composed.folder is not None:
+            check_folder(composed.folder)  # before Hydra writes to it
         _run_alone(run_trial)
 
 

@@ -79,7 +79,7 @@ def test_the_traceback_of_a_failed_trial_is_in_its_log(sweep: Sweep) -> None:
 
 def test_every_trial_is_one_line_and_the_next_commands_are_printed(sweep: Sweep) -> None:
     folder, process = sweep
-    done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.pt")]
+    done = [path.parent for path in (folder / "multirun" / "grid").glob("*/network.npz")]
     assert len(done) == 2
     for each in done:
         (line,) = [line for line in process.stdout.splitlines() if f"done    {label(each)}: " in line]
@@ -385,8 +385,8 @@ def test_a_folder_that_is_no_finished_run_is_refused(
     spoil: dict[str, Callable[[], object]] = {
         "no folder": lambda: shutil.rmtree(run_folder),
         "failed": lambda: rewrite(run_folder, status="failed", error="disk full"),
-        "no network": lambda: (run_folder / "network.pt").unlink(),
-        "damaged network": lambda: (run_folder / "network.pt").write_bytes(b"PK"),
+        "no network": lambda: (run_folder / "network.npz").unlink(),
+        "damaged network": lambda: (run_folder / "network.npz").write_bytes(b"PK"),
         "no integer model": lambda: (run_folder / "integer_model.npz").unlink(),
         "damaged integer model": lambda: (run_folder / "integer_model.npz").write_bytes(b"PK"),
         "damaged record": lambda: (run_folder / "run.json").write_text("{"),

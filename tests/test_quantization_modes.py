@@ -211,7 +211,7 @@ def test_a_mode_has_its_backends_and_no_others(grid: Grid, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", OPTIONS)
 def test_a_checkpoint_knows_its_mode(grid: Grid, mode: str) -> None:
-    checkpoint = load_checkpoint(grid.folders[mode] / "network.pt")
+    checkpoint = load_checkpoint(grid.folders[mode] / "network.npz")
     assert checkpoint.weight_code == described(mode)["weight_code"]
     assert (checkpoint.float_network is checkpoint.network) == (mode not in TRAINED_MODES)
 
@@ -269,5 +269,5 @@ def test_who_trained_the_float_network_makes_no_difference(
     assert (record.training["float"]["reused"], reused.training["float"]["reused"]) == (False, True)
     assert record.views == reused.views
     assert record.training.get("quantized") == reused.training.get("quantized")
-    for name in ("network.pt", "integer_model.npz"):
+    for name in ("network.npz", "integer_model.npz"):
         assert (own / name).read_bytes() == (grid.folders[mode] / name).read_bytes()

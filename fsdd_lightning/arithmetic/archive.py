@@ -7,11 +7,6 @@ bill, but for the structs that point to them; all else is in the member `metadat
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -20,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.activation_tables import sigmoid_table, tanh_table
+from fsdd_lightning.arithmetic.array_archive import ArchiveError, UnknownFormatError, archive_errors, packed, unpacked
 from fsdd_lightning.arithmetic.device_arrays import (
     Deployment,
     array_specs,
@@ -35,44 +31,21 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 FORMAT = "fsdd_lightning integer model"
 VERSION = 2  # 1 had no front end
 FIRST_VERSION = 1
-METADATA = "metadata.json"
 MOST_UNITS = 2**20  # of a layer
 LARGEST_SCALE = 2.0**64  # of a logit
-MOST_MEMBERS = 4_096  # a network of 255 layers has 800
-EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-
-_LISTED = b"PK\x01\x02"  # with which each entry of a zip's directory begins
-
-
-class ArchiveError(ValueError):
-    """The content is not an intact archive of this format and version."""
-
-
-class UnknownFormatError(ArchiveError):
-    """The content is another program's, or of another version."""
 
 
 def archive_bytes(deployment: Deployment) -> bytes:
     """The content of the archive; RangeError for a model that could overflow."""
     check_model(deployment.model)
-    arrays = device_arrays(deployment)
-    metadata = _metadata(deployment)
-    metadata["sha256"] = _digest(metadata, arrays)
-    members = {METADATA: (json.dumps(metadata, indent=1, sort_keys=True) + "\n").encode()}
-    members |= {f"{name}.npy": _npy_bytes(array) for name, array in arrays.items()}
-    return _zip_bytes(members)
+    return packed(_metadata(deployment), device_arrays(deployment))
 
 
 def restore_archive(content: bytes) -> Deployment:
     """The deployment; ArchiveError for damaged, foreign or newer content, or ranges that could overflow."""
-    try:
-        return _parse(_read_members(content))
-    except ArchiveError:
-        raise
-    except (zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError) as error:
-        raise ArchiveError(f"not an intact archive: {error}") from error
-    except (MemoryError, OverflowError, OSError) as error:  # of headers that only look like ones
-        raise ArchiveError(f"not an intact archive: {type(error).__name__}") from error
+    metadata, arrays = unpacked(content, _require_known_format)
+    with archive_errors():
+        return _deployment(metadata, arrays)
 
 
 def _metadata(deployment: Deployment) -> dict[str, Any]:
@@ -91,70 +64,7 @@ def _metadata(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _digest(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """sha256 over the metadata (without its own entry) as canonical JSON, then every array with name, type
-    and shape.
-    """
-    described = {key: value for key, value in metadata.items() if key != "sha256"}
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True, separators=(",", ":")).encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"\n{name} {array.dtype.str} {list(array.shape)}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _npy_bytes(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    return stream.getvalue()
-
-
-def _zip_bytes(members: Mapping[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name, EARLIEST_ZIP_TIME), data)
-    return stream.getvalue()
-
-
-def _read_members(content: bytes) -> dict[str, bytes]:
-    members = stored_members(content)
-    if METADATA not in members:
-        raise UnknownFormatError(f"is no {FORMAT}: {METADATA} is missing or doubled")
-    return members
-
-
-def stored_members(content: bytes) -> dict[str, bytes]:
-    """The members of a zip archive that compresses nothing, by name; their sizes are checked before any is read.
-
-    Raises:
-        ArchiveError, zipfile.BadZipFile: it is damaged, or made to hold more than it is.
-    """
-    if content.count(_LISTED) > MOST_MEMBERS:
-        raise ArchiveError(f"it lists more than {MOST_MEMBERS:,} members")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        infos = archive.infolist()
-        if len({info.filename for info in infos}) != len(infos):
-            raise UnknownFormatError(f"is no {FORMAT}: a member is missing or doubled")
-        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-            raise ArchiveError("a member is compressed, which this format never does")
-        if sum(max(info.file_size, info.compress_size) for info in infos) > len(content):
-            raise ArchiveError("its members are more than the file")
-        return {info.filename: archive.read(info) for info in infos}  # checks each member's CRC
-
-
-def stored_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` that compresses nothing, by name; ValueError for other content, too."""
-    return {name.removesuffix(".npy"): array_of(data) for name, data in stored_members(content).items()}
-
-
-def _parse(members: dict[str, bytes]) -> Deployment:
-    metadata = json.loads(members.pop(METADATA))
-    _require_known_format(metadata)
-    arrays = {name.removesuffix(".npy"): array_of(data) for name, data in members.items()}
-    if _digest(metadata, arrays) != metadata["sha256"]:
-        raise ArchiveError("its checksum does not match its content")
+def _deployment(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Deployment:
     code, front_end = weight_code(metadata["weight_code"]), front_end_of(metadata["feature_settings"])
     inputs, hidden, layers, classes = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
     if not _is_size(layers, len(arrays)) or not all(_is_size(size, MOST_UNITS) for size in (inputs, hidden, classes)):
@@ -202,20 +112,3 @@ def _require_same_tables(arrays: Mapping[str, NDArray[Any]], front_end: FrontEnd
     for name, table in tables.items():
         if not np.array_equal(arrays[name], table):
             raise ArchiveError(f"its {name} differs from this code's, so its numbers would too")
-
-
-def array_of(data: bytes) -> NDArray[Any]:
-    """The array of an `.npy` file, of which the content says how large it is, not the header.
-
-    Raises:
-        ArchiveError, ValueError: it is damaged, of another version, or holds objects.
-    """
-    stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ArchiveError("an array is stored in an unknown way")
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    if fortran_order or dtype.hasobject:
-        raise ArchiveError("an array is stored in an unknown way")
-    if dtype.itemsize * math.prod(shape) != len(data) - stream.tell():
-        raise ArchiveError("an array has another size than its header says")
-    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape).copy()

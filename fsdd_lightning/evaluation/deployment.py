@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fsdd_lightning.arithmetic.archive import stored_arrays
+from fsdd_lightning.arithmetic.array_archive import stored_arrays
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel

@@ -29,6 +29,7 @@ _NOT_DECIDING = (
 )
 TRAIN_SPEAKERS = "config.split.train_speakers"
 _KEPT_WHOLE = ("by_speaker", "accents")  # a column of JSON, not one for each of many speakers or languages
+_FILES = ("digests", "owns")  # of the folder, and none of the result
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 
 # Strict: the flat columns, which are not validated again, are of the same types.
@@ -77,7 +78,7 @@ def row_of(run: RunFolder) -> dict[str, Any]:
     """All columns but those that this run lacks. A finished run without usable numbers becomes `incomplete`."""
     row: dict[str, Any] = {"sweep": run.sweep, "run": run.folder.name, "state": run.status, "reason": run.reason}
     if run.record is not None:
-        row |= flat(vars(run.record))
+        row |= flat({name: value for name, value in vars(run.record).items() if name not in _FILES})
         try:
             row |= _Plan.model_validate(vars(run.record)).model_dump()
             row |= _result(run.record)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fsdd_lightning.arithmetic.archive import VERSION, UnknownFormatError, archive_bytes, restore_archive
+from fsdd_lightning.arithmetic.archive import VERSION, archive_bytes, restore_archive
+from fsdd_lightning.arithmetic.array_archive import UnknownFormatError
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.artifacts import ForeignError, Kind, replace_file
 from fsdd_lightning.files import NETWORK_BYTES

@@ -24,6 +24,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 from fsdd_lightning.runs.record import RunRecord, missing_fields, read_record
+from fsdd_lightning.runs.results import check_files
 from fsdd_lightning.runs.trust import check_download, check_extent, trusted_data
 
 
@@ -67,6 +68,8 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"the run in {folder} is {record.status} ({record.error}); run it again first")
     config = config_from_mapping(record.config)
     _check_complete(record, folder)
+    if record.digests and (problem := check_files(record, folder)) is not None:
+        raise UserError(f"the run in {folder} is not whole: {problem}; run it again")
     checkpoint = load_checkpoint(folder / NETWORK_FILE)
     if len(checkpoint.mean) != config.features.channels:
         raise UserError(f"{folder} holds the network of another run: its inputs are not the channels of its features")

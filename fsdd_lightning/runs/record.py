@@ -63,6 +63,8 @@ class RunRecord:
     git: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)  # what the bits of float sums depend on, see machine.py
     code_digest: str = ""  # of the package's sources, see provenance.py
+    digests: dict[str, str] = field(default_factory=dict)  # of files that belong to this record; {} in older runs
+    owns: list[str] | None = None  # files that the next run may remove, see results.py; None in older runs
     notes: list[str] = field(default_factory=list)
     schema_version: int = KIND.version
 

@@ -199,6 +199,8 @@ class _Record(_Block):
     git: _Git = _Git()
     machine: _Machine = _Machine()
     code_digest: str = ""
+    digests: dict[str, str] = {}
+    owns: list[str] | None = None
     notes: list[str] = []
 
 

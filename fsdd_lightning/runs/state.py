@@ -16,6 +16,7 @@ from fsdd_lightning.runs.machine import MAY_DIFFER, describe_machine, other_proc
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
+from fsdd_lightning.runs.results import check_files, check_free, check_ours
 
 _LISTED_CHANGES = 3
 _IRRELEVANT_VERSIONS = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code is more exact
@@ -66,13 +67,19 @@ class RunState:
         return self.name in ("done", "over_budget")
 
 
-def run_state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
-    """A run is settled if it ended well and config, code, packages and recordings are still the same.
+def run_state(plan: RunPlan, folder: Path, environment: Environment, begun: bool = False) -> RunState:
+    """A run is settled if it ended well, its files are there, and config, code, packages and recordings are the same.
 
-    Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read, and what would
-    write through a link to another place.
+    Blocked is also what would lose an earlier result to folders of `data.others` that cannot be read, what would write
+    through a link to another place, and a folder that holds anything but a run. `begun`: it was looked at before, and
+    Hydra has written to it since.
     """
     state = _state(plan, folder, environment)
+    if state.record is None and state.name == "to run" and not begun:
+        try:
+            (check_ours if state.damaged else check_free)(folder)
+        except UserError as error:
+            return RunState("blocked", str(error))
     if state.name != "to run" or not plan.fits:
         return state
     try:
@@ -96,9 +103,26 @@ def _state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
         return RunState("to run", f"{record.status} before: {record.error}", record)
     elsewhere = _elsewhere(record, environment)
     changes = list(_changes(record, plan, environment))
+    if record.status == "done" and (problem := check_files(record, folder)) is not None:
+        changes.append(problem)
     if changes:
         return RunState("to run", "; ".join(filter(None, [*changes, elsewhere])), record)
     return RunState("done" if record.status == "done" else "over_budget", None, record, elsewhere=elsewhere)
+
+
+def check_folder(folder: Path) -> None:
+    """Check the folder of a single run before anything is written to it.
+
+    Raises:
+        UserError: it holds something, but no run of ours; or a link in it leads elsewhere.
+    """
+    try:
+        read_record(folder)
+    except NoRecordError:
+        check_free(folder)
+    except DamagedError:
+        check_ours(folder)
+    check_links(folder)
 
 
 def _elsewhere(record: RunRecord, environment: Environment) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
@@ -41,6 +42,8 @@ from fsdd_lightning.sweeps.command_line.source import config_files, config_place
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 _LONGEST_MESSAGE = 400
+JOB_NAME, _COMPOSED_NAME = "task", "app"  # how Hydra calls what runs, after the module of run_trial, and in `compose`
+OUR_RUN_FOLDER = "${output_root}/single/${now:%Y-%m-%d_%H-%M-%S.%f}"  # the beginning of hydra.run.dir there
 OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yaml
 
 
@@ -48,7 +51,8 @@ OUR_SWEEP_FOLDER = "${output_root}/${name}"  # hydra.sweep.dir of conf/train.yam
 class ComposedSweep:
     """Overrides and plan of all trials in the order of the command line.
 
-    `folder`: set where hydra.sweep.dir is changed; `to_train`: how many of its trials a search trains, None for others.
+    `folder`: set where hydra.sweep.dir is changed, or hydra.run.dir of a single run; `to_train`: how many of its trials
+    a search trains, None for others.
     """
 
     trials: list[tuple[list[str], RunPlan]]
@@ -81,13 +85,47 @@ def _checked(parsed: Arguments, whole_search: bool, program: str) -> ComposedSwe
     composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search, parsed.max_trials)
     trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
-        return ComposedSweep(trials, None)
+        return ComposedSweep(trials, _run_folder(parsed.overrides, parsed.config_dir))
     return ComposedSweep(trials, *_sweep_folder_and_trials(parsed.overrides, parsed.config_dir))
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
     """Whether a command line has -m."""
     return read_arguments(arguments).multirun
+
+
+def _run_folder(overrides: Sequence[str], config_dir: str | None) -> Path | None:
+    """Of a single run; None where it is the usual one, which no other run has had.
+
+    Raises:
+        UserError: hydra.run.dir can't be resolved.
+    """
+    with config_files(config_dir):
+        config = copy.deepcopy(_hydra_config(overrides)._get_root())
+    assert isinstance(config, DictConfig)
+    unresolved = OmegaConf.to_container(config.hydra.run, resolve=False)
+    assert isinstance(unresolved, dict)
+    if str(unresolved["dir"]).startswith(OUR_RUN_FOLDER):
+        return None
+    try:
+        with _as_in_a_run(config):
+            return Path(config.hydra.run.dir).resolve()
+    except (OmegaConfBaseException, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"hydra.run.dir={unresolved['dir']} names no folder: {reason}") from error
+
+
+@contextmanager
+def _as_in_a_run(config: DictConfig) -> Iterator[None]:
+    """With what Hydra sets before it resolves the folder of a run."""
+    if config.hydra.job.name == _COMPOSED_NAME:
+        config.hydra.job.name = JOB_NAME
+    known: Any = HydraConfig.instance()
+    before, known.cfg = known.cfg, config  # set_config would make it read-only
+    try:
+        yield
+    finally:
+        known.cfg = before
 
 
 def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -> tuple[Path | None, int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from fsdd_lightning.config.load import run_name
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.metrics import final_metrics
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, missing_fields, read_record
+from fsdd_lightning.runs.results import EVENTS, find_files
 from fsdd_lightning.sweeps.manifest import CURVES
 from fsdd_lightning.sweeps.names import varying
 from fsdd_lightning.sweeps.trial import Trial
@@ -28,10 +28,20 @@ def write_curves(trials: Sequence[Trial]) -> None:
     """Draw the curves of the sweeps to which these trials belong again; of several hidden sizes only."""
     for sweep in dict.fromkeys(trial.folder.parent for trial in trials):
         with suppress(OSError, UserError):  # a full disk, or a link there, must not hide how the sweep ended
-            shutil.rmtree(place_within(sweep, CURVES), ignore_errors=True)
+            _remove_curves(sweep)
             for name, points in curves(list(_records(sweep))).items():
                 if len(points) > 1:
-                    write_curve(points, sweep / CURVES / name)
+                    write_curve(points, place_within(sweep, f"{CURVES}/{name}"))
+
+
+def _remove_curves(sweep: Path) -> None:
+    for path, _ in list(find_files(place_within(sweep, CURVES), [f"*/{EVENTS}"])):
+        if not path.is_symlink():
+            path.unlink()
+            with suppress(OSError):  # it holds something else
+                path.parent.rmdir()
+    with suppress(OSError):
+        (sweep / CURVES).rmdir()
 
 
 def curves(records: Sequence[RunRecord]) -> dict[str, Points]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.lock import LOCK, is_locked
+from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, NoRecordError, read_record
+from fsdd_lightning.runs.results import check_free, check_ours, remove_first_files
 from fsdd_lightning.sweeps.manifest import SWEEP_FILE, forget, planned_names
 
 SET_ASIDE = ".pruned"  # beside the sweep: TensorBoard would show what is in it
-_TRACES = {LOCK, "hydra", "run.log"}  # of a trial whose turn has come, or not
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def prune_sweep(folder: Path) -> list[Forgotten]:
     names = sorted(planned_names(folder) | {path.parent.name for path in folder.glob(f"*/{RUN_FILE}")})
     states = {name: state for name in names if (state := _unfinished(folder / name)) is not None}
     forget(folder, states)
-    return [Forgotten(name, state, _set_aside(folder / name)) for name, state in states.items()]
+    return [Forgotten(name, state, _set_aside(folder / name, state)) for name, state in states.items()]
 
 
 def _unfinished(folder: Path) -> str | None:
@@ -56,10 +55,18 @@ def _unfinished(folder: Path) -> str | None:
     return status if status in ("failed", "interrupted") else None
 
 
-def _set_aside(folder: Path) -> Path | None:
-    inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if inside <= _TRACES:
-        shutil.rmtree(folder, ignore_errors=True)
+def _set_aside(folder: Path, state: str) -> Path | None:
+    """Only what is a run's: whatever else has the name of a trial stays where it is."""
+    if folder.is_symlink():
+        return None
+    try:
+        if state == "not started":
+            check_free(folder)
+            remove_first_files(folder)
+            return None
+        if state == "damaged":
+            check_ours(folder)
+    except UserError:
         return None
     place = folder.parent.parent / SET_ASIDE / folder.parent.name / folder.name
     number = 1

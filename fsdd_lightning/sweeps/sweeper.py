@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 
 from fsdd_lightning.console.terminal import new_console
 from fsdd_lightning.errors import UserError, first_line
-from fsdd_lightning.runs.lock import LOCK
 from fsdd_lightning.runs.record import RUN_FILE
+from fsdd_lightning.runs.results import LOCK
 from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors

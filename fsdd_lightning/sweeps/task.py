@@ -16,7 +16,7 @@ from fsdd_lightning.config.load import to_config
 from fsdd_lightning.console.summary import over_budget_error
 from fsdd_lightning.console.terminal import configure_console, quiet_console
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.runs.lock import archive_record, locked, remove_results
+from fsdd_lightning.runs.lock import archive_record, claim, locked, remove_results
 from fsdd_lightning.runs.metrics import validation_accuracy
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record, write_record
@@ -43,7 +43,7 @@ def run_trial(config: DictConfig) -> float | None:
     folder = Path(hydra_config.runtime.output_dir).resolve()
     plan = plan_run(to_config(config))
     with locked(folder), _stopping_all(hydra_config.job.env_set.get(STOP_FILE)) as stopped:
-        state = run_state(plan, folder, Environment())
+        state = run_state(plan, folder, Environment(), begun=True)
         if state.name == "blocked":
             raise UserError(str(state.reason))
         if is_sweep and (stopped or state.is_settled):
@@ -84,6 +84,7 @@ def _free_memory() -> None:
 def record_over_budget(plan: RunPlan, record: RunRecord, folder: Path) -> None:
     """Record that a trial does not fit its budget."""
     record.status, record.error = "over_budget", plan.over_budget_reason
+    claim(record, folder)
     write_record(record, folder)
     remove_results(folder)
     write_trial_end(record, folder)

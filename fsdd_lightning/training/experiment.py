@@ -27,9 +27,11 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
+from fsdd_lightning.runs.lock import claim, owned_by_record, remove_resume_files
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
+from fsdd_lightning.runs.results import digests_of
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import (
     fit_float,
@@ -43,7 +45,7 @@ from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.kernels import describe_kernels, require_portable
 from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
-from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves, remove_resume_files
+from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
 from fsdd_lightning.training.trainer import check_tools, debug_note, gpu_note
 from fsdd_lightning.training.unheard import second_run, unheard_record
@@ -54,6 +56,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     """Run a trial that fits its budget in `folder`, which exists. The record is also in `folder`/run.json."""
     logger = DashboardLogger(folder)
     ending, kernels = trial_end_of_failure(record, folder), portable_kernels(plan.config.trainer.portable)
+    claim(record, folder)
     loggers_of_run = open_loggers(plan.config, record, folder)
     with ending, recorded(record, folder), closing(logger), kernels, loggers_of_run as loggers:
         check_tools(plan.config, folder)
@@ -66,6 +69,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
             checkpoint = quantize(shared, context)
         with record.timed("evaluation"), current_progress().stage(EVALUATION), named_divergence(logger.stage):
             deployment = deploy(checkpoint, context.config, context.data, folder)
+            record.digests = digests_of(folder)
             scores = test(checkpoint, deployment, context)
         if context.unheard is not None:
             current_progress().second_network()
@@ -84,7 +88,7 @@ def prepare(
     config = plan.config
     if config.trainer.portable:
         require_portable()
-    clear_folder(folder)
+    clear_folder(folder, owned_by_record(folder))
     use_threads(config)
     record.machine |= describe_kernels()
     data = prepare_data(
@@ -180,6 +184,7 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     record, logger = context.record, context.logger
     if deployment is not None:
         golden = keep_golden_clips(deployment, context.data, context.folder)
+        record.digests = digests_of(context.folder)
         export_run(deployment, golden, record, context.folder / EXPORT)
     pictures = {name: context.folder / f"confusion_{name}.png" for name in record.views}
     for name, path in pictures.items():

@@ -24,11 +24,12 @@ from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
+from fsdd_lightning.runs.results import CHECKPOINTS
 from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
-from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, announce, last_checkpoint, redraw_curves, run_key
+from fsdd_lightning.training.resume import LastEpoch, announce, is_of_run, last_checkpoint, redraw_curves, run_key
 from fsdd_lightning.training.trainer import (
     make_callbacks,
     make_profiler,
@@ -115,12 +116,12 @@ def _fit(module: WordClassifier, epochs: int, context: RunContext, callbacks: li
     )
     last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context))
     trainer = _trainer(epochs, context, [*averaging, *callbacks, best, last])
-    resumed = last.path if last.path.exists() else None
+    resumed = last.path if is_of_run(last.path, last.key) else None
     if resumed is not None:
         _announce_resumed(resumed, context)
     with _honest_interrupts(), named_divergence(stage):
         trainer.fit(module, _datamodule(context), ckpt_path=resumed, weights_only=True if resumed else None)
-    return _kept_epoch(module.cpu(), best, trainer.current_epoch, stage)
+    return _kept_epoch(module.cpu(), best, trainer.current_epoch, stage, last.key)
 
 
 def _announce_resumed(checkpoint: Path, context: RunContext) -> None:
@@ -129,9 +130,11 @@ def _announce_resumed(checkpoint: Path, context: RunContext) -> None:
     announce(f"{context.logger.stage} training goes on after epoch {content['epoch'] + 1}")
 
 
-def _kept_epoch(module: WordClassifier, best: ModelCheckpoint, epochs: int, stage: str) -> FitResult:
+def _kept_epoch(module: WordClassifier, best: ModelCheckpoint, epochs: int, stage: str, key: str) -> FitResult:
     """Load the weights that `training.checkpoint` asks for."""
     path = best.best_model_path
+    if path and not is_of_run(Path(path), key):
+        raise RunFailedError(f"{path}, which the {stage} training kept, is gone or was replaced: run it again")
     content = torch.load(path, map_location="cpu", weights_only=True) if path else {}
     val_loss = content["metrics"][BEST_MONITOR] if content else math.nan
     if not math.isfinite(val_loss):

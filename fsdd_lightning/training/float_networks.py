@@ -1,25 +1,34 @@
-"""A store of trained float networks by a hash of all that they depend on, so that quantization modes share them."""
+"""A store of trained float networks by a hash of all that they depend on, so that quantization modes share them.
+
+The network and its origin know this key, and the origin the digest of its network: what was copied to another place in
+the store, or replaced there, is not used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import exclusive, write_json
+from fsdd_lightning.artifacts import Kind, MissingError, exclusive, file_digest, write_json
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import NETWORK_BYTES, TEXT_BYTES
 from fsdd_lightning.model.checkpoint import NETWORK_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from fsdd_lightning.runs.plan import float_config
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 
 FOLDER = "float_networks"
 ORIGIN = "origin.json"
-ORIGIN_KEYS = {"run", "epochs", "best_epoch", "val_loss"}
+KIND = Kind("the origin of a float network", 1, "it is trained again", limit=TEXT_BYTES)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,19 +47,21 @@ def float_network(
 ) -> FloatNetwork:
     """The network of this config on these data from `store`, or else from `train`, whose result is then stored.
 
-    Parallel jobs that need the same network wait for the first one. A damaged one is trained again.
+    Parallel jobs that need the same network wait for the first one. One that is damaged, or not this one, is trained
+    again, with a warning.
     """
     key = float_key(config, data)
     folder = store / key
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder / NETWORK_FILE) as waited_s:
-        kept = _load(folder)
+        kept = _load(folder, key)
         if kept is not None:
             checkpoint, origin = kept
             return FloatNetwork(checkpoint, key, True, origin, waited_s)
         checkpoint, origin = train()
-        save_checkpoint(checkpoint, folder / NETWORK_FILE)
-        write_json(folder / ORIGIN, origin)
+        save_checkpoint(checkpoint, folder / NETWORK_FILE, key)
+        bound = {"version": KIND.version, "key": key, "network": file_digest(folder / NETWORK_FILE, NETWORK_BYTES)}
+        write_json(folder / ORIGIN, bound | origin)
         return FloatNetwork(checkpoint, key, False, origin, waited_s)
 
 
@@ -66,11 +77,27 @@ def float_key(config: Config, data: PreparedData) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _load(folder: Path) -> tuple[Checkpoint, dict[str, Any]] | None:
+def _load(folder: Path, key: str) -> tuple[Checkpoint, dict[str, Any]] | None:
     try:
-        origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
-        if not isinstance(origin, dict) or not origin.keys() >= ORIGIN_KEYS:
-            return None
-        return load_checkpoint(folder / NETWORK_FILE), origin
-    except (OSError, ValueError, UserError):
+        origin = KIND.read(folder / ORIGIN, lambda content: _origin(content, key))
+        if file_digest(folder / NETWORK_FILE, NETWORK_BYTES) != origin.pop("network"):
+            raise UserError(f"{folder / NETWORK_FILE} is not the network of its {ORIGIN}")
+        return load_checkpoint(folder / NETWORK_FILE, key), origin
+    except (MissingError, FileNotFoundError):
+        return None  # never trained, or killed before it was complete
+    except (OSError, UserError) as error:
+        logger.warning("the float network %s is not used but trained again: %s", key, error)
         return None
+
+
+def _origin(content: bytes, key: str) -> dict[str, Any]:
+    """Run folder, epochs, best epoch, validation loss, and the digest of the network; ValueError for anything else."""
+    found = KIND.parse_json(content)
+    if found["key"] != key:
+        raise ValueError(f"it belongs to {found['key']!r}, not here")
+    kinds = {"run": str, "epochs": int, "best_epoch": int, "val_loss": float, "network": str}
+    if any(type(found[name]) is not kind for name, kind in kinds.items()) or not math.isfinite(found["val_loss"]):
+        raise ValueError("a field is of another type")
+    if not 0 <= found["best_epoch"] < found["epochs"]:
+        raise ValueError("its epochs are none")
+    return {name: found[name] for name in kinds}

@@ -10,8 +10,8 @@ import dataclasses
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
 from fsdd_lightning.console.summary import print_note
-from fsdd_lightning.runs.lock import remove_results
+from fsdd_lightning.runs.results import (
+    CHECKPOINTS,
+    CURVES,
+    EVENTS,
+    IN_CHECKPOINTS,
+    IN_SECOND,
+    SECOND,
+    find_files,
+    remove_files,
+)
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.float_networks import float_key
 from fsdd_lightning.training.logger import DashboardLogger
@@ -28,9 +37,7 @@ from fsdd_lightning.training.tensorboard import event_files, tag_of, training_ev
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINTS = "checkpoints"
-SECOND = "unheard"  # the subfolder of a second network, see unheard.py
-_CURVES = "curves"  # prefix of the interrupted run's event files, so that TensorBoard does not read them
+_MOST_BYTES = 2**31  # of a checkpoint: weights, their average, the state of the optimizer
 
 
 class LastEpoch(Checkpoint):
@@ -77,26 +84,68 @@ def run_key(context: RunContext) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def clear_folder(folder: Path) -> None:
-    """Remove the files of an earlier run, except the checkpoints and the curves of interrupted trainings."""
-    checkpoints = folder / CHECKPOINTS
-    kept = [SECOND] if any((folder / SECOND / CHECKPOINTS).glob("last_*.ckpt")) else []
-    if any(checkpoints.glob("last_*.ckpt")):
-        kept.append(CHECKPOINTS)
-        for path in event_files(folder):
-            path.replace(checkpoints / f"{_CURVES}_{len(list(checkpoints.glob(f'{_CURVES}_*'))):04d}")
-    remove_results(folder, kept)
+def clear_folder(folder: Path, owned: Collection[str]) -> None:
+    """Remove the files of an earlier run, except the checkpoints and the curves of interrupted trainings.
+
+    Of all that a run writes `owned` are the names that the record vouches for; links with those names go, too.
+    """
+    kept = IN_SECOND if _is_begun(folder / SECOND) else frozenset()
+    if _is_begun(folder):
+        kept |= IN_CHECKPOINTS
+        for path in event_files(folder) if EVENTS in owned else ():
+            if path.is_file() and not path.is_symlink():
+                path.replace(_next_curves(folder / CHECKPOINTS))
+    for path, _ in list(find_files(folder, kept)):
+        if path.is_symlink():  # it would be written through
+            path.unlink()
+    remove_files(folder, set(owned) - kept)
+
+
+def _is_begun(folder: Path) -> bool:
+    return any(path.name.startswith("last_") for path in _checkpoints(folder))
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Those of a run, whose folder is no link."""
+    found = (path for path, _ in find_files(folder, IN_CHECKPOINTS))
+    return [path for path in found if path.suffix == ".ckpt" and path.is_file()]
+
+
+def _next_curves(checkpoints: Path) -> Path:
+    numbers = [int(path.name.removeprefix(CURVES)) for path in checkpoints.glob(f"{CURVES}[0-9][0-9][0-9][0-9]")]
+    return checkpoints / f"{CURVES}{max(numbers, default=-1) + 1:04d}"
 
 
 def discard_foreign_checkpoints(context: RunContext) -> None:
     """Remove all checkpoints in the folder, with a note, if any is of another config, code or dataset."""
-    found = list((context.folder / CHECKPOINTS).glob("last_*.ckpt"))
-    if found and any(_key_of(path) != run_key(context) for path in found):
-        shutil.rmtree(context.folder / CHECKPOINTS)
-        announce(
-            "training starts from the first epoch: the checkpoint of the interrupted run is damaged, or of another "
-            "config, code, packages, data or folder"
-        )
+    key = run_key(context)
+    if not _is_begun(context.folder) or all(is_of_run(path, key) for path in _checkpoints(context.folder)):
+        return
+    remove_files(context.folder, IN_CHECKPOINTS & set(context.record.owns or ()))
+    announce(
+        "training starts from the first epoch: the checkpoint of the interrupted run is damaged, or of another config, "
+        "code, packages, data or folder"
+    )
+
+
+def is_of_run(path: Path, key: str) -> bool:
+    """Whether a checkpoint is one of the run with this key. Without the key in it, torch does not look at it."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES or key.encode() not in _pickled(path):
+            return False
+        return bool(torch.load(path, map_location="cpu", weights_only=True)["run_key"] == key)
+    except Exception:  # damaged zips and pickles raise exceptions of many types
+        return False
+
+
+def _pickled(path: Path) -> bytes:
+    """What is no tensor in a checkpoint, whose sizes are checked: as text for now, as nothing in it is trusted yet."""
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        if sum(info.file_size for info in infos) > path.stat().st_size:
+            raise ValueError("its members are more than the file")
+        (pickled,) = [info for info in infos if info.filename.endswith("/data.pkl")]
+        return archive.read(pickled)
 
 
 def announce(text: str) -> None:
@@ -105,18 +154,10 @@ def announce(text: str) -> None:
     logger.info(text)
 
 
-def _key_of(path: Path) -> str | None:
-    try:
-        content = torch.load(path, weights_only=True)
-        return str(content["run_key"])
-    except Exception:  # damaged zips and pickles raise exceptions of many types
-        return None
-
-
 def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, float] | None = None) -> None:
     """Write the curves of `epochs` epochs of this stage from the interrupted run; `last_metrics`: of the last epoch."""
     dashboard = context.logger
-    events = training_events(sorted((context.folder / CHECKPOINTS).glob(f"{_CURVES}_*")))
+    events = training_events(sorted((context.folder / CHECKPOINTS).glob(f"{CURVES}[0-9]*")))
     steps = range(dashboard.first_epoch, dashboard.first_epoch + epochs)
     for (step, _), event in events.items():
         if step in steps:
@@ -124,11 +165,3 @@ def redraw_curves(context: RunContext, epochs: int, last_metrics: Mapping[str, f
     for name, value in (last_metrics or {}).items():
         if (steps[-1], tag_of(name)) not in events:
             dashboard.log_metrics({name: value, "epoch": epochs - 1})
-
-
-def remove_resume_files(folder: Path) -> None:
-    """The run is complete: the next one in this folder must not resume it."""
-    for pattern in ("last_*.ckpt", f"{_CURVES}_*"):
-        for path in (folder / CHECKPOINTS).glob(pattern):
-            path.unlink()
-    shutil.rmtree(folder / SECOND, ignore_errors=True)

@@ -17,7 +17,7 @@ from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
-from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.runs.record import RUN_FILE, RunRecord
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -98,7 +98,8 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):  # a full disk must not hide what went wrong first
-            write_trial_end(record, folder)
+            if (folder / RUN_FILE).exists():  # else it would be a folder of which nobody knows whose it is
+                write_trial_end(record, folder)
         raise
 
 

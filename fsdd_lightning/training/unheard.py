@@ -16,9 +16,10 @@ from fsdd_lightning.data.unheard_voice import UnheardVoice
 from fsdd_lightning.evaluation.backends import backend_without_folder
 from fsdd_lightning.evaluation.evaluate import evaluate_backends
 from fsdd_lightning.model.checkpoint import Checkpoint
+from fsdd_lightning.runs.results import IN_SECOND, SECOND
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.logger import DashboardLogger
-from fsdd_lightning.training.resume import SECOND, clear_folder, discard_foreign_checkpoints
+from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints
 
 
 @contextmanager
@@ -26,9 +27,10 @@ def second_run(voice: UnheardVoice, context: RunContext) -> Iterator[RunContext]
     """A run within a run, with a record that is thrown away; checkpoints of an interrupted one stay."""
     folder = context.folder / SECOND
     folder.mkdir(exist_ok=True)
-    clear_folder(folder)
+    owned = [name.removeprefix(f"{SECOND}/") for name in IN_SECOND & set(context.record.owns or ())]
+    clear_folder(folder, owned)
     plan = dataclasses.replace(context.plan, config=_config(voice, context.config))
-    record = dataclasses.replace(context.record, training={}, notes=[])
+    record = dataclasses.replace(context.record, training={}, notes=[], owns=owned)
     with closing(DashboardLogger(folder)) as logger:
         second = RunContext(plan, record, voice.data, folder, logger)
         discard_foreign_checkpoints(second)

@@ -13,14 +13,9 @@ import pytest
 from example_deployment import deployment_of
 
 from fsdd_lightning.arithmetic import weight_codes
-from fsdd_lightning.arithmetic.archive import (
-    ArchiveError,
-    UnknownFormatError,
-    _digest,
-    _npy_bytes,
-    archive_bytes,
-    restore_archive,
-)
+from fsdd_lightning.arithmetic.archive import ArchiveError, UnknownFormatError, archive_bytes, restore_archive
+from fsdd_lightning.arithmetic.array_archive import digest as _digest
+from fsdd_lightning.arithmetic.array_archive import npy_bytes as _npy_bytes
 from fsdd_lightning.arithmetic.device_arrays import Deployment, device_arrays
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel
 from fsdd_lightning.arithmetic.ranges import RangeError

@@ -132,4 +132,4 @@ def test_a_sweep_in_other_processes_is_interrupted(
     assert "0 of 3 trials are done; the same command goes on with the others" in out
     records = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/grid/*/run.json")]
     assert len(records) >= 2 and {record["status"] for record in records} == {"interrupted"}
-    assert not list(tmp_path.glob("multirun/grid/*/network.pt"))
+    assert not list(tmp_path.glob("multirun/grid/*/network.npz"))

@@ -123,7 +123,7 @@ def test_a_sweep_that_is_ended_prints_how_to_resume_and_resumes(
     finished_sweep: Finished, tmp_path: Path, number: signal.Signals, code: int, word: str
 ) -> None:
     child = start_sweep(finished_sweep.words, tmp_path)
-    while not list(tmp_path.glob("multirun/grid/*/network.pt")) and child.is_alive():
+    while not list(tmp_path.glob("multirun/grid/*/network.npz")) and child.is_alive():
         time.sleep(0.01)  # in the middle of a trial
     assert child.pid is not None
     os.kill(child.pid, number)

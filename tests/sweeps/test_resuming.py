@@ -184,6 +184,33 @@ def test_changed_recordings_are_noticed(copy_of_sweep: Finished, tmp_path: Path)
     assert [trial.state.name for trial in planned(sweep)] == ["done"]
 
 
+@pytest.mark.parametrize("name", ["network.npz", "integer_model.npz"])
+def test_a_trial_without_its_own_network_is_not_done(copy_of_sweep: Finished, name: str) -> None:
+    folders = [trial_folder(copy_of_sweep, number) for number in range(4)]
+    folder, other = [each for each in folders if (each / name).exists()][:2]
+    shutil.copyfile(other / name, folder / name)
+    state = run_state(copy_of_sweep, folder)
+    assert (state.name, state.reason) == ("to run", f"{name} is damaged, or another run's")
+    (folder / name).unlink()
+    state = run_state(copy_of_sweep, folder)
+    assert (state.name, state.reason) == ("to run", f"{name} is missing")
+    rewrite(folder, digests={}, owns=None)  # as of an earlier version
+    (folder / "network.npz").unlink(missing_ok=True)
+    assert run_state(copy_of_sweep, folder).reason == "network.npz is missing"
+    assert [trial.state.name for trial in planned(copy_of_sweep)].count("done") == 3
+
+
+def test_a_lost_network_is_trained_again_to_the_same_bits(copy_of_sweep: Finished) -> None:
+    folder, whole = trial_folder(copy_of_sweep), results_table(copy_of_sweep.trials)
+    before = {name: (folder / name).read_bytes() for name in ("network.npz", "confusion_float.png")}
+    (folder / "network.npz").unlink()
+    (folder / "confusion_mine.png").write_text("mine")
+    assert run_sweep(copy_of_sweep.words, copy_of_sweep.folder)[0] == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert results_table(copy_of_sweep.trials) == whole
+    assert (folder / "confusion_mine.png").read_text() == "mine"
+
+
 def test_the_outdated_record_is_kept(copy_of_sweep: Finished) -> None:
     folder = trial_folder(copy_of_sweep)
     whole = results_table(copy_of_sweep.trials)

@@ -80,7 +80,7 @@ def test_a_network_is_trained_there_and_comes_back(
             request.getfixturevalue("device")
         run_trial([*words, f"trainer.accelerator={accelerator}"], folder)
     assert Watched.devices == {("train", True), ("val", True), ("test", False)}
-    here, there = (load_checkpoint(folder / "network.pt").network.state_dict() for folder in folders)
+    here, there = (load_checkpoint(folder / "network.npz").network.state_dict() for folder in folders)
     assert not any(isinstance(weight, Elsewhere) for weight in there.values())
     for name, weight in here.items():
         torch.testing.assert_close(there[name], weight, atol=1e-3, rtol=0)

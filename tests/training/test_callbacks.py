@@ -105,7 +105,7 @@ def test_the_kept_epoch_is_the_best_quantized_one(
     tuned = run(losses, start_epoch).training["quantized"]
     assert (tuned["epochs"], tuned["best_epoch"]) == (len(losses), best)
     assert tuned["val_loss"] == pytest.approx(losses[best])
-    kept = load_checkpoint(tmp_path / "network.pt")
+    kept = load_checkpoint(tmp_path / "network.npz")
     states = [weights for _, weights in Decreed.epochs.values()]
     assert [equal(kept.network.state_dict(), state) for state in states] == [
         epoch == best for epoch in range(len(losses))

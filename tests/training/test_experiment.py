@@ -50,7 +50,7 @@ def laboratory(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -
 
 
 def weights(folder: Path) -> Weights:
-    return load_checkpoint(folder / "network.pt").network.state_dict()
+    return load_checkpoint(folder / "network.npz").network.state_dict()
 
 
 def equal(one: Weights, other: Weights) -> bool:
@@ -139,7 +139,7 @@ def test_a_finished_folder_holds_everything_and_no_more(finished_run: Path) -> N
     events = {name for name in names if name.startswith("events.out.tfevents")}
     assert len(events) == 1
     figures = {f"confusion_{view}.png" for view in ("float", "quantized", "integer", "c")}
-    files = {"run.json", "network.pt", "integer_model.npz", "golden_clips.npz"}
+    files = {"run.json", "network.npz", "integer_model.npz", "golden_clips.npz"}
     assert names - events - figures == files | {"checkpoints", "export"}
     assert [path.name for path in (finished_run / "checkpoints").iterdir()] == ["best_float.ckpt"]
     for figure in figures:
@@ -202,7 +202,7 @@ def correct_with(folder: Path, part: str, state: Weights) -> int:
     """Right answers of the network with these weights on a part of the run's data."""
     config = config_from_mapping(read_record(folder).config)
     data = prepare_data(config.data, config.split, config.features, listener=config.listener)
-    network = load_checkpoint(folder / "network.pt").network
+    network = load_checkpoint(folder / "network.npz").network
     network.load_state_dict(state)
     positions = getattr(data.split, part)
     logits = float_logits(network, data.features[positions], data.lengths[positions])
@@ -224,7 +224,7 @@ def test_copies_take_part_in_training_alone(laboratory: Laboratory) -> None:
         "trainer.max_epochs=2", "waveform_augmentation=voices", "waveform_augmentation.copies=1"
     )
     assert not equal(weights(plain_folder), weights(copied_folder))
-    means = [load_checkpoint(folder / "network.pt").mean for folder in (plain_folder, copied_folder)]
+    means = [load_checkpoint(folder / "network.npz").mean for folder in (plain_folder, copied_folder)]
     assert np.array_equal(*means)
     assert plain.split == copied.split
     assert copied.views["integer"]["correct"] == correct_as_integers(copied_folder)
@@ -301,7 +301,7 @@ def test_the_same_command_gives_the_same_bits(
     _, folder = Laboratory(tiny_overrides, tmp_path, draw_trial).run()
     assert lasting(read_record(folder)) == lasting(read_record(finished_run))
     assert equal(weights(folder), weights(finished_run))
-    for name in ("network.pt", "integer_model.npz", "confusion_float.png", "confusion_integer.png"):
+    for name in ("network.npz", "integer_model.npz", "confusion_float.png", "confusion_integer.png"):
         assert (folder / name).read_bytes() == (finished_run / name).read_bytes()
 
 
@@ -365,7 +365,7 @@ def test_weights_order_and_augmentation_start_from_the_training_seed(
     monkeypatch.setattr(fitting, "WordDataModule", Watching)
     monkeypatch.setattr(fitting, "WordClassifier", Initial)
     _, folder = laboratory.run("trainer.max_epochs=1", f"seed={seed}")
-    shape = load_checkpoint(folder / "network.pt").network.shape
+    shape = load_checkpoint(folder / "network.npz").network.shape
     torch.manual_seed(seed)
     assert equal(initial[0], LSTMClassifier(shape).state_dict())
     assert drawn[:2] == [seed, seed + 1]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import logging
+import math
 import multiprocessing
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -187,29 +191,74 @@ def cut_in_half(path: Path) -> None:
     path.write_bytes(content[: len(content) // 2])
 
 
+def rewritten(folder: Path, **changes: Any) -> None:
+    origin = json.loads((folder / "origin.json").read_text())
+    (folder / "origin.json").write_text(json.dumps({**origin, **changes}))
+
+
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "no network": lambda folder: (folder / "network.pt").unlink(),
-    "half a network": lambda folder: cut_in_half(folder / "network.pt"),
-    "no network at all": lambda folder: (folder / "network.pt").write_bytes(b"digits"),
+    "no network": lambda folder: (folder / "network.npz").unlink(),
+    "half a network": lambda folder: cut_in_half(folder / "network.npz"),
+    "no network at all": lambda folder: (folder / "network.npz").write_bytes(b"digits"),
     "no origin": lambda folder: (folder / "origin.json").unlink(),
     "half an origin": lambda folder: cut_in_half(folder / "origin.json"),
     "an empty origin": lambda folder: (folder / "origin.json").write_text(""),
     "a foreign origin": lambda folder: (folder / "origin.json").write_text("[]"),
     "an incomplete origin": lambda folder: (folder / "origin.json").write_text('{"run": "here"}'),
+    "an origin of another type": lambda folder: rewritten(folder, epochs="many"),
+    "an origin that is not finite": lambda folder: rewritten(folder, val_loss=math.inf),
+    "another place's origin": lambda folder: rewritten(folder, key="0" * 16),
+    "the origin of another network": lambda folder: rewritten(folder, network="0" * 64),
+    "a pipe": lambda folder: piped(folder / "network.npz"),
+    "an origin that is a pipe": lambda folder: piped(folder / "origin.json"),
 }
+SILENT = {"no network", "no origin"}  # of what was killed before it was complete
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_network_is_trained_again_and_then_stored(
-    config: Config, training: Training, tmp_path: Path, damage: str
+    config: Config, training: Training, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = float_network(config, of_recordings(), tmp_path, training)
     DAMAGES[damage](tmp_path / first.key)
     second = float_network(config, of_recordings(), tmp_path, training)
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warned) == (damage not in SILENT) and all(first.key in text for text in warned)
     third = float_network(config, of_recordings(), tmp_path, training)
     assert (second.reused, third.reused, training.calls) == (False, True, 2)
     assert bias(second) == bias(third) != bias(first)
-    assert json.loads((tmp_path / first.key / "origin.json").read_text()) == third.origin
+    kept = json.loads((tmp_path / first.key / "origin.json").read_text())
+    assert {name: kept[name] for name in third.origin} == third.origin == second.origin
+
+
+@pytest.mark.parametrize("copied", [("network.npz",), ("network.npz", "origin.json")])
+def test_a_network_that_was_copied_under_another_key_is_not_used(
+    config: Config, training: Training, tmp_path: Path, copied: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another seed's result would stand under this seed's record."""
+    first = float_network(config, of_recordings(), tmp_path, training)
+    other = float_network(changed(config, "seed"), of_recordings(), tmp_path, training)
+    for name in copied:
+        shutil.copyfile(tmp_path / other.key / name, tmp_path / first.key / name)
+    again = float_network(config, of_recordings(), tmp_path, training)
+    assert not again.reused and bias(again) != bias(other)
+    assert f"the float network {first.key} is not used but trained again" in caplog.text
+
+
+def test_the_key_in_the_network_counts_as_much_as_that_of_the_origin(
+    config: Config, training: Training, tmp_path: Path
+) -> None:
+    first = float_network(config, of_recordings(), tmp_path, training)
+    other = float_network(changed(config, "seed"), of_recordings(), tmp_path, training)
+    for name in ("network.npz", "origin.json"):
+        shutil.copyfile(tmp_path / other.key / name, tmp_path / first.key / name)
+    rewritten(tmp_path / first.key, key=first.key)
+    assert not float_network(config, of_recordings(), tmp_path, training).reused
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -73,7 +73,7 @@ def test_a_folder_that_is_missing_is_one_line_before_anything_is_trained(
 ) -> None:
     with pytest.raises(UserError, match=r"data\.others: nowhere is not a folder"):
         run_trial([*finished_overrides, "data.others=[nowhere]"], tmp_path)
-    assert not (tmp_path / "network.pt").exists()
+    assert not (tmp_path / "network.npz").exists()
 
 
 def test_records_of_earlier_versions_open(finished_run: Path, tmp_path: Path) -> None:

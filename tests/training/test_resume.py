@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ import pytorch_lightning as pl
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fsdd_lightning.runs.lock import claim
 from fsdd_lightning.runs.plan import plan_run
-from fsdd_lightning.runs.record import RunRecord, new_record, read_record
+from fsdd_lightning.runs.record import RunRecord, new_record, read_record, write_record
 from fsdd_lightning.sweeps.compose import compose_trials
 from fsdd_lightning.training.experiment import fit, prepare, quantize
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import WordClassifier
-from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch
+from fsdd_lightning.training.resume import CHECKPOINTS, LastEpoch, is_of_run
 from fsdd_lightning.training.tensorboard import event_files
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
@@ -83,6 +85,59 @@ def curves(folder: Path) -> Curves:
     }
 
 
+# --- whose a checkpoint is ---
+
+KEY = "ab" * 32
+
+
+def bomb(path: Path) -> None:
+    """A key, and beside it a member that is inflated to 100 MB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", KEY.encode() + bytes(10**8))
+
+
+class Payload:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.target),)
+
+
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda path: None,
+    "another run's": lambda path: torch.save({"run_key": "cd" * 32}, path),
+    "the key elsewhere": lambda path: torch.save({"run_key": "cd" * 32, "note": KEY}, path),
+    "no key": lambda path: torch.save([KEY], path),
+    "half": lambda path: (torch.save({"run_key": KEY}, path), os.truncate(path, 300)),
+    "text": lambda path: path.write_text(KEY),
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": lambda path: os.mkfifo(path),
+    "gigabytes": lambda path: (path.touch(), os.truncate(path, 2**36)),
+    "inflated": bomb,
+    "code": lambda path: torch.save({"run_key": KEY, "code": Payload(path.with_name("executed"))}, path),
+}
+
+
+def test_a_checkpoint_of_the_run_is_known(tmp_path: Path) -> None:
+    torch.save({"run_key": KEY, "weights": torch.ones(3)}, tmp_path / "last_float.ckpt")
+    assert is_of_run(tmp_path / "last_float.ckpt", KEY)
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_foreign_checkpoint_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    path = tmp_path / "last_float.ckpt"
+    FOREIGN[kind](path)
+    unpickled: list[object] = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda *words, **options: unpickled.append(words) or load(*words, **options))
+    assert not is_of_run(path, KEY)
+    assert not unpickled or kind in ("the key elsewhere", "no key", "code")
+    assert not (tmp_path / "executed").exists()
+
+
 # --- whole runs ---
 
 
@@ -99,7 +154,7 @@ def whole(words: list[str], run_trial: RunTrial, tmp_path_factory: pytest.TempPa
 
 
 def assert_alike(folder: Path, whole: Path) -> None:
-    for name in ("network.pt", "integer_model.npz"):
+    for name in ("network.npz", "integer_model.npz"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     resumed, expected = read_record(folder), read_record(whole)
     assert (resumed.status, resumed.views, resumed.notes) == ("done", expected.views, expected.notes)
@@ -175,8 +230,11 @@ class Stages:
         ((_, config),) = compose_trials([*self.words, *changes, f"output_root={self.output}"], multirun=False)
         plan = plan_run(config)
         torch.manual_seed(99)  # what the process drew before must not matter
+        record = new_record(plan, [])
+        claim(record, folder)
+        write_record(record, folder)
         with closing(DashboardLogger(folder)) as logger:
-            context = prepare(plan, new_record(plan, []), folder, logger)
+            context = prepare(plan, record, folder, logger)
             weights = quantize(fit(context), context).network.state_dict()
         return weights, context.record.training
 
@@ -261,7 +319,7 @@ def test_a_training_that_had_ended_is_not_trained_any_further(
     assert (found["epochs"], found["best_epoch"], found["val_loss"]) == (epochs, best, pytest.approx(val_loss))
 
 
-@pytest.mark.parametrize("changed", ["optimizer.lr=0.01", "damage", "folder"])
+@pytest.mark.parametrize("changed", ["optimizer.lr=0.01", "damage", "folder", "best"])
 def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: str
 ) -> None:
@@ -270,6 +328,9 @@ def test_a_foreign_or_damaged_checkpoint_is_ignored_with_a_note(
     Kill("float", 1, True)(lambda: stages(folder, *words))
     if changed == "damage":
         (folder / checkpoint).write_bytes((folder / checkpoint).read_bytes()[:-100])
+    elif changed == "best":  # of another run, whose weights would be taken where no later epoch is better
+        best = torch.load(folder / CHECKPOINTS / "best_float.ckpt", weights_only=True)
+        torch.save({**best, "run_key": "0" * 64}, folder / CHECKPOINTS / "best_float.ckpt")
     elif changed == "folder":
         folder = folder.rename(tmp_path / "moved")
     else:

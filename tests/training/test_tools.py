@@ -23,6 +23,7 @@ import fsdd_lightning.train
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.run import open_run
+from fsdd_lightning.model.checkpoint import load_checkpoint
 from fsdd_lightning.runs.record import RunRecord, read_record
 from fsdd_lightning.sweeps.compose import compose_config
 from fsdd_lightning.training.loggers import make_loggers
@@ -286,6 +287,6 @@ def test_overfitting_learns_its_batch_by_heart(tiny_overrides: list[str], tmp_pa
 def test_mixed_precision_trains(tiny_overrides: list[str], tmp_path: Path, run_trial: RunTrial) -> None:
     words = [*tiny_overrides, "trainer.precision=bf16-mixed", "quantization=int8_qat", "quantization.epochs=1"]
     record = run_trial([*words, f"output_root={tmp_path}/output"], tmp_path)
-    weights = torch.load(tmp_path / "network.pt", weights_only=True)["weights"]
+    weights = load_checkpoint(tmp_path / "network.npz").network.state_dict()
     assert {weight.dtype for weight in weights.values()} == {torch.float32}
     assert record.views["integer"]["accuracy"] == record.views["c"]["accuracy"]

@@ -70,7 +70,7 @@ def test_nothing_else_of_the_run_changes(words: list[str], folder: Path, run_tri
     )
     assert record.training["float"]["key"] == plain.training["float"]["key"]
     assert record.training["quantized"] == plain.training["quantized"]
-    for name in ("network.pt", "integer_model.npz", "golden_clips.npz"):
+    for name in ("network.npz", "integer_model.npz", "golden_clips.npz"):
         assert (folder / name).read_bytes() == (tmp_path / name).read_bytes()
     names = {path.name for path in folder.iterdir()}
     assert {name for name in names if "tfevents" not in name} == {
@@ -120,7 +120,7 @@ def test_a_run_that_is_killed_in_it_goes_on_to_the_same_bits(
     assert second.startswith(f"note: {stage} training goes on after epoch {epoch + 1}\n")
     resumed, whole = read_record(run), read_record(folder)
     assert (resumed.unheard, resumed.views, resumed.notes) == (whole.unheard, whole.views, whole.notes)
-    assert (run / "network.pt").read_bytes() == (folder / "network.pt").read_bytes()
+    assert (run / "network.npz").read_bytes() == (folder / "network.npz").read_bytes()
     assert scalars(run) == scalars(folder)
     assert not (run / SECOND).exists()
 
@@ -172,7 +172,7 @@ def test_a_name_that_nobody_has_ends_the_run_before_anything_is_trained(
 ) -> None:
     with pytest.raises(UserError, match=r"evaluation\.unheard_speaker=zoe: no such speaker; choose one of ada, basil"):
         run_trial([*finished_overrides, "evaluation.unheard_speaker=zoe"], tmp_path)
-    assert not (tmp_path / "network.pt").exists()
+    assert not (tmp_path / "network.npz").exists()
 
 
 def test_records_of_earlier_versions_open(finished_run: Path, tmp_path: Path) -> None:

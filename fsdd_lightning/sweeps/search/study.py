@@ -22,10 +22,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
+from fsdd_lightning.errors import UserError
 from fsdd_lightning.sweeps.search.front import Objective
 from fsdd_lightning.sweeps.search.space import Dimension, Space, Values
 
 JOURNAL = "search.journal"
+_JOURNAL_BEGINS = b'{"op_code'
 _RANDOM_TRIALS = 10  # before the sampler has enough results to choose by
 
 
@@ -34,7 +36,7 @@ class ParetoStudy:
 
     def __init__(self, space: Space, seed: int, folder: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        (folder / JOURNAL).unlink(missing_ok=True)
+        _remove_journal(folder / JOURNAL)
         self._study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
             study_name="accuracy_vs_bytes",
@@ -77,6 +79,15 @@ class ParetoStudy:
     def _params(self, values: Values) -> dict[str, str | int]:
         pairs = zip(self._space.dimensions, values, strict=True)
         return {dimension.key: value if dimension.grid is None else int(value) for dimension, value in pairs}
+
+
+def _remove_journal(path: Path) -> None:
+    """It is written anew; UserError where the file of this name is no journal."""
+    if path.is_file() and not path.is_symlink():
+        with path.open("rb") as file:
+            if not _JOURNAL_BEGINS.startswith(file.read(len(_JOURNAL_BEGINS))):  # a killed search may leave less
+                raise UserError(f"{path} is no journal of Optuna: move it away")
+    path.unlink(missing_ok=True)
 
 
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:

@@ -104,7 +104,7 @@ class ParetoSweeper(ResumingSweeper):
 
     def _record_over_budget(self, trial: Trial) -> None:
         """Leave the record that a sweep would: nothing is launched for it."""
-        if not trial.state.is_settled:
+        if trial.state.name == "to run":
             trial.folder.mkdir(exist_ok=True)
             with locked(trial.folder):
                 archive_record(trial.folder, trial.state)

@@ -91,7 +91,7 @@ def test_a_space_smaller_than_the_search_is_searched_whole(whole: Whole) -> None
 def test_trials_over_budget_are_pruned_without_training(whole: Whole) -> None:
     folder, _ = whole
     over_budget = [name for name, record in records(folder).items() if record["status"] == "over_budget"]
-    assert not [name for name in over_budget if (sweep_folder(folder) / name / "network.pt").exists()]
+    assert not [name for name in over_budget if (sweep_folder(folder) / name / "network.npz").exists()]
     storage = JournalStorage(JournalFileBackend(str(sweep_folder(folder) / "search.journal")))
     trials = optuna.load_study(study_name="accuracy_vs_bytes", storage=storage).trials
     pruned = [trial.params["model.hidden_size"] for trial in trials if trial.state is TrialState.PRUNED]
