@@ -9,9 +9,10 @@ from pathlib import Path
 from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
-from fsdd_lightning.data.download import download_fsdd, is_archive
+from fsdd_lightning.data.download import check_downloaded, download_fsdd
 from fsdd_lightning.data.layouts import NAMINGS, find_folder, labels_in, layout_of
 from fsdd_lightning.data.synthetic import synthetic_folder
+from fsdd_lightning.data.unpack import is_archive
 from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
 from fsdd_lightning.errors import UserError
 
@@ -35,12 +36,15 @@ def locate_fsdd(
 ) -> Path:
     """The folder that `find_fsdd` finds; without one, FSDD is downloaded into the cache folder.
 
-    Raises UserError as `find_fsdd` does, RunFailedError if the download fails.
+    What was downloaded is checked at each use. Raises UserError as `find_fsdd` does, and for recordings that were lost
+    or changed since; RunFailedError if the download fails.
     """
-    found = find_fsdd(config, environ, nearby)
-    if found is not None:
-        return found
-    return download_fsdd(config.archive_url, config.archive_digest, cached_dataset_folder(config))
+    found, cached = find_fsdd(config, environ, nearby), cached_dataset_folder(config)
+    if found is None:
+        return download_fsdd(config.archive_url, config.archive_digest, cached)
+    if found.resolve() in (cached.resolve(), cached.resolve() / "recordings"):  # also as data.root
+        check_downloaded(cached, config.archive_digest)
+    return found
 
 
 def find_fsdd(
