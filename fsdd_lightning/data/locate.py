@@ -10,10 +10,10 @@ from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
 from fsdd_lightning.data.download import check_downloaded, download_fsdd
-from fsdd_lightning.data.layouts import NAMINGS, find_folder, labels_in, layout_of
+from fsdd_lightning.data.layouts import MAX_WORDS, NAMINGS, find_folder, labels_in, layout_of
 from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.data.unpack import is_archive
-from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
+from fsdd_lightning.data.words import DIGITS, Words, nearest, some, words_of
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
@@ -107,6 +107,8 @@ def labels_of(data: DataConfig) -> tuple[str, ...]:
             f"there is one class, {', '.join(labels)}, and nothing to tell it from: add a word, or data.noise=N for "
             "so many clips without any"
         )
+    if len(labels) > MAX_WORDS:
+        raise UserError(f"there are {len(labels):,} words, more than {MAX_WORDS:,}: list those to use in data.labels")
     return labels
 
 
@@ -116,7 +118,7 @@ def _require_folders(words: Words, there: set[str]) -> None:
     if missing:
         listed = f"; there are {', '.join(sorted(there))}" if len(there) <= _LISTED_WORDS else ""
         hint = nearest(missing[0], sorted(there)) or listed
-        raise UserError(f"data.labels: there are no recordings of {', '.join(missing)}{hint}")
+        raise UserError(f"data.labels: there are no recordings of {some(missing)}{hint}")
 
 
 def _labels_there(data: DataConfig, words: Words) -> set[str]:
