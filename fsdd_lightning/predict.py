@@ -7,7 +7,6 @@ line each, and the others are answered; 2 a wrong command line or run, and nothi
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.data.wav import BadWavError, DecodedWav, decode_wav, decoded, waveform_of
+from fsdd_lightning.data.wav import NOT_SOUND, BadWavError, DecodedWav, decode_wav, decoded, waveform_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.files import RECORDING_BYTES, read_regular
 
@@ -47,6 +47,8 @@ def decode_audio(content: bytes, sample_rate_hz: int, least_samples: int = 1) ->
         raise BadWavError("empty file")
     if content[:4] == b"RIFF":
         return decode_wav(content, sample_rate_hz, least_samples)
+    if not is_container(content[:HEAD_BYTES]):  # libsndfile knows more kinds, some of which print as they are read
+        raise BadWavError(NOT_SOUND)
     _check_whole(content)
     return waveform_of(*_decoded(content), sample_rate_hz, least_samples)
 

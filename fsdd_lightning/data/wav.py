@@ -23,11 +23,15 @@ MAX_SOURCE_RATE_HZ = 768_000  # of the best converters; a higher one would take 
 MAX_CHANNELS = 64  # of arrays of microphones
 MAX_DURATION_S = 600.0  # to find the words of a longer one takes longer than anybody waits
 MAX_VALUES = 2**25  # samples x channels: 11 minutes at 48 kHz; as float32 134 MB, and some copies of it
+MAX_LEVEL = 2.0**20  # of full scale, 120 dB; with more a resampler overflows
 SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
 UNSTATED_SIZE = 0x7FFF0000  # or more: written by recorders that stream to a pipe and do not know the length
 _PIECE_VALUES = 2**20
 _CUT = "cut it, or feed it as standard input, --stream -"
 CLIPPED_LEVEL, CLIPPED_RUN = 0.99, 3  # clipped: so many equal samples in a row at this share of full scale, or more
+
+
+NOT_SOUND = "not a sound file (no header that libsndfile knows)"
 
 
 class BadWavError(ValueError):
@@ -139,7 +143,7 @@ def decoded(content: bytes) -> tuple[np.ndarray, int]:
         # The message of a LibsndfileError is "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
         reason = str(getattr(error, "error_string", error))
         if reason == "Format not recognised.":
-            raise BadWavError("not a sound file (no header that libsndfile knows)") from error
+            raise BadWavError(NOT_SOUND) from error
         raise BadWavError(f"cannot be decoded ({reason})") from error
 
 
@@ -187,9 +191,15 @@ def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
     duration_s = len(samples) / source_rate_hz
     if duration_s < MIN_DURATION_S:
         raise TooShortError(f"too short ({len(samples)} samples, {1000 * duration_s:.1f} ms)")
-    not_finite = int(np.count_nonzero(~np.isfinite(samples)))
-    if not_finite:
-        raise BadWavError(f"holds {not_finite} NaN or infinite samples")
+    check_values(samples)
+
+
+def check_values(samples: np.ndarray) -> None:
+    """Raises BadWavError for floats that no converter has made."""
+    with np.errstate(invalid="ignore"):
+        absurd = int(np.count_nonzero(~(np.abs(samples) <= MAX_LEVEL)))
+    if absurd:
+        raise BadWavError(f"holds {absurd} NaN or infinite samples, or far beyond full scale")
 
 
 def _check_not_silent(waveform: np.ndarray) -> None:

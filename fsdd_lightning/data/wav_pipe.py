@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fsdd_lightning.data.wav import UNSTATED_SIZE, BadWavError, check_form
+from fsdd_lightning.data.wav import UNSTATED_SIZE, BadWavError, check_form, check_values
 
 MAX_HEADER_BYTES = 2**20  # what stands before the sound: its format, and perhaps a text
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # format tags
@@ -30,13 +30,14 @@ class PipeFormat:
     data_bytes: int | None = None  # None: up to the end of the pipe
 
     def waveform(self, content: bytes) -> np.ndarray:
-        """(samples,) float32 of whole frames, channels mixed down by their mean, as of a file."""
+        """(samples,) float32 of whole frames, channels mixed down by their mean, as of a file. Raises BadWavError."""
         import soundfile  # only now: the pipe is checked first
 
         kind = {"format": "RAW", "subtype": self.subtype, "endian": "LITTLE", "dtype": "float32"}
         samples, _ = soundfile.read(
             io.BytesIO(content), samplerate=self.sample_rate_hz, channels=self.channels, always_2d=True, **kind
         )
+        check_values(samples)
         mono: np.ndarray = samples[:, 0] if self.channels == 1 else samples.mean(axis=1, dtype=np.float64)
         return mono.astype(np.float32)
 
