@@ -7,7 +7,6 @@ are rather too high.
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +74,7 @@ def _listen() -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raises UserError for a wrong command line."""
+    from fsdd_lightning.data.sound_sources import standard_input
     from fsdd_lightning.errors import UserError
 
     if arguments.run is None:
@@ -83,7 +83,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--backend {arguments.backend}: a device has integers; choose {' or '.join(BACKENDS)}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise UserError(f"--seconds must be more than 0, not {arguments.seconds:g}")
-    if arguments.input == STANDARD_INPUT and sys.stdin.isatty():
+    if arguments.input == STANDARD_INPUT and standard_input().isatty():
         raise UserError("--input - reads sound, not a terminal: arecord -f S16_LE -r 8000 | fsdd-listen RUN --input -")
 
 

@@ -7,7 +7,6 @@ line each, and the others are answered; 2 a wrong command line or run, and nothi
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +76,8 @@ def _predict() -> None:
 
 def _checked_paths(arguments: argparse.Namespace) -> list[Path]:
     """All files. Raises UserError for a wrong command line."""
-    from fsdd_lightning.data.wav import MIN_SOURCE_RATE_HZ
+    from fsdd_lightning.data.sound_sources import standard_input
+    from fsdd_lightning.data.wav import MAX_SOURCE_RATE_HZ, MIN_SOURCE_RATE_HZ
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.predict import find_sounds
 
@@ -85,9 +85,11 @@ def _checked_paths(arguments: argparse.Namespace) -> list[Path]:
         raise UserError("there is one standard input: name - once")
     if arguments.rate is not None and STANDARD_INPUT not in arguments.files:
         raise UserError("--rate belongs to raw samples from standard input (-): a file states its own")
-    if arguments.rate is not None and arguments.rate < MIN_SOURCE_RATE_HZ:
-        raise UserError(f"--rate must be at least {MIN_SOURCE_RATE_HZ} Hz, not {arguments.rate}")
-    if STANDARD_INPUT in arguments.files and sys.stdin.isatty():
+    if arguments.rate is not None and not MIN_SOURCE_RATE_HZ <= arguments.rate <= MAX_SOURCE_RATE_HZ:
+        raise UserError(
+            f"--rate must be at least {MIN_SOURCE_RATE_HZ} Hz, at most {MAX_SOURCE_RATE_HZ}, not {arguments.rate}"
+        )
+    if STANDARD_INPUT in arguments.files and standard_input().isatty():
         raise UserError("- reads sound, not a terminal: arecord -f S16_LE -r 8000 | fsdd-predict RUN - --stream")
     return find_sounds(arguments.files)
 
@@ -101,7 +103,9 @@ def _answers(predictor: Predictor, path: Path, arguments: argparse.Namespace) ->
 
 
 def _answers_of_pipe(predictor: Predictor, arguments: argparse.Namespace) -> Iterable[Prediction]:
-    pipe, name, rate = sys.stdin.buffer, str(STANDARD_INPUT), arguments.rate
+    from fsdd_lightning.data.sound_sources import standard_input
+
+    pipe, name, rate = standard_input(), str(STANDARD_INPUT), arguments.rate
     if arguments.stream:
         return predictor.predict_stream_of_pipe(pipe, name, rate)
     if arguments.segment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
@@ -143,11 +142,12 @@ def _opened(arguments: argparse.Namespace, sample_rate_hz: int) -> AbstractConte
 
 
 def _checked_inputs(paths: Sequence[Path]) -> Sequence[Path]:
+    from fsdd_lightning.data.sound_sources import standard_input
     from fsdd_lightning.errors import UserError
 
     if paths.count(STANDARD_INPUT) > 1:
         raise UserError("there is one standard input: name - once")
-    if STANDARD_INPUT in paths and sys.stdin.isatty():
+    if STANDARD_INPUT in paths and standard_input().isatty():
         raise UserError("--input - reads samples, not a terminal: arecord -t raw -f S16_LE -r 8000 | fsdd-record ...")
     return paths
 

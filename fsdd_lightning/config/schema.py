@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
+from fsdd_lightning.config.addresses import address_problem
 from fsdd_lightning.config.bounds import (
     is_folder_name,
     longest_transform_problem,
@@ -147,6 +148,10 @@ class DataConfig:
         if not (self.root is None or isinstance(self.root, str)):
             _require(bool(self.roots) and all(self.roots), "root must name a folder, or several: data.root=[A,B]")
             _require(isinstance(self.root, tuple) or len(self.roots) > 1, "root={NAME: FOLDER} must name several")
+        problem = address_problem(self.archive_url)
+        _require(problem is None, f"archive_url: {problem}")
+        is_digest = re.fullmatch("[0-9a-f]{64}", self.archive_digest)  # it becomes a part of a path
+        _require(bool(is_digest), "archive_digest must be 64 hexadecimal digits (0-9, a-f)")
         self._check_words()
 
     def _check_words(self) -> None:

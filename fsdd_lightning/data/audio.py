@@ -5,16 +5,20 @@ What a file holds is told by its content, not by its name. Truncated files are r
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.data.wav import BadWavError, DecodedWav, decode_wav, decoded, waveform_of
+from fsdd_lightning.data.wav import NOT_SOUND, BadWavError, DecodedWav, decode_wav, decoded, waveform_of
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import RECORDING_BYTES, read_regular
 
 # Names in a folder that stand for sound.
 SUFFIXES = (
@@ -29,6 +33,7 @@ MAGIC = (
 HEAD_BYTES = max(map(len, MAGIC))
 AU_UNSTATED_SIZE = 0xFFFFFFFF
 OGG_LAST_PAGE = 4  # a flag of its header
+MAX_ENTRIES = 500_000  # of a folder: five times Speech Commands; more is no folder of recordings
 MP3_SLACK = 2 * 1152  # samples: without a Xing header the length of an MP3 file is an estimate
 
 
@@ -42,15 +47,37 @@ def decode_audio(content: bytes, sample_rate_hz: int, least_samples: int = 1) ->
         raise BadWavError("empty file")
     if content[:4] == b"RIFF":
         return decode_wav(content, sample_rate_hz, least_samples)
+    if not is_container(content[:HEAD_BYTES]):  # libsndfile knows more kinds, some of which print as they are read
+        raise BadWavError(NOT_SOUND)
     _check_whole(content)
     return waveform_of(*_decoded(content), sample_rate_hz, least_samples)
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that may hold sound; raises BadWavError if it cannot be read."""
+    try:
+        return read_regular(path, RECORDING_BYTES)
+    except OSError as error:
+        hint = ": feed it as standard input, -" if error.errno == errno.EINVAL else ""
+        raise BadWavError(f"cannot be read ({error.strerror}){hint}") from error
+
+
 def audio_paths(folder: Path) -> list[Path]:
-    """The files directly in `folder` whose names are those of sound, sorted by name; no hidden files."""
+    """The files directly in `folder` whose names are those of sound, sorted by name; no hidden files.
+
+    Raises:
+        OSError: it can't be read; UserError: it holds too many files.
+    """
+    return [folder / entry.name for entry in listed(folder) if is_audio(entry.name)]
+
+
+def listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted by name; raises as `audio_paths` does."""
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if is_audio(entry.name)]
-    return [folder / name for name in sorted(names)]
+        found = list(islice(entries, MAX_ENTRIES + 1))
+    if len(found) > MAX_ENTRIES:
+        raise UserError(f"{folder} holds more than {MAX_ENTRIES:,} files: name a folder of recordings, or less of them")
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def is_audio(name: str) -> bool:

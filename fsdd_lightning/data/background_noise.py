@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.data.audio import decode_audio
+from fsdd_lightning.data.audio import decode_audio, read_bytes
 from fsdd_lightning.data.effects import amplitude_ratio, colored_noise
 from fsdd_lightning.data.layouts import fit_speaker
 from fsdd_lightning.data.wav import BadWavError
@@ -49,8 +49,8 @@ def noise_clips(
 
 def _read(path: Path, sample_rate_hz: int) -> np.ndarray:
     try:
-        return decode_audio(path.read_bytes(), sample_rate_hz).waveform
-    except (OSError, BadWavError) as error:
+        return decode_audio(read_bytes(path), sample_rate_hz).waveform
+    except BadWavError as error:
         raise UserError(f"noise in {path}: {error}; repair or remove it, or set data.noise=0") from error
 
 

@@ -85,16 +85,19 @@ class IntegerExtractor:
         return self.front_end.frames(samples)
 
 
-def heard_span(waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None) -> tuple[int, int]:
+def heard_span(
+    waveform: np.ndarray, config: FeatureConfig, endpointer: Endpointer | None, words: Sequence[Word] | None = None
+) -> tuple[int, int]:
     """What a network hears of (samples,) float32, [start, end) in samples.
 
     Of a clip of more than max_frames, which may begin with silence: the longest word that the endpointer finds, the
     first one of equals. Else, or where there is no word, the whole clip. Features that need float know no endpointer.
+    `words`: those of `listener_words`, where they are known already.
     """
     whole = (0, len(waveform))
     if endpointer is None or config.kind == "mfcc" or len(waveform) <= config.samples(config.max_frames):
         return whole
-    words = listener_words(waveform, config, endpointer)
+    words = listener_words(waveform, config, endpointer) if words is None else words
     if not words:
         return whole
     front_end = config.front_end

@@ -13,12 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
-from fsdd_lightning.data.audio import SUFFIXES, audio_paths, is_audio
+from fsdd_lightning.data.audio import MAX_ENTRIES, SUFFIXES, audio_paths, is_audio, listed
 from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, nearest
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import visible
+from fsdd_lightning.files import TEXT_BYTES, read_regular
 
 NAMING = "{label}_{speaker}_{take}.wav"
 FOLDER_NAMING = "{label}/{speaker}_nohash_{take}.wav"
@@ -29,6 +31,7 @@ UNKNOWN_SPEAKER = "unknown"
 # Of file names without suffix: Speech Commands' own, else what stands before a last number.
 _SPEAKER_PATTERNS = (r"(?P<speaker>.+?)_nohash_(?P<take>\d+)", r"(?P<speaker>.+?)[_-](?P<take>\d+)")
 _LARGEST_TAKE = 10**9
+MAX_WORDS = 2_000  # a network for more would be of another kind
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def find_folder(folder: Path, words: Words) -> Path | None:
             if candidate.is_dir() and holds(candidate):
                 return candidate
     except OSError as error:
-        raise UserError(f"cannot look into {folder} ({error.strerror}): fix its permissions") from error
+        place = visible(error.filename or folder)
+        raise UserError(f"cannot look into {place} ({error.strerror}): fix its permissions, or name another") from error
     return None
 
 
@@ -113,14 +117,22 @@ def layout_of(folder: Path) -> Words:
 
 def _holds_sound(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(is_audio(entry.name) for entry in entries)
+        return any(is_audio(entry.name) for entry in islice(entries, MAX_ENTRIES))
 
 
 def _word_folders(folder: Path) -> list[Path]:
     """Those directly in `folder` that hold sound, sorted by name; `_background_noise_` and its like are no words."""
-    with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith((".", "_")))
-    return [folder / name for name in names if _holds_sound(folder / name)]
+    places = [folder / e.name for e in listed(folder) if not e.name.startswith((".", "_")) and _is_folder(e)]
+    if len(places) > MAX_WORDS:
+        raise UserError(f"{folder} holds more than {MAX_WORDS:,} folders: name one with a folder for each word")
+    return [place for place in places if _holds_sound(place)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _chosen(files: list[ListedFile], words: Words) -> tuple[list[ListedFile], Counter[str]]:
@@ -204,13 +216,18 @@ def _by_their_names(folder: Path) -> Iterator[ListedFile]:
 
 
 def _in_word_folders(folder: Path, words: Words) -> Iterator[ListedFile]:
+    left = MAX_ENTRIES
     for place in _word_folders(folder):
+        paths = audio_paths(place)
+        left -= len(paths)
+        if left < 0:
+            raise UserError(f"{folder} holds more than {MAX_ENTRIES:,} recordings: name a folder with less of them")
         try:
             label = parse_label(place.name)
         except ValueError as error:
-            yield from (ListedFile(path, problem=str(error)) for path in audio_paths(place))
+            yield from (ListedFile(path, problem=str(error)) for path in paths)
         else:
-            yield from _of_one_word(audio_paths(place), label, words)
+            yield from _of_one_word(paths, label, words)
 
 
 def _of_one_word(paths: list[Path], label: str, words: Words) -> Iterator[ListedFile]:
@@ -275,15 +292,16 @@ class _Parts:
 
     @staticmethod
     def of(folder: Path) -> _Parts:
-        lists = tuple(folder / name for name in PART_LISTS if (folder / name).is_file())
+        lists = tuple(folder / name for name in PART_LISTS if os.path.lexists(folder / name))
         try:
             named = {
                 unicodedata.normalize("NFC", line.strip()): PART_LISTS[path.name]
                 for path in lists
-                for line in path.read_text(encoding="utf-8").splitlines()
+                for line in read_regular(path, TEXT_BYTES).decode("utf-8").splitlines()
             }
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the lists of the official split in {folder} can't be read ({error})") from error
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"the lists of the official split in {folder} can't be read ({reason})") from error
         return _Parts(lists, named)
 
     def mark(self, file: ListedFile) -> ListedFile:

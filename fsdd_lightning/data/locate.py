@@ -9,10 +9,11 @@ from pathlib import Path
 from fsdd_lightning.artifacts import user_cache_folder
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.corpora import corpora_digest, corpus_names, require_fit
-from fsdd_lightning.data.download import download_fsdd, is_archive
-from fsdd_lightning.data.layouts import NAMINGS, find_folder, labels_in, layout_of
+from fsdd_lightning.data.download import check_downloaded, download_fsdd
+from fsdd_lightning.data.layouts import MAX_WORDS, NAMINGS, find_folder, labels_in, layout_of
 from fsdd_lightning.data.synthetic import synthetic_folder
-from fsdd_lightning.data.words import DIGITS, Words, nearest, words_of
+from fsdd_lightning.data.unpack import is_archive
+from fsdd_lightning.data.words import DIGITS, Words, nearest, some, words_of
 from fsdd_lightning.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
@@ -35,12 +36,15 @@ def locate_fsdd(
 ) -> Path:
     """The folder that `find_fsdd` finds; without one, FSDD is downloaded into the cache folder.
 
-    Raises UserError as `find_fsdd` does, RunFailedError if the download fails.
+    What was downloaded is checked at each use. Raises UserError as `find_fsdd` does, and for recordings that were lost
+    or changed since; RunFailedError if the download fails.
     """
-    found = find_fsdd(config, environ, nearby)
-    if found is not None:
-        return found
-    return download_fsdd(config.archive_url, config.archive_digest, cached_dataset_folder(config))
+    found, cached = find_fsdd(config, environ, nearby), cached_dataset_folder(config)
+    if found is None:
+        return download_fsdd(config.archive_url, config.archive_digest, cached)
+    if found.resolve() in (cached.resolve(), cached.resolve() / "recordings"):  # also as data.root
+        check_downloaded(cached, config.archive_digest)
+    return found
 
 
 def find_fsdd(
@@ -103,6 +107,8 @@ def labels_of(data: DataConfig) -> tuple[str, ...]:
             f"there is one class, {', '.join(labels)}, and nothing to tell it from: add a word, or data.noise=N for "
             "so many clips without any"
         )
+    if len(labels) > MAX_WORDS:
+        raise UserError(f"there are {len(labels):,} words, more than {MAX_WORDS:,}: list those to use in data.labels")
     return labels
 
 
@@ -112,7 +118,7 @@ def _require_folders(words: Words, there: set[str]) -> None:
     if missing:
         listed = f"; there are {', '.join(sorted(there))}" if len(there) <= _LISTED_WORDS else ""
         hint = nearest(missing[0], sorted(there)) or listed
-        raise UserError(f"data.labels: there are no recordings of {', '.join(missing)}{hint}")
+        raise UserError(f"data.labels: there are no recordings of {some(missing)}{hint}")
 
 
 def _labels_there(data: DataConfig, words: Words) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 from fsdd_lightning.config.schema import FeatureConfig
 from fsdd_lightning.data.layouts import find_folder, labels_in, layout_of
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest, load_recordings
-from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words
+from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, some
 from fsdd_lightning.errors import UserError
 
 RECORDINGS = "recordings"  # a folder of this name says nothing: its corpus is called as the folder around it
@@ -43,7 +43,7 @@ def load_other(
     # Among many of FSDD's file names a strange one is a bad file.
     if unknown and (words.layout == "folders" or len(unknown) == len(there)):
         raise UserError(
-            f"{key}: {folder} has the words {', '.join(unknown)}, which the network does not know "
+            f"{key}: {folder} has the words {some(unknown)}, which the network does not know "
             f"(it knows {', '.join(labels)}): rename or remove them"
         )
     rate, least = features.sample_rate_hz, features.least_samples

@@ -12,16 +12,18 @@ from typing import Literal
 
 import numpy as np
 
-from fsdd_lightning.data.audio import decode_audio
+from fsdd_lightning.data.audio import decode_audio, read_bytes
 from fsdd_lightning.data.background_noise import noise_clips
 from fsdd_lightning.data.layouts import NAMINGS, UNKNOWN_SPEAKER, ListedFile, Listing, find_folder, list_folder
 from fsdd_lightning.data.wav import BadWavError, DecodedWav
-from fsdd_lightning.data.words import DIGITS, NOISE, Words
+from fsdd_lightning.data.words import DIGITS, NOISE, Words, some
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import visible
 
 LISTED_BAD_FILES = 20
 _LISTED_WORDS = 5
+# The clips of a folder may take 256 MB, and for each byte that is read 64 more: speech is not compressed further.
+_MEMORY_SAMPLES, _SAMPLES_OF_BYTE = 2**26, 16
 LEAST_CLIPS = 3  # one each for training, validation and test
 _PARTS = 10
 FSDD = Words()
@@ -90,6 +92,7 @@ class RecordingSet:
 @dataclass(frozen=True)
 class _Loaded:
     recording: Recording
+    size: int  # bytes of the file
     sha256: str
     wav: DecodedWav
 
@@ -104,8 +107,12 @@ def content_digest(sha256_of_name: Iterable[tuple[str, str]]) -> str:
 
 
 def folder_digest(folder: Path, words: Words = FSDD) -> str:
-    """content_digest of all files in `folder` that decide what is made of them, without decoding any."""
-    return _digest(((path, _sha256(path)) for path in list_folder(folder, words).paths), folder, words)
+    """content_digest of all files in `folder` that decide what is made of them, without decoding any.
+
+    What can't be read decides nothing.
+    """
+    hashed = ((path, _sha256(path)) for path in list_folder(folder, words).paths)
+    return _digest(((path, sha256) for path, sha256 in hashed if sha256 is not None), folder, words)
 
 
 def _digest(sha256_of_path: Iterable[tuple[Path, str]], folder: Path, words: Words) -> str:
@@ -119,8 +126,11 @@ def _stored_name(path: Path, folder: Path) -> str:
     return path.name if path.parent == folder else f"{path.parent.name}/{path.name}"
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(read_bytes(path)).hexdigest()
+    except BadWavError:
+        return None
 
 
 def load_recordings(
@@ -152,7 +162,7 @@ def load_recordings(
     clips += _noises(listing, words, sample_rate_hz, found)
     clips.sort(key=lambda clip: clip[0])
     used = [(item.recording.path, item.sha256) for item in loaded]
-    used += [(path, _sha256(path)) for path in (*listing.lists, *listing.backgrounds)]
+    used += [(path, sha256) for path in (*listing.lists, *listing.backgrounds) if (sha256 := _sha256(path))]
     return RecordingSet(
         name=name,
         folder=found,
@@ -183,9 +193,16 @@ def _load_files(
 ) -> tuple[list[_Loaded], list[BadRecording]]:
     loaded: dict[Recording, _Loaded] = {}
     bad: list[BadRecording] = []
+    room = _MEMORY_SAMPLES
     for file in files:
         try:
             item = _load_file(file, sample_rate_hz, least_samples)
+            room += _SAMPLES_OF_BYTE * item.size - len(item.wav.waveform)
+            if room < 0:
+                raise UserError(
+                    f"the recordings in {file.path.parent} last longer than any speech of so many bytes, too long for "
+                    f"the memory ({visible(file.path.name)} is one of them): name a folder of single words"
+                )
             if item.recording in loaded:  # x.wav beside x.WAV
                 raise ValueError(f"same recording as {loaded[item.recording].recording.path.name}")
             loaded[item.recording] = item
@@ -200,26 +217,19 @@ def _load_file(file: ListedFile, sample_rate_hz: int, least_samples: int) -> _Lo
         raise ValueError(file.problem)
     recording = Recording(file.label, file.speaker, file.take, file.path, part=file.part)
     content = read_bytes(file.path)
-    return _Loaded(recording, hashlib.sha256(content).hexdigest(), decode_audio(content, sample_rate_hz, least_samples))
-
-
-def read_bytes(path: Path) -> bytes:
-    """The file's content; raises BadWavError if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadWavError(f"cannot be read ({error.strerror})") from error
+    sound = decode_audio(content, sample_rate_hz, least_samples)
+    return _Loaded(recording, len(content), hashlib.sha256(content).hexdigest(), sound)
 
 
 def _one_bad(bad: BadRecording) -> str:
-    return f"{bad.path.name}: {bad.reason}"
+    return visible(f"{bad.path.name}: {bad.reason}")
 
 
 def _bad_files(folder: Path, bad: list[BadRecording]) -> UserError:
     """One line, and a list where there are several."""
     what = f"{len(bad)} bad file(s) in {folder}{_example(bad)}"
     error = UserError(f"{what}: repair them, remove them or set data.on_bad_file=skip")
-    lines = [visible(_one_bad(item)) for item in bad[:LISTED_BAD_FILES]]
+    lines = [_one_bad(item) for item in bad[:LISTED_BAD_FILES]]
     lines += [f"and {len(bad) - LISTED_BAD_FILES} more"] if len(bad) > LISTED_BAD_FILES else []
     error.details = "".join(f"  {line}\n" for line in lines) if len(bad) > 1 else ""
     return error
@@ -244,7 +254,7 @@ def _example(bad: list[BadRecording]) -> str:
 
 def _others(listing: Listing) -> str:
     """What a folder holds instead of the words that are asked for."""
-    named = ", ".join(sorted(listing.left_out))
+    named = some(sorted(listing.left_out))
     return f"; its words are {named}, which data.labels does not list" if named else ""
 
 

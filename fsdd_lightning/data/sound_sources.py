@@ -11,14 +11,15 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from fsdd_lightning.arithmetic.fixed_point import Int16Array
-from fsdd_lightning.data.audio import HEAD_BYTES, decode_audio, is_container
+from fsdd_lightning.data.audio import HEAD_BYTES, decode_audio, is_container, read_bytes
 from fsdd_lightning.data.integer_features import to_int16
-from fsdd_lightning.data.recordings import read_bytes
 from fsdd_lightning.data.wav import BadWavError, DecodedWav, waveform_of
 from fsdd_lightning.data.wav_pipe import PipeFormat, read_header
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import RECORDING_BYTES
 
 CHUNK_S = 0.02
+_AT_ONCE_BYTES = 2**20  # so much is reserved for a read
 SILENCE_S = 1.0  # after a file's end, so that its last word ends, too
 SAMPLE_TYPE = np.dtype("<i2")  # of standard input: `arecord -t raw -f S16_LE`
 
@@ -61,7 +62,7 @@ def fed_chunks(path: Path, sample_rate_hz: int, saturate: bool = False) -> Itera
 
 def _chunks_of_standard_input(sample_rate_hz: int) -> Iterator[Int16Array]:
     try:
-        yield from chunks_of_pipe(sys.stdin.buffer, sample_rate_hz)
+        yield from chunks_of_pipe(standard_input(), sample_rate_hz)
     except BadWavError as error:
         raise UserError(f"-: {error}") from error
 
@@ -96,7 +97,7 @@ def sound_of_pipe(
     Raises:
         BadWavError: no usable recording.
     """
-    content = pipe.read()
+    content = _whole(pipe)
     if raw_rate_hz is None and is_container(content[:HEAD_BYTES]):
         return decode_audio(content, sample_rate_hz, least_samples)
     whole = content[: len(content) // SAMPLE_TYPE.itemsize * SAMPLE_TYPE.itemsize]
@@ -120,7 +121,7 @@ def chunks_of_pipe(pipe: BinaryIO, sample_rate_hz: int, raw_rate_hz: int | None 
         pieces = _Pieces(pipe, head)
         yield from _decoded_chunks(pieces, read_header(pieces.read), sample_rate_hz)
     else:
-        yield from chunks_of_sound(decode_audio(head + pipe.read(), sample_rate_hz), sample_rate_hz)
+        yield from chunks_of_sound(decode_audio(_whole(pipe, head), sample_rate_hz), sample_rate_hz)
         return
     yield np.zeros(round(SILENCE_S * sample_rate_hz), np.int16)
 
@@ -163,10 +164,28 @@ class _Pieces:
             yield content[:whole]
 
 
+def _whole(pipe: BinaryIO, head: bytes = b"") -> bytes:
+    """All that comes, after what was read already. Raises BadWavError for more than a recording may have."""
+    content = head + _read(pipe, RECORDING_BYTES + 1 - len(head))
+    if len(content) > RECORDING_BYTES:
+        raise BadWavError(f"it has more than {RECORDING_BYTES:,} bytes, perhaps no end: --stream hears it as it comes")
+    return content
+
+
 def _read(pipe: BinaryIO, size: int) -> bytes:
-    """`size` bytes, however few a pipe gives at a time; fewer at its end."""
+    """`size` bytes, however few a pipe gives at a time; fewer at its end. Raises BadWavError where it can't be read."""
     parts: list[bytes] = []
-    while size > 0 and (part := pipe.read(size)):
-        parts.append(part)
-        size -= len(part)
+    try:
+        while size > 0 and (part := pipe.read(min(size, _AT_ONCE_BYTES))):
+            parts.append(part)
+            size -= len(part)
+    except OSError as error:  # a folder, a terminal that is gone
+        raise BadWavError(f"cannot be read ({error.strerror})") from error
     return b"".join(parts)
+
+
+def standard_input() -> BinaryIO:
+    """The pipe that a command is fed by. Raises UserError where it was closed."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise UserError("-: standard input is closed: feed it a file, or raw samples")
+    return sys.stdin.buffer

@@ -10,14 +10,28 @@ import io
 import struct
 import wave
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 MIN_DURATION_S = 0.02  # no word fits in less; the shortest recording of FSDD lasts 0.14 s
 MIN_SOURCE_RATE_HZ = 1_000  # a lower rate means a damaged header
+MAX_SOURCE_RATE_HZ = 768_000  # of the best converters; a higher one would take a giant filter to resample
+MAX_CHANNELS = 64  # of arrays of microphones
+MAX_DURATION_S = 600.0  # to find the words of a longer one takes longer than anybody waits
+MAX_VALUES = 2**25  # samples x channels: 11 minutes at 48 kHz; as float32 134 MB, and some copies of it
+MAX_LEVEL = 2.0**20  # of full scale, 120 dB; with more a resampler overflows
 SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
 UNSTATED_SIZE = 0x7FFF0000  # or more: written by recorders that stream to a pipe and do not know the length
+_PIECE_VALUES = 2**20
+_CUT = "cut it, or feed it as standard input, --stream -"
 CLIPPED_LEVEL, CLIPPED_RUN = 0.99, 3  # clipped: so many equal samples in a row at this share of full scale, or more
+
+
+NOT_SOUND = "not a sound file (no header that libsndfile knows)"
 
 
 class BadWavError(ValueError):
@@ -122,14 +136,41 @@ def decoded(content: bytes) -> tuple[np.ndarray, int]:
     import soundfile  # only now: a digest of the files needs no decoder
 
     try:
-        samples, source_rate_hz = soundfile.read(_Content(content), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(_Content(content)) as file:
+            check_form(file.samplerate, file.channels)
+            return _all_samples(file), int(file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
         # The message of a LibsndfileError is "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
         reason = str(getattr(error, "error_string", error))
         if reason == "Format not recognised.":
-            raise BadWavError("not a sound file (no header that libsndfile knows)") from error
+            raise BadWavError(NOT_SOUND) from error
         raise BadWavError(f"cannot be decoded ({reason})") from error
-    return samples, int(source_rate_hz)
+
+
+def _all_samples(file: SoundFile) -> np.ndarray:
+    """In pieces, as a header may promise any number. Raises BadWavError."""
+    step = max(_PIECE_VALUES // file.channels, 1)
+    pieces = [file.read(step, dtype="float32", always_2d=True)]
+    while len(pieces[-1]) == step:
+        _check_length(sum(map(len, pieces)), file.channels, file.samplerate)
+        pieces.append(file.read(step, dtype="float32", always_2d=True))
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _check_length(samples: int, channels: int, source_rate_hz: int) -> None:
+    most = min(MAX_VALUES // channels, int(MAX_DURATION_S * source_rate_hz))
+    if samples > most:
+        raise BadWavError(f"longer than {most / source_rate_hz:.0f} s: {_CUT}")
+
+
+def check_form(source_rate_hz: int, channels: int) -> None:
+    """Raises BadWavError for numbers that no recording of speech has."""
+    if source_rate_hz < MIN_SOURCE_RATE_HZ:
+        raise BadWavError(f"sample rate of {source_rate_hz} Hz is too low for speech")
+    if source_rate_hz > MAX_SOURCE_RATE_HZ:
+        raise BadWavError(f"sample rate of {source_rate_hz} Hz is more than {MAX_SOURCE_RATE_HZ} Hz")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadWavError(f"has {channels} channels, not 1 to {MAX_CHANNELS}")
 
 
 class _Content(io.BytesIO):
@@ -143,16 +184,22 @@ class _Content(io.BytesIO):
 
 
 def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
-    if source_rate_hz < MIN_SOURCE_RATE_HZ:
-        raise BadWavError(f"sample rate of {source_rate_hz} Hz is too low for speech")
+    check_form(source_rate_hz, samples.shape[1])
+    _check_length(*samples.shape, source_rate_hz)
     if len(samples) == 0:
         raise BadWavError("holds no samples")
     duration_s = len(samples) / source_rate_hz
     if duration_s < MIN_DURATION_S:
         raise TooShortError(f"too short ({len(samples)} samples, {1000 * duration_s:.1f} ms)")
-    not_finite = int(np.count_nonzero(~np.isfinite(samples)))
-    if not_finite:
-        raise BadWavError(f"holds {not_finite} NaN or infinite samples")
+    check_values(samples)
+
+
+def check_values(samples: np.ndarray) -> None:
+    """Raises BadWavError for floats that no converter has made."""
+    with np.errstate(invalid="ignore"):
+        absurd = int(np.count_nonzero(~(np.abs(samples) <= MAX_LEVEL)))
+    if absurd:
+        raise BadWavError(f"holds {absurd} NaN or infinite samples, or far beyond full scale")
 
 
 def _check_not_silent(waveform: np.ndarray) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fsdd_lightning.data.wav import MIN_SOURCE_RATE_HZ, UNSTATED_SIZE, BadWavError
+from fsdd_lightning.data.wav import UNSTATED_SIZE, BadWavError, check_form, check_values
 
+MAX_HEADER_BYTES = 2**20  # what stands before the sound: its format, and perhaps a text
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # format tags
 SUBTYPES = {  # by tag and bits
     **{(PCM, 8): "PCM_U8", (PCM, 16): "PCM_16", (PCM, 24): "PCM_24", (PCM, 32): "PCM_32"},
@@ -29,13 +30,14 @@ class PipeFormat:
     data_bytes: int | None = None  # None: up to the end of the pipe
 
     def waveform(self, content: bytes) -> np.ndarray:
-        """(samples,) float32 of whole frames, channels mixed down by their mean, as of a file."""
+        """(samples,) float32 of whole frames, channels mixed down by their mean, as of a file. Raises BadWavError."""
         import soundfile  # only now: the pipe is checked first
 
         kind = {"format": "RAW", "subtype": self.subtype, "endian": "LITTLE", "dtype": "float32"}
         samples, _ = soundfile.read(
             io.BytesIO(content), samplerate=self.sample_rate_hz, channels=self.channels, always_2d=True, **kind
         )
+        check_values(samples)
         mono: np.ndarray = samples[:, 0] if self.channels == 1 else samples.mean(axis=1, dtype=np.float64)
         return mono.astype(np.float32)
 
@@ -49,10 +51,14 @@ def read_header(read: Callable[[int], bytes]) -> PipeFormat:
     if read(12)[8:] != b"WAVE":
         raise BadWavError("not a WAV file (no RIFF/WAVE header)")
     form: PipeFormat | None = None
+    left = MAX_HEADER_BYTES
     while len(head := read(8)) == 8:
         chunk_id, size = struct.unpack("<4sI", head)
         if chunk_id == b"data":
             return _with_size(form, size)
+        left -= 8 + size
+        if left < 0:
+            raise BadWavError(f"its header has more than {MAX_HEADER_BYTES:,} bytes")
         content = read(size + size % 2)  # chunks start at even offsets
         if chunk_id == b"fmt ":
             form = _parsed(content)
@@ -68,8 +74,7 @@ def _parsed(content: bytes) -> PipeFormat:
     subtype = SUBTYPES.get((tag, bits))
     if subtype is None or channels == 0 or frame_bytes != channels * bits // 8:
         raise BadWavError(f"its encoding (tag {tag}, {bits} bits) cannot be heard as it comes: give it as a file")
-    if rate < MIN_SOURCE_RATE_HZ:
-        raise BadWavError(f"sample rate of {rate} Hz is too low for speech")
+    check_form(rate, channels)
     return PipeFormat(rate, channels, subtype, frame_bytes)
 
 

@@ -17,6 +17,7 @@ from fsdd_lightning.config.schema import DataConfig
 DIGITS = tuple("0123456789")
 OTHER, NOISE = "other", "noise"
 NO_WORDS = (OTHER, NOISE)  # of the user's; a device that hears one has heard none of these
+_LISTED = 12  # words in one line
 REST: Literal["rest"] = "rest"  # as data.other: all labels that data.labels does not list
 
 
@@ -58,6 +59,11 @@ class Words:
 def words_of(config: DataConfig) -> Words:
     """What a config asks for."""
     return Words(config.layout, config.labels, config.other, config.noise, config.speaker_pattern)
+
+
+def some(labels: Sequence[str]) -> str:
+    """The first of many, with commas between."""
+    return ", ".join(labels[:_LISTED]) + (", ..." if len(labels) > _LISTED else "")
 
 
 def nearest(label: str, known: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fsdd_lightning.arithmetic.endpointer import Word
 from fsdd_lightning.config.schema import FeatureConfig, ListenerConfig
 from fsdd_lightning.data.extraction import feature_extractor
-from fsdd_lightning.data.integer_features import heard_span, to_int16
+from fsdd_lightning.data.integer_features import heard_span, listener_words, to_int16
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.statistics import FeatureStatistics
 
@@ -61,14 +62,26 @@ class ClipMaker:
 
     def one(self, waveform: np.ndarray) -> Clips:
         """A single clip, without padding; the same bits as in a batch."""
-        waveform = self._heard(waveform)
+        return self.word(self._heard(waveform))
+
+    def word(self, waveform: np.ndarray) -> Clips:
+        """The same of what `heard` has found in a clip."""
         frames = self._statistics.standardize_clip(self._extract.clip(waveform))
         samples = device_samples(self._config, [waveform])
         return Clips(frames[None], np.array([len(frames)]), samples)
 
-    def heard(self, waveform: np.ndarray) -> tuple[int, int]:
-        """Which samples of a clip are its word, [start, end); of a clip that is short enough: all."""
-        return heard_span(waveform, self._config, self._endpointer)
+    def words(self, waveform: np.ndarray) -> list[Word] | None:
+        """Those that the listener finds in a clip; None where there is no listener."""
+        if self._endpointer is None or self._config.kind == "mfcc":
+            return None
+        return listener_words(waveform, self._config, self._endpointer)
+
+    def heard(self, waveform: np.ndarray, words: Sequence[Word] | None = None) -> tuple[int, int]:
+        """Which samples of a clip are its word, [start, end); of a clip that is short enough: all.
+
+        `words`: those of the clip, where they are known already.
+        """
+        return heard_span(waveform, self._config, self._endpointer, words)
 
     def _heard(self, waveform: np.ndarray) -> np.ndarray:
         return waveform[slice(*self.heard(waveform))]

@@ -10,9 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fsdd_lightning.arithmetic.listener import decide
-from fsdd_lightning.data.audio import audio_paths, decode_audio
-from fsdd_lightning.data.integer_features import listener_words
-from fsdd_lightning.data.recordings import read_bytes
+from fsdd_lightning.data.audio import audio_paths, decode_audio, read_bytes
 from fsdd_lightning.data.segmentation import find_words
 from fsdd_lightning.data.sound_sources import chunks_of_pipe, chunks_of_sound, sound_of_pipe
 from fsdd_lightning.data.wav import BadWavError, DecodedWav, waveform_of
@@ -32,7 +30,7 @@ class Predictor:
     def __init__(self, run: Run, backend: Backend) -> None:
         self._backend, self._run = backend, run
         self._labels = run.checkpoint.labels
-        self._features, self._listener = run.config.features, run.config.listener
+        self._features = run.config.features
         self._listening, self._step = run.listening, device_step(run)
         self._clips_of = ClipMaker(run.config.features, run.statistics, run.config.listener)
 
@@ -59,8 +57,9 @@ class Predictor:
     def _one_word(self, file: str, sound: DecodedWav) -> Prediction:
         rate, waveform = self._features.sample_rate_hz, sound.waveform
         source = source_fields(sound, rate)
-        start, end = self._clips_of.heard(waveform)
-        words = self._words_found(waveform)
+        found = self._clips_of.words(waveform)
+        start, end = self._clips_of.heard(waveform, found)
+        words = None if found is None else len(found)
         if words == 0 and len(waveform) > self._longest:
             note = f"no word found in {len(waveform) / rate:.2f} s"
             return Prediction(file, "no word", words_found=0, **_with_notes(source, note))
@@ -77,13 +76,8 @@ class Predictor:
             listened_s = self._features.max_frames * self._features.hop / rate
             of_what = _seconds(waveform[start:end], rate)
             notes.append(f"only the first {listened_s:.2f} of {of_what} were heard; --segment finds every word")
-        return self._recognize(file, waveform, **_with_notes(source, *notes))
-
-    def _words_found(self, waveform: np.ndarray) -> int | None:
-        """By the listener; None where there is none."""
-        if self._listener is None or self._features.kind == "mfcc":
-            return None
-        return len(listener_words(waveform, self._features, self._listener.endpointer))
+        logits = self._backend.logits(self._clips_of.word(waveform[start:end]))[0]
+        return self._answer(file, logits, logits, **_with_notes(source, *notes))
 
     @property
     def _longest(self) -> int:

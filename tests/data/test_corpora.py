@@ -135,7 +135,7 @@ def test_clips_that_are_in_two_corpora_are_noted(tmp_path: Path) -> None:
 
 def test_bad_files_are_named_with_their_corpus(roots: list[Path]) -> None:
     (roots[1] / "8_zoe.wav").write_bytes(b"")
-    with pytest.raises(UserError, match=r"1 bad file\(s\) in .*/my voices, e\.g\. 8_zoe\.wav"):
+    with pytest.raises(UserError, match=r"1 bad file\(s\) in .*/my voices, e\.g\. 8_zoe\.wav: "):
         load_corpora(locate_corpora(data_of(roots)), 8000, "error")
     kept = load_corpora(locate_corpora(data_of(roots)), 8000, "skip")
     assert [bad.path for bad in kept.bad] == [roots[1] / "8_zoe.wav"]

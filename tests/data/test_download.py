@@ -14,9 +14,12 @@ import sys
 import tarfile
 import tempfile
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -24,8 +27,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sounds import tone, wav_bytes
 
-from fsdd_lightning.data import download
-from fsdd_lightning.data.download import Patience, download_fsdd
+from fsdd_lightning.data import fetch, unpack
+from fsdd_lightning.data.download import check_downloaded, download_fsdd
+from fsdd_lightning.data.fetch import AttemptError, Patience
 from fsdd_lightning.data.recordings import content_digest, load_recordings
 from fsdd_lightning.errors import RunFailedError, UserError
 
@@ -61,6 +65,7 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        self._http.ended = self.release  # type: ignore[attr-defined]
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1.0.10.tar.gz"
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -87,12 +92,46 @@ def content(body: bytes) -> Answer:
     return reply(200, body)
 
 
-def chunked(handler: BaseHTTPRequestHandler) -> None:
-    """The archive, without its size in advance."""
-    handler.send_response(200)
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(ARCHIVE), ARCHIVE))
+def chunked_content(body: bytes) -> Answer:
+    """The body without its size in advance."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+
+    return answer
+
+
+def raw(*parts: bytes, pause_s: float = 0.0, endless: bool = False) -> Answer:
+    """Bytes as they are, each part after a pause; the last one again and again, until nobody listens."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        server_ended = handler.server.ended  # type: ignore[attr-defined]
+        for part in chain(parts, repeat(parts[-1]) if endless else ()):
+            server_ended.wait(pause_s)
+            if server_ended.is_set():
+                return
+            try:
+                handler.wfile.write(part)
+                handler.wfile.flush()
+            except OSError:  # the client has left
+                return
+
+    return answer
+
+
+@contextmanager
+def kept_small(limit: int) -> Iterator[None]:
+    """Fails where the Python code within takes more bytes than that at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit, peak
 
 
 def held_back(server: Server, body: bytes) -> Answer:
@@ -174,7 +213,7 @@ def failure(server: Server, destination: Path, reason: str, patience: Patience =
         [content(ARCHIVE)],
         [content(TAR)],
         [content(bz2.compress(TAR))],
-        [chunked],
+        [chunked_content(ARCHIVE)],
         [reply(302, Location="/elsewhere"), content(ARCHIVE)],
     ],
     ids=["gzip", "plain", "bzip2", "size unknown", "redirect"],
@@ -234,7 +273,7 @@ DAMAGED = [
         (reply(503), r"\(3 attempts, the last: HTTP 503 Service Unavailable\)", 3),
         (reply(404), r"\(HTTP 404 Not Found\)", 1),
         (reply(403), r"\(HTTP 403 Forbidden\)", 1),
-        (reply(302, Location="/again"), r"\(Exceeded 30 redirects", 31),
+        (reply(302, Location="/again"), r"\(Exceeded 10 redirects", 11),
     ],
 )
 def test_lasting_trouble_ends_in_one_line(
@@ -275,8 +314,141 @@ def test_waits_between_attempts_double_and_are_logged(
 
 @pytest.mark.parametrize("url", ["file:///etc/fsdd.tar.gz", "ftp://host/fsdd.tar.gz", "fsdd.tar.gz", ""])
 def test_another_kind_of_url_is_the_users_error(url: str, destination: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.archive_url must start with http"):
+    with pytest.raises(UserError, match=r"data\.archive_url: it must start with http"):
         download_fsdd(url, "0" * 64, destination)
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"https://me:{SECRET}@host/a.tar.gz", "a user or a password"),
+        (f"https://{SECRET}@host/a.tar.gz", "a user or a password"),
+        (f"ftp://me:{SECRET}@host/a.tar.gz?token={SECRET}", "must start with http:// or https://, not 'ftp://host/"),
+        (f"https://host/a.tar.gz?X-Amz-Signature={SECRET}", "'X-Amz-Signature' may be a secret"),
+        (f"https://host/a.tar.gz?raw=1&access_token={SECRET}", "'access_token' may be a secret"),
+        (f"https://host:{SECRET}/a.tar.gz", "no address"),
+        ("https://host/a\n.tar.gz", "cannot be shown"),
+        ("https://host/a\x1b[2J.tar.gz", "cannot be shown"),
+        ("https://host/a b.tar.gz", "spaces"),
+        ("https://[host/a.tar.gz", "no address"),
+        ("https:///a.tar.gz", "no host"),
+    ],
+)
+def test_an_address_with_a_secret_or_nonsense_is_refused_without_repeating_it(
+    url: str, reason: str, destination: Path
+) -> None:
+    with pytest.raises(UserError, match=reason) as caught:
+        download_fsdd(url, DIGEST, destination)
+    message = str(caught.value).replace("cast as 'hunter2'", "")
+    assert message.isprintable() and (SECRET not in message or "no address" in reason)
+    assert not destination.parent.exists()
+
+
+@pytest.mark.parametrize("query", ["", "?download=1", "#part"])
+def test_an_ordinary_address_is_accepted(query: str, server: Server, destination: Path) -> None:
+    server.answers = [content(ARCHIVE)]
+    download_fsdd(server.url + query, DIGEST, destination, NOW)
+
+
+# ---- servers that do not keep to the rules
+
+OK_HEAD = b"HTTP/1.1 200 OK\r\n"
+HURRIED = Patience(attempts=2, backoff_s=0.0, timeout_s=5.0, start_s=0.5, whole_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (raw(OK_HEAD + b"Content-Length: 99999\r\n\r\n", b"x", pause_s=0.05, endless=True), "too slow"),
+        (raw(OK_HEAD + b"\r\n", b"x" * 500, pause_s=0.1, endless=True), "too slow"),
+        (raw(OK_HEAD, b"X: y\r\n", pause_s=0.05, endless=True), "too slow"),
+        (raw(b"HTTP/1.1 100 Continue\r\n\r\n", pause_s=0.05, endless=True), "too slow"),
+        (raw(OK_HEAD + b"\r\n", b"x" * 2000, pause_s=0.05, endless=True), "not done after 2 s"),
+    ],
+    ids=["body", "body without size", "header", "continue", "just fast enough"],
+)
+def test_a_server_that_drips_is_given_up(answer: Answer, reason: str, server: Server, destination: Path) -> None:
+    server.answers = [answer]
+    failure(server, destination, reason, HURRIED)
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize("head", [OK_HEAD + b"\r\n", OK_HEAD + b"Content-Encoding: gzip\r\n\r\n"])
+def test_a_body_without_end_is_given_up(
+    head: bytes, server: Server, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "MAX_BYTES", 2**22)
+    server.answers = [raw(head, gzip.compress(bytes(2**20)) * 100, endless=True)]
+    with kept_small(2**24):
+        failure(server, destination, "has more than 4,194,304 bytes")
+
+
+def test_the_body_of_a_redirect_is_not_read(server: Server, destination: Path) -> None:
+    head = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n"
+    server.answers = [raw(head, bytes(2**16), endless=True), content(ARCHIVE)]
+    download_fsdd(server.url, DIGEST, destination, NOW)
+    assert_whole(destination)
+
+
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/a", "gopher://127.0.0.1/a", "https://"])
+def test_a_redirect_leads_to_no_other_kind_of_address(place: str, server: Server, destination: Path) -> None:
+    server.answers = [reply(302, Location=place)]
+    failure(server, destination, r"No connection adapters|No host")
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3", "", "9" * 30, " "])
+def test_a_length_that_is_no_number_does_not_matter(length: str, server: Server, destination: Path) -> None:
+    head = OK_HEAD + b"Content-Length: " + length.encode() + b"\r\nConnection: close\r\n\r\n"
+    server.answers = [raw(head + ARCHIVE)]
+    if length == "9" * 30:
+        failure(server, destination, "IncompleteRead")
+    else:
+        download_fsdd(server.url, DIGEST, destination, NOW)
+        assert_whole(destination)
+
+
+@pytest.mark.parametrize("status", [204, 206, 300, 304, 400, 999])
+def test_only_200_brings_the_file(status: int, server: Server, destination: Path) -> None:
+    server.answers = [reply(status, b"" if status in (204, 304) else ARCHIVE)]
+    failure(server, destination, f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        *(b"\x1b[2Jhello\r\n\r\n", b"\xff" * 99, b"HTTP/9.9 200\r\n\r\n", OK_HEAD + b"X" * 70_000 + b"\r\n\r\n"),
+        *(b"HTTP/1.1 404 \x1b]0;owned\x07\xe2\x80\xae\r\n\r\n", OK_HEAD + b"A: b\r\n" * 200 + b"\r\n"),
+        OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        OK_HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_ends_in_one_line(nonsense: bytes, server: Server, destination: Path) -> None:
+    server.answers = [raw(nonsense)]
+    message = failure(server, destination, "cannot download the dataset")
+    assert message.isprintable() and len(message) < 800
+
+
+def test_a_downloaded_dataset_is_checked_at_each_use(server: Server, destination: Path) -> None:
+    server.answers = [content(ARCHIVE)]
+    download_fsdd(server.url, DIGEST, destination, NOW)
+    check_downloaded(destination, DIGEST)
+    first, *_ = sorted((destination / "recordings").iterdir())
+    sound = first.read_bytes()
+    for change in (lambda: first.write_bytes(sound[:-1]), first.unlink, lambda: first.symlink_to("nowhere")):
+        change()
+        with pytest.raises(UserError, match=rf"not those that were downloaded.*remove {destination}, and"):
+            check_downloaded(destination, DIGEST)
+    first.unlink()
+    first.write_bytes(sound)
+    check_downloaded(destination, DIGEST)
+    (first.parent / "9_ann_99.wav").write_bytes(sound)
+    with pytest.raises(UserError, match="lost, changed or added"):
+        check_downloaded(destination, DIGEST)
+    assert len(list(first.parent.iterdir())) == len(WAVS) + 1  # nothing is removed
 
 
 # ---- trouble on the disk
@@ -369,26 +541,104 @@ def test_hostile_members_are_refused_and_nothing_leaves_the_folder(
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "reason"),
-    [("MAX_UNPACKED_BYTES", sum(map(len, MEMBERS.values())), "bytes"), ("MAX_MEMBERS", len(MEMBERS), "members")],
+    ("limit", "value", "reason", "unwritten"),
+    [
+        ("MAX_UNPACKED_BYTES", len(TAR), "bytes", 0),
+        ("MAX_MEMBERS", len(MEMBERS), "members", 1),
+        ("MAX_BYTES", len(ARCHIVE), "bytes", len(MEMBERS)),
+    ],
 )
+@pytest.mark.parametrize("answer", [content, chunked_content], ids=["size known", "size unknown"])
 def test_a_bomb_is_refused_before_it_fills_the_disk(
-    limit: str, value: int, reason: str, server: Server, destination: Path, monkeypatch: pytest.MonkeyPatch
+    answer: Callable[[bytes], Answer],
+    limit: str,
+    value: int,
+    reason: str,
+    unwritten: int,
+    server: Server,
+    destination: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    written: list[str] = []
+    names: list[str] = []
     extract = tarfile.TarFile.extract
 
     def counting(self: tarfile.TarFile, info: tarfile.TarInfo, *arguments: object, **options: object) -> None:
-        written.append(info.name)
+        names.append(info.name)
         extract(self, info, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tarfile.TarFile, "extract", counting)
-    server.answers = [content(ARCHIVE)]
-    monkeypatch.setattr(download, limit, value - 1)
-    failure(server, destination, rf"holds more than .*{value - 1} {reason}")
-    assert written == list(MEMBERS)[:-1]
-    monkeypatch.setattr(download, limit, value)
+    server.answers = [answer(ARCHIVE)]
+    module = fetch if limit == "MAX_BYTES" else unpack
+    monkeypatch.setattr(module, limit, value - 1)
+    failure(server, destination, rf"(holds|has) more than .*{value - 1:,} {reason}")
+    assert len(names) <= len(MEMBERS) - unwritten and server.requests == 1
+    monkeypatch.setattr(module, limit, value)
     download_fsdd(server.url, DIGEST, destination, NOW)
+
+
+MEMBERS_END = sum(512 + -(-len(body) // 512) * 512 for body in MEMBERS.values())
+
+
+def described_in(size: int, kind: bytes) -> bytes:
+    """A header that announces so many bytes of description; as many zeros follow as gzip makes nothing of."""
+    info = member("description", kind)
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT) + bytes(min(size, 2**22))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize("size", [2**15 + 2**14, 2**31])
+@pytest.mark.parametrize("begun", [b"", TAR[:MEMBERS_END]], ids=["first", "later"])
+def test_long_descriptions_of_members_are_not_read(
+    begun: bytes, size: int, kind: bytes, server: Server, destination: Path
+) -> None:
+    server.answers = [content(gzip.compress(begun + described_in(size, kind)))]
+    with kept_small(2**23):
+        failure(server, destination, "describes a member in more than 16,384 bytes")
+    assert server.requests == 1
+
+
+def test_a_chain_of_descriptions_is_not_followed(server: Server, destination: Path) -> None:
+    link = described_in(1, tarfile.GNUTYPE_LONGNAME) + bytes(511)
+    server.answers = [content(gzip.compress(link * 5000))]
+    failure(server, destination, "describes a member in more than")
+
+
+@pytest.mark.parametrize("version", ["old", "1.0"])
+def test_files_with_holes_are_refused(version: str, server: Server, destination: Path) -> None:
+    info = member(f"{TOP}/holes", tarfile.GNUTYPE_SPARSE)
+    headers = info.tobuf(tarfile.GNU_FORMAT)
+    if version == "1.0":
+        info = member(f"{TOP}/holes")
+        info.size = 512
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**40)}
+        headers = info.tobuf(tarfile.PAX_FORMAT) + b"1\n0\n0\n".ljust(512, b"\0")
+    server.answers = [content(headers + TAR)]
+    failure(server, destination, "is a file with holes")
+
+
+@pytest.mark.parametrize("bomb", [gzip.compress, bz2.compress], ids=["gzip", "bzip2"])
+def test_what_grows_while_it_is_unpacked_is_given_up(
+    bomb: Callable[[bytes], bytes], server: Server, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack, "MAX_UNPACKED_BYTES", 2**20)
+    huge = member(f"{TOP}/huge")
+    huge.size = 2**33
+    server.answers = [content(bomb(huge.tobuf() + bytes(2**24)))]
+    with kept_small(2**22):
+        failure(server, destination, "holds more than 1,048,576 bytes")
+
+
+def test_unpacking_is_not_followed_for_ever(server: Server, destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MAX_UNPACKING_S", -1.0)
+    server.answers = [content(gzip.compress(b"") * 1000 + ARCHIVE)]
+    failure(server, destination, "unpacking the archive takes more than")
+
+
+@pytest.mark.parametrize("name", [f"{TOP}/{'n' * 300}", f"{TOP}/{'deep/' * 2000}x", "nul\x00", f"{TOP}/\x1b[2J"])
+def test_names_that_no_file_may_have_end_in_one_line(name: str, server: Server, destination: Path) -> None:
+    server.answers = [content(tar_bytes({f"{TOP}/a": b""}, member(name)))]
+    assert failure(server, destination, "archive").isprintable()
 
 
 def test_a_python_without_the_data_filter_unpacks_nothing(
@@ -410,8 +660,8 @@ def test_damage_anywhere_is_unpacked_or_refused(
     with tempfile.TemporaryDirectory(dir=tmp_path) as inner:
         (Path(inner) / "archive").write_bytes(damaged)
         try:
-            download._unpack(Path(inner) / "archive", Path(inner) / "folder")
-        except download._AttemptError as error:
+            unpack.unpack(Path(inner) / "archive", Path(inner) / "folder")
+        except AttemptError as error:
             assert str(error) and "\n" not in str(error)
         assert left_in(Path(inner)) == ["archive", "folder"]
     assert left_in(tmp_path) == []

@@ -48,6 +48,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Path]]:
         return destination
 
     monkeypatch.setattr(locate, "download_fsdd", download)
+    monkeypatch.setattr(locate, "check_downloaded", lambda folder, digest: None)  # as if it were whole
     return asked
 
 
@@ -160,3 +161,16 @@ def test_the_users_cache_folder_is_the_default(config: DataConfig, monkeypatch: 
 
 def test_another_archive_has_another_cache_folder(config: DataConfig) -> None:
     assert cached_dataset_folder(config) != cached_dataset_folder(replace(config, archive_digest="f" * 64))
+
+
+@pytest.mark.parametrize("root", [None, ".", "recordings"])
+def test_a_downloaded_dataset_is_checked_whichever_way_it_is_named(
+    root: str | None, tmp_path: Path, config: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    cached = dataset(cached_dataset_folder(config))
+    named = replace(config, root=None if root is None else str(cached / root))
+    with pytest.raises(UserError, match=rf"not those that were downloaded.*remove {cached}"):
+        locate_fsdd(named, {}, [])
+    elsewhere = dataset(tmp_path / "own")
+    assert locate_fsdd(replace(config, root=str(elsewhere)), {}, []) == elsewhere  # anybody's own are not

@@ -193,7 +193,7 @@ def test_all_bad_files_are_listed_at_once_with_their_reasons(folder_with_bad_fil
         "5_bad_1.wav: truncated (header promises 1600 bytes of sound, 1598 are there)",
         "5_bad_2.wav: not a sound file (no header that libsndfile knows)",
         "5_bad_3.wav: silent",
-        "5_bad_4.wav: holds 1 NaN or infinite samples",
+        "5_bad_4.wav: holds 1 NaN or infinite samples, or far beyond full scale",
         "5_bad_5.wav: cannot be read (Is a directory)",
         "5_bad_6.wav: cannot be read (No such file or directory)",
         "seven.wav: name has 1 part(s) between underscores, not the 3 of {label}_{speaker}_{take}.wav",
