@@ -13,7 +13,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from fsdd_lightning.artifacts import TEMPORARY, file_digest
+from fsdd_lightning.artifacts import TEMPORARY, file_digest, place_within
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.files import JSON_BYTES, NETWORK_BYTES, parse_json, read_regular
 from fsdd_lightning.runs.record import BACKENDS, EVALUATIONS, EXPORT, RUN_FILE, RunRecord
@@ -43,6 +43,7 @@ RESULTS = (
 )
 # What there is before a run has a record.
 _FIRST = frozenset({LOCK, "run.log"})
+_ALSO_WRITTEN = (RUN_FILE, LOCK, "run.log", "hydra/*", f"{EARLIER}/*", "*profile_*")
 _HYDRA_FOLDER, _HYDRA = "hydra", frozenset({"config.yaml", "hydra.yaml", "overrides.yaml"})
 
 
@@ -126,6 +127,18 @@ def check_files(record: RunRecord, folder: Path) -> str | None:
         except OSError as error:
             return f"{name} can't be read ({error.strerror})"
     return None
+
+
+def check_own_links(folder: Path) -> None:
+    """Check what a run would write through; other links in a folder are the user's.
+
+    Raises:
+        UserError: the folder, or what has the name of something that a run writes, is a link that leads elsewhere.
+    """
+    place_within(folder.parent, folder.name)
+    for path, _ in find_files(folder, (*RESULTS, *_ALSO_WRITTEN)):
+        if path.is_symlink():
+            place_within(folder, str(path.relative_to(folder)))
 
 
 def check_free(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fsdd_lightning.artifacts import DamagedError, check_links
+from fsdd_lightning.artifacts import DamagedError
 from fsdd_lightning.config.load import config_to_mapping, deciding, flat_config
 from fsdd_lightning.data.locate import other_folders, present_digest
 from fsdd_lightning.data.others import check_others, corpus_name, present_digest_of
@@ -16,7 +16,7 @@ from fsdd_lightning.runs.machine import MAY_DIFFER, describe_machine, other_proc
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
-from fsdd_lightning.runs.results import check_files, check_free, check_ours
+from fsdd_lightning.runs.results import check_files, check_free, check_ours, check_own_links
 
 _LISTED_CHANGES = 3
 _IRRELEVANT_VERSIONS = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code is more exact
@@ -80,11 +80,11 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment, begun: bool
             (check_ours if state.damaged else check_free)(folder)
         except UserError as error:
             return RunState("blocked", str(error))
-    if state.name != "to run" or not plan.fits:
+    if state.name != "to run":
         return state
     try:
-        check_links(folder)
-        check_others(other_folders(plan.config.data), "data.others")
+        check_own_links(folder)
+        check_others(other_folders(plan.config.data) if plan.fits else (), "data.others")
     except UserError as error:
         return RunState("blocked", str(error), state.record)
     return state
@@ -122,7 +122,7 @@ def check_folder(folder: Path) -> None:
         check_free(folder)
     except DamagedError:
         check_ours(folder)
-    check_links(folder)
+    check_own_links(folder)
 
 
 def _elsewhere(record: RunRecord, environment: Environment) -> str | None:
