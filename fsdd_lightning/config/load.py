@@ -20,6 +20,7 @@ from typing_extensions import is_typeddict
 
 from fsdd_lightning.config.durations import OLD_KEYS, answers_for_old_keys, with_durations
 from fsdd_lightning.config.earlier_tools import with_tool_groups
+from fsdd_lightning.config.resources import run_problem
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.config.tools import OPEN_GROUPS, RUN_FOLDER, deciding_callbacks
 from fsdd_lightning.config.trainer import REFUSED
@@ -226,9 +227,12 @@ def config_from_mapping(mapping: dict[str, Any]) -> Config:
     """Like `to_config`, for the plain mapping that a run record holds."""
     refuse_old_durations(mapping)
     try:
-        return _adapter().validate_json(json.dumps(mapping))
+        config = _adapter().validate_json(json.dumps(mapping))
     except ValidationError as error:
         raise UserError(_first_of(_explain_all(error.errors()))) from error
+    if (problem := run_problem(config)) is not None:
+        raise UserError(problem)
+    return config
 
 
 def with_current_keys(mapping: dict[str, Any]) -> dict[str, Any]:

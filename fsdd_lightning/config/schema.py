@@ -6,6 +6,7 @@ Defaults live in conf/, not here: a value is written in one place. The types hol
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Annotated, Literal
 
@@ -15,13 +16,7 @@ from pydantic.dataclasses import dataclass
 from fsdd_lightning.arithmetic.endpointer import Endpointer
 from fsdd_lightning.arithmetic.front_end import WINDOWS, FrontEnd
 from fsdd_lightning.config.addresses import address_problem
-from fsdd_lightning.config.bounds import (
-    is_folder_name,
-    longest_transform_problem,
-    path_problem,
-    run_problem,
-    synthetic_problem,
-)
+from fsdd_lightning.config.bounds import is_folder_name, longest_transform_problem, path_problem, synthetic_problem
 from fsdd_lightning.config.durations import Framed, framing_problem, samples_of, window_problem
 from fsdd_lightning.config.patterns import compiled
 from fsdd_lightning.config.tools import CallbacksConfig, LoggerConfig, OptimizerConfig, SchedulerConfig
@@ -550,8 +545,6 @@ class Config:
             self.features.kind == "mfcc" or self.listener is not None,
             "listener: features=integer needs one, such as listener=default",
         )
-        problem = run_problem(self)
-        _require(problem is None, str(problem))
 
     @property
     def front_end(self) -> FrontEnd | None:

@@ -106,10 +106,12 @@ def _content(text: str, path: Path) -> Any:
         return OmegaConf.create(loader.construct_document(node))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        _refuse(path, *((mark.line + 1, mark.column + 1) if mark else (1, 1)), _remedy(error))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        _refuse(path, line, column, _remedy(error))
     except yaml.reader.ReaderError as error:
         what = "a NUL byte" if error.character == 0 else f"the character {visible(chr(int(error.character)))}"
-        _refuse(path, *_place(text[: error.position]), f"{what} can't stand in YAML: remove it")
+        line, column = _place(text[: error.position])
+        _refuse(path, line, column, f"{what} can't stand in YAML: remove it")
     except RecursionError:
         raise UserError(f"{visible(path)} is nested too deeply: lists and mappings within each other") from None
     except OmegaConfBaseException as error:

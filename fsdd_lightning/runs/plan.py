@@ -8,8 +8,8 @@ from typing import Any
 
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.config.bounds import network_problem
 from fsdd_lightning.config.load import config_to_mapping, deciding
+from fsdd_lightning.config.resources import network_problem
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.locate import labels_of
 from fsdd_lightning.data.text_to_speech import spoken_as
