@@ -23,6 +23,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ALWAYS_MARKUP = {ord(character): f"\\{character}" for character in "\\`*[]~$"} | {ord("|"): "&#124;"}
 _OUTER_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")  # those within a word are no emphasis
 _BLOCK = re.compile(r"(?=[#=]|[-+](?:[\s-]|$))|(?<=\d)(?=[.)](?:\s|$))")  # at the start of a line, or behind a number
+_CLOSING = re.compile(r"(?<=\s)(?=#+$)")  # of a heading
 _NUMBERED = re.compile(r"\d{1,9}")
 _LINK = re.compile(r"(?<=www)(?=\.)|(?=://)", re.IGNORECASE)  # GitHub makes links of bare addresses
 _FORMULA = ("=", "+", "-", "@")  # OWASP, "CSV Injection": with these a spreadsheet's formula begins
@@ -56,7 +57,7 @@ def markdown(text: object) -> str:
     """`text` as Markdown that shows it literally, also in a cell of a table: no markup, no HTML, no formula, no link.
 
     A backslash stands only before what CommonMark, or GitHub, would read as markup at that place: underscores at the
-    ends of a word but not within it (`int8_ptq`), marks of lists and headings only at the start. Several spaces are
+    ends of a word but not within it (`int8_ptq`), marks of lists and headings only at the ends. Several spaces are
     one.
     """
     plain = html.escape(" ".join(visible(text).split()), quote=False).translate(_ALWAYS_MARKUP)
@@ -65,7 +66,7 @@ def markdown(text: object) -> str:
     mark = _BLOCK.match(plain, number.end() if number else 0)
     if mark is not None:
         plain = f"{plain[: mark.start()]}\\{plain[mark.start() :]}"
-    return _LINK.sub(r"\\", plain)
+    return _LINK.sub(r"\\", _CLOSING.sub(r"\\", plain))
 
 
 def json_text(content: Any, indent: int | None = None) -> str:

@@ -37,6 +37,7 @@ HOSTILE = {
     "rich": "[bold red]x[/] :smile: [link=http://a.b]y[/link]",
     "template": "{{7*7}} ${x} %(message)s {0} %s",
     "block": "# a",
+    "closing": "a ##",
     "list": "- a",
     "number": "1. a",
     "rule": "---",

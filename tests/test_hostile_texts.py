@@ -7,8 +7,9 @@ import io
 import re
 from pathlib import Path
 
-import pytest
 from hostile_texts import assert_is_a_line, squeezed, texts, unseen
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from fsdd_lightning.config.load import run_name
@@ -34,8 +35,21 @@ def read_back(source: str) -> tuple[str, set[str]]:
 
 
 @texts
-@pytest.mark.parametrize("before", ["", "# ", "* ", "* **", "a "])
-def test_markdown_shows_the_text_itself(text: str, before: str) -> None:
+def test_markdown_shows_the_text_itself(text: str) -> None:
+    check_markdown(text)
+
+
+@given(st.text("aZ09é零_*`~[]()<>!#+-=|\\&;:\"'$^. \t\n1.{}/@%", min_size=1, max_size=12).filter(str.strip))
+def test_markdown_shows_any_text_itself(text: str) -> None:
+    check_markdown(text)
+
+
+def check_markdown(text: str) -> None:
+    for before in ("", "# ", "* ", "* **", "a "):
+        check_markdown_behind(text, before)
+
+
+def check_markdown_behind(text: str, before: str) -> None:
     after = "**" if before.endswith("**") else ""
     source = f"{before}{markdown(text)}{after}"
     assert_is_a_line(source + "\n")
