@@ -28,8 +28,9 @@ def say_json(content: Any, indent: int | None = None) -> None:
 
 
 def say_aside(text: object) -> None:
-    """Print one line on stderr: a note beside a result, or an error."""
-    print(one_line(text), file=sys.stderr, flush=True)
+    """Print one line on stderr: a note beside a result, or an error; nowhere where stderr is closed."""
+    if sys.stderr is not None:  # for which `print` would take stdout
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 class VisibleStream:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.escaping import one_line
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
@@ -42,7 +43,7 @@ class RunFolder:
         """One line on why there is no result; empty for a finished run. Paths are relative to the run folder."""
         text = self.problem or (self.record.error if self.record else None) or ""
         short = text.replace(f"{self.folder}/", "").replace(f"{self.folder}", "the folder")
-        return " ".join(short.split())
+        return one_line(" ".join(short.split()))
 
 
 def collect_runs(folders: Sequence[Path]) -> list[RunFolder]:
