@@ -21,8 +21,12 @@ from commands import Call, Ended, only_line
 
 from fsdd_lightning import evaluate, export_model, plan, predict, report
 from fsdd_lightning.data.wav import encode_wav
+from fsdd_lightning.errors import UserError
+from fsdd_lightning.evaluation.deployment import kept_golden_clips
 from fsdd_lightning.files import RECORD_BYTES
+from fsdd_lightning.model.checkpoint import NETWORK_FILE
 from fsdd_lightning.reports.collect import collect_runs
+from fsdd_lightning.runs.folder import read_run
 
 Change = Callable[[dict[str, Any]], object]
 Damage = Callable[[Path], object]  # of a run folder
@@ -206,23 +210,27 @@ def _places(value: Any, place: tuple[Any, ...] = ()) -> Any:
 # ---- other files
 
 
-@pytest.mark.parametrize("name", ["network.pt", "integer_model.npz", "golden_clips.npz"])
+@pytest.mark.parametrize("name", [NETWORK_FILE, "integer_model.npz", "golden_clips.npz"])
 @pytest.mark.parametrize("make", [os.mkfifo, sparse, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_what_is_no_file_is_not_read(sweep: Path, name: str, make: Callable[[Path], object], call: Call) -> None:
     instead(name, make)(sweep / "bad")
     assert name in refused(call(export_model, sweep / "bad"))
 
 
-def test_golden_clips_are_no_larger_than_their_file(sweep: Path, call: Call) -> None:
+def test_golden_clips_are_no_larger_than_their_file(sweep: Path) -> None:
+    deployment = read_run(sweep / "bad").deployment
+    assert deployment is not None
     path = sweep / "bad" / "golden_clips.npz"
     header = "{'descr': '<i2', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117) + "\n"
     array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("samples.npy", array)
         archive.writestr("counts.npy", array)
-    assert "another size than its header" in refused(call(export_model, sweep / "bad"))
+    with pytest.raises(UserError, match="another size than its header"):
+        kept_golden_clips(deployment, sweep / "bad")
     np.savez_compressed(path, samples=np.zeros(10**7, np.int16), counts=np.array([10**7]))
-    assert "compressed" in refused(call(export_model, sweep / "bad"))
+    with pytest.raises(UserError, match="compressed"):
+        kept_golden_clips(deployment, sweep / "bad")
 
 
 @pytest.mark.parametrize(
@@ -318,7 +326,7 @@ def test_trials_are_not_run_through_links(sweep: Path, home: Path, call: Call) -
     ("change", "said"),
     [
         ({"archive_url": "http://127.0.0.1:9/x.tar.gz"}, "names another address"),
-        ({"archive_digest": "../../x"}, "names another address"),
+        ({"archive_digest": "0" * 64}, "names another address"),
         ({"noise": 10**9}, ""),
         ({"cache_dir": "{home}", "archive_url": "http://127.0.0.1:9/x.tar.gz"}, "names another address"),
     ],

@@ -20,6 +20,7 @@ REPORT_FILES = ("results.csv", "report.html")
 _TRACES = ("run.log", "hydra")  # of a run that was killed before it could write its record
 _DEEPEST_SWEEP = 3  # multirun/ itself may be named; nobody keeps sweeps further down
 _MOST_FOLDERS = 50_000  # that are looked at
+_MOST_TRIALS = 15_000  # of a sweep
 _MOST_ENTRIES = 1_000_000  # of a folder
 _KILLED = "killed: it left no end in its record"
 
@@ -107,6 +108,8 @@ def _run_folders(folder: Path, walk: _Walk, depth: int = 0) -> Iterator[tuple[Pa
     inside, planned = _subfolders(folder, walk), planned_names(folder)
     if planned or any(_exists(path / RUN_FILE) for path in inside):
         trials = {*inside, *(folder / name for name in planned)}
+        if len(trials) > _MOST_TRIALS:
+            raise UserError(f"{folder} has {len(trials):,} trials: a report shows at most {_MOST_TRIALS:,}")
         yield from ((path, path.name in planned) for path in sorted(trials))
         return
     sweeps = [path for path in inside if _holds_runs(path, walk, depth + 1)]

@@ -27,6 +27,7 @@ from fsdd_lightning.sweeps.trial import Trial
 SWEEP_FILE = "sweep.json"
 KIND = Kind("a sweep", 3, "run the sweep again", version_key="schema_version")
 CURVES = "over_hidden_size"  # the folder beside it that holds what TensorBoard shows of the sweep as a whole
+_MOST_TRIALS = 100_000  # of a sweep that is read
 EARLIER_KEYS = {"cells": "trials"}  # of schema version 1
 
 
@@ -147,7 +148,7 @@ def _read_content(folder: Path) -> dict[str, Any]:
 
 def _usable_names(content: dict[str, Any]) -> set[str]:
     trials = content.get("trials")
-    names = trials if isinstance(trials, dict | list) else ()
+    names = trials if isinstance(trials, dict | list) and len(trials) <= _MOST_TRIALS else ()
     return {name for name in names if isinstance(name, str) and is_name(name)}
 
 
