@@ -77,6 +77,8 @@ def finished(root: Path, overrides: list[str], **changes: Any) -> Path:
     folder = root / config.name / run_name(task)
     folder.mkdir(parents=True)
     write_record(record, folder)
+    for name in ("network.npz", "run.lock"):
+        (folder / name).touch()
     return folder
 
 

@@ -103,7 +103,7 @@ def _state(plan: RunPlan, folder: Path, environment: Environment) -> RunState:
         return RunState("to run", f"{record.status} before: {record.error}", record)
     elsewhere = _elsewhere(record, environment)
     changes = list(_changes(record, plan, environment))
-    if record.status == "done" and (problem := check_files(record, folder)) is not None:
+    if not changes and record.status == "done" and (problem := check_files(record, folder)) is not None:
         changes.append(problem)
     if changes:
         return RunState("to run", "; ".join(filter(None, [*changes, elsewhere])), record)

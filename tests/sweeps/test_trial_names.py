@@ -46,6 +46,7 @@ def record(trial: Trial, **changes: Any) -> None:
     for name, value in changes.items():
         setattr(written, name, value)
     write_record(written, trial.folder)
+    (trial.folder / "network.npz").touch()
 
 
 def names(root: Path, *words: str) -> list[str]:
@@ -234,6 +235,7 @@ def test_a_damaged_or_foreign_record_keeps_its_folder(tmp_path: Path) -> None:
     for name, text in zip(before, ("{", '{"schema_version": 99}'), strict=True):
         (tmp_path / "grid" / name).mkdir()
         (tmp_path / "grid" / name / "run.json").write_text(text)
+        (tmp_path / "grid" / name / "run.lock").touch()
     trials = planned(tmp_path, SIZES).trials
     assert [(trial.run_name, trial.state.name) for trial in trials] == list(
         zip(before, ("to run", "blocked"), strict=True)
