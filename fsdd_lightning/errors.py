@@ -30,9 +30,6 @@ class RunFailedError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-
-
-def first_line(error: BaseException) -> str:
     """An exception as one line. A message of ours is one, whatever names it quotes; of others it is their first.
 
     That of the disk, where others only say that they failed by it.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from fsdd_lightning.console.lines import say_aside
+
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -51,7 +53,7 @@ def _check_working_folder() -> None:
     try:
         Path.cwd()
     except OSError:
-        print("error: the working folder does not exist any more: cd to another one", file=sys.stderr, flush=True)
+        say_aside("error: the working folder does not exist any more: cd to another one")
         raise SystemExit(2) from None
 
 
@@ -63,7 +65,7 @@ def _code_of(end: SystemExit, stdout: Any) -> object:
         return end.code or 1
     if stdout.problem is None or end.code not in (0, None):
         return end.code
-    print(f"error: standard output can't be written ({stdout.problem})", file=sys.stderr, flush=True)
+    say_aside(f"error: standard output can't be written ({stdout.problem})")
     return 1
 
 
