@@ -79,10 +79,10 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
-def little_memory() -> None:
-    """10 MB more than there are already."""
+def little_memory(megabytes: int) -> None:
+    """So much more than there is already."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + 10 * 2**20
+    most = pages * resource.getpagesize() + megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

@@ -104,11 +104,19 @@ def test_a_working_folder_that_is_gone_is_one_line(place: Place) -> None:
     assert not place.root.exists()
 
 
-@pytest.mark.parametrize(
-    ("limit", "word"), [(surroundings.small_files, "File too large"), (surroundings.little_memory, "memory")]
-)
-def test_limits_are_one_line_and_lose_nothing(place: Place, limit: Callable[[], None], word: str) -> None:
-    in_one_line(place.sweeps.run(limit), [1], word)
+def test_a_limit_of_file_sizes_is_one_line_and_loses_nothing(place: Place) -> None:
+    in_one_line(place.sweeps.run(surroundings.small_files), [1], "File too large", "ulimit")
+    assert place.sweeps.run()[::2] == (0, "")
+    assert place.is_whole()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [0, 2, 8, 16])
+def test_little_memory_is_one_line_and_loses_nothing(place: Place, megabytes: int) -> None:
+    """Where it is enough all is well: how much is free before depends on the system."""
+    ended = place.sweeps.run(surroundings.little_memory, megabytes)
+    if ended.code:
+        in_one_line(ended, [1])
     assert place.sweeps.run()[::2] == (0, "")
     assert place.is_whole()
 
