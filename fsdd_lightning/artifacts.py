@@ -156,6 +156,14 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed writers left in `folder` and below it; only for who is the only one to write there."""
+    for path in folder.rglob("*.tmp"):
+        if TEMPORARY.search(path.name):
+            with suppress(OSError):
+                path.unlink()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Replace `path` in one step. JSON knows neither NaN nor infinity; they become null, so that nothing is lost."""
     replace_file(path, (json.dumps(_finite(content), indent=2, allow_nan=False) + "\n").encode())

@@ -12,6 +12,7 @@ _HINTS = {
     errno.EROFS: "choose another output_root=",
     errno.ENOTDIR: "a file lies where a folder should: choose another folder, such as output_root=",
     errno.ENAMETOOLONG: "choose shorter names, or another output_root=",
+    errno.EFBIG: "raise the limit of the size of a file (ulimit -f)",
 }
 
 
@@ -29,11 +30,27 @@ class RunFailedError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """An exception as one line. A message of ours is one, whatever names it quotes; of others it is their first."""
+    """An exception as one line. A message of ours is one, whatever names it quotes; of others it is their first.
+
+    That of the disk, where others only say that they failed by it.
+    """
+    error = _disk_error(error) or error
     if isinstance(error, OSError) and error.errno in _HINTS:
         place = f" to {visible(error.filename)}" if error.filename else ""
         return f"cannot write{place} ({error.strerror}): {_HINTS[error.errno]}"
     text, kind = str(error).strip(), type(error).__name__
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: close other programs, or raise its limit (ulimit -v)"
     if isinstance(error, UserError | RunFailedError) and text:
         return one_line(text)
     return one_line(f"{kind}: {text.partition(chr(10))[0]}") if text else kind
+
+
+def _disk_error(error: BaseException) -> OSError | None:
+    """What a library's exception was raised from, such as that of logging, which could not open its file."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(error, UserError | RunFailedError):
+        if isinstance(cause, OSError) and cause.errno in _HINTS:
+            return cause
+        cause = cause.__cause__
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -18,8 +19,8 @@ from sketches import sketch_confusions
 
 from fsdd_lightning.console import terminal
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
     [
         "fsdd_lightning.training.experiment",
         "fsdd_lightning.sweeps.sweeper",
@@ -50,12 +51,19 @@ def start_sweep(
 
     `before` is called in the child with `arguments`, to change what a test wants changed.
     """
-    child = _CONTEXT.Process(target=_sweep, args=(list(words), folder, before, arguments))
+    child = CONTEXT.Process(target=_sweep, args=(list(words), folder, before, arguments))
     child.start()
     return child
 
 
 def _sweep(words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    call_command("train", ["-m", *words], folder, before, arguments)
+
+
+def call_command(
+    module: str, words: list[str], folder: Path, before: Callable[..., None] | None, arguments: tuple[Any, ...]
+) -> None:
+    """`fsdd-MODULE WORDS` in this process, which is a process of its own."""
     sketch_confusions(pytest.MonkeyPatch())
     terminal.console.width = 120  # as in a pipe, whatever the fork server's own stdout is
     os.chdir(folder)
@@ -63,12 +71,10 @@ def _sweep(words: list[str], folder: Path, before: Callable[..., None] | None, a
     for number, name in ((1, "out.txt"), (2, "err.txt")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner may ignore it
-    sys.argv = ["fsdd-train", "-m", *words]
+    sys.argv = [f"fsdd-{module}", *words]
     if before is not None:
         before(*arguments)
-    from fsdd_lightning import train
-
-    train.main()
+    importlib.import_module(f"fsdd_lightning.{module}").main()
 
 
 def run_sweep(

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from fsdd_lightning.console.lines import safe_streams, say, say_aside, say_lines
+from fsdd_lightning.console.surroundings import usable_surroundings
 from fsdd_lightning.errors import RunFailedError, UserError, first_line
 
 STANDARD_INPUT = Path("-")  # where a command takes files
@@ -27,6 +28,7 @@ class Terminated(BaseException):
     """SIGTERM arrived. Not an `Exception`, like KeyboardInterrupt, so that no handler treats it as a failure."""
 
 
+@usable_surroundings()
 @safe_streams()
 def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command's body and exit with its code; an error is one line on stderr."""

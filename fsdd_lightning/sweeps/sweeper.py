@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +17,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from fsdd_lightning.console.terminal import new_console
-from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.errors import RunFailedError, UserError, first_line
+from fsdd_lightning.runs.lock import locked, remove_resume_files
 from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.runs.results import LOCK
 from fsdd_lightning.sweeps.compose import ComposedSweep
-from fsdd_lightning.sweeps.dashboard import write_curves
+from fsdd_lightning.sweeps.dashboard import lacks_curves, write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
 from fsdd_lightning.sweeps.manifest import Base, write_manifest
 from fsdd_lightning.sweeps.plan import compose_sweep, running_order
@@ -28,6 +30,8 @@ from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
 from fsdd_lightning.sweeps.task import STOP_FILE
 from fsdd_lightning.sweeps.trial import Trial
+
+_RESUME_FILES = ("checkpoints/last_*.ckpt", "checkpoints/curves_*", "unheard")  # see runs/results.py
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class ResumingSweeper(Sweeper):
         trials = planned.trials
         if not all(trial.state.is_settled for trial in trials):
             prepare_sweep_folders(trials, planned.bases)
+        tidy(trials)
         to_run, problems = prepare_run_folders(trials)
         announce(trials, to_run, told, planned.repeated)
         progress = SweepProgress(to_run, told, [trial for trial in trials if trial.state.is_settled])
@@ -69,7 +74,7 @@ class ResumingSweeper(Sweeper):
             self._launch(to_run)
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)
-        if to_run:
+        if to_run or lacks_curves(trials):
             write_curves(trials)
         conclude(trials, ends | failed, out, self._launcher_error)
         return self._returns
@@ -125,6 +130,15 @@ def prepare_sweep_folders(trials: Sequence[Trial], bases: Mapping[Path, Base]) -
         folder.mkdir(parents=True, exist_ok=True)
         inside = [trial for trial in trials if trial.folder.parent == folder]
         write_manifest(folder, sys.argv[1:], inside, bases[folder])
+
+
+def tidy(trials: Iterable[Trial]) -> None:
+    """Remove what a run would have resumed from that was killed between its record's end and its own."""
+    for trial in trials:
+        left = (path for pattern in _RESUME_FILES for path in trial.folder.glob(pattern))
+        if trial.state.name == "done" and next(left, None) is not None:
+            with suppress(OSError, RunFailedError), locked(trial.folder):
+                remove_resume_files(trial.folder)
 
 
 def prepare_run_folders(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, str]]:

@@ -82,12 +82,13 @@ def _free_memory() -> None:
 
 
 def record_over_budget(plan: RunPlan, record: RunRecord, folder: Path) -> None:
-    """Record that a trial does not fit its budget."""
-    record.status, record.error = "over_budget", plan.over_budget_reason
+    """Record that a trial does not fit its budget; last of all, so that a killed process leaves nothing undone."""
     claim(record, folder)
-    write_record(record, folder)
+    write_record(record, folder)  # that it runs
     remove_results(folder)
+    record.status, record.error = "over_budget", plan.over_budget_reason
     write_trial_end(record, folder)
+    write_record(record, folder)
 
 
 def _objective(record: RunRecord | None) -> float | None:

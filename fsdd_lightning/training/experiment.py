@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
                 measure_unheard(context.unheard, context)
         with record.timed("reporting"), current_progress().stage(WRITING):
             write(scores, deployment, context)
+    with suppress(OSError):  # only now that the record says that it is done; what stays, the next sweep removes
+        remove_resume_files(folder)
     print_result(record, folder)
     return record
 
@@ -198,4 +200,3 @@ def write(scores: BackendScores, deployment: Deployment | None, context: RunCont
     most = context.config.logger.get("misclassified_clips", 0)
     log_mistakes(logger, context.data, scores.predictions(deployed), most)
     log_trial_end(logger, record)
-    remove_resume_files(context.folder)

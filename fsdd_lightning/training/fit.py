@@ -26,6 +26,7 @@ from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.results import CHECKPOINTS
 from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
+from fsdd_lightning.training.checkpoint_files import WholeCheckpoints
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
@@ -191,6 +192,7 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
         enable_progress_bar=shows_progress(callbacks),
         enable_model_summary=False,
         profiler=make_profiler(config.trainer, context.folder, stage),
+        plugins=[WholeCheckpoints()],
     )
     if context.loggers:  # whose curves are over steps: this stage goes on where the one before ended
         steps = steps_per_epoch(config.trainer, context.data, config.training.batch_size)

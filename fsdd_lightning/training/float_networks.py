@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsdd_lightning.artifacts import Kind, MissingError, exclusive, file_digest, write_json
+from fsdd_lightning.artifacts import Kind, MissingError, exclusive, file_digest, remove_abandoned, write_json
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.errors import UserError
@@ -54,6 +54,7 @@ def float_network(
     folder = store / key
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder / NETWORK_FILE) as waited_s:
+        remove_abandoned(folder)
         kept = _load(folder, key)
         if kept is not None:
             checkpoint, origin = kept

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,29 @@ def copy_of_sweep(finished_sweep: Finished, tmp_path: Path) -> Finished:
     """A copy of the finished sweep."""
     folder = Path(shutil.copytree(finished_sweep.folder, tmp_path / "copy"))
     return Finished(folder, finished_sweep.words, finished_sweep.out)
+
+
+Mount = Callable[[str], Path]
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Mount]:
+    """A small file system of its own; called again, it is changed."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = False
+
+    def mount(options: str) -> Path:
+        nonlocal mounted
+        command = ["mount", "-t", "tmpfs", "-o", f"{'remount,' * mounted}{options}", "tmpfs", str(place)]
+        if shutil.which("mount") is None or os.getuid() != 0:
+            pytest.skip("mounting a small file system needs root")
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if process.returncode:
+            pytest.skip(f"a small file system can't be mounted here: {process.stderr.strip()}")
+        mounted = True
+        return place
+
+    yield mount
+    if mounted:
+        subprocess.run(["umount", "-l", str(place)], check=True)

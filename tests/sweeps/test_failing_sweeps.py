@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from results_table import results_table
 from sweep_processes import Finished, run_sweep
+
+Mount = Callable[[str], Path]
 
 
 def fail_in(mode: str) -> None:
@@ -69,32 +69,6 @@ def test_a_run_folder_that_cannot_be_made_fails_alone(finished_sweep: Finished, 
     assert err.startswith("error: 1 of 4 trials failed, the first with: ") and name in err
     assert "4 trials: 3 done, 1 failed" in out
     assert (tmp_path / "multirun" / "grid" / name).read_text() == "somebody's file"
-
-
-Mount = Callable[[str], Path]
-
-
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Mount]:
-    """A small file system of its own; called again, it is changed."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = False
-
-    def mount(options: str) -> Path:
-        nonlocal mounted
-        command = ["mount", "-t", "tmpfs", "-o", f"{'remount,' * mounted}{options}", "tmpfs", str(place)]
-        if shutil.which("mount") is None or os.getuid() != 0:
-            pytest.skip("mounting a small file system needs root")
-        process = subprocess.run(command, capture_output=True, text=True, check=False)
-        if process.returncode:
-            pytest.skip(f"a small file system can't be mounted here: {process.stderr.strip()}")
-        mounted = True
-        return place
-
-    yield mount
-    if mounted:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from fsdd_lightning.runs.lock import archive_record, locked
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
 from fsdd_lightning.runs.state import Environment, run_state
-from fsdd_lightning.sweeps.dashboard import write_curves
+from fsdd_lightning.sweeps.dashboard import lacks_curves, write_curves
 from fsdd_lightning.sweeps.known import SweepFolder
 from fsdd_lightning.sweeps.launchers import require
 from fsdd_lightning.sweeps.names import label_of
@@ -69,7 +69,7 @@ class ParetoSweeper(ResumingSweeper):
             with interruptible(progress.trials, progress.ends, out):
                 self._search(study)
             progress.show(self._folder, out)
-        if not all(trial.state.is_settled for trial in progress.trials):
+        if not all(trial.state.is_settled for trial in progress.trials) or lacks_curves(progress.trials):
             write_curves(progress.trials)
         conclude(progress.trials, progress.ends, out, self._launcher_error)
 
