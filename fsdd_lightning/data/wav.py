@@ -183,6 +183,8 @@ def opened(content: bytes) -> Iterator[SoundFile]:
 def _all_samples(file: SoundFile) -> np.ndarray:
     """At once, as a decoder of MP3 would begin anew with each piece. Raises BadWavError."""
     most = _most_samples(file.channels, file.samplerate)
+    if file.seekable():
+        file.seek(0)  # as `soundfile.read` does: it decides the last bit of MP3
     samples: np.ndarray = file.read(most + 1, dtype="float32", always_2d=True)  # whatever its header promises
     _check_length(*samples.shape, file.samplerate)
     return samples
