@@ -186,7 +186,7 @@ def _all_samples(file: SoundFile) -> np.ndarray:
     if file.seekable():
         file.seek(0)  # as `soundfile.read` does: it decides the last bit of MP3
     samples: np.ndarray = file.read(most + 1, dtype="float32", always_2d=True)  # whatever its header promises
-    _check_length(*samples.shape, file.samplerate)
+    _check_length(len(samples), samples.shape[1], file.samplerate)
     return samples
 
 
@@ -222,7 +222,7 @@ class _Content(io.BytesIO):
 
 def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
     check_form(source_rate_hz, samples.shape[1])
-    _check_length(*samples.shape, source_rate_hz)
+    _check_length(len(samples), samples.shape[1], source_rate_hz)
     if len(samples) == 0:
         raise BadWavError("holds no samples")
     duration_s = len(samples) / source_rate_hz

@@ -16,16 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import tone, wav_bytes
 
-from fsdd_lightning.data import audio, layouts, recordings, sound_sources, wav
+from fsdd_lightning.data import audio, layouts, recordings, sound_sources, speech_engines, wav
 from fsdd_lightning.data.audio import audio_paths, decode_audio, read_bytes
 from fsdd_lightning.data.background_noise import noise_clips
 from fsdd_lightning.data.layouts import find_folder, layout_of, list_folder
 from fsdd_lightning.data.recordings import FSDD, folder_digest, load_recordings
 from fsdd_lightning.data.sound_sources import chunks_of_pipe, sound_of_pipe, standard_input
+from fsdd_lightning.data.speech_engines import Engine
 from fsdd_lightning.data.unpack import is_archive
 from fsdd_lightning.data.wav import BadWavError, waveform_of
 from fsdd_lightning.data.words import Words
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import RunFailedError, UserError
 from fsdd_lightning.files import RECORDING_BYTES
 
 HUGE = 2**40  # bytes of a file with holes: no disk has them
@@ -347,3 +348,30 @@ def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "scandir", forbidden)
     with pytest.raises(UserError, match=f"cannot look into {tmp_path} .Permission denied"):
         find_folder(tmp_path, FSDD)
+
+
+# ---- programs that speak
+
+ENGINES = {
+    "hangs": "exec sleep 60",
+    "leaves a child behind": "sleep 60 & wait",
+    "closes its pipes and hangs": "exec sleep 60 >&- 2>&-",
+    "talks without end": "exec yes >&2",
+    "writes no sound": 'echo nonsense > "$2"',
+    "writes a pipe": 'mkfifo "$2"',
+    "complains": "printf '\\033[2Jno\\n'; exit 3",
+}
+
+
+@pytest.mark.parametrize("what", ENGINES)
+def test_an_engine_that_misbehaves_is_ended(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech_engines, "PATIENCE_S", 0.3)
+    program = tmp_path / "engine"
+    program.write_text(f"#!/bin/sh\n{ENGINES[what]}\n")
+    program.chmod(0o755)
+    engine = Engine(str(program), r"version (\S+)")
+    with pytest.raises(RunFailedError, match="cannot speak") as caught:
+        engine.speak(["-o", str(tmp_path / "word.wav")], tmp_path / "word.wav", 8000)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 800
+    assert engine.version == "unknown"
+    assert [path.name for path in tmp_path.iterdir()] == ["engine"]
