@@ -129,6 +129,22 @@ def _whole_number(text: str) -> int:
     return value
 
 
+def expanded(path: Path | str) -> Path:
+    """With ~ and ~user as their home; of a user who does not exist it stays as it is, a name like any other."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one that can be reached; no error for a name that no file can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` last through a loss of power; no error where a file system can't."""
     try:

@@ -74,7 +74,7 @@ def _listen() -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raises UserError for a wrong command line."""
-    from fsdd_lightning.data.sound_sources import standard_input
+    from fsdd_lightning.data.sound_sources import is_terminal
     from fsdd_lightning.errors import UserError
 
     if arguments.run is None:
@@ -83,7 +83,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--backend {arguments.backend}: a device has integers; choose {' or '.join(BACKENDS)}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise UserError(f"--seconds must be more than 0, not {arguments.seconds:g}")
-    if arguments.input == STANDARD_INPUT and standard_input().isatty():
+    if arguments.input == STANDARD_INPUT and is_terminal():
         raise UserError("--input - reads sound, not a terminal: arecord -f S16_LE -r 8000 | fsdd-listen RUN --input -")
 
 

@@ -142,12 +142,12 @@ def _opened(arguments: argparse.Namespace, sample_rate_hz: int) -> AbstractConte
 
 
 def _checked_inputs(paths: Sequence[Path]) -> Sequence[Path]:
-    from fsdd_lightning.data.sound_sources import standard_input
+    from fsdd_lightning.data.sound_sources import is_terminal
     from fsdd_lightning.errors import UserError
 
     if paths.count(STANDARD_INPUT) > 1:
         raise UserError("there is one standard input: name - once")
-    if STANDARD_INPUT in paths and standard_input().isatty():
+    if STANDARD_INPUT in paths and is_terminal():
         raise UserError("--input - reads samples, not a terminal: arecord -t raw -f S16_LE -r 8000 | fsdd-record ...")
     return paths
 

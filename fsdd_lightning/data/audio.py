@@ -6,7 +6,6 @@ What a file holds is told by its content, not by its name. Truncated files are r
 from __future__ import annotations
 
 import errno
-import io
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsdd_lightning.data.wav import NOT_SOUND, BadWavError, DecodedWav, decode_wav, decoded, waveform_of
+from fsdd_lightning.data.wav import NOT_SOUND, BadWavError, DecodedWav, decode_wav, decoded, opened, waveform_of
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.files import RECORDING_BYTES, read_regular
 
@@ -113,9 +112,7 @@ def _decoded(content: bytes) -> tuple[np.ndarray, int]:
 
 
 def _promised_frames(content: bytes) -> int:
-    import soundfile
-
-    with soundfile.SoundFile(io.BytesIO(content)) as file:
+    with opened(content) as file:
         return int(file.frames)
 
 

@@ -20,7 +20,7 @@ from fsdd_lightning.data.audio import MAX_ENTRIES, SUFFIXES, audio_paths, is_aud
 from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, nearest
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import visible
-from fsdd_lightning.files import TEXT_BYTES, read_regular
+from fsdd_lightning.files import TEXT_BYTES, expanded, is_folder, read_regular
 
 NAMING = "{label}_{speaker}_{take}.wav"
 FOLDER_NAMING = "{label}/{speaker}_nohash_{take}.wav"
@@ -86,7 +86,7 @@ def list_folder(folder: Path, words: Words) -> Listing:
     for name in elsewhere:
         chosen.extend(_elsewhere(name, sorted(known), words))
     parts = _Parts.of(folder) if words.layout == "folders" else _Parts((), {})
-    backgrounds = tuple(audio_paths(folder / BACKGROUND)) if words.noise and (folder / BACKGROUND).is_dir() else ()
+    backgrounds = tuple(audio_paths(folder / BACKGROUND)) if words.noise and is_folder(folder / BACKGROUND) else ()
     numbered = _numbered(chosen) if words.other else chosen
     return Listing(tuple(map(parts.mark, numbered)), left_out, parts.lists, backgrounds)
 
@@ -109,9 +109,9 @@ def layout_of(folder: Path) -> Words:
     """
     for layout in ("fsdd", "folders"):
         words = Words(layout, None)
-        if folder.is_dir() and find_folder(folder, words) is not None:
+        if is_folder(folder) and find_folder(folder, words) is not None:
             return words
-    problem = "holds no recordings" if folder.is_dir() else "is not a folder"
+    problem = "holds no recordings" if is_folder(folder) else "is not a folder"
     raise UserError(f"{folder} {problem}: name a folder with files like {NAMING} or {FOLDER_NAMING}")
 
 
@@ -266,11 +266,11 @@ def _elsewhere(name: str, known: list[str], words: Words) -> Iterator[ListedFile
 
     Raises UserError for what is neither a label nor a folder of recordings.
     """
-    folder = Path(name).expanduser()
-    places = [folder, *_word_folders(folder)] if folder.is_dir() else []
+    folder = expanded(name)
+    places = [folder, *_word_folders(folder)] if is_folder(folder) else []
     paths = [path for place in places for path in audio_paths(place)]
     if not paths:
-        problem = "holds no recordings" if folder.is_dir() else "is neither a word of the data nor a folder"
+        problem = "holds no recordings" if is_folder(folder) else "is neither a word of the data nor a folder"
         raise UserError(f"data.other: {name!r} {problem}{nearest(name, known)}")
     yield from _of_one_word(paths, OTHER, words)
 

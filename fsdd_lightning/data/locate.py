@@ -15,6 +15,7 @@ from fsdd_lightning.data.synthetic import synthetic_folder
 from fsdd_lightning.data.unpack import is_archive
 from fsdd_lightning.data.words import DIGITS, Words, nearest, some, words_of
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import expanded, is_folder
 
 ENVIRONMENT_VARIABLE = "FSDD_ROOT"
 NEARBY = "nearby"  # as data.others
@@ -149,7 +150,7 @@ def cached_dataset_folder(config: DataConfig) -> Path:
 
 def cache_folder(config: DataConfig) -> Path:
     """Where downloads, synthetic corpora and features are kept: data.cache_dir or the user's cache folder."""
-    return Path(config.cache_dir).expanduser() if config.cache_dir else user_cache_folder()
+    return expanded(config.cache_dir) if config.cache_dir else user_cache_folder()
 
 
 def _several_roots(config: DataConfig) -> dict[str, Path]:
@@ -168,11 +169,11 @@ def _several_roots(config: DataConfig) -> dict[str, Path]:
 
 
 def _given(folder_name: str, source: str, words: Words) -> Path:
-    folder = Path(folder_name).expanduser()
+    folder = expanded(folder_name)
     if find_folder(folder, words) is None:
         naming = NAMINGS[words.layout]
         other = "is an archive: unpack it first, and" if folder.is_file() and is_archive(folder) else "is not a folder:"
-        problem = "holds no recordings:" if folder.is_dir() else other
+        problem = "holds no recordings:" if is_folder(folder) else other
         elsewhere = "" if source == ENVIRONMENT_VARIABLE else f" (or set {ENVIRONMENT_VARIABLE})"
         raise UserError(
             f"{source}={folder_name} {problem} name a folder with files like {naming}{elsewhere}, or unset {source}; "

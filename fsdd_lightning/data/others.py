@@ -13,6 +13,7 @@ from fsdd_lightning.data.layouts import find_folder, labels_in, layout_of
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest, load_recordings
 from fsdd_lightning.data.words import DIGITS, OTHER, REST, Words, some
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.files import expanded
 
 RECORDINGS = "recordings"  # a folder of this name says nothing: its corpus is called as the folder around it
 
@@ -30,7 +31,7 @@ def load_others(
         UserError: as `check_others` does, for bad files, and for words that the network does not know.
     """
     check_others(folders, key)
-    return tuple(load_other(folder.expanduser(), features, key, on_bad_file, labels) for folder in folders)
+    return tuple(load_other(expanded(folder), features, key, on_bad_file, labels) for folder in folders)
 
 
 def load_other(
@@ -68,14 +69,14 @@ def check_others(folders: Sequence[Path], key: str) -> None:
             raise UserError(f"{key}: {times} folders are called {name}, as their results would be: rename one of them")
     for folder in folders:
         try:
-            layout_of(folder.expanduser())
+            layout_of(expanded(folder))
         except UserError as error:
             raise UserError(f"{key}: {error}") from error
 
 
 def corpus_name(folder: Path) -> str:
     """What its results are called."""
-    place = folder.expanduser().resolve()
+    place = expanded(folder).resolve()
     return place.parent.name if place.name == RECORDINGS else place.name
 
 
@@ -90,7 +91,7 @@ def speakers_known(corpus: RecordingSet, recordings: RecordingSet) -> str | None
 def present_digest_of(folder: Path, labels: Sequence[str] = DIGITS) -> str | None:
     """content_digest of all its files that count for a network of these labels, undecoded; None without any."""
     try:
-        words = known_words(folder.expanduser(), labels)
+        words = known_words(expanded(folder), labels)
     except UserError:
         return None
-    return folder_digest(_inside(folder.expanduser(), words), words)
+    return folder_digest(_inside(expanded(folder), words), words)

@@ -186,6 +186,16 @@ def _read(pipe: BinaryIO, size: int) -> bytes:
 
 def standard_input() -> BinaryIO:
     """The pipe that a command is fed by. Raises UserError where it was closed."""
-    if sys.stdin is None or sys.stdin.closed:
-        raise UserError("-: standard input is closed: feed it a file, or raw samples")
+    _require_open()
     return sys.stdin.buffer
+
+
+def is_terminal() -> bool:
+    """Whether somebody types into that pipe. Raises UserError where it was closed."""
+    _require_open()
+    return sys.stdin.isatty()
+
+
+def _require_open() -> None:
+    if sys.stdin is None or getattr(sys.stdin, "closed", False):
+        raise UserError("-: standard input is closed: feed it a file, or raw samples")

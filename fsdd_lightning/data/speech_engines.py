@@ -55,7 +55,7 @@ class Engine:
             RunFailedError: the program fails, or writes no sound.
         """
         try:
-            code, complaint = self._run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            code, complaint = self._run(arguments, subprocess.DEVNULL, subprocess.PIPE)
             if code != 0 or not file.exists():
                 raise BadWavError(" ".join(complaint.split())[:_COMPLAINT_LETTERS] or f"exit code {code}")
             return decode_wav(read_bytes(file), sample_rate_hz).waveform
@@ -68,14 +68,18 @@ class Engine:
     def says(self, *arguments: str) -> str:
         """What the program prints; nothing where it can't be started, or prints no end."""
         try:
-            return self._run(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)[1]
+            return self._run(arguments, subprocess.PIPE, subprocess.DEVNULL)[1]
         except (BadWavError, OSError):
             return ""
 
-    def _run(self, arguments: Sequence[str], **pipes: int) -> tuple[int, str]:
+    def _run(self, arguments: Sequence[str], stdout: int, stderr: int) -> tuple[int, str]:
         """Exit code and what comes through the one pipe. Raises BadWavError for a program that does not end."""
         program = subprocess.Popen(
-            [self.command, *arguments], stdin=subprocess.DEVNULL, start_new_session=True, **pipes
+            [self.command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,  # so that what it starts can be ended with it
         )
         try:
             said = _all_said(program)

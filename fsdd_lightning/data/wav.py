@@ -7,9 +7,14 @@ decoded in `audio.py`.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +31,18 @@ MAX_VALUES = 2**25  # samples x channels: 11 minutes at 48 kHz; as float32 134 M
 MAX_LEVEL = 2.0**20  # of full scale, 120 dB; with more a resampler overflows
 SILENT_PEAK_TO_PEAK = 2.0**-14  # two steps of 16-bit PCM: what dither alone makes
 UNSTATED_SIZE = 0x7FFF0000  # or more: written by recorders that stream to a pipe and do not know the length
-_PIECE_VALUES = 2**20
 _CUT = "cut it, or feed it as standard input, --stream -"
 CLIPPED_LEVEL, CLIPPED_RUN = 0.99, 3  # clipped: so many equal samples in a row at this share of full scale, or more
 
 
 NOT_SOUND = "not a sound file (no header that libsndfile knows)"
+
+
+# Kinds that libsndfile tells by their first bytes.
+_TOLD = re.compile(
+    rb"(RIFF|RF64)....WAVE|fLaC|OggS|FORM....(AIF[FC]|8SVX|16SV)|caff....desc|\.snd|NIST_1A|2BIT|Creative Voice File",
+    re.S,
+)
 
 
 class BadWavError(ValueError):
@@ -136,9 +147,11 @@ def decoded(content: bytes) -> tuple[np.ndarray, int]:
     import soundfile  # only now: a digest of the files needs no decoder
 
     try:
-        with soundfile.SoundFile(_Content(content)) as file:
+        with opened(content) as file:
             check_form(file.samplerate, file.channels)
             return _all_samples(file), int(file.samplerate)
+    except OSError as error:
+        raise BadWavError(f"cannot be decoded ({error.strerror or error})") from error
     except (soundfile.SoundFileError, RuntimeError) as error:
         # The message of a LibsndfileError is "Error opening <_io.BytesIO ...>: reason"; only the reason helps.
         reason = str(getattr(error, "error_string", error))
@@ -147,18 +160,42 @@ def decoded(content: bytes) -> tuple[np.ndarray, int]:
         raise BadWavError(f"cannot be decoded ({reason})") from error
 
 
+@contextmanager
+def opened(content: bytes) -> Iterator[SoundFile]:
+    """A file as libsndfile reads it.
+
+    Where the first bytes do not tell the kind, as those of MP3, it looks for the other half of a Macintosh file, `._`
+    and its name; of a file in memory in the current folder. So such a one is read from a folder of its own.
+    """
+    import soundfile
+
+    if _TOLD.match(content):
+        with soundfile.SoundFile(_Content(content)) as file:
+            yield file
+        return
+    with TemporaryDirectory(prefix="fsdd-sound-") as folder:
+        path = Path(folder) / "sound"
+        path.write_bytes(content)
+        with soundfile.SoundFile(str(path)) as file:
+            yield file
+
+
 def _all_samples(file: SoundFile) -> np.ndarray:
-    """In pieces, as a header may promise any number. Raises BadWavError."""
-    step = max(_PIECE_VALUES // file.channels, 1)
-    pieces = [file.read(step, dtype="float32", always_2d=True)]
-    while len(pieces[-1]) == step:
-        _check_length(sum(map(len, pieces)), file.channels, file.samplerate)
-        pieces.append(file.read(step, dtype="float32", always_2d=True))
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    """At once, as a decoder of MP3 would begin anew with each piece. Raises BadWavError."""
+    most = _most_samples(file.channels, file.samplerate)
+    if file.seekable():
+        file.seek(0)  # as `soundfile.read` does: it decides the last bit of MP3
+    samples: np.ndarray = file.read(most + 1, dtype="float32", always_2d=True)  # whatever its header promises
+    _check_length(len(samples), samples.shape[1], file.samplerate)
+    return samples
+
+
+def _most_samples(channels: int, source_rate_hz: int) -> int:
+    return min(MAX_VALUES // channels, int(MAX_DURATION_S * source_rate_hz))
 
 
 def _check_length(samples: int, channels: int, source_rate_hz: int) -> None:
-    most = min(MAX_VALUES // channels, int(MAX_DURATION_S * source_rate_hz))
+    most = _most_samples(channels, source_rate_hz)
     if samples > most:
         raise BadWavError(f"longer than {most / source_rate_hz:.0f} s: {_CUT}")
 
@@ -185,7 +222,7 @@ class _Content(io.BytesIO):
 
 def _check_samples(samples: np.ndarray, source_rate_hz: int) -> None:
     check_form(source_rate_hz, samples.shape[1])
-    _check_length(*samples.shape, source_rate_hz)
+    _check_length(len(samples), samples.shape[1], source_rate_hz)
     if len(samples) == 0:
         raise BadWavError("holds no samples")
     duration_s = len(samples) / source_rate_hz

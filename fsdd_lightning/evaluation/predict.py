@@ -19,6 +19,7 @@ from fsdd_lightning.evaluation.backends import Backend
 from fsdd_lightning.evaluation.clips import ClipMaker
 from fsdd_lightning.evaluation.prediction import Prediction, rejection, source_fields, unusable
 from fsdd_lightning.evaluation.stream import StreamedWord, WordsOfStream, device_logits, device_step
+from fsdd_lightning.files import is_folder
 from fsdd_lightning.runs.folder import Run
 
 ARRAY = "<array>"
@@ -237,7 +238,7 @@ def find_sounds(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        inside = audio_paths(path) if path.is_dir() else [path]
+        inside = audio_paths(path) if is_folder(path) else [path]
         if not inside:
             raise UserError(f"no sound files (wav, flac, ogg, mp3, aiff, au, ...) in {path}")
         found += inside

@@ -15,6 +15,7 @@ from fsdd_lightning.data.layouts import find_folder, parse_name, parse_speaker
 from fsdd_lightning.data.recordings import FSDD
 from fsdd_lightning.data.wav import encode_wav
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.files import is_folder
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class TakeFolder:
     def _names(self) -> list[tuple[str, str, int]]:
         """Of all files that are named as recordings are."""
         names = []
-        for path in audio_paths(self.folder) if self.folder.is_dir() else ():
+        for path in audio_paths(self.folder) if is_folder(self.folder) else ():
             try:
                 names.append(parse_name(path.name))
             except ValueError:  # fsdd-train will say so
