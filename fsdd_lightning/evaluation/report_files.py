@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.evaluation.confusion import save_figure
+from fsdd_lightning.evaluation.pictures import caption, draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,16 +28,18 @@ def figure_title(run: Run, data: PreparedData, backend: str, what: str) -> str:
     network = f"{shape.layers}x{shape.hidden_size} {run.config.quantization.name}"
     voice = f" ({split.held_out})" if split.name == "unseen_speaker" else ""
     clips = f"{len(data.split.test):,} test clips of {data.recordings.name}, split {split.name}{voice}"
-    return f"{run.record.name}: {network} network, {backend} backend\n{clips}, {what}"
+    return caption(f"{run.record.name}: {network} network, {backend} backend\n{clips}, {what}")
 
 
 def write_report(
-    folder: Path, name: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], figure: Figure
+    folder: Path, name: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], make: Callable[[], Figure]
 ) -> None:
-    """`record` as JSON, `rows` as a table, and the figure; each file in one step."""
+    """`record` as JSON, `rows` as a table, and the figure; each file in one step. No figure is a note on stderr."""
     replace_file(folder / f"{name}.json", (json.dumps(record, indent=2) + "\n").encode())
     replace_file(folder / f"{name}.csv", csv_text(rows).encode())
-    save_figure(figure, folder / f"{name}.png")
+    note = draw(folder / f"{name}.png", make)
+    if note is not None:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def beside_others(path: Path, record: dict[str, Any]) -> dict[str, Any]:

@@ -93,8 +93,9 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # a full disk must not hide what went wrong first
-            write_trial_end(record, folder)
+        if record.status != "done":
+            with suppress(OSError):  # a full disk must not hide what went wrong first
+                write_trial_end(record, folder)
         raise
 
 
