@@ -163,12 +163,13 @@ class _Lost:
         if _state.asked is None or not issubclass(lost.exc_type, ERRORS):
             self._others(lost)
         else:  # without `threading`, whose locks the main thread may hold
-            _thread.start_new_thread(_send_again, (_state.asked,))
+            _thread.start_new_thread(_send_again, (_state, _state.asked))
 
 
-def _send_again(signum: int) -> None:
+def _send_again(state: _State, signum: int) -> None:
     time.sleep(_AGAIN_S)
-    _send(signum)
+    if state is _state and not state.closed:  # else it was obeyed in the meantime
+        _send(signum)
 
 
 def _send(signum: int) -> None:

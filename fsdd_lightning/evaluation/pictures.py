@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Whatever a user's matplotlibrc says: names may hold dollars, and nobody needs TeX.
 LITERAL = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+NOT_DRAWN = "could not be drawn, which changes no result"
 _LONGEST, _LONGEST_LABEL = 100, 40  # characters of a line
 
 logger = logging.getLogger(__name__)
@@ -69,4 +70,4 @@ def draw(path: Path, make: Callable[[], Figure]) -> str | None:
 
 def not_drawn(name: str, error: Exception) -> str:
     """The note on a picture that there is not."""
-    return f"{name} could not be drawn, which changes no result: {first_line(error)}"
+    return f"{name} {NOT_DRAWN}: {first_line(error)}"

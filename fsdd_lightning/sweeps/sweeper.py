@@ -17,8 +17,10 @@ from omegaconf import DictConfig
 
 from fsdd_lightning.console.terminal import new_console
 from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import LOCK
 from fsdd_lightning.runs.record import RUN_FILE
+from fsdd_lightning.sweeps.completion import complete_runs
 from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
@@ -66,7 +68,9 @@ class ResumingSweeper(Sweeper):
         announce(trials, to_run, told, planned.repeated)
         progress = SweepProgress(to_run, told, [trial for trial in trials if trial.state.is_settled])
         with interruptible(trials, progress.ends, out), progress.watching():
+            complete_runs(trials, out)
             self._launch(to_run)
+            obey()
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)
         if to_run:
@@ -86,6 +90,7 @@ class ResumingSweeper(Sweeper):
         except UserError:
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
+            obey()
             logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             self._launcher_error = first_line(error)
 
@@ -98,6 +103,7 @@ class ResumingSweeper(Sweeper):
         size = self._max_batch_size or len(trials)
         try:
             for start in range(0, len(trials), size):
+                obey()
                 batch = trials[start : start + size]
                 with launcher_errors():
                     jobs = launcher.launch([_job(trial, stop_file) for trial in batch], initial_job_idx=start)

@@ -21,16 +21,19 @@ logger = logging.getLogger(__name__)
 
 
 def present(scores: BackendScores, context: RunContext) -> None:
-    """Draw and log all, and note in the record that it was done: what a kill leaves undone the next sweep draws."""
+    """Draw and log all, and note in the record that it was done: what is missing the next sweep draws."""
     record, folder = context.record, context.folder
     with record.timed(PRESENTED):
         with _noted("what an interrupted run resumes from is left behind", context):
             remove_resume_files(folder)
-        for note in draw_confusions(record, folder):
+        missing = draw_confusions(record, folder)
+        for note in missing:
             context.note(note)
         with _noted("TensorBoard lacks pictures or sounds", context):
             _show(scores, context)
     record.timings_s["total"] = round(record.timings_s["total"] + record.timings_s[PRESENTED], 3)
+    if missing:
+        del record.timings_s[PRESENTED]
     with _noted("the record lacks notes", context), shielded():
         write_record(record, folder)
     obey()
