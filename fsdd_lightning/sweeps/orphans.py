@@ -66,6 +66,21 @@ def _end_with(command: int) -> None:
     os._exit(128 + signal.SIGTERM)
 
 
+def keep_tracker(launcher: str) -> None:
+    """Start the process that tidies up after joblib's others, so that a terminal that is closed does not end it first.
+
+    It ignores Ctrl-C and SIGTERM by itself; SIGHUP, if that is blocked where it is started.
+    """
+    if "joblib" in launcher and hasattr(signal, "pthread_sigmask"):
+        from joblib.externals.loky.backend import resource_tracker
+
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def descends_from(process: int) -> bool:
     """Whether it lives and is an ancestor of this one; beyond the parent only where there is /proc."""
     at = os.getppid()

@@ -25,6 +25,7 @@ from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
 from fsdd_lightning.sweeps.manifest import Base, write_manifest
+from fsdd_lightning.sweeps.orphans import keep_tracker
 from fsdd_lightning.sweeps.plan import compose_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
@@ -99,6 +100,7 @@ class ResumingSweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self._task, config=self.config
         )
+        keep_tracker(str(self.config.hydra.launcher._target_))
         stop_file = trials[0].folder.parent / f".stop-{uuid.uuid4().hex}" if self.config.fail_fast else None
         size = self._max_batch_size or len(trials)
         try:
