@@ -74,6 +74,8 @@ def _print(report: Report) -> None:
             console.print(f"  {runs[0][0]}{others}: {reason}", soft_wrap=True)
     trials = ", ".join(f"{count} {state}" for state, count in document.counts.items())
     console.print(f"trials: {trials}")
+    for note in report.notes:
+        console.print(f"note: {note}", soft_wrap=True)
     console.print(", ".join(report.files), soft_wrap=True)
     console.print(f"in {report.output}", soft_wrap=True)
 

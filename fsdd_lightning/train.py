@@ -100,7 +100,7 @@ def _run_alone(run_trial: Callable[[DictConfig], Any]) -> None:
             run_trial(config)
         except Exception as error:
             failures.append(error)
-        except BaseException:  # Ctrl-C, SIGTERM
+        except BaseException:  # Ctrl-C, SIGTERM, SIGHUP
             _name_resumption()
             raise
 
@@ -122,17 +122,22 @@ def _name_twin(plan: RunPlan) -> None:
 
 
 def _name_resumption() -> None:
-    """Print how the run that was just interrupted can go on."""
+    """Print how the run that was just interrupted can go on; nothing where it is done but for its pictures."""
+    from contextlib import suppress
     from pathlib import Path
 
     from hydra.core.hydra_config import HydraConfig
 
     from fsdd_lightning.console.summary import short_path
     from fsdd_lightning.console.terminal import console
+    from fsdd_lightning.errors import UserError
+    from fsdd_lightning.runs.record import read_record
     from fsdd_lightning.sweeps.resume import OPTION
 
-    folder = short_path(Path(HydraConfig.get().runtime.output_dir).resolve())
-    console.print(f"fsdd-train {OPTION} {folder} goes on with it", soft_wrap=True)
+    folder = Path(HydraConfig.get().runtime.output_dir).resolve()
+    with suppress(UserError):
+        if read_record(folder).status == "interrupted":
+            console.print(f"fsdd-train {OPTION} {short_path(folder)} goes on with it", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,14 +43,10 @@ def call_here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: ModuleType, *arguments: object
 ) -> Ended:
     """The command of a module such as fsdd_lightning.predict, without the cost of another process."""
-    handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(sys, "argv", [command.__name__, *map(str, arguments)])
     capsys.readouterr()
-    try:
-        with pytest.raises(SystemExit) as caught:
-            command.main()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    with pytest.raises(SystemExit) as caught:
+        command.main()
     return Ended(int(caught.value.code or 0), *capsys.readouterr())
 
 

@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
@@ -17,6 +18,8 @@ import pytest
 from commands import Call, call_here
 from filelock import FileLock
 from sketches import sketch_confusions
+
+from fsdd_lightning import interruption
 
 if TYPE_CHECKING:
     from fsdd_lightning.runs.record import RunRecord
@@ -144,6 +147,18 @@ def compose_once() -> Iterator[None]:
         patch.setattr(compose, "compose", cached)
         patch.setattr(FileConfigSource, "load_config", load_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """A command that runs in this process leaves neither its handlers behind, nor that it was asked to end."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers, hook = {number: signal.getsignal(number) for number in numbers}, sys.unraisablehook
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    sys.unraisablehook = hook
+    interruption._state = interruption._State()
 
 
 Once = Callable[[str, Callable[[Path], object]], Path]

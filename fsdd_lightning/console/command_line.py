@@ -1,4 +1,4 @@
-"""What commands share: an option, and exit codes. 0 done, 1 failed, 2 wrong input, 130 Ctrl-C, 143 SIGTERM."""
+"""What commands share: an option, and exit codes. 0 done, 1 failed, 2 wrong input, 128 + the number of a signal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import argparse
 import logging
 import os
 import platform
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
+from fsdd_lightning import interruption
 from fsdd_lightning.console.lines import safe_streams, say, say_aside, say_lines
 from fsdd_lightning.console.surroundings import usable_surroundings
 from fsdd_lightning.errors import RunFailedError, UserError, first_line
@@ -24,38 +23,49 @@ STANDARD_INPUT = Path("-")  # where a command takes files
 logger = logging.getLogger(__name__)
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived. Not an `Exception`, like KeyboardInterrupt, so that no handler treats it as a failure."""
-
-
 @usable_surroundings()
 @safe_streams()
 def run_command(command: Callable[[], None]) -> NoReturn:
     """Run a command's body and exit with its code; an error is one line on stderr."""
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption.listen()
+    try:
+        code = _ended(command)
+        interruption.obey()
+    except interruption.ERRORS as error:
+        code, word = interruption.code_and_word(error)
+        _print_error(word, code)
+    finally:
+        interruption.close()
+    sys.exit(code)
+
+
+def _ended(command: Callable[[], None]) -> int:
     try:
         if "--version" in sys.argv[1:]:
             say(versions())
         else:
             command()
-        code = 0
-    except UserError as error:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone, e.g. `| head`
+        return 1
+    except Exception as error:
+        interruption.obey()  # what a signal has broken off is no error
+        return _print_failure(error)
+    return 0
+
+
+def _print_failure(error: Exception) -> int:
+    if isinstance(error, UserError):
         code = _print_error(error, 2)
         with suppress(BrokenPipeError):
             say_lines(error.details)
-    except RunFailedError as error:
-        code = _print_error(error, 1)
-    except KeyboardInterrupt:
-        code = _print_error("interrupted", 130)
-    except Terminated:
-        code = _print_error("terminated", 143)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone, e.g. `| head`
-        code = 1
-    except Exception as error:
-        logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see runs/record.py
-        code = _print_error(first_line(error), 1)
-    sys.exit(code)
+        return code
+    if isinstance(error, RunFailedError):
+        return _print_error(error, 1)
+    logger.debug("unexpected", exc_info=True)  # a run's own log has the traceback; see runs/record.py
+    return _print_error(first_line(error), 1)
 
 
 def versions() -> str:
@@ -68,11 +78,6 @@ def versions() -> str:
 def _print_error(message: object, code: int) -> int:
     say_aside(f"error: {message}" if code in (1, 2) else message)
     return code
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the writing of the record
-    raise Terminated
 
 
 class CommandParser(argparse.ArgumentParser):

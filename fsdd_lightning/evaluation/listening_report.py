@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.evaluation.listening import SEED, FalseAlarmRow, ListeningReport, StreamRow
+from fsdd_lightning.evaluation.pictures import label
 from fsdd_lightning.evaluation.report_files import COLORS, write_report
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _false_alarm_record(row: FalseAlarmRow) -> dict[str, Any]:
 def write_listening(report: ListeningReport, folder: Path, title: str) -> None:
     """listening.json, listening.csv and listening.png in a run folder: streams first, then sound without its words."""
     rows = [*map(_stream_record, report.streams), *map(_false_alarm_record, report.false_alarms)]
-    write_report(folder, "listening", listening_record(report), rows, listening_figure(report, title))
+    write_report(folder, "listening", listening_record(report), rows, lambda: listening_figure(report, title))
 
 
 # ---- the figure
@@ -71,10 +72,10 @@ def _draw_words(axes: Axes, rows: Sequence[StreamRow]) -> None:
         own = [row for row in rows if row.corpus == corpus]
         at = [conditions.index((row.noise, row.snr_db)) for row in own]
         found = [100 * row.found / max(row.spoken, 1) for row in own]
-        axes.plot(at, found, "o--", color=color, markerfacecolor="none", linewidth=1, label=f"{corpus}: found")
+        axes.plot(at, found, "o--", color=color, markerfacecolor="none", linewidth=1, label=label(f"{corpus}: found"))
         right = [100 * row.right_of_spoken for row in own]
-        axes.plot(at, right, "o-", color=color, linewidth=1.3, label=f"{corpus}: right")
-    axes.set_xticks(range(len(conditions)), [f"{noise}\n{snr_db:g} dB" for noise, snr_db in conditions])
+        axes.plot(at, right, "o-", color=color, linewidth=1.3, label=label(f"{corpus}: right"))
+    axes.set_xticks(range(len(conditions)), [f"{label(noise)}\n{snr_db:g} dB" for noise, snr_db in conditions])
     axes.set_ylabel("of the spoken words, %")
     axes.set_ylim(0, 102)
     axes.grid(axis="y", color="0.9")
@@ -82,11 +83,12 @@ def _draw_words(axes: Axes, rows: Sequence[StreamRow]) -> None:
 
 
 def _draw_false_alarms(axes: Axes, rows: Sequence[FalseAlarmRow]) -> None:
-    names = [row.sound if row.level_db is None else f"{row.sound}, {row.level_db:g} dB" for row in rows]
+    names = [label(row.sound if row.level_db is None else f"{row.sound}, {row.level_db:g} dB") for row in rows]
     bars = axes.barh(range(len(rows)), [row.accepted_per_hour for row in rows], color=COLORS[0])
     axes.bar_label(bars, [f"{row.accepted_per_hour:.0f}" for row in rows], padding=3)
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.margins(x=0.2)
     axes.set_xlabel("words an hour taken for one of its own")

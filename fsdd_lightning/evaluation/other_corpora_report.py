@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from fsdd_lightning.artifacts import place_within
 from fsdd_lightning.data.recordings import RecordingSet, folder_digest
 from fsdd_lightning.evaluation.confidence import Confidence
 from fsdd_lightning.evaluation.other_corpora import CorpusScore, Count, OthersReport, WayScore, group_names, means
+from fsdd_lightning.evaluation.pictures import caption, label
 from fsdd_lightning.evaluation.report_files import COLORS, beside_others, write_report
 from fsdd_lightning.runs.record import EVALUATIONS, WAYS, RunRecord
 
@@ -98,9 +100,9 @@ def write_corpora(report: OthersReport, run_folder: Path, title: str) -> None:
     records = whole_records(report)
     for score in report.corpora:
         people = f"{len(next(iter(score.ways.values())).speakers)} people never heard"
-        figure = corpus_figure(score, report.test_clips, f"{title}, {report.backend}: {people}, {score.name}")
+        text = caption(f"{title}, {report.backend}: {people}, {score.name}")
         record = beside_others(folder / f"{score.name}.json", records[score.name])
-        write_report(folder, score.name, record, _rows(score), figure)
+        write_report(folder, score.name, record, _rows(score), partial(corpus_figure, score, report.test_clips, text))
 
 
 def _rows(score: CorpusScore) -> list[dict[str, Any]]:
@@ -147,7 +149,9 @@ def _draw_people(axes: Axes, ways: Mapping[str, WayScore]) -> None:
         axes.axvline(mean, color=color, linestyle="--", linewidth=1)
         values, rows = [100 * group.accuracy for group in way.groups], [at[group.name] + shift for group in way.groups]
         axes.plot(values, rows, "os"[index], color=color, markersize=7, label=f"{WAYS[name]}, mean {mean:.1f} %")
-    names = [f"{group.name} ({group.people} people)" if group.people > 1 else group.name for group in groups]
+    names = [
+        f"{label(group.name)} ({group.people} people)" if group.people > 1 else label(group.name) for group in groups
+    ]
     axes.set_yticks(range(len(groups)), names)
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.set_xlim(-2, 102)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.escaping import csv_cell
-from fsdd_lightning.evaluation.confusion import save_figure
+from fsdd_lightning.evaluation.pictures import caption, draw
 from fsdd_lightning.files import RECORD_BYTES, parse_json, read_regular
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito, which everyone can distinguish
 
+logger = logging.getLogger(__name__)
+
 
 def figure_title(run: Run, data: PreparedData, backend: str, what: str) -> str:
     """Two lines: the network and its backend; the clips, their corpus and split, and `what` is shown of them."""
@@ -29,16 +32,18 @@ def figure_title(run: Run, data: PreparedData, backend: str, what: str) -> str:
     network = f"{shape.layers}x{shape.hidden_size} {run.config.quantization.name}"
     voice = f" ({split.held_out})" if split.name == "unseen_speaker" else ""
     clips = f"{len(data.split.test):,} test clips of {data.recordings.name}, split {split.name}{voice}"
-    return f"{run.record.name}: {network} network, {backend} backend\n{clips}, {what}"
+    return caption(f"{run.record.name}: {network} network, {backend} backend\n{clips}, {what}")
 
 
 def write_report(
-    folder: Path, name: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], figure: Figure
+    folder: Path, name: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], make: Callable[[], Figure]
 ) -> None:
-    """`record` as JSON, `rows` as a table, and the figure; each file in one step."""
+    """`record` as JSON, `rows` as a table, and the figure; each file in one step. No figure is a note on stderr."""
     replace_file(folder / f"{name}.json", (json.dumps(record, indent=2) + "\n").encode())
     replace_file(folder / f"{name}.csv", csv_text(rows).encode())
-    save_figure(figure, folder / f"{name}.png")
+    note = draw(folder / f"{name}.png", make)
+    if note is not None:
+        logger.warning("note: %s", note)  # on stderr
 
 
 def beside_others(path: Path, record: dict[str, Any]) -> dict[str, Any]:

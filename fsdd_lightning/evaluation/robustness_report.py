@@ -89,7 +89,7 @@ def _draw(axes: Axes, curves: list[list[RobustnessRow]], clean: RobustnessRow) -
 def write_robustness(rows: Sequence[RobustnessRow], folder: Path, backend: str, title: str) -> None:
     """robustness.json, robustness.csv and robustness.png in a run folder."""
     record = {"backend": backend, "seed": SEED, "rows": [asdict(row) for row in rows]}
-    write_report(folder, "robustness", record, list(map(_table_row, rows)), robustness_figure(rows, title))
+    write_report(folder, "robustness", record, list(map(_table_row, rows)), lambda: robustness_figure(rows, title))
 
 
 def _table_row(row: RobustnessRow) -> dict[str, Any]:

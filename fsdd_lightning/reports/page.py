@@ -11,6 +11,7 @@ import pandas as pd
 
 from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.evaluation.pictures import not_drawn
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
 from fsdd_lightning.reports.frame import csv_bytes, frame
@@ -21,11 +22,12 @@ from fsdd_lightning.reports.style import LOOKS, rendered
 
 @dataclass(frozen=True)
 class Report:
-    """What was written where."""
+    """What was written where; a note on each picture that is missing."""
 
     document: Document
     output: Path
     files: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def write_report(
@@ -39,13 +41,14 @@ def write_report(
         UserError: a folder without runs, an output folder that can't be written.
         RunFailedError: the disk is full.
     """
-    runs = collect_runs(folders)
-    output, files = (output or place_within(folders[0], "report")).resolve(), []
-    trials = frame(runs)
+    trials = frame(collect_runs(folders))
+    output = (output or place_within(folders[0], "report")).resolve()
+    files: list[str] = []
+    notes: list[str] = []
     document = build_document(trials, title)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for name, content in report_files(trials, document, output, portable):
+        for name, content in report_files(trials, document, output, portable, notes):
             replace_file(output / name, content)
             files.append(name)
     except OSError as error:
@@ -54,13 +57,21 @@ def write_report(
             raise RunFailedError(message) from error
         message = f"the report can't be written to {output} ({error.strerror}); name another folder with --output"
         raise UserError(message) from error
-    return Report(document, output, tuple(files))
+    return Report(document, output, tuple(files), tuple(notes))
 
 
-def report_files(trials: pd.DataFrame, document: Document, output: Path, portable: bool) -> Iterator[tuple[str, bytes]]:
-    """Names and contents; the numbers first: drawing takes longest."""
+def report_files(
+    trials: pd.DataFrame, document: Document, output: Path, portable: bool, notes: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents; the numbers first: drawing takes longest. What can't be drawn is added to `notes`."""
     yield "results.csv", csv_bytes(trials, portable)
     yield "results.md", markdown(document).encode("utf-8", "replace")
     for picture in (picture for part in document.parts for picture in part.pictures):
-        yield f"{picture.name}.png", rendered(picture, LOOKS["light"], "png")
+        name = f"{picture.name}.png"
+        try:
+            content = rendered(picture, LOOKS["light"], "png")
+        except Exception as error:
+            notes.append(not_drawn(name, error))
+        else:
+            yield name, content
     yield "report.html", page(document, output, links=not portable).encode("utf-8", "replace")

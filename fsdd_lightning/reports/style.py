@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from fsdd_lightning.evaluation.pictures import LITERAL, literal_texts
 
 _LONGEST_LABEL = 40
 _LONG_ENTRY = 22  # characters
@@ -58,8 +59,7 @@ class Picture:
 
 def rendered(picture: Picture, look: Look, file_format: str) -> bytes:
     """A picture as "svg", with text as paths, or as "png", 200 dots per inch; equal data give equal bytes."""
-    with matplotlib.rc_context(rc_parameters(look)), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a speaker's name in a script that the font lacks
+    with literal_texts(), matplotlib.rc_context(rc_parameters(look)):
         buffer, created = io.BytesIO(), {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
         picture.draw(look).savefig(buffer, format=file_format, metadata=created[file_format])
     return buffer.getvalue()
@@ -82,7 +82,7 @@ def rc_parameters(look: Look) -> Any:
         "font.size": 9.5,
         "font.family": "DejaVu Sans",
         "legend.fontsize": 9,
-        "text.parse_math": False,  # names may hold dollars
+        **LITERAL,
         "svg.hashsalt": "fsdd_lightning",
         "savefig.dpi": _PNG_DPI,
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from fsdd_lightning.artifacts import Kind, MissingError, write_json
 from fsdd_lightning.config.load import config_to_mapping, content_hash, with_current_keys
 from fsdd_lightning.errors import first_line
 from fsdd_lightning.files import RECORD_BYTES
+from fsdd_lightning.interruption import asked, obey, shielded
 from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, git_state, package_versions
@@ -26,6 +28,7 @@ EVALUATIONS = "evaluations"  # the folder beside it about other recordings
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
 BACKENDS = ("float", "quantized", "integer", "c")
 WAYS = {"heard": "through the listener", "alone": "clips alone"}  # in which other corpora are recognized, in words
+PRESENTED = "pictures"  # in `timings_s` of a run that is done and shown
 STATUSES = ("done", "over_budget", "failed", "interrupted")
 RUNNING = "still running, or killed"
 
@@ -75,7 +78,8 @@ class RunRecord:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the seconds spent inside to `timings_s[stage]`."""
+        """Add the seconds spent inside to `timings_s[stage]`. A signal that was lost ends the run before the stage."""
+        obey()
         start = time.perf_counter()
         try:
             yield
@@ -102,24 +106,45 @@ def new_record(plan: RunPlan, overrides: list[str]) -> RunRecord:
 
 
 @contextmanager
-def recorded(record: RunRecord, folder: Path) -> Iterator[RunRecord]:
+def recorded(record: RunRecord, folder: Path) -> Iterator[Callable[[], None]]:
     """Write `record` to `folder`/run.json at the start of the run and at its end, however it ends.
 
-    An exception marks the run as failed, Ctrl-C and SIGTERM as interrupted; all of them are raised again.
+    An exception marks the run as failed, Ctrl-C, SIGTERM and SIGHUP as interrupted; all of them are raised again.
+    Yields what records that the run is done, which is called at the end of the context or earlier: an exception of what
+    comes after it is a note.
     """
     record.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     start = time.perf_counter()
+    conclude = functools.partial(_conclude, record, folder, start)
     try:
         write_record(record, folder)
-        yield record
-        record.status, record.error = "done", None
+        yield conclude
+        if record.status != "done":
+            conclude()
     except BaseException as error:
-        record.status = "failed" if isinstance(error, Exception) else "interrupted"
-        record.error = first_line(error)
         logger.exception("the run ended early")
+        if record.status != "done":
+            _record_end(record, folder, error, start)
+        elif isinstance(error, Exception):
+            record.notes.append(f"after the end of the run: {first_line(error)}")
+            return
         raise
-    finally:
-        record.timings_s["total"] = round(time.perf_counter() - start, 3)
+
+
+def _conclude(record: RunRecord, folder: Path, start: float) -> None:
+    obey()
+    record.timings_s["total"] = round(time.perf_counter() - start, 3)
+    with shielded():
+        write_record(dataclasses.replace(record, status="done", error=None), folder)
+        record.status, record.error = "done", None
+    obey()
+
+
+def _record_end(record: RunRecord, folder: Path, error: BaseException, start: float) -> None:
+    record.status = "failed" if isinstance(error, Exception) and asked() is None else "interrupted"
+    record.error = first_line(error)
+    record.timings_s["total"] = round(time.perf_counter() - start, 3)
+    with shielded():
         write_record(record, folder)
 
 

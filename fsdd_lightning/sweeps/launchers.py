@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from fsdd_lightning.config.load import register_resolvers
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.sweeps.orphans import run_job
 
 # Hydra option: (package that brings it, extra of ours that installs it)
 _LAUNCHERS = {
@@ -119,22 +120,23 @@ class Job:
 
     Hydra resolves the run's folder before it calls the task. So unpickling the task must restore all that this takes:
     our resolvers, the folder that relative paths start from, and a few environment variables.
+    `command`: the process that it comes from.
     """
 
-    def __init__(self, task: Callable[[Any], Any]) -> None:
+    def __init__(self, task: Callable[[Any], Any], command: int | None = None) -> None:
         functools.update_wrapper(self, task)  # Hydra names its jobs after the task's module
-        self._task = task
+        self._task, self._command = task, command or os.getpid()
 
     def __call__(self, config: Any) -> Any:
-        """Run the task."""
-        return self._task(config)
+        """Run the task; in another process, for as long as the command lives."""
+        return self._task(config) if self._command == os.getpid() else run_job(self._task, config, self._command)
 
     def __getstate__(self) -> dict[str, Any]:
         carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
-        return {"task": self._task, "folder": str(Path.cwd()), "environment": carried}
+        return {"task": self._task, "command": self._command, "folder": str(Path.cwd()), "environment": carried}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["task"])  # type: ignore[misc]
+        self.__init__(state["task"], state["command"])  # type: ignore[misc]
         os.environ.update(state["environment"])
         with suppress(OSError):  # not on this machine: the command will not find the run, and reports that
             os.chdir(state["folder"])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,21 +16,21 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from fsdd_lightning.console.terminal import new_console
-from fsdd_lightning.errors import RunFailedError, UserError, first_line
-from fsdd_lightning.runs.lock import locked, remove_resume_files
+from fsdd_lightning.errors import UserError, first_line
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.record import RUN_FILE
 from fsdd_lightning.runs.results import LOCK
+from fsdd_lightning.sweeps.completion import complete_runs
 from fsdd_lightning.sweeps.compose import ComposedSweep
 from fsdd_lightning.sweeps.dashboard import lacks_curves, write_curves
 from fsdd_lightning.sweeps.launchers import launcher_errors
 from fsdd_lightning.sweeps.manifest import Base, write_manifest
+from fsdd_lightning.sweeps.orphans import keep_tracker
 from fsdd_lightning.sweeps.plan import compose_sweep, running_order
 from fsdd_lightning.sweeps.progress import SweepProgress
 from fsdd_lightning.sweeps.status import TrialEnd, announce, conclude, interruptible
 from fsdd_lightning.sweeps.task import STOP_FILE
 from fsdd_lightning.sweeps.trial import Trial
-
-_RESUME_FILES = ("checkpoints/last_*.ckpt", "checkpoints/curves_*", "unheard")  # see runs/results.py
 
 logger = logging.getLogger(__name__)
 
@@ -66,12 +65,13 @@ class ResumingSweeper(Sweeper):
         trials = planned.trials
         if not all(trial.state.is_settled for trial in trials):
             prepare_sweep_folders(trials, planned.bases)
-        tidy(trials)
         to_run, problems = prepare_run_folders(trials)
         announce(trials, to_run, told, planned.repeated)
         progress = SweepProgress(to_run, told, [trial for trial in trials if trial.state.is_settled])
         with interruptible(trials, progress.ends, out), progress.watching():
+            complete_runs(trials, out)
             self._launch(to_run)
+            obey()
         failed = {label: TrialEnd("failed", line) for label, line in problems.items()}
         ends = progress.end(self._errors, self._launcher_error)
         if to_run or lacks_curves(trials):
@@ -91,6 +91,7 @@ class ResumingSweeper(Sweeper):
         except UserError:
             raise
         except Exception as error:  # of the launcher: a worker was killed, the disk is full
+            obey()
             logger.debug("the launcher gave up", exc_info=True)  # shown by hydra.verbose=true
             self._launcher_error = first_line(error)
 
@@ -99,10 +100,12 @@ class ResumingSweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self._task, config=self.config
         )
+        keep_tracker(str(self.config.hydra.launcher._target_))
         stop_file = trials[0].folder.parent / f".stop-{uuid.uuid4().hex}" if self.config.fail_fast else None
         size = self._max_batch_size or len(trials)
         try:
             for start in range(0, len(trials), size):
+                obey()
                 batch = trials[start : start + size]
                 with launcher_errors():
                     jobs = launcher.launch([_job(trial, stop_file) for trial in batch], initial_job_idx=start)
@@ -130,15 +133,6 @@ def prepare_sweep_folders(trials: Sequence[Trial], bases: Mapping[Path, Base]) -
         folder.mkdir(parents=True, exist_ok=True)
         inside = [trial for trial in trials if trial.folder.parent == folder]
         write_manifest(folder, sys.argv[1:], inside, bases[folder])
-
-
-def tidy(trials: Iterable[Trial]) -> None:
-    """Remove what a run would have resumed from that was killed between its record's end and its own."""
-    for trial in trials:
-        left = (path for pattern in _RESUME_FILES for path in trial.folder.glob(pattern))
-        if trial.state.name == "done" and next(left, None) is not None:
-            with suppress(OSError, RunFailedError), locked(trial.folder):
-                remove_resume_files(trial.folder)
 
 
 def prepare_run_folders(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, str]]:

@@ -16,6 +16,7 @@ from fsdd_lightning.config.load import to_config
 from fsdd_lightning.console.summary import over_budget_error
 from fsdd_lightning.console.terminal import configure_console, quiet_console
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import archive_record, claim, locked, remove_results
 from fsdd_lightning.runs.metrics import validation_accuracy
 from fsdd_lightning.runs.plan import RunPlan, plan_run
@@ -38,6 +39,7 @@ def run_trial(config: DictConfig) -> float | None:
         UserError: a single run does not fit its budget, or the folder holds a record that we must not replace.
         RunningElsewhereError: another process runs this very trial.
     """
+    obey()
     hydra_config = HydraConfig.get()
     is_sweep = hydra_config.mode is RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir).resolve()

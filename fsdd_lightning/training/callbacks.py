@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from fsdd_lightning.arithmetic.weight_codes import WeightCode
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import WordClassifier
@@ -51,6 +52,22 @@ def forget_best_score(stopping: EarlyStopping) -> None:
     """Count patience from now on."""
     stopping.wait_count = 0
     stopping.best_score = EarlyStopping(stopping.monitor, mode=stopping.mode).best_score
+
+
+class Obedience(pl.Callback):
+    """Ends the work before the next batch where a signal asked for it and its exception was lost."""
+
+    def on_train_batch_start(self, *_: object) -> None:
+        """Of training."""
+        obey()
+
+    def on_validation_batch_start(self, *_: object) -> None:
+        """Of validation."""
+        obey()
+
+    def on_test_batch_start(self, *_: object) -> None:
+        """Of the test clips."""
+        obey()
 
 
 class WeightHistograms(pl.Callback):

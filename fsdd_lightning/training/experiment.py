@@ -1,10 +1,10 @@
-"""One experiment from plan to record: prepare, fit, quantize, test, write."""
+"""One experiment from plan to record: prepare, fit, quantize, test, write, present."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from fsdd_lightning.data.unheard_voice import UnheardVoice, leave_out
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import baseline_of, calibrated, open_backends
 from fsdd_lightning.evaluation.calibration import calibration_of
-from fsdd_lightning.evaluation.confusion import confusion_figure, save_figure
 from fsdd_lightning.evaluation.deployment import deploy, export_run, keep_golden_clips
 from fsdd_lightning.evaluation.evaluate import BackendScores, evaluate_backends
 from fsdd_lightning.evaluation.other_corpora import others_report
@@ -27,8 +26,7 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.model.portable import portable_kernels
 from fsdd_lightning.runs.folder import describe_data
-from fsdd_lightning.runs.lock import claim, owned_by_record, remove_resume_files
-from fsdd_lightning.runs.metrics import deployed_backend
+from fsdd_lightning.runs.lock import claim, owned_by_record
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.runs.results import digests_of
@@ -43,8 +41,9 @@ from fsdd_lightning.training.fit import (
 )
 from fsdd_lightning.training.float_networks import FloatNetwork, float_network
 from fsdd_lightning.training.kernels import describe_kernels, require_portable
-from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_confusions, log_mistakes, log_trial_end
+from fsdd_lightning.training.logger import DashboardLogger, log_bill, log_trial_end
 from fsdd_lightning.training.loggers import Loggers, log_config, open_loggers
+from fsdd_lightning.training.presentation import present
 from fsdd_lightning.training.resume import clear_folder, discard_foreign_checkpoints, redraw_curves
 from fsdd_lightning.training.tensorboard import trial_end_of_failure
 from fsdd_lightning.training.trainer import check_tools, debug_note, gpu_note
@@ -58,7 +57,7 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
     ending, kernels = trial_end_of_failure(record, folder), portable_kernels(plan.config.trainer.portable)
     claim(record, folder)
     loggers_of_run = open_loggers(plan.config, record, folder)
-    with ending, recorded(record, folder), closing(logger), kernels, loggers_of_run as loggers:
+    with ending, recorded(record, folder) as conclude, closing(logger), kernels, loggers_of_run as loggers:
         check_tools(plan.config, folder)
         with record.timed("data"):
             context = prepare(plan, record, folder, logger, loggers)
@@ -75,10 +74,11 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
             current_progress().second_network()
             with record.timed("unheard"):
                 measure_unheard(context.unheard, context)
-        with record.timed("reporting"), current_progress().stage(WRITING):
-            write(scores, deployment, context)
-    with suppress(OSError):  # only now that the record says that it is done; what stays, the next sweep removes
-        remove_resume_files(folder)
+        with current_progress().stage(WRITING):
+            with record.timed("reporting"):
+                write(deployment, context)
+            conclude()
+            present(scores, context)
     print_result(record, folder)
     return record
 
@@ -181,22 +181,13 @@ def measure_unheard(voice: UnheardVoice, context: RunContext) -> None:
             context.record.unheard = unheard_record(checkpoint, shared.key, voice, context.config.quantization)
 
 
-def write(scores: BackendScores, deployment: Deployment | None, context: RunContext) -> None:
-    """Write C files, pictures, and what TensorBoard shows beside the curves. The run is complete then."""
-    record, logger = context.record, context.logger
+def write(deployment: Deployment | None, context: RunContext) -> None:
+    """Write C files, the memory bill and the row of the run in TensorBoard. The results are complete then."""
+    logger = context.logger
     if deployment is not None:
         golden = keep_golden_clips(deployment, context.data, context.folder)
-        record.digests = digests_of(context.folder)
-        export_run(deployment, golden, record, context.folder / EXPORT)
-    pictures = {name: context.folder / f"confusion_{name}.png" for name in record.views}
-    for name, path in pictures.items():
-        score = record.views[name]
-        title = f"{record.name}: {name}, {score['correct']} of {score['total']} test clips right"
-        save_figure(confusion_figure(score, title), path)
-    deployed = deployed_backend(record.views)
-    assert deployed is not None
-    log_confusions(logger, pictures)
+        context.record.digests = digests_of(context.folder)
+        export_run(deployment, golden, context.record, context.folder / EXPORT)
     log_bill(logger, context.plan.bill)
-    most = context.config.logger.get("misclassified_clips", 0)
-    log_mistakes(logger, context.data, scores.predictions(deployed), most)
-    log_trial_end(logger, record)
+    log_trial_end(logger, context.record)
+    logger.finalize("done")

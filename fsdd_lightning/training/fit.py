@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.datamodule import WordDataModule
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.results import CHECKPOINTS
-from fsdd_lightning.training.callbacks import GradientNorms, QuantizationSchedule, WeightHistograms
+from fsdd_lightning.training.callbacks import GradientNorms, Obedience, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.checkpoint_files import WholeCheckpoints
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.module import WordClassifier
@@ -84,7 +86,8 @@ def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     module = WordClassifier(checkpoint.network, config.training, Optimization.of(config))
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
-    tester = pl.Trainer(accelerator="cpu", logger=context.logger, enable_progress_bar=False, enable_model_summary=False)
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False}
+    tester = pl.Trainer(accelerator="cpu", logger=context.logger, callbacks=[Obedience()], **quiet)
     with _honest_interrupts():
         tester.test(module, _datamodule(context), verbose=False)
 
@@ -183,7 +186,7 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
 def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> pl.Trainer:
     config, stage = context.config, context.logger.stage
     histograms = WeightHistograms(config.logger.get("histogram_every_epochs", 0))
-    callbacks = [*callbacks, GradientNorms(), histograms, *make_callbacks(config, context.folder)]
+    callbacks = [Obedience(), *callbacks, GradientNorms(), histograms, *make_callbacks(config, context.folder)]
     trainer = pl.Trainer(
         **trainer_arguments(config.trainer, epochs, context.data, config.training.batch_size),
         logger=[context.logger, *context.loggers],
@@ -202,9 +205,12 @@ def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> 
 
 @contextmanager
 def _honest_interrupts() -> Iterator[None]:
-    """On Ctrl-C Lightning ignores SIGINT and exits with 1; turn that into a KeyboardInterrupt again."""
+    """On Ctrl-C Lightning ignores SIGINT and exits with 1, on a lost SIGTERM with 143: turn that into the exception."""
+    handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit as error:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        obey()
         raise KeyboardInterrupt from error

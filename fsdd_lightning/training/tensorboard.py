@@ -97,8 +97,9 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # a full disk must not hide what went wrong first
-            if (folder / RUN_FILE).exists():  # else it would be a folder of which nobody knows whose it is
+        known = (folder / RUN_FILE).exists()  # else it would be a folder of which nobody knows whose it is
+        if known and record.status != "done":
+            with suppress(OSError):  # a full disk must not hide what went wrong first
                 write_trial_end(record, folder)
         raise
 

@@ -6,23 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import NoReturn
 
 import pytest
 
-from fsdd_lightning.console.command_line import Terminated, run_command
+from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.interruption import HungUp, Terminated
 
 COMMANDS = ["train", "plan", "evaluate", "predict", "export_model", "report", "record", "listen"]
-
-
-@pytest.fixture(autouse=True)
-def own_sigterm() -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +26,7 @@ def own_sigterm() -> Iterator[None]:
         (ValueError("unforeseen"), 1, "error: ValueError: unforeseen\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (Terminated(), 143, "terminated\n"),
+        (HungUp(), 129, "hung up\n"),
         (SystemExit(7), 7, ""),
         (None, 0, ""),
     ],

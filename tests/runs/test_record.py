@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fsdd_lightning.console.command_line import Terminated
 from fsdd_lightning.errors import RunFailedError, UserError
+from fsdd_lightning.interruption import Terminated
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord, read_record, recorded, write_record
 
 

@@ -11,7 +11,7 @@ from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.console.tables import plain_table
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import csv_cell, markdown
-from fsdd_lightning.evaluation.confusion import save_figure
+from fsdd_lightning.evaluation.pictures import draw
 from fsdd_lightning.runs.metrics import pareto_front, percent, validation_accuracy
 from fsdd_lightning.runs.record import RunRecord
 
@@ -68,15 +68,18 @@ def front_table(front: Sequence[Point]) -> Table:
     return table
 
 
-def write_front(points: Sequence[Point], folder: Path) -> list[Path]:
-    """Write the front as CSV, Markdown and PNG; the figure shows all other trained trials, too."""
+def write_front(points: Sequence[Point], folder: Path) -> tuple[list[Path], str | None]:
+    """Write the front as CSV, Markdown and PNG; the figure shows all other trained trials, too.
+
+    The paths, and a note on why there is no figure.
+    """
     frame = _frame(front_of(points))
     cells = frame.map(csv_cell).rename(columns=csv_cell)
     texts = {"csv": cells.to_csv(index=False, lineterminator="\n"), "md": _markdown(frame)}
     for suffix, text in texts.items():
         replace_file(folder / f"{_FILE_NAME}.{suffix}", text.encode())
-    save_figure(front_figure(points), folder / f"{_FILE_NAME}.png")
-    return [folder / f"{_FILE_NAME}.{suffix}" for suffix in ("csv", "md", "png")]
+    note = draw(folder / f"{_FILE_NAME}.png", lambda: front_figure(points))
+    return [folder / f"{_FILE_NAME}.{suffix}" for suffix in (*texts, *(["png"] if note is None else []))], note
 
 
 def _frame(front: Sequence[Point]) -> pd.DataFrame:

@@ -59,8 +59,10 @@ class SearchProgress:
         """Print the front and write its files."""
         if self.points:
             out.print(front_table(front_of(self.points)))
-        names = ", ".join(path.name for path in write_front(self.points, folder))
-        out.print(f"front of {len(self.points)} trained trials: {names}")
+        paths, note = write_front(self.points, folder)
+        out.print(f"front of {len(self.points)} trained trials: {', '.join(path.name for path in paths)}")
+        if note is not None:
+            out.print(f"note: {note}", soft_wrap=True)
 
     def _note(self, trial: Trial, end: TrialEnd) -> None:
         self.ends[trial.label] = end

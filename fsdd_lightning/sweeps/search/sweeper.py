@@ -11,10 +11,12 @@ from omegaconf import DictConfig, open_dict
 from fsdd_lightning.config.load import to_config
 from fsdd_lightning.console.terminal import new_console
 from fsdd_lightning.errors import UserError
+from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import archive_record, locked
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.runs.record import new_record
 from fsdd_lightning.runs.state import Environment, run_state
+from fsdd_lightning.sweeps.completion import complete_runs
 from fsdd_lightning.sweeps.dashboard import lacks_curves, write_curves
 from fsdd_lightning.sweeps.known import SweepFolder
 from fsdd_lightning.sweeps.launchers import require
@@ -116,7 +118,9 @@ class ParetoSweeper(ResumingSweeper):
         prepare_sweep_folders(self._progress.trials, {self._folder: self._known.first})
         to_run, problems = prepare_run_folders(batch)
         self._errors |= problems
+        complete_runs(batch, self._progress.out)
         self._launch(to_run)
+        obey()
 
     def _plan(self, values: Values) -> tuple[list[str], RunPlan]:
         assert self.hydra_context is not None and self.config is not None

@@ -40,7 +40,7 @@ def test_points_that_are_equal_in_both_are_all_on_the_front() -> None:
 
 
 def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
-    paths = write_front([point(0.5, 900, "b"), point(0.4, 1000), point(0.25, 100, "a")], tmp_path)
+    paths, _ = write_front([point(0.5, 900, "b"), point(0.4, 1000), point(0.25, 100, "a")], tmp_path)
     assert [path.name for path in paths] == ["pareto_front.csv", "pareto_front.md", "pareto_front.png"]
     with paths[0].open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -59,5 +59,5 @@ def test_the_front_is_written_as_csv_markdown_and_png(tmp_path: Path) -> None:
 
 
 def test_a_search_without_a_trained_trial_has_an_empty_front(tmp_path: Path) -> None:
-    paths = write_front([], tmp_path)
+    paths, _ = write_front([], tmp_path)
     assert paths[0].read_text() == "val_accuracy,flash_bytes,run\n"

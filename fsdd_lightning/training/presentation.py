@@ -1,0 +1,60 @@
+"""What shows a run that is done: pictures, and sounds in TensorBoard. What fails here is a note."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fsdd_lightning.errors import first_line
+from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
+from fsdd_lightning.evaluation.evaluate import BackendScores
+from fsdd_lightning.evaluation.pictures import literal_texts
+from fsdd_lightning.interruption import obey, shielded
+from fsdd_lightning.runs.lock import remove_resume_files
+from fsdd_lightning.runs.metrics import deployed_backend
+from fsdd_lightning.runs.record import PRESENTED, write_record
+from fsdd_lightning.training.context import RunContext
+from fsdd_lightning.training.logger import log_confusions, log_mistakes
+
+logger = logging.getLogger(__name__)
+
+
+def present(scores: BackendScores, context: RunContext) -> None:
+    """Draw and log all, and note in the record that it was done: what is missing the next sweep draws."""
+    record, folder = context.record, context.folder
+    with record.timed(PRESENTED):
+        with _noted("what an interrupted run resumes from is left behind", context):
+            remove_resume_files(folder)
+        missing = draw_confusions(record, folder)
+        for note in missing:
+            context.note(note)
+        with _noted("TensorBoard lacks pictures or sounds", context):
+            _show(scores, context)
+    record.timings_s["total"] = round(record.timings_s["total"] + record.timings_s[PRESENTED], 3)
+    if missing:
+        del record.timings_s[PRESENTED]
+    with _noted("the record lacks notes", context), shielded():
+        write_record(record, folder)
+    obey()
+
+
+@contextmanager
+def _noted(what: str, context: RunContext) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a full disk, a defect of a library
+        logger.info("%s", what, exc_info=True)
+        context.note(f"{what}, which changes no result: {first_line(error)}")
+
+
+def _show(scores: BackendScores, context: RunContext) -> None:
+    record, dashboard = context.record, context.logger
+    deployed = deployed_backend(record.views)
+    assert deployed is not None
+    pictures = confusion_pictures(record, context.folder)
+    log_confusions(dashboard, {name: path for name, path in pictures.items() if path.exists()})
+    most = context.config.logger.get("misclassified_clips", 0)
+    with literal_texts():
+        log_mistakes(dashboard, context.data, scores.predictions(deployed), most)
+    dashboard.finalize("done")
