@@ -22,7 +22,7 @@ def usable_surroundings() -> Iterator[None]:
     nevertheless, and ends with exit code 1.
     """
     open_streams()
-    before, sys.stdout = sys.stdout, _Standing(sys.stdout)  # type: ignore[assignment]
+    before, sys.stdout = sys.stdout, _Standing(sys.stdout)
     try:
         _check_working_folder()
         yield

@@ -37,7 +37,8 @@ def literal_texts(**parameters: Any) -> Iterator[None]:
     """
     import matplotlib
 
-    with matplotlib.rc_context({**LITERAL, **parameters}), warnings.catch_warnings():
+    settings: dict[Any, Any] = {**LITERAL, **parameters}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         warnings.filterwarnings("ignore", message=".*constrained_layout not applied")
         yield

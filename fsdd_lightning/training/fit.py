@@ -86,8 +86,13 @@ def log_test_metrics(checkpoint: Checkpoint, context: RunContext) -> None:
     module = WordClassifier(checkpoint.network, config.training, Optimization.of(config))
     if checkpoint.weight_code is not None:
         module.quantized_view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code))
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False}
-    tester = pl.Trainer(accelerator="cpu", logger=context.logger, callbacks=[Obedience()], **quiet)
+    tester = pl.Trainer(
+        accelerator="cpu",
+        logger=context.logger,
+        callbacks=[Obedience()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     with _honest_interrupts():
         tester.test(module, _datamodule(context), verbose=False)
 
