@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Whatever a user's matplotlibrc says: names may hold dollars, and nobody needs TeX.
-LITERAL = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+LITERAL: Any = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
 NOT_DRAWN = "could not be drawn, which changes no result"
 _LONGEST, _LONGEST_LABEL = 100, 40  # characters of a line
 
@@ -29,16 +29,14 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def literal_texts(**parameters: Any) -> Iterator[None]:
+def literal_texts() -> Iterator[None]:
     """Inside the context matplotlib draws every text as it is, and a box for a character that the font lacks.
 
-    Both making a figure and saving it belong inside: ticks are made when it is saved. Names of `parameters` have _ for
-    the dots of matplotlib's.
+    Both making a figure and saving it belong inside: ticks are made when it is saved.
     """
     import matplotlib
 
-    settings: dict[Any, Any] = {**LITERAL, **parameters}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
+    with matplotlib.rc_context(LITERAL), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         warnings.filterwarnings("ignore", message=".*constrained_layout not applied")
         yield

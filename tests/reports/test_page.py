@@ -22,6 +22,7 @@ from fsdd_lightning.reports.document import Document, build_document
 from fsdd_lightning.reports.html.render import link, page
 from fsdd_lightning.reports.markdown import markdown
 from fsdd_lightning.reports.page import write_report
+from fsdd_lightning.reports.style import Picture
 from fsdd_lightning.runs.record import read_record
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -281,6 +282,20 @@ def test_a_folder_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
     for output in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UserError, match=r"can't be written to .*; name another folder with --output"):
             write_report([tmp_path / "a"], output)
+
+
+def test_a_figure_that_can_not_be_drawn_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(picture: Picture, *_: object) -> bytes:
+        if picture.name == "accuracy_map":
+            raise ValueError("a font is missing")
+        return b"picture"
+
+    monkeypatch.setattr(writing, "rendered", fail)
+    report = write_report([grid(tmp_path / "a", seeds=1)])
+    assert set(contents(report.output)) == set(report.files)
+    assert {"results.csv", "report.html"} <= set(report.files) and "accuracy_map.png" not in report.files
+    (note,) = report.notes
+    assert note.startswith("accuracy_map.png could not be drawn") and "a font is missing" in note
 
 
 def test_a_full_disk_is_one_line_and_keeps_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
