@@ -64,7 +64,7 @@ def test_a_run_that_ends_well_is_done(record: RunRecord, tmp_path: Path) -> None
         (ValueError("went\nwrong"), "failed", "ValueError: went"),
         (ZeroDivisionError(), "failed", "ZeroDivisionError"),
         (UserError("data.root=x is no folder"), "failed", "data.root=x is no folder"),
-        (RunFailedError("no network\nat all"), "failed", "no network"),
+        (RunFailedError("no network\nat all"), "failed", r"no network\nat all"),
         (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
         (Terminated(), "interrupted", "Terminated"),
         (SystemExit(3), "interrupted", "SystemExit: 3"),
