@@ -83,12 +83,20 @@ def owned_names(folder: Path, earlier: Collection[str]) -> list[str]:
 def remove_files(folder: Path, owned: Collection[str]) -> None:
     """Remove what has one of these names, of those in RESULTS, and the folders that are empty then."""
     names, evaluations = [name for name in RESULTS if name in owned], _evaluations(folder)
+    remove_halves(folder)
     for path, _ in list(find_files(folder, names)):
         plain = TEMPORARY.sub("", path.name)
         if path.parent.name != EVALUATIONS or Path(plain).stem in evaluations:
             path.unlink(missing_ok=True)
     for place in sorted({str(Path(name).parent) for name in names} - {"."}, reverse=True):
         _remove_if_empty(folder, Path(place))
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what killed writers of records left."""
+    for path, _ in list(find_files(folder, (RUN_FILE, f"{RUN_FILE}.damaged-*", f"{EARLIER}/run-*.json"))):
+        if TEMPORARY.search(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _remove_if_empty(folder: Path, place: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fsdd_lightning.artifacts import TEMPORARY
 from fsdd_lightning.errors import RunFailedError, first_line
 from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
 from fsdd_lightning.evaluation.pictures import NOT_DRAWN
 from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import locked, remove_resume_files
-from fsdd_lightning.runs.record import PRESENTED, RUN_FILE, RunRecord, read_record, write_record
+from fsdd_lightning.runs.record import PRESENTED, RunRecord, read_record, write_record
+from fsdd_lightning.runs.results import find_files
 from fsdd_lightning.sweeps.trial import Trial
 
 
@@ -48,7 +50,8 @@ def _complete(folder: Path) -> list[str]:
 
 
 def _remove_leftovers(record: RunRecord, folder: Path) -> None:
-    for name in (RUN_FILE, *(path.name for path in confusion_pictures(record, folder).values())):
-        for path in folder.glob(f"{name}.*.tmp"):
+    pictures = [path.name for path in confusion_pictures(record, folder).values()]
+    for path, _ in list(find_files(folder, pictures)):
+        if TEMPORARY.search(path.name):
             path.unlink()
-    remove_resume_files(folder)
+    remove_resume_files(folder)  # and halves of records

@@ -69,7 +69,7 @@ def test_a_finished_run_holds_nothing_but_what_is_known(finished_run: Path) -> N
 
 def test_the_results_of_a_run_go_before_the_next_one(tmp_path: Path) -> None:
     begin(tmp_path)
-    make(tmp_path, *(name for name in MADE if "last_" not in name))
+    make(tmp_path, *(name for name in MADE if "last_" not in name), f"run.json.{'0a' * 16}.tmp")
     begin(tmp_path)
     assert files(tmp_path) == {"run.json"} and [path.name for path in tmp_path.iterdir()] == ["run.json"]
 

@@ -61,7 +61,7 @@ def test_a_run_that_did_not_finish_is_refused(run_folder: Path, status: str) -> 
 
 def test_a_missing_network_is_refused(run_folder: Path) -> None:
     (run_folder / "network.npz").unlink()
-    with pytest.raises(UserError, match=r"network\.pt is missing"):
+    with pytest.raises(UserError, match=r"network\.npz is missing"):
         read_run(run_folder)
 
 

@@ -139,7 +139,7 @@ def test_curves_of_a_sweep_are_drawn_again_around_what_is_the_users(thesis: Path
     for name in ("notes.txt", "float32/mine.csv", "float32/events.out.tfevents.1.vm.2.0"):
         (sweep / dashboard.CURVES / name).touch()
     (sweep / dashboard.CURVES / "link").symlink_to(target)
-    dashboard._remove_curves(sweep)
+    dashboard._remove_curves(sweep / dashboard.CURVES)
     left = {str(path.relative_to(sweep / dashboard.CURVES)) for path in (sweep / dashboard.CURVES).rglob("*")}
     assert left == {"notes.txt", "float32", "float32/mine.csv", "link"}
     assert (target / "events.out.tfevents.1.vm.2.0").exists()
