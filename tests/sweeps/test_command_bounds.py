@@ -122,3 +122,33 @@ def test_a_working_folder_may_have_any_other_name(
     code, out, err = call_here(monkeypatch, capsys, plan, "-m", "seed=1,2")
     assert (code, err) == (0, "")
     assert "2 trials: 2 to run" in out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data=words 'data.root=\"~nosuchuser/x\"'",
+        "data=words 'data.root=[\"~nosuchuser/x\",b]'",
+        "-m data=words 'data.root={a:\"~nosuchuser/x\",b:c}'",
+    ],
+)
+def test_a_home_of_nobody_is_named(line: str) -> None:
+    register_resolvers()
+    with pytest.raises(UserError, match=r"^data.root=~nosuchuser/x is not a folder: "):
+        check_command(shlex.split(line))
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("\"hydra.run.dir='a\0b'\"", "hydra.run.dir: a path has no NUL character"),
+        (f"hydra.run.dir={'x' * 300}", "hydra.run.dir: a name in a path has at most 255 bytes, not 300"),
+        ("hydra.run.dir='${x}'", "Interpolation key 'x' not found"),
+        (f"-m hydra.sweep.dir={'x' * 300}", "hydra.sweep.dir: a name in a path has at most 255 bytes, not 300"),
+    ],
+)
+def test_a_folder_that_cannot_be_is_refused(line: str, answer: str) -> None:
+    register_resolvers()
+    with pytest.raises(UserError) as caught:
+        check_command(shlex.split(line))
+    assert answer in only_line(str(caught.value))
