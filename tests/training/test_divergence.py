@@ -22,5 +22,5 @@ def test_it_is_named_with_its_remedy(stage: str, key: str, value: float) -> None
 
 
 def test_another_error_stays_what_it_is() -> None:
-    with pytest.raises(ValueError, match="^other$"), named_divergence("float"):
+    with pytest.raises(ValueError, match=r"^other$"), named_divergence("float"):
         raise ValueError("other")
