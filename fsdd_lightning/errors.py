@@ -11,6 +11,7 @@ _HINTS = {
     errno.EPERM: "fix the permissions, or choose another output_root=",
     errno.EROFS: "choose another output_root=",
     errno.ENOTDIR: "a file lies where a folder should: choose another folder, such as output_root=",
+    errno.EEXIST: "a file lies where a folder should: choose another folder, such as output_root=",
     errno.ENAMETOOLONG: "choose shorter names, or another output_root=",
     errno.EFBIG: "raise the limit of the size of a file (ulimit -f)",
 }

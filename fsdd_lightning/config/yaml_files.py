@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -241,13 +241,3 @@ def _is_choice(node: yaml.Node) -> bool:
     _, option = node.value[0]
     names = option.value if isinstance(option, yaml.SequenceNode) else [option]
     return all(_is_text(name) for name in names) or option.tag == f"{_STANDARD}null"
-
-
-def key_places(node: Any, prefix: str = "") -> Mapping[str, tuple[int, int]]:
-    """Line and column, from 1, of every key of a composed YAML tree by its dotted name."""
-    found: dict[str, tuple[int, int]] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = f"{prefix}{key.value}"
-            found |= {name: (key.start_mark.line + 1, key.start_mark.column + 1), **key_places(value, f"{name}.")}
-    return found

@@ -11,7 +11,7 @@ from hydra._internal.utils import get_args_parser
 
 from fsdd_lightning.config.load import config_keys
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.sweeps.command_line.options import check_config_dir
+from fsdd_lightning.sweeps.command_line.options import check_config_dir, check_working_folder
 from fsdd_lightning.sweeps.command_line.size import MAX_TRIALS_OPTION, MOST_TRIALS
 from fsdd_lightning.sweeps.command_line.slips import COMMANDS, check_words
 
@@ -37,6 +37,7 @@ def read_arguments(words: Sequence[str], program: str = PROGRAM) -> Arguments:
     Raises:
         UserError: an option or a folder that does not exist, or words that are no overrides.
     """
+    check_working_folder()
     parser = _parser()
     options, overrides = _sorted(words, parser, program)
     try:

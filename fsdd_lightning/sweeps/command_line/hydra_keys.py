@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from fsdd_lightning.config.bounds import path_problem
 from fsdd_lightning.config.load import shown
 from fsdd_lightning.errors import UserError
 
@@ -40,9 +41,10 @@ def check_hydra_values(hydra: DictConfig, multirun: bool) -> None:
     for key in ("run", "sweep", "job", "sweeper", "launcher"):
         if not OmegaConf.is_dict(hydra.get(key)):
             raise UserError(f"hydra.{key} holds keys of its own: set one of them, such as hydra.run.dir")
-    folder = "sweep.dir" if multirun else "run.dir"
-    if not isinstance(OmegaConf.to_container(hydra)[folder.partition(".")[0]]["dir"], str):  # type: ignore[call-overload, index]
-        raise UserError(f"hydra.{folder} must be the name of a folder")
+    key = "sweep" if multirun else "run"
+    problem = path_problem(str(hydra[key].dir))
+    if problem is not None:
+        raise UserError(f"hydra.{key}.dir: {problem}")
     if multirun:
         for key, (possible, meant) in _POSSIBLE.items():
             value = _value(hydra, key)

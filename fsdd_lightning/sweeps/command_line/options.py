@@ -32,6 +32,21 @@ def group_options(config_dir: str | None = None) -> dict[str, dict[str, Path]]:
     return dict(sorted(found.items()))
 
 
+def check_working_folder() -> None:
+    """Reject a folder in whose name Hydra would look up a value, and one that is gone.
+
+    Raises:
+        UserError: saying what to do.
+    """
+    try:
+        here = str(Path.cwd())
+    except OSError as error:
+        raise UserError(f"the current folder can't be found ({error.strerror}): change to another one") from error
+    for place in (here, str(config_directory())):
+        if "${" in place:
+            raise UserError(f"{visible(place)}: Hydra would look up what ${{ begins: work in a folder without it")
+
+
 def check_config_dir(name: str) -> None:
     """Reject a folder that holds no options.
 
