@@ -221,7 +221,7 @@ def test_what_is_not_a_word_has_a_line(finished_run: Path, sound: Path) -> None:
         (("RUN", "--input", "nowhere.wav"), "nowhere.wav: cannot be read (No such file or directory)"),
         (
             ("RUN", "--input", "/dev/null"),
-            "/dev/null: cannot be read (it is not a regular file): feed it as standard input, -",
+            "/dev/null: cannot be read (it is not a regular file): feed it as standard input",
         ),
         (("RUN",), 'a microphone needs an extra that is not installed: pip install -e ".[mic]"'),
         (("--list-devices",), 'a microphone needs an extra that is not installed: pip install -e ".[mic]"'),

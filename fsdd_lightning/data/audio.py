@@ -57,7 +57,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return read_regular(path, RECORDING_BYTES)
     except OSError as error:
-        hint = ": feed it as standard input, -" if error.errno == errno.EINVAL else ""
+        hint = ": feed it as standard input" if error.errno == errno.EINVAL else ""
         raise BadWavError(f"cannot be read ({error.strerror}){hint}") from error
 
 
