@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from commands import PATIENCE_S
@@ -47,6 +48,8 @@ def fork_workers() -> None:
     from hydra_plugins.hydra_joblib_launcher import _core
 
     _core.Parallel = _ForkingParallel
+    # Hydra's own state is there already, and it could not be set a second time.
+    _core.Singleton = SimpleNamespace(get_state=lambda: None, set_state=lambda state: None)
 
 
 class _ForkingParallel:
