@@ -67,13 +67,24 @@ class _ForkingParallel:
             results += [pickle.loads(connection.recv_bytes()) for connection, _ in started]
             for _, worker in started:
                 worker.join()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
         return results
 
     def _start(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         from joblib.externals import cloudpickle  # takes classes that were imported twice, as joblib does
 
         ours, theirs = _FORK.Pipe()
-        worker = _FORK.Process(target=lambda: theirs.send_bytes(cloudpickle.dumps(function(*arguments, **keywords))))
+
+        def work() -> None:
+            try:
+                result = function(*arguments, **keywords)
+            except Exception as error:  # raised again by who waits
+                result = error
+            theirs.send_bytes(cloudpickle.dumps(result))
+
+        worker = _FORK.Process(target=work)
         worker.start()
         theirs.close()
         return ours, worker
