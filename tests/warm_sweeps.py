@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from commands import PATIENCE_S
@@ -47,6 +48,8 @@ def fork_workers() -> None:
     from hydra_plugins.hydra_joblib_launcher import _core
 
     _core.Parallel = _ForkingParallel
+    # Hydra's own state is there already, and it could not be set a second time.
+    _core.Singleton = SimpleNamespace(get_state=lambda: None, set_state=lambda state: None)
 
 
 class _ForkingParallel:
@@ -64,13 +67,24 @@ class _ForkingParallel:
             results += [pickle.loads(connection.recv_bytes()) for connection, _ in started]
             for _, worker in started:
                 worker.join()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
         return results
 
     def _start(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         from joblib.externals import cloudpickle  # takes classes that were imported twice, as joblib does
 
         ours, theirs = _FORK.Pipe()
-        worker = _FORK.Process(target=lambda: theirs.send_bytes(cloudpickle.dumps(function(*arguments, **keywords))))
+
+        def work() -> None:
+            try:
+                result = function(*arguments, **keywords)
+            except Exception as error:  # raised again by who waits
+                result = error
+            theirs.send_bytes(cloudpickle.dumps(result))
+
+        worker = _FORK.Process(target=work)
         worker.start()
         theirs.close()
         return ours, worker

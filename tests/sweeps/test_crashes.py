@@ -24,7 +24,7 @@ LAUNCHERS: dict[str, tuple[tuple[str, ...], Callable[[], None] | None]] = {
     "joblib": (JOBLIB, fork_workers),
 }
 SAMPLED: dict[str, dict[Kind, int]] = {  # 20 cases in the default lane
-    "basic": {"kill": 7, "full": 4, "full once": 3},
+    "basic": {"kill": 9, "full": 6, "full once": 5},
     "joblib": {"kill": 3, "full": 2, "full once": 1},
 }
 # In the slow lane every so-manyth operation; kills of a sweep in one process are all looked at, see below.
