@@ -85,7 +85,10 @@ def _one(name: str, scratch: Path, keep: bool) -> Verdict:
     assert _zygote is not None
     folder = scratch / "rooms" / name.replace(":", "_")
     shutil.rmtree(folder, ignore_errors=True)
-    return run_case(name, folder, scratch / "seeds", _zygote, keep)
+    try:
+        return run_case(name, folder, scratch / "seeds", _zygote, keep)
+    except Exception as error:  # of the fuzzer; the other cases go on
+        return Verdict(name, (f"the fuzzer fails | {type(error).__name__}: {error}"[:300],), "", "")
 
 
 def _print(verdicts: Sequence[Verdict], whole: bool, shown: int) -> None:

@@ -97,7 +97,8 @@ def _spoil_record(random: Random, path: Path) -> str:
         return f"{path.name}: {how}"
     try:
         content = json.loads(text)
-    except ValueError:
+        json.dumps(content)
+    except (ValueError, RecursionError):
         return f"{path.name} was spoiled already"
     notes = []
     for _ in range(random.choice((1, 1, 2, 4))):

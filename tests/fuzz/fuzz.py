@@ -116,7 +116,7 @@ def report(verdict: Verdict) -> str:
     """A failure in a few lines."""
     return "\n".join(
         [
-            f"{verdict.name}  {verdict.note}",
+            f"{verdict.name}  {ascii(verdict.note)[1:-1]}",
             f"    {ascii(verdict.command)[1:-1][:400]}",
             *(f"    - {ascii(reason)[1:-1]}" for reason in verdict.reasons),
         ]

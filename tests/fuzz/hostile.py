@@ -58,6 +58,9 @@ BAD_NAMES = (  # of files; bytes, since names need not be UTF-8
 )
 
 
+_DEEPEST = 30  # where changes are made
+
+
 def value(random: Random) -> Any:
     """Something that JSON can hold."""
     kind = random.randrange(10)
@@ -85,6 +88,8 @@ def nested(depth: int, lists: bool) -> Any:
 
 def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     found = [path] if path else []
+    if len(path) > _DEEPEST:
+        return found
     if isinstance(node, dict):
         items: list[tuple[Any, Any]] = list(node.items())
     elif isinstance(node, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from fsdd_lightning.console.command_line import run_command
@@ -9,6 +10,7 @@ from fsdd_lightning.console.command_line import run_command
 
 def main() -> None:
     """Compose, find or download the recordings, read them all, and their features."""
+    logging.getLogger().addHandler(logging.NullHandler())  # as fsdd-train, whose log is a file
     run_command(_prepare)
 
 

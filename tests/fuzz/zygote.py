@@ -44,7 +44,7 @@ PRELOADED = (
     *("fsdd_lightning.data.download", "fsdd_lightning.export.onnx", "fsdd_lightning.console.tables"),
     *("fsdd_lightning.sweeps.command_line.help", "fsdd_lightning.sweeps.launchers", "fsdd_lightning.sweeps.plan"),
     *("librosa", "pandas", "matplotlib.pyplot", "matplotlib.image", "scipy.signal", "sklearn.metrics", "soundfile"),
-    *("soxr", "requests", "pooch", "rich.table", "tensorboard.compat.proto.event_pb2", "torch.utils.tensorboard"),
+    *("soxr", "requests", "rich.table", "tensorboard.compat.proto.event_pb2", "torch.utils.tensorboard"),
 )
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: orphans of a child become children of this process
 
