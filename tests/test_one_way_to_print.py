@@ -20,6 +20,7 @@ ALLOWED = {  # who may call what
     "get_console": set(),
     "pprint": set(),
 }
+STREAMS = {"interruption.py"}  # a constant word from a signal handler, where nothing may be printed
 PRINTED = re.compile(r"sys\.(__)?std(out|err)(__)?\.(write|writelines|buffer)|os\.write\([12]\b")
 
 
@@ -39,7 +40,7 @@ def test_no_module_prints_around_the_mechanism() -> None:
         for name in called(ast.parse(source)):
             found += name in ALLOWED
             assert place in ALLOWED.get(name, {place}), f"{place} calls {name}: see console/lines.py and terminal.py"
-        assert not PRINTED.search(source), f"{place} writes to a stream: see console/lines.py"
+        assert place in STREAMS or not PRINTED.search(source), f"{place} writes to a stream: see console/lines.py"
     assert found >= 6
 
 

@@ -66,10 +66,10 @@ NO_SPEECH = {
 }
 # Keys that earlier records lack, with what holds for those runs.
 ADDED_KEYS = {
-    "data.others": (),
+    "data.others": [],
     "data.layout": "fsdd",
     "data.labels": list("0123456789"),
-    "data.other": (),
+    "data.other": [],
     "data.noise": 0,
     "data.speaker_pattern": None,
     "evaluation": {"unheard_speaker": None},

@@ -72,7 +72,7 @@ def test_a_missing_network_is_refused(run_folder: Path) -> None:
         ({"views": {}}, "views"),
         ({"views": {"float": {"accuracy": 1.0}}}, "views.float"),
         ({"config": {}}, "name is missing"),
-        ({"config": {"_target_": "os.system"}}, "_target_"),
+        ({"config": {"_target_": "os.system"}}, "name is missing"),
     ],
     ids=str,
 )
