@@ -229,11 +229,13 @@ def test_a_changed_bit_breaks_the_seal() -> None:
 
 
 def test_the_lock_keeps_others_out_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
-    (tmp_path / "a.0123.tmp").write_bytes(b"half")
-    (tmp_path / "ab.0123.tmp").write_bytes(b"another file's")
+    mark = "0123456789abcdef" * 2
+    (tmp_path / f"a.{mark}.tmp").write_bytes(b"half")
+    (tmp_path / f"ab.{mark}.tmp").write_bytes(b"another file's")
+    (tmp_path / "a.0123.tmp").write_bytes(b"the user's")
     with exclusive(tmp_path / "a") as waited_s:
         assert waited_s < 0.2
-        assert names_in(tmp_path) == ["ab.0123.tmp"]
+        assert names_in(tmp_path) == ["a.0123.tmp", f"ab.{mark}.tmp"]
         with pytest.raises(OSError), exclusive(tmp_path / "a", timeout_s=0.1):
             pass
     with exclusive(tmp_path / "a", timeout_s=0.0):

@@ -161,17 +161,10 @@ def test_a_network_that_is_not_the_stored_integers_is_noticed(grid: Grid, mode: 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTEGER_MODES if mode != "int8_ptq"])
 def test_the_integer_model_of_another_run_is_refused(grid: Grid, tmp_path: Path, mode: str) -> None:
-    """Modes that differ in nothing but their weights differ in their logits: see above."""
     folder = Path(shutil.copytree(grid.folders["int8_ptq"], tmp_path / "run"))
     shutil.copy(grid.folders[mode] / "integer_model.npz", folder)
-    if described(mode)["weight_code"] != "int8":
-        with pytest.raises(UserError, match=r"integer_model\.npz is the integer model of another run"):
-            read_run(folder)
-        return
-    run = read_run(folder)
-    with pytest.raises(RunFailedError, match="differ on"):
-        data = recorded_data(run, None)
-        evaluate_backends(exact_backends(run), data, data.split.test)
+    with pytest.raises(UserError, match=r"integer_model\.npz is damaged, or another run's"):
+        read_run(folder)
 
 
 # --- recorded, and recorded again ---

@@ -62,14 +62,12 @@ def fetch(url: str, target: Path, patience: Patience) -> None:
 
     receiver = _Receiver(url, patience.timeout_s)
     try:
-        with (
-            target.open("wb") as file,
-            tqdm(unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty()) as bar,
-        ):
+        with target.open("wb") as file, tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
             for piece in _checked(receiver, patience):
                 file.write(piece)
                 bar.total = receiver.announced_bytes
                 bar.update(len(piece))
+            bar.refresh()
     finally:
         receiver.stop()
 

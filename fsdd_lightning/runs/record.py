@@ -29,6 +29,7 @@ EXPORT = "export"  # the folder beside it that holds the C files of an integer n
 BACKENDS = ("float", "quantized", "integer", "c")
 WAYS = {"heard": "through the listener", "alone": "clips alone"}  # in which other corpora are recognized, in words
 PRESENTED = "pictures"  # in `timings_s` of a run that is done and shown
+LEFT_BEHIND = "what an interrupted run resumes from is left behind, which changes no result"  # begins a note
 STATUSES = ("done", "over_budget", "failed", "interrupted")
 RUNNING = "still running, or killed"
 

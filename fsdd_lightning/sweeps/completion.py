@@ -13,7 +13,7 @@ from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusi
 from fsdd_lightning.evaluation.pictures import NOT_DRAWN
 from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import locked, remove_resume_files
-from fsdd_lightning.runs.record import PRESENTED, RunRecord, read_record, write_record
+from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, RunRecord, read_record, write_record
 from fsdd_lightning.runs.results import find_files
 from fsdd_lightning.sweeps.trial import Trial
 
@@ -44,7 +44,7 @@ def _complete(folder: Path) -> list[str]:
         with record.timed(PRESENTED):
             notes = draw_confusions(record, folder)
         if not notes:
-            record.notes = [note for note in record.notes if NOT_DRAWN not in note]
+            record.notes = [note for note in record.notes if NOT_DRAWN not in note and LEFT_BEHIND not in note]
             write_record(record, folder)
     return notes
 

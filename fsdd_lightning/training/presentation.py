@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fsdd_lightning.errors import first_line
 from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
@@ -13,7 +14,7 @@ from fsdd_lightning.evaluation.pictures import literal_texts
 from fsdd_lightning.interruption import obey, shielded
 from fsdd_lightning.runs.lock import remove_resume_files
 from fsdd_lightning.runs.metrics import deployed_backend
-from fsdd_lightning.runs.record import PRESENTED, write_record
+from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, write_record
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.logger import log_confusions, log_mistakes
 
@@ -24,9 +25,7 @@ def present(scores: BackendScores, context: RunContext) -> None:
     """Draw and log all, and note in the record that it was done: what is missing the next sweep draws."""
     record, folder = context.record, context.folder
     with record.timed(PRESENTED):
-        with _noted("what an interrupted run resumes from is left behind", context):
-            remove_resume_files(folder)
-        missing = draw_confusions(record, folder)
+        missing = [*_tidied(folder), *draw_confusions(record, folder)]
         for note in missing:
             context.note(note)
         with _noted("TensorBoard lacks pictures or sounds", context):
@@ -37,6 +36,15 @@ def present(scores: BackendScores, context: RunContext) -> None:
     with _noted("the record lacks notes", context), shielded():
         write_record(record, folder)
     obey()
+
+
+def _tidied(folder: Path) -> list[str]:
+    """Remove what an interrupted run resumes from; a note where that fails, and the next sweep does it."""
+    try:
+        remove_resume_files(folder)
+    except OSError as error:
+        return [f"{LEFT_BEHIND}: {first_line(error)}"]
+    return []
 
 
 @contextmanager

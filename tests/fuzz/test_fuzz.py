@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Once
 from fuzz import ENTRANCES, SHARES, names, report, run_case
 from seeds import make_seeds
 from zygote import Zygote
@@ -23,7 +22,7 @@ def zygote() -> Iterator[Zygote]:
 
 
 @pytest.fixture(scope="module")
-def fuzz_seeds(zygote: Zygote, once: Once) -> Path:
+def fuzz_seeds(zygote: Zygote, once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     return once("fuzz", lambda folder: make_seeds(folder / "seeds", zygote)) / "seeds"
 
 

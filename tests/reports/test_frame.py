@@ -43,7 +43,12 @@ def test_there_is_a_row_for_every_run_with_all_its_fields(tmp_path: Path) -> Non
     rows = written(tmp_path)
     assert len(rows) == 20
     for row in rows:
-        for name, value in flat(vars(read_record(tmp_path / row["run"]))):
+        record = {
+            name: value
+            for name, value in vars(read_record(tmp_path / row["run"])).items()
+            if name not in ("digests", "owns")
+        }
+        for name, value in flat(record):
             if isinstance(value, bool) or value is None or isinstance(value, str):
                 assert row[name] == ("" if value is None else str(value))
             else:

@@ -35,7 +35,7 @@ def test_a_run_without_a_record_is_a_failure_that_names_the_folder(
     sweeper.setup(
         hydra_context=SimpleNamespace(),
         task_function=print,
-        config=OmegaConf.create({"fail_fast": False, "quiet": False}),
+        config=OmegaConf.create({"fail_fast": False, "quiet": False, "hydra": {"launcher": {"_target_": "elsewhere"}}}),
     )  # type: ignore[arg-type]
     with pytest.raises(RunFailedError, match=r"2 of 2 trials failed.*has to share this folder") as caught:
         sweeper.sweep([])

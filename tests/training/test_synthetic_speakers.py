@@ -36,7 +36,13 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 
 @pytest.fixture
 def words(tiny_overrides: list[str], tmp_path: Path) -> list[str]:
-    return [*tiny_overrides, *SPOKEN, "trainer.max_epochs=1", f"output_root={tmp_path}/output"]
+    return [
+        *tiny_overrides,
+        *SPOKEN,
+        "trainer.max_epochs=1",
+        f"output_root={tmp_path}/output",
+        f"data.cache_dir={tmp_path}/cache",
+    ]
 
 
 def prepared(words: Sequence[str]) -> tuple[PreparedData, Config]:

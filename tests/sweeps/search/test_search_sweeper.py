@@ -208,7 +208,7 @@ def test_the_first_failure_ends_a_search_that_asks_for_it(tiny_overrides: list[s
     [
         (["quantization=int8_ptq,typo"], "no option 'typo' in group 'quantization'"),
         (["model.hidden_size=range(-8,9,8)"], "hidden_size must be at least 1 or 'fit', not -8"),
-        (["hydra.sweeper.trials=0"], "hydra.sweeper.trials must be at least 1, not 0"),
+        (["hydra.sweeper.trials=0"], "hydra.sweeper.trials must be at least 1 and at most 10000, not 0"),
         (["model.hidden_size=4", "model.layers=1", "quantization=int8_ptq"], "something to choose from"),
     ],
 )
