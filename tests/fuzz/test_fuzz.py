@@ -12,7 +12,7 @@ from zygote import Zygote
 
 SEED = 13
 PARTS = 2  # of an entrance's cases: workers share them
-MOST = {False: 200, True: 3000}
+MOST = {False: 200, True: 2000}  # with --run-slow 15 minutes of processor time
 
 
 @pytest.fixture(scope="module")
