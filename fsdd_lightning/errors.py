@@ -47,6 +47,11 @@ def first_line(error: BaseException) -> str:
     return one_line(f"{kind}: {text.partition(chr(10))[0]}") if text else kind
 
 
+def said(error: BaseException) -> str:
+    """The first line of an error's message that says something, else its kind."""
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+
+
 def _disk_error(error: BaseException) -> OSError | None:
     """What a library's exception was raised from, such as that of logging, which could not open its file."""
     cause: BaseException | None = error

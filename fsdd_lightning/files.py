@@ -137,8 +137,8 @@ def expanded(path: Path | str) -> Path:
         return Path(path)
 
 
-def is_folder(path: Path) -> bool:
-    """Whether it is one that can be reached; no error for a name that no file can have."""
+def is_folder(path: Path | os.DirEntry[str]) -> bool:
+    """Whether it is one that can be reached; no error for a name that no file can have, or links in a circle."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

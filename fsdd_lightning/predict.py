@@ -85,12 +85,10 @@ def _checked_paths(arguments: argparse.Namespace) -> list[Path]:
         raise UserError("there is one standard input: name - once")
     if arguments.rate is not None and STANDARD_INPUT not in arguments.files:
         raise UserError("--rate belongs to raw samples from standard input (-): a file states its own")
-    for within, bound in (
-        (arguments.rate is None or arguments.rate >= MIN_SOURCE_RATE_HZ, f"at least {MIN_SOURCE_RATE_HZ}"),
-        (arguments.rate is None or arguments.rate <= MAX_SOURCE_RATE_HZ, f"at most {MAX_SOURCE_RATE_HZ}"),
-    ):
-        if not within:
-            raise UserError(f"--rate must be {bound} Hz, not {arguments.rate}")
+    if arguments.rate is not None and not MIN_SOURCE_RATE_HZ <= arguments.rate <= MAX_SOURCE_RATE_HZ:
+        low = arguments.rate < MIN_SOURCE_RATE_HZ
+        bound = f"at least {MIN_SOURCE_RATE_HZ}" if low else f"at most {MAX_SOURCE_RATE_HZ}"
+        raise UserError(f"--rate must be {bound} Hz, not {arguments.rate}")
     if STANDARD_INPUT in arguments.files and is_terminal():
         raise UserError("- reads sound, not a terminal: arecord -f S16_LE -r 8000 | fsdd-predict RUN - --stream")
     return find_sounds(arguments.files)

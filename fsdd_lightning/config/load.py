@@ -24,7 +24,7 @@ from fsdd_lightning.config.resources import run_problem
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.config.tools import OPEN_GROUPS, RUN_FOLDER, deciding_callbacks
 from fsdd_lightning.config.trainer import REFUSED
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import UserError, said
 from fsdd_lightning.escaping import visible
 
 CONFIG_NAME = "train"
@@ -206,8 +206,7 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise UserError(f"{error.full_key or 'config'}: {said[:_LONGEST_SHOWN]}") from error
+        raise UserError(f"{error.full_key or 'config'}: {said(error)[:_LONGEST_SHOWN]}") from error
     assert isinstance(plain, dict)
     for group in ("callbacks", "logger"):  # callbacks=[], logger=null: none
         plain[group] = plain.get(group) or {}

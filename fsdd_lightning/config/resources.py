@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from fsdd_lightning.config.bounds import DIGITS, MOST_PARAMETERS, parameters
+from fsdd_lightning.config.bounds import DIGITS
 from fsdd_lightning.config.schema import Config
 
+_MOST_PARAMETERS = 2**24  # with gradients and AdamW's two averages 256 MB
 _MOST_ACTIVATIONS = 2**24  # units times layers times frames times clips of a batch: some 0.8 GB while it is trained
 _MOST_FRAMES = 10_000  # of a clip
 _MOST_VALUES = 2**16  # of a clip: 256 kB in float32, and FSDD has 3,000 clips
 _MOST_CORPUS_VALUES = 2**28  # of a synthetic corpus with its training copies: 1 GB
 
 
+def _parameters(inputs: int, hidden_size: int, layers: int) -> int:
+    """Of the LSTM alone."""
+    return 4 * hidden_size * ((inputs + hidden_size + 2) + (layers - 1) * (2 * hidden_size + 2))
+
+
 def network_problem(config: Config, hidden_size: int) -> str | None:
     """Why a network of this size can't be trained with these features and this batch size."""
     layers, frames, batch = config.model.layers, config.features.max_frames, config.training.batch_size
-    count = parameters(config.features.channels, hidden_size, layers)
-    if count > MOST_PARAMETERS:
+    count = _parameters(config.features.channels, hidden_size, layers)
+    if count > _MOST_PARAMETERS:
         return (
             f"model: layers={layers} with hidden_size={hidden_size} are {count:,} parameters: there may be "
-            f"{MOST_PARAMETERS:,}; choose a smaller network"
+            f"{_MOST_PARAMETERS:,}; choose a smaller network"
         )
     values = batch * frames * hidden_size * layers
     if values > _MOST_ACTIVATIONS:

@@ -127,9 +127,7 @@ class DataConfig:
     layout: Literal["fsdd", "folders"]  # of the files, see data/layouts.py
     labels: Labels | None  # the words, in the order of the network's outputs; None: all that are there
     other: Others | Literal["rest"]  # words, or folders elsewhere, that together are the class `other`
-    noise: Annotated[
-        int, Field(ge=0, le=20_000)
-    ]  # clips of the class `noise`, of _background_noise_ or made; 0: no such class
+    noise: Noises  # clips of the class `noise`, of _background_noise_ or made; 0: no such class
     speaker_pattern: Text | None  # regular expression of file names with a group `speaker`; None: see data/layouts.py
     # Folders of people who are heard at the end of a run alone; nearby: those that are found beside the project.
     others: Folders | Literal["nearby"]
@@ -390,13 +388,9 @@ class TextToSpeechConfig:
     copies: Copies  # of each take, with the settings of waveform_augmentation
     seed: Seed
     words: Words | Literal["labels"]  # of the data, in their order, as they are spelled; labels: as they are
-    english: Annotated[
-        tuple[Text, ...], Field(min_length=1, max_length=100)
-    ]  # languages of espeak-ng that read them as they are
+    english: Languages  # of espeak-ng that read them as they are
     accented_share: Share  # of the takes of espeak-ng
-    accents: Annotated[
-        dict[str, Words], Field(max_length=100)
-    ]  # other languages of espeak-ng, and how they spell the same words
+    accents: Accents  # other languages of espeak-ng, and how they spell the same words
 
     def __post_init__(self) -> None:
         if self.words == "labels":

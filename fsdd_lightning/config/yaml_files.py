@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import UserError, said
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import read_regular
 
@@ -115,7 +115,7 @@ def _content(text: str, path: Path) -> Any:
     except RecursionError:
         raise UserError(f"{visible(path)} is nested too deeply: lists and mappings within each other") from None
     except OmegaConfBaseException as error:
-        raise UserError(f"{visible(path)}: {_first(error)}") from error
+        raise UserError(f"{visible(path)}: {said(error)}") from error
 
 
 def _remedy(error: yaml.MarkedYAMLError) -> str:
@@ -123,11 +123,6 @@ def _remedy(error: yaml.MarkedYAMLError) -> str:
     remedy = next((remedy for part, remedy in _REMEDIES.items() if part in said), str(error.problem))
     opened = error.context_mark if (error.context and "flow" in error.context) or "quoted" in said else None
     return f"{remedy} (it begins in line {opened.line + 1}, column {opened.column + 1})" if opened else remedy
-
-
-def _first(error: Exception) -> str:
-    """The first line that says something."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _check_header(text: str, path: Path) -> None:

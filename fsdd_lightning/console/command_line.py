@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -45,11 +44,8 @@ def _ended(command: Callable[[], None]) -> int:
             say(versions())
         else:
             command()
-        if sys.stdout is not None:
-            sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone, e.g. `| head`
-        return 1
+        return 1  # the reader is gone, e.g. `| head`; usable_surroundings leaves nothing to be flushed
     except Exception as error:
         interruption.obey()  # what a signal has broken off is no error
         return _print_failure(error)

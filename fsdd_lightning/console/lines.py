@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
 
 from fsdd_lightning.escaping import LineFormatter, json_text, one_line, visible, visible_lines
@@ -68,22 +68,14 @@ def safe_streams() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LineFormatter())
-    before = sys.stderr
-    if before is not None:
-        sys.stderr = VisibleStream(before)
-    try:
+    with redirect_stderr(_visible(sys.stderr)):
         yield
-    finally:
-        sys.stderr = before
 
 
-@contextmanager
-def visible_stdout() -> Iterator[None]:
+def visible_stdout() -> AbstractContextManager[Any]:
     """While others print on stdout what a user gave them, such as Hydra a config."""
-    before = sys.stdout
-    if before is not None:
-        sys.stdout = VisibleStream(before)
-    try:
-        yield
-    finally:
-        sys.stdout = before
+    return redirect_stdout(_visible(sys.stdout))
+
+
+def _visible(stream: TextIO | None) -> Any:
+    return None if stream is None else VisibleStream(stream)

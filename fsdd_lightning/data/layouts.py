@@ -122,17 +122,10 @@ def _holds_sound(folder: Path) -> bool:
 
 def _word_folders(folder: Path) -> list[Path]:
     """Those directly in `folder` that hold sound, sorted by name; `_background_noise_` and its like are no words."""
-    places = [folder / e.name for e in listed(folder) if not e.name.startswith((".", "_")) and _is_folder(e)]
+    places = [folder / e.name for e in listed(folder) if not e.name.startswith((".", "_")) and is_folder(e)]
     if len(places) > MAX_WORDS:
         raise UserError(f"{folder} holds more than {MAX_WORDS:,} folders: name one with a folder for each word")
     return [place for place in places if _holds_sound(place)]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
 
 
 def _chosen(files: list[ListedFile], words: Words) -> tuple[list[ListedFile], Counter[str]]:

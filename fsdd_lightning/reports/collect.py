@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import one_line
+from fsdd_lightning.files import is_folder
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RUN_FILE, STATUSES, NoRecordError, RunRecord, read_record
 from fsdd_lightning.runs.record import RUNNING as NOT_ENDED
@@ -79,7 +80,7 @@ class _Walk:
         """
         try:
             with os.scandir(folder) as entries:
-                found = [entry.name for entry in islice(entries, _MOST_ENTRIES) if _is_folder(entry)]
+                found = [entry.name for entry in islice(entries, _MOST_ENTRIES) if is_folder(entry)]
         except OSError as error:
             if folder == self._start.resolve():
                 raise UserError(f"{folder} can't be listed ({error.strerror})") from error
@@ -88,13 +89,6 @@ class _Walk:
         if self._left < 0:
             raise UserError(f"{self._start} holds more than {_MOST_FOLDERS:,} folders: name those of sweeps")
         return [folder / name for name in sorted(found) if not name.startswith((".", CURVES))]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # links in a circle
-        return False
 
 
 def _run_folders(folder: Path, walk: _Walk, depth: int = 0) -> Iterator[tuple[Path, bool]]:

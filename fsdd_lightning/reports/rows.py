@@ -16,6 +16,7 @@ from fsdd_lightning.config.load import PRESENTATION
 from fsdd_lightning.reports.collect import RunFolder
 from fsdd_lightning.runs.metrics import accuracy_drop, deployed_backend
 from fsdd_lightning.runs.record import RunRecord
+from fsdd_lightning.runs.record_fields import KEPT_WHOLE
 
 OF_THE_DEPLOYED = ("correct", "total", "macro_f1", "confusion")
 # What makes a network neither better nor worse: its name, where it is kept, the budget it had to fit in, what else is
@@ -28,7 +29,6 @@ _NOT_DECIDING = (
     *(f"config.{group}.{name}" for group, names in PRESENTATION.items() for name in names),
 )
 TRAIN_SPEAKERS = "config.split.train_speakers"
-_KEPT_WHOLE = ("by_speaker", "accents")  # a column of JSON, not one for each of many speakers or languages
 _FILES = ("digests", "owns")  # of the folder, and none of the result
 _DEEPEST = 8  # records are four deep; what a foreign one nests further stays JSON
 
@@ -91,7 +91,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
     """All fields of a record under dotted names. Lists are JSON, intervals two columns `_low` and `_high`."""
     for key, value in nested.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and depth < _DEEPEST and key not in _KEPT_WHOLE:
+        if isinstance(value, Mapping) and depth < _DEEPEST and key not in KEPT_WHOLE:
             yield from flat(value, f"{name}.", depth + 1)
         elif name.endswith(".ci95") and isinstance(value, list) and len(value) == 2:
             yield from zip((f"{name}_low", f"{name}_high"), value, strict=True)

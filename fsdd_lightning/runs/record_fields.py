@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 _MOST_FIELDS = 5_000  # each is a column of a report; a record has some 400
-_KEPT_WHOLE = frozenset({"by_speaker", "accents"})  # mappings that are one column each, see reports/rows.py
+KEPT_WHOLE = frozenset({"by_speaker", "accents"})  # mappings that are one column of JSON, of many speakers or languages
 _MOST_CLASSES = 1_024  # as many words as a config may have, and two more classes
 
 _Count = Annotated[int, Field(ge=0)]
@@ -228,5 +228,5 @@ def check_fields(content: dict[str, Any]) -> None:
 
 
 def _fields(mapping: dict[str, Any]) -> int:
-    inside = [value for key, value in mapping.items() if isinstance(value, dict) and key not in _KEPT_WHOLE]
+    inside = [value for key, value in mapping.items() if isinstance(value, dict) and key not in KEPT_WHOLE]
     return len(mapping) + sum(map(_fields, inside))

@@ -21,17 +21,17 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fsdd_lightning.config.bounds import path_problem
 from fsdd_lightning.config.load import (
     CONFIG_NAME,
     config_from_mapping,
     plain_config,
     refuse_old_durations,
-    register_resolvers,
     to_config,
     unknown_key,
 )
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.errors import UserError
+from fsdd_lightning.errors import UserError, said
 from fsdd_lightning.runs.plan import RunPlan, plan_run
 from fsdd_lightning.sweeps.command_line.arguments import PROGRAM, Arguments, read_arguments
 from fsdd_lightning.sweeps.command_line.hydra_keys import check_hydra_overrides, check_hydra_values
@@ -79,9 +79,6 @@ def _checked(parsed: Arguments, whole_search: bool, program: str) -> ComposedSwe
     check_hydra_overrides(overrides, parsed.multirun)
     if not parsed.multirun:
         check_alone(overrides, parsed.words, program)
-        if any(override.key_or_group.startswith("hydra") for override in overrides):
-            with config_files(parsed.config_dir):
-                check_hydra_values(_hydra_config(parsed.overrides), multirun=False)
     composed = compose_trials(parsed.overrides, parsed.multirun, parsed.config_dir, whole_search, parsed.max_trials)
     trials = [(overrides, plan_run(config)) for overrides, config in composed]
     if not parsed.multirun:
@@ -95,24 +92,36 @@ def is_sweep(arguments: Sequence[str]) -> bool:
 
 
 def _run_folder(overrides: Sequence[str], config_dir: str | None) -> Path | None:
-    """Of a single run; None where it is the usual one, which no other run has had.
+    """Of a single run; None where it is the usual one, which no other run has had. Raises UserError as `_folder`."""
+    with config_files(config_dir):
+        hydra_config = _hydra_config(overrides)
+    check_hydra_values(hydra_config, multirun=False)
+    return None if _unresolved(hydra_config, "run").startswith(OUR_RUN_FOLDER) else _folder(hydra_config, "run")
+
+
+def _unresolved(hydra_config: DictConfig, key: str) -> str:
+    """hydra.KEY.dir as it is written."""
+    found = OmegaConf.to_container(hydra_config[key], resolve=False)
+    assert isinstance(found, dict)
+    return str(found["dir"])
+
+
+def _folder(hydra_config: DictConfig, key: str) -> Path:
+    """hydra.KEY.dir.
 
     Raises:
-        UserError: hydra.run.dir can't be resolved.
+        UserError: it can't be resolved, or no folder can have that name.
     """
-    with config_files(config_dir):
-        config = copy.deepcopy(_hydra_config(overrides)._get_root())
+    config = copy.deepcopy(hydra_config._get_root())
     assert isinstance(config, DictConfig)
-    unresolved = OmegaConf.to_container(config.hydra.run, resolve=False)
-    assert isinstance(unresolved, dict)
-    if str(unresolved["dir"]).startswith(OUR_RUN_FOLDER):
-        return None
     try:
         with _as_in_a_run(config):
-            return Path(config.hydra.run.dir).resolve()
+            folder = str(config.hydra[key].dir)
+        if problem := path_problem(folder):
+            raise UserError(f"hydra.{key}.dir: {problem}")
+        return Path(folder).resolve()
     except (OmegaConfBaseException, OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"hydra.run.dir={unresolved['dir']} names no folder: {reason}") from error
+        raise UserError(f"hydra.{key}.dir={_unresolved(hydra_config, key)} names no folder: {said(error)}") from error
 
 
 @contextmanager
@@ -132,10 +141,8 @@ def _sweep_folder_and_trials(overrides: Sequence[str], config_dir: str | None) -
     """No folder where it is the usual one, which depends on a trial's own config; no trials without a search."""
     with config_files(config_dir):
         hydra_config = _hydra_config(overrides)
-    unresolved = OmegaConf.to_container(hydra_config.sweep, resolve=False)
-    assert isinstance(unresolved, dict)
-    ours = unresolved["dir"] == OUR_SWEEP_FOLDER
-    return None if ours else Path(hydra_config.sweep.dir).resolve(), hydra_config.sweeper.get("trials")
+    ours = _unresolved(hydra_config, "sweep") == OUR_SWEEP_FOLDER
+    return None if ours else _folder(hydra_config, "sweep"), hydra_config.sweeper.get("trials")
 
 
 def compose_config(*overrides: str, config_dir: str | None = None) -> Config:
@@ -144,7 +151,6 @@ def compose_config(*overrides: str, config_dir: str | None = None) -> Config:
     Raises:
         UserError: an unknown key, a wrong type or an impossible value.
     """
-    register_resolvers()
     with hydra_errors():
         ((_, config),) = compose_trials(overrides, multirun=False, config_dir=config_dir)
     return plan_run(config).config
@@ -298,7 +304,7 @@ def config_errors() -> Iterator[None]:
         with hydra_errors():
             yield
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key or 'config'}: {_said(error)}") from error
+        raise UserError(f"{error.full_key or 'config'}: {said(error)[:_LONGEST_MESSAGE]}") from error
     except RecursionError as error:
         raise UserError(
             "config: something leads back to itself, or is nested too deeply: defaults of your files, or ${...}"
@@ -308,18 +314,12 @@ def config_errors() -> Iterator[None]:
 
 
 def _of_value_error(error: Exception) -> str:
-    message = _said(error)
+    message = said(error)[:_LONGEST_MESSAGE]
     if "Config group override must be" in message:
         return "GROUP=null: a group takes an option or a list of them; ~GROUP leaves it out"
     if "integer string conversion" in message:
         return "config: an integer of thousands of digits is too large"
     return f"config: Hydra can't compose this ({message})"
-
-
-def _said(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    lines = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), type(error).__name__)[:_LONGEST_MESSAGE]
 
 
 def _one_line(message: str) -> str:
@@ -336,8 +336,8 @@ def _one_line(message: str) -> str:
     if option:
         place = f"{option[1]}.yaml, in its defaults: " if option[1] not in (None, CONFIG_NAME) else ""
         return place + _unknown_option(option[2], message)
-    said = " ".join(line.strip() for line in message.splitlines() if line.strip())
-    return said.partition(" Config search path:")[0][:_LONGEST_MESSAGE]
+    whole = " ".join(line.strip() for line in message.splitlines() if line.strip())
+    return whole.partition(" Config search path:")[0][:_LONGEST_MESSAGE]
 
 
 def _unknown_option(option: str, message: str) -> str:

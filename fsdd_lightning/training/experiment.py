@@ -68,7 +68,6 @@ def run_experiment(plan: RunPlan, record: RunRecord, folder: Path) -> RunRecord:
             checkpoint = quantize(shared, context)
         with record.timed("evaluation"), current_progress().stage(EVALUATION), named_divergence(logger.stage):
             deployment = deploy(checkpoint, context.config, context.data, folder)
-            record.digests = digests_of(folder)
             scores = test(checkpoint, deployment, context)
         if context.unheard is not None:
             current_progress().second_network()
@@ -184,9 +183,9 @@ def measure_unheard(voice: UnheardVoice, context: RunContext) -> None:
 def write(deployment: Deployment | None, context: RunContext) -> None:
     """Write C files, the memory bill and the row of the run in TensorBoard. The results are complete then."""
     logger = context.logger
+    golden = None if deployment is None else keep_golden_clips(deployment, context.data, context.folder)
+    context.record.digests = digests_of(context.folder)
     if deployment is not None:
-        golden = keep_golden_clips(deployment, context.data, context.folder)
-        context.record.digests = digests_of(context.folder)
         export_run(deployment, golden, context.record, context.folder / EXPORT)
     log_bill(logger, context.plan.bill)
     log_trial_end(logger, context.record)

@@ -152,10 +152,7 @@ def test_a_sweep_is_disturbed_all_along(bench: Benches, launcher: str) -> None:
 def test_a_sweep_is_killed_at_every_operation(bench: Benches, tmp_path: Path) -> None:
     """A kill leaves what the disk holds at that moment: it is photographed, once, before every operation."""
     each = bench("basic")
-    album = tmp_path / "album"
-    code, _, err = each.sweeps.run(disturb, _disturbance("photograph", 0, each.root, str(album)))
-    assert (code, err) == (0, "")
-    pictures = sorted(album.iterdir())
+    pictures = _photographed(each, tmp_path / "album")
     assert len(pictures) > 200
     found = {picture.name: _problems_from(each, picture) for picture in pictures}
     assert {case: problems for case, problems in found.items() if problems} == {}
@@ -166,13 +163,18 @@ def test_a_sweep_is_killed_at_every_operation(bench: Benches, tmp_path: Path) ->
 def test_a_sweep_is_killed_in_the_middle_of_a_file(bench: Benches, tmp_path: Path) -> None:
     """Of every file that is not written aside, half of what was added to it last."""
     each = bench("basic")
-    album = tmp_path / "album"
-    code, _, err = each.sweeps.run(disturb, _disturbance("photograph", 0, each.root, str(album)))
-    assert (code, err) == (0, "")
-    torn = {name: case for pair in itertools.pairwise(sorted(album.iterdir())) for name, case in _grown(*pair)}
+    pictures = _photographed(each, tmp_path / "album")
+    torn = {name: case for pair in itertools.pairwise(pictures) for name, case in _grown(*pair)}
     assert len(torn) > 15
     found = {name: _problems_of_torn(each, *case) for name, case in torn.items()}
     assert {case: problems for case, problems in found.items() if problems} == {}
+
+
+def _photographed(bench: Bench, album: Path) -> list[Path]:
+    """What the disk holds before every operation."""
+    code, _, err = bench.sweeps.run(disturb, _disturbance("photograph", 0, bench.root, str(album)))
+    assert (code, err) == (0, "")
+    return sorted(album.iterdir())
 
 
 def _grown(before: Path, after: Path) -> Iterator[tuple[Path, tuple[Path, Path, int]]]:

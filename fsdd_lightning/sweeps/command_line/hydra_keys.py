@@ -8,7 +8,6 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from fsdd_lightning.config.bounds import path_problem
 from fsdd_lightning.config.load import shown
 from fsdd_lightning.errors import UserError
 
@@ -41,10 +40,6 @@ def check_hydra_values(hydra: DictConfig, multirun: bool) -> None:
     for key in ("run", "sweep", "job", "sweeper", "launcher"):
         if not OmegaConf.is_dict(hydra.get(key)):
             raise UserError(f"hydra.{key} holds keys of its own: set one of them, such as hydra.run.dir")
-    key = "sweep" if multirun else "run"
-    problem = path_problem(str(hydra[key].dir))
-    if problem is not None:
-        raise UserError(f"hydra.{key}.dir: {problem}")
     if multirun:
         for key, (possible, meant) in _POSSIBLE.items():
             value = _value(hydra, key)

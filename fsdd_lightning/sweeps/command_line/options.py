@@ -33,16 +33,12 @@ def group_options(config_dir: str | None = None) -> dict[str, dict[str, Path]]:
 
 
 def check_working_folder() -> None:
-    """Reject a folder in whose name Hydra would look up a value, and one that is gone.
+    """Reject a folder in whose name Hydra would look up a value.
 
     Raises:
         UserError: saying what to do.
     """
-    try:
-        here = str(Path.cwd())
-    except OSError as error:
-        raise UserError(f"the current folder can't be found ({error.strerror}): change to another one") from error
-    for place in (here, str(config_directory())):
+    for place in (str(Path.cwd()), str(config_directory())):
         if "${" in place:
             raise UserError(f"{visible(place)}: Hydra would look up what ${{ begins: work in a folder without it")
 

@@ -17,7 +17,7 @@ from hydra.core.plugins import Plugins
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from hydra.plugins.config_source import ConfigResult
 
-from fsdd_lightning.config.load import config_directory
+from fsdd_lightning.config.load import config_directory, register_resolvers
 from fsdd_lightning.config.yaml_files import read_yaml
 
 _HEADER_CHARACTERS = 512  # in which Hydra looks for # @package
@@ -65,7 +65,8 @@ def config_places(config_dir: str | None) -> ConfigSearchPath:
 
 @contextmanager
 def config_files(config_dir: str | None) -> Iterator[None]:
-    """Hydra's `compose` with these places."""
+    """Hydra's `compose` with these places, and with our resolvers."""
+    register_resolvers()
     places, backup = config_places(config_dir), get_gh_backup()
     version.setbase("1.3")
     Hydra.create_main_hydra2("app", places)
