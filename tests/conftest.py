@@ -133,12 +133,12 @@ def compose_once() -> Iterator[None]:
 
     from fsdd_lightning.config.load import config_directory
     from fsdd_lightning.sweeps import compose
-    from fsdd_lightning.sweeps.command_line.source import CheckedFileSource
+    from fsdd_lightning.sweeps.command_line.source import FileConfigSource
 
-    original, load_config = compose.compose, CheckedFileSource.load_config
+    original, load_config = compose.compose, FileConfigSource.load_config
     parsed: dict[str, object] = {}
 
-    def load_once(source: CheckedFileSource, config_path: str) -> object:
+    def load_once(source: FileConfigSource, config_path: str) -> object:
         if Path(source.path) != config_directory():
             return load_config(source, config_path)
         if config_path not in parsed:
@@ -157,7 +157,7 @@ def compose_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose, "compose", cached)
-        patch.setattr(CheckedFileSource, "load_config", load_once)
+        patch.setattr(FileConfigSource, "load_config", load_once)
         yield
 
 

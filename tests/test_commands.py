@@ -101,7 +101,7 @@ def test_nothing_is_written_beside_the_output_root(sweep: Sweep) -> None:
 def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     """A training that would take hours, in the middle of its epochs."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "fsdd_lightning.train", *overrides, "trainer.max_epochs=1000000"],
+        [sys.executable, "-m", "fsdd_lightning.train", *overrides, "trainer.max_epochs=100000"],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.PIPE,

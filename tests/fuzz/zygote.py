@@ -96,6 +96,7 @@ class Zygote:
                 **kept,
                 **self._variables,
                 "OMP_NUM_THREADS": "1",
+                "PYTHONDONTWRITEBYTECODE": "1",  # of a fresh clone, by a child that is watched
                 "PYTHONPATH": f"{REPOSITORY}:{os.environ.get('PYTHONPATH', '')}",
             },
         )

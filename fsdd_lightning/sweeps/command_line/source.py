@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import version
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import create_config_search_path
@@ -23,8 +23,12 @@ from fsdd_lightning.config.yaml_files import read_yaml
 _HEADER_CHARACTERS = 512  # in which Hydra looks for # @package
 
 
-class CheckedFileSource(FileConfigSource):
-    """Folders of config files: those of the package, of --config-dir and of hydra.searchpath."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Folders of config files: those of the package, of --config-dir and of hydra.searchpath.
+
+    It has the name of Hydra's own: a launcher's processes get the registry with this class in it, and register Hydra's
+    afterwards, which replaces none of its name and is an error beside one of another name.
+    """
 
     def load_config(self, config_path: str) -> ConfigResult:
         """As Hydra does.
@@ -47,7 +51,7 @@ class CheckedFileSource(FileConfigSource):
 def check_config_files() -> None:
     """Let Hydra read config files by our reader, in this process and in those that a launcher starts."""
     Plugins.instance()  # registers Hydra's own
-    SourcesRegistry.instance().types[CheckedFileSource.scheme()] = CheckedFileSource
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
 def config_places(config_dir: str | None) -> ConfigSearchPath:
