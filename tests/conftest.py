@@ -275,15 +275,20 @@ def run_trial() -> RunTrial:
 
 
 @pytest.fixture(scope="session")
-def finished_overrides(tiny_overrides: list[str], once: Once) -> list[str]:
-    """The command line of `finished_run`."""
+def _finished_words(tiny_overrides: list[str], once: Once) -> list[str]:
     return [*tiny_overrides, f"output_root={once('output', lambda folder: None)}"]
 
 
 @pytest.fixture(scope="session")
-def finished_run(finished_overrides: list[str], draw_trial: RunTrial, once: Once) -> Path:
+def finished_run(_finished_words: list[str], draw_trial: RunTrial, once: Once) -> Path:
     """The folder of a tiny int8 experiment that was run to its end. Look, don't touch: copy it to change it."""
-    return once("finished", lambda folder: draw_trial(finished_overrides, folder))
+    return once("finished", lambda folder: draw_trial(_finished_words, folder))
+
+
+@pytest.fixture(scope="session")
+def finished_overrides(_finished_words: list[str], finished_run: Path) -> list[str]:
+    """The command line of `finished_run`, which is there: it has trained the float network that others share."""
+    return _finished_words
 
 
 @pytest.fixture(scope="session")

@@ -310,6 +310,8 @@ def _explain(problem: Any, key: str) -> str:
         return unknown_key(key)
     if problem["type"] == "missing":
         return f"{key} is missing"
+    if problem["type"] == "json_invalid":
+        return "a text holds bytes that are no UTF-8: name things otherwise, or use such a locale, LC_ALL=C.UTF-8"
     if problem["type"] == "union_tag_not_found":
         return f"{key}.kind is missing"
     if problem["type"] == "union_tag_invalid":

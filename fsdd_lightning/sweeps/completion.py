@@ -9,13 +9,14 @@ from rich.console import Console
 
 from fsdd_lightning.artifacts import TEMPORARY
 from fsdd_lightning.errors import RunFailedError, first_line
-from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
+from fsdd_lightning.evaluation.confusion import confusion_pictures
 from fsdd_lightning.evaluation.pictures import NOT_DRAWN
 from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import locked, remove_resume_files
 from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, RunRecord, read_record, write_record
 from fsdd_lightning.runs.results import find_files
 from fsdd_lightning.sweeps.trial import Trial
+from fsdd_lightning.training.pictures import show_confusions
 
 
 def complete_runs(trials: Sequence[Trial], out: Console) -> None:
@@ -42,7 +43,7 @@ def _complete(folder: Path) -> list[str]:
             return []
         _remove_leftovers(record, folder)
         with record.timed(PRESENTED):
-            notes = draw_confusions(record, folder)
+            notes = show_confusions(record, folder)
         if not notes:
             record.notes = [note for note in record.notes if NOT_DRAWN not in note and LEFT_BEHIND not in note]
             write_record(record, folder)

@@ -13,7 +13,7 @@ from fsdd_lightning.escaping import markdown, visible
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.clip_pictures import ClipPainter
-from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, result_tag, tag_of, trial_name
+from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, tag_of, trial_name
 
 
 class DashboardLogger(TensorBoardLogger):
@@ -44,14 +44,6 @@ class DashboardLogger(TensorBoardLogger):
         """The run is over. A run that logged nothing gets no event file."""
         if self._experiment is not None:
             self._experiment.close()
-
-
-def log_confusions(logger: TensorBoardLogger, pictures: Mapping[str, Path]) -> None:
-    """One confusion matrix for each backend, from its PNG: drawing it again would take as long again."""
-    from matplotlib.image import imread
-
-    for name, path in pictures.items():
-        logger.experiment.add_image(result_tag(f"confusion/{name}"), imread(path)[..., :3], dataformats="HWC")
 
 
 def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fsdd_lightning.errors import first_line
-from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
 from fsdd_lightning.evaluation.evaluate import BackendScores
 from fsdd_lightning.evaluation.pictures import literal_texts
 from fsdd_lightning.interruption import obey, shielded
@@ -16,7 +15,8 @@ from fsdd_lightning.runs.lock import remove_resume_files
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, write_record
 from fsdd_lightning.training.context import RunContext
-from fsdd_lightning.training.logger import log_confusions, log_mistakes
+from fsdd_lightning.training.logger import log_mistakes
+from fsdd_lightning.training.pictures import show_confusions
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ def present(scores: BackendScores, context: RunContext) -> None:
     """Draw and log all, and note in the record that it was done: what is missing the next sweep draws."""
     record, folder = context.record, context.folder
     with record.timed(PRESENTED):
-        missing = [*_tidied(folder), *draw_confusions(record, folder)]
+        missing = [*_tidied(folder), *show_confusions(record, folder)]
         for note in missing:
             context.note(note)
-        with _noted("TensorBoard lacks pictures or sounds", context):
+        with _noted("TensorBoard lacks wrongly recognized clips", context):
             _show(scores, context)
     record.timings_s["total"] = round(record.timings_s["total"] + record.timings_s[PRESENTED], 3)
     if missing:
@@ -60,8 +60,6 @@ def _show(scores: BackendScores, context: RunContext) -> None:
     record, dashboard = context.record, context.logger
     deployed = deployed_backend(record.views)
     assert deployed is not None
-    pictures = confusion_pictures(record, context.folder)
-    log_confusions(dashboard, {name: path for name, path in pictures.items() if path.exists()})
     most = context.config.logger.get("misclassified_clips", 0)
     with literal_texts():
         log_mistakes(dashboard, context.data, scores.predictions(deployed), most)

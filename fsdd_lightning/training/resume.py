@@ -19,6 +19,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
+from fsdd_lightning.artifacts import TEMPORARY
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.runs.results import (
     CHECKPOINTS,
@@ -96,7 +97,7 @@ def clear_folder(folder: Path, owned: Collection[str]) -> None:
             if path.is_file() and not path.is_symlink():
                 path.replace(_next_curves(folder / CHECKPOINTS))
     for path, _ in list(find_files(folder, kept)):
-        if path.is_symlink():  # it would be written through
+        if path.is_symlink() or TEMPORARY.search(path.name):  # it would be written through; half a checkpoint
             path.unlink()
     remove_files(folder, set(owned) - kept)
 

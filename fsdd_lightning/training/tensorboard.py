@@ -6,8 +6,9 @@ No torch here, so that a trial over budget has its row within a second.
 from __future__ import annotations
 
 import json
+import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,8 @@ _SUFFIXES = (
     ".trial_end",
     ".outcome",
 )  # of event files that hold nothing but a run's end; the second one is of old runs
+_PICTURES = ".pictures"  # of an event file that is written when the run is done, and again where that was interrupted
+_PNG_SIZE, _PNG_RGBA = struct.Struct(">16xII"), 4  # of the first bytes of a PNG; as TensorBoard numbers color spaces
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
 _SHOWN_COLUMNS = (STATUS_COLUMN, "quantization.name", "model.hidden_size", "memory_budget.name", "seed")
 _RESULTS = "results/"  # the last group of charts, and closed: a run has one dot in each, which the HParams page reads
@@ -109,15 +112,37 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    for earlier in folder.glob("events.out.tfevents.*"):
-        if earlier.suffix in _SUFFIXES:
-            earlier.unlink()
+    _remove_event_files(folder, _SUFFIXES)
     writer = EventFileWriter(str(folder), filename_suffix=_SUFFIXES[0])
     try:
         for summary in final_summaries(record, record.status, trial_name(folder)):
             writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
     finally:
         writer.close()
+
+
+def write_pictures(pictures: Mapping[str, bytes], folder: Path) -> None:
+    """Write PNGs by name, in place of those of before, to an event file of their own in `folder`."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    _remove_event_files(folder, (_PICTURES,))
+    writer = EventFileWriter(str(folder), filename_suffix=_PICTURES)
+    try:
+        for name, png in pictures.items():
+            width, height = _PNG_SIZE.unpack_from(png)
+            image = Summary.Image(width=width, height=height, colorspace=_PNG_RGBA, encoded_image_string=png)
+            summary = Summary(value=[Summary.Value(tag=visible(result_tag(name)), image=image)])
+            writer.add_event(Event(wall_time=time.time(), step=0, summary=summary))
+    finally:
+        writer.close()
+
+
+def _remove_event_files(folder: Path, suffixes: Collection[str]) -> None:
+    for earlier in folder.glob("events.out.tfevents.*"):
+        if earlier.suffix in suffixes:
+            earlier.unlink()
 
 
 def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None:
@@ -134,9 +159,9 @@ def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None
 
 
 def event_files(folder: Path) -> list[Path]:
-    """The event files of a run's curves, without those of `write_trial_end`."""
+    """The event files of a run's curves, without those of `write_trial_end` and `write_pictures`."""
     found = sorted(folder.glob("events.out.tfevents.*"))
-    return [path for path in found if path.suffix not in _SUFFIXES and is_regular(path, EVENTS_BYTES)]
+    return [path for path in found if path.suffix not in (*_SUFFIXES, _PICTURES) and is_regular(path, EVENTS_BYTES)]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:

@@ -98,14 +98,7 @@ def problems_after(bench: Bench, kind: Kind, number: int) -> list[str]:
     """What is wrong with a sweep that was disturbed, or with the same command after it."""
     disturbance = _disturbance(kind, number, bench.root)
     ended = bench.sweeps.run(disturb, disturbance)
-    if kind == "kill":
-        return _of_killed(ended) + bench.problems()
-    return _of_full(ended) + [problem for problem in bench.problems() if not _is_of_a_picture(problem)]
-
-
-def _is_of_a_picture(problem: str) -> bool:
-    """A full disk may cost a picture: the next sweep draws the file again, but not TensorBoard's copy of it."""
-    return problem.startswith("~ ") and "events.out.tfevents" in problem
+    return (_of_killed if kind == "kill" else _of_full)(ended) + bench.problems()
 
 
 def _of_killed(ended: Ended) -> list[str]:

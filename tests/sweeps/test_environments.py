@@ -241,7 +241,7 @@ def _process(folder: Path, command: Sequence[str], words: Sequence[str], **more:
 STARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "without assertions": ([sys.executable, "-OO", "-c", _TRAIN], {}),
     "isolated": ([sys.executable, "-I", "-c", _FROM_HERE], {}),
-    "locale": ([sys.executable, "-c", _TRAIN], {"LC_ALL": "POSIX", "LANG": "C", "PYTHONUTF8": "0"}),
+    "locale": ([sys.executable, "-c", _TRAIN], {"LC_ALL": "POSIX", "LANG": "C"}),
     "closed": (["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", _TRAIN], {}),
 }
 
@@ -257,6 +257,13 @@ def test_a_process_that_starts_so_ends_well(tmp_path: Path, synthetic_cache: str
 
 
 @pytest.mark.slow
+def test_a_locale_that_lacks_a_name_is_one_line(tmp_path: Path, synthetic_cache: str) -> None:
+    ascii_alone = {"LC_ALL": "POSIX", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [*TINY_SWEEP, synthetic_cache, "name='grüß'"]
+    in_one_line(_process(tmp_path, [sys.executable, "-c", _TRAIN], words, **ascii_alone), [2], "UTF-8", "LC_ALL")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="becoming another user needs root")
 def test_another_user_who_may_not_write_the_package(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
@@ -269,7 +276,8 @@ def test_another_user_who_may_not_write_the_package(tmp_path: Path) -> None:
     probe = subprocess.run([*become, sys.executable, "-c", "import hydra, torch"], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("another user may not read this Python")
-    ended = _process(folder, [*become, sys.executable, "-c", _TRAIN], TINY_SWEEP)
+    theirs = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
+    ended = _process(folder, [*become, sys.executable, "-c", _TRAIN], TINY_SWEEP, **theirs)
     assert (ended.code, ended.err) == (0, "")
     assert len(list(folder.glob("multirun/grid/*/run.json"))) == 3
 

@@ -138,8 +138,7 @@ def test_a_float_epoch_that_really_is_better_is_not_kept(
 ) -> None:
     mode = ["quantization=ternary_qat", "quantization.epochs=3", "quantization.start_epoch=1"]
     record = run_trial([*tiny_overrides, *mode, f"output_root={tmp_path / 'output'}"], tmp_path)
-    (file,) = tmp_path.glob("events.out.tfevents.*")
-    points = EventAccumulator(str(file), {"scalars": 0}).Reload().Scalars("loss/val")
+    points = EventAccumulator(str(tmp_path), {"scalars": 0}).Reload().Scalars("loss/val")
     losses = [point.value for point in points][-3:]
     assert losses[0] < min(losses[1:])  # else this tests nothing
     tuned = record.training["quantized"]

@@ -32,8 +32,7 @@ EPOCHS = 3
 
 
 def events(folder: Path) -> EventAccumulator:
-    (file,) = folder.glob("events.out.tfevents.*")
-    return EventAccumulator(str(file), EVERYTHING).Reload()
+    return EventAccumulator(str(folder), EVERYTHING).Reload()
 
 
 def hyperparameters(accumulator: EventAccumulator) -> dict[str, Any]:

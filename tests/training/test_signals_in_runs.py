@@ -32,7 +32,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "TensorBoard": (experiment, "log_bill"),
 }
 AFTER: dict[str, tuple[Any, str]] = {
-    "pictures": (presentation, "draw_confusions"),
+    "pictures": (presentation, "show_confusions"),
     "sounds": (presentation, "log_mistakes"),
     "last record": (presentation, "write_record"),
 }
