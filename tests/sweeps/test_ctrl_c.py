@@ -78,7 +78,7 @@ def test_every_command_ends_with_its_exit_code(
 def trials_at_work(folder: Path, *words: str, **more: str) -> subprocess.Popen[str]:
     """A sweep of trainings that would take hours, once two of them have finished epochs; in a group of its own."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "fsdd_lightning.train", "-m", *words, "trainer.max_epochs=1000000", "seed=1,2,3"],
+        [sys.executable, "-m", "fsdd_lightning.train", "-m", *words, "trainer.max_epochs=100000", "seed=1,2,3"],
         cwd=folder,
         env=environment(folder, **more),
         stdout=subprocess.PIPE,
