@@ -64,7 +64,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(
 
 def wait_for_changes(folder: Path, changes: int, child: BaseProcess) -> None:
     """Until files have changed so many times: a moment that depends on the work, not on the clock."""
-    before: object = None
+    before = contents(folder)
     while child.is_alive() and changes:
         now = contents(folder)
         changes -= now != before
