@@ -14,6 +14,7 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput, Inpu
 from fsdd_lightning.arithmetic.front_end import Standardization
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.listener import Listening
+from fsdd_lightning.config.bounds import path_problem
 from fsdd_lightning.config.load import config_from_mapping
 from fsdd_lightning.config.schema import Config, DataConfig
 from fsdd_lightning.data.corpora import corpora_digest
@@ -175,6 +176,9 @@ def recorded_data(run: Run, root: Path | Sequence[Path] | None) -> PreparedData:
 
 def _data_config(run: Run, roots: Sequence[Path]) -> DataConfig:
     dataset, rate = run.record.dataset, run.config.features.sample_rate_hz
+    for folder in map(str, roots or dataset.get("folders", {}).values() or [dataset["folder"]]):
+        if problem := path_problem(folder):
+            raise UserError(f"{folder}: {problem}; name the recordings of {run.folder} with another --data-root")
     again = dataset["source"] == "synthetic" and not roots
     source: Literal["fsdd", "synthetic"] = "synthetic" if again else "fsdd"
     named = dataclasses.replace(run.config.data, root=None, source=source, name=dataset["name"])

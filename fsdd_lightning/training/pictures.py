@@ -16,6 +16,6 @@ def show_confusions(record: RunRecord, folder: Path) -> list[str]:
     pictures = {name: path for name, path in confusion_pictures(record, folder).items() if path.exists()}
     try:
         write_pictures({f"confusion/{name}": path.read_bytes() for name, path in pictures.items()}, folder)
-    except Exception as error:  # a full disk, told by TensorBoard's thread in its own way
+    except OSError as error:
         notes.append(not_drawn("what TensorBoard shows of them", error))
     return notes

@@ -5,7 +5,11 @@ No torch here, so that a trial over budget has its row within a second.
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
+import os
+import socket
 import struct
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
@@ -25,10 +30,7 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 STATUS_COLUMN = "status"
-_SUFFIXES = (
-    ".trial_end",
-    ".outcome",
-)  # of event files that hold nothing but a run's end; the second one is of old runs
+_ENDS = (".trial_end", ".outcome")  # of the names of event files with nothing but a run's end; the second: of old runs
 _PICTURES = ".pictures"  # of an event file that is written when the run is done, and again where that was interrupted
 _PNG_SIZE, _PNG_RGBA = struct.Struct(">16xII"), 4  # of the first bytes of a PNG; as TensorBoard numbers color spaces
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
@@ -44,6 +46,7 @@ _TAGS = {
     "val/loss": "loss/val",
     "train/learning_rate": "optimizer/learning_rate",
 }
+_written = itertools.count()
 _Charts = dict[str, tuple[str, ...]]  # title: tags
 _RESULT_CHARTS: _Charts = {
     "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
@@ -109,59 +112,55 @@ def trial_end_of_failure(record: RunRecord, folder: Path) -> Iterator[None]:
 
 def write_trial_end(record: RunRecord, folder: Path) -> None:
     """Write the end of a run that did not log it, to a separate event file in `folder`."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    _remove_event_files(folder, _SUFFIXES)
-    writer = EventFileWriter(str(folder), filename_suffix=_SUFFIXES[0])
-    try:
-        for summary in final_summaries(record, record.status, trial_name(folder)):
-            writer.add_event(Event(wall_time=time.time(), step=metrics_step(record), summary=summary))
-    finally:
-        writer.close()
+    step, summaries = metrics_step(record), final_summaries(record, record.status, trial_name(folder))
+    _write_events([(step, summary) for summary in summaries], folder, _ENDS[0], instead_of=_ENDS)
 
 
 def write_pictures(pictures: Mapping[str, bytes], folder: Path) -> None:
     """Write PNGs by name, in place of those of before, to an event file of their own in `folder`."""
-    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    _remove_event_files(folder, (_PICTURES,))
-    writer = EventFileWriter(str(folder), filename_suffix=_PICTURES)
-    try:
-        for name, png in pictures.items():
-            width, height = _PNG_SIZE.unpack_from(png)
-            image = Summary.Image(width=width, height=height, colorspace=_PNG_RGBA, encoded_image_string=png)
-            summary = Summary(value=[Summary.Value(tag=visible(result_tag(name)), image=image)])
-            writer.add_event(Event(wall_time=time.time(), step=0, summary=summary))
-    finally:
-        writer.close()
-
-
-def _remove_event_files(folder: Path, suffixes: Collection[str]) -> None:
-    for earlier in folder.glob("events.out.tfevents.*"):
-        if earlier.suffix in suffixes:
-            earlier.unlink()
+    steps = []
+    for name, png in pictures.items():
+        width, height = _PNG_SIZE.unpack_from(png)
+        image = Summary.Image(width=width, height=height, colorspace=_PNG_RGBA, encoded_image_string=png)
+        steps.append((0, Summary(value=[Summary.Value(tag=visible(result_tag(name)), image=image)])))
+    _write_events(steps, folder, _PICTURES, instead_of=(_PICTURES,))
 
 
 def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None:
     """An event file with final metrics by hidden size, in a `folder` that is made: a run of its own in TensorBoard."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_events([(size, metrics_summary(metrics)) for size, metrics in points.items()], folder)
 
-    writer = EventFileWriter(str(folder))
-    try:
-        for size, metrics in points.items():
-            writer.add_event(Event(wall_time=time.time(), step=size, summary=metrics_summary(metrics)))
-    finally:
-        writer.close()
+
+def _write_events(
+    steps: Iterable[tuple[int, Summary]], folder: Path, suffix: str = "", instead_of: Collection[str] = ()
+) -> None:
+    """A whole event file or none, in place of those whose names end with one of `instead_of`.
+
+    TensorBoard's own writer has a thread, and says nothing of what that could not write last.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content, now = io.BytesIO(), time.time()
+    records = RecordWriter(content)
+    records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+    for step, summary in steps:
+        records.write(Event(wall_time=now, step=step, summary=summary).SerializeToString())
+    earlier = [path for path in folder.glob("events.out.tfevents.*") if path.suffix in instead_of]
+    # A page of TensorBoard that is open goes on to the next file in the order of names.
+    name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.{next(_written)}{suffix}"
+    replace_file(folder / name, content.getvalue())
+    for path in earlier:
+        path.unlink()
 
 
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end` and `write_pictures`."""
     found = sorted(folder.glob("events.out.tfevents.*"))
-    return [path for path in found if path.suffix not in (*_SUFFIXES, _PICTURES) and is_regular(path, EVENTS_BYTES)]
+    return [path for path in found if path.suffix not in (*_ENDS, _PICTURES) and is_regular(path, EVENTS_BYTES)]
 
 
 def training_events(files: Iterable[Path]) -> dict[tuple[int, str], Event]:

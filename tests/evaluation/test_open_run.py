@@ -76,6 +76,8 @@ def test_recordings_may_have_moved(run: OpenRun, tmp_path: Path) -> None:
     next(Path(moved).glob("*.wav")).unlink()
     with pytest.raises(UserError, match="are not those of the run"):
         run.evaluate("integer", moved)
+    with pytest.raises(UserError, match=r"^\$\{x\}: .*--data-root"):
+        run.evaluate("integer", "${x}")
 
 
 def test_pytorchs_own_quantized_network_is_a_backend_and_the_deployed_one(

@@ -78,7 +78,10 @@ def _add_folder(random: Random, folder: Path, room: Room) -> str:
 
 
 def _replace_folder(random: Random, folder: Path, room: Room) -> str:
-    path = random.choice(sorted(path for path in folder.iterdir()))
+    inside = sorted(folder.iterdir())
+    if not inside:
+        return "nothing there"
+    path = random.choice(inside)
     return f"{path.name}: {hostile.place_kind(random, path)}"
 
 
