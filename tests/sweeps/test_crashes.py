@@ -24,13 +24,13 @@ LAUNCHERS: dict[str, tuple[tuple[str, ...], Callable[[], None] | None]] = {
     "joblib": (JOBLIB, fork_workers),
 }
 SAMPLED: dict[str, dict[Kind, int]] = {  # 20 cases in the default lane
-    "basic": {"kill": 9, "full": 6, "full once": 5},
-    "joblib": {"kill": 3, "full": 2, "full once": 1},
+    "basic": {"kill": 6, "full": 4, "full once": 4},
+    "joblib": {"kill": 2, "full": 2, "full once": 2},
 }
 # In the slow lane every so-manyth operation; kills of a sweep in one process are all looked at, see below.
 STRIDES: dict[str, dict[Kind, int]] = {
-    "basic": {"full": 5, "full once": 5},
-    "joblib": {"kill": 8, "full": 16, "full once": 16},
+    "basic": {"full": 10, "full once": 10},
+    "joblib": {"kill": 16, "full": 32, "full once": 32},
 }
 NOT_LOGGED = "Unable to configure handler"  # of a job in another process, which does not send an exception's cause
 EITHER = [pytest.param("basic"), pytest.param("joblib", marks=needs("hydra-joblib-launcher", "parallel"))]
