@@ -16,7 +16,7 @@ from fsdd_lightning.runs.lock import locked, remove_resume_files
 from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, RunRecord, read_record, write_record
 from fsdd_lightning.runs.results import find_files
 from fsdd_lightning.sweeps.trial import Trial
-from fsdd_lightning.training.pictures import show_confusions
+from fsdd_lightning.training.pictures import show
 
 
 def complete_runs(trials: Sequence[Trial], out: Console) -> None:
@@ -43,7 +43,7 @@ def _complete(folder: Path) -> list[str]:
             return []
         _remove_leftovers(record, folder)
         with record.timed(PRESENTED):
-            notes = show_confusions(record, folder)
+            notes = show(record, folder)
         if not notes:
             record.notes = [note for note in record.notes if NOT_DRAWN not in note and LEFT_BEHIND not in note]
             write_record(record, folder)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from fsdd_lightning.data.preparation import PreparedData
-from fsdd_lightning.escaping import markdown, visible
+from fsdd_lightning.escaping import markdown
 from fsdd_lightning.memory.bill import MemoryBill
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.training.clip_pictures import ClipPainter
 from fsdd_lightning.training.tensorboard import final_summaries, metrics_step, tag_of, trial_name
 
 
@@ -44,26 +41,6 @@ class DashboardLogger(TensorBoardLogger):
         """The run is over. A run that logged nothing gets no event file."""
         if self._experiment is not None:
             self._experiment.close()
-
-
-def log_mistakes(logger: TensorBoardLogger, data: PreparedData, predictions: np.ndarray, most: int) -> None:
-    """Wrongly recognized test clips as audio and as pictures, with truth and prediction in the title.
-
-    The tags of both begin alike, but differ: TensorBoard keeps one kind of data a tag. predictions: int (test clips,),
-    in the order of the split.
-    """
-    wrong = np.flatnonzero(predictions != data.labels[data.split.test])[:most]
-    painter = ClipPainter() if len(wrong) else None
-    for at in wrong:
-        position = int(data.split.test[at])
-        recording = data.recordings.recordings[position]
-        heard = data.recordings.labels[predictions[at]]
-        tag = visible(f"misclassified/{recording.name} said {recording.label} heard {heard}")
-        samples, rate_hz = data.recordings.waveforms[position], data.recordings.sample_rate_hz
-        logger.experiment.add_audio(tag, samples[None], sample_rate=rate_hz)
-        if painter is not None:
-            seen = data.features[position, : data.lengths[position]]
-            logger.experiment.add_image(f"{tag}: seen", painter.picture(samples, rate_hz, seen), dataformats="HWC")
 
 
 def log_bill(logger: TensorBoardLogger, bill: MemoryBill) -> None:

@@ -116,16 +116,18 @@ def write_trial_end(record: RunRecord, folder: Path) -> None:
     _write_events([(step, summary) for summary in summaries], folder, _ENDS[0], instead_of=_ENDS)
 
 
-def write_pictures(pictures: Mapping[str, bytes], folder: Path) -> None:
-    """Write PNGs by name, in place of those of before, to an event file of their own in `folder`."""
+def picture_summary(name: str, png: bytes) -> Summary:
+    """A picture of the test clips, from the content of its file."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    steps = []
-    for name, png in pictures.items():
-        width, height = _PNG_SIZE.unpack_from(png)
-        image = Summary.Image(width=width, height=height, colorspace=_PNG_RGBA, encoded_image_string=png)
-        steps.append((0, Summary(value=[Summary.Value(tag=visible(result_tag(name)), image=image)])))
-    _write_events(steps, folder, _PICTURES, instead_of=(_PICTURES,))
+    width, height = _PNG_SIZE.unpack_from(png)
+    image = Summary.Image(width=width, height=height, colorspace=_PNG_RGBA, encoded_image_string=png)
+    return Summary(value=[Summary.Value(tag=visible(result_tag(name)), image=image)])
+
+
+def write_pictures(summaries: Iterable[Summary], folder: Path) -> None:
+    """Write pictures and sounds, in place of those of before, to an event file of their own in `folder`."""
+    _write_events([(0, summary) for summary in summaries], folder, _PICTURES, instead_of=(_PICTURES,))
 
 
 def write_curve(points: Mapping[int, Mapping[str, float]], folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from lost_signals import CODES
 from results_table import results_table
+from sweep_contents import contents
 from sweep_processes import Finished, end_of, run_sweep, start_sweep
 from test_killed_sweeps import wait_for_changes
 
@@ -64,6 +65,13 @@ def files(sweep: Path) -> set[str]:
     }
 
 
+def shown(root: Path) -> dict[str, str]:
+    """Pictures and sounds of runs that are done, in TensorBoard."""
+    found = {name: events for name, events in contents(root).items() if name.endswith(".pictures")}
+    assert found and all("confusion/" in events and "misclassified/" in events for events in found.values())
+    return found
+
+
 def test_the_next_sweep_draws_what_a_kill_left_undone(finished_sweep: Finished, tmp_path: Path) -> None:
     child = start_sweep(finished_sweep.words, tmp_path, killed_before_pictures, 2)
     code, _, _ = end_of(child, tmp_path)
@@ -80,3 +88,4 @@ def test_the_next_sweep_draws_what_a_kill_left_undone(finished_sweep: Finished, 
     for path in (tmp_path / "multirun" / "grid").glob("*/confusion_*.png"):
         twin = finished_sweep.trials / path.relative_to(tmp_path / "multirun" / "grid")
         assert path.read_bytes() == twin.read_bytes()
+    assert shown(tmp_path / "multirun") == shown(finished_sweep.trials.parent)

@@ -22,10 +22,11 @@ from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.runs.record import RunRecord, new_record, read_record
 from fsdd_lightning.sweeps.compose import compose_trials
+from fsdd_lightning.training import pictures
 from fsdd_lightning.training.callbacks import WeightHistograms
 from fsdd_lightning.training.clip_pictures import spectrogram_db
-from fsdd_lightning.training.logger import DashboardLogger, log_mistakes, log_trial_end
-from fsdd_lightning.training.tensorboard import tag_of
+from fsdd_lightning.training.logger import DashboardLogger, log_trial_end
+from fsdd_lightning.training.tensorboard import tag_of, write_pictures
 
 EVERYTHING = {"scalars": 0, "images": 0, "audio": 0, "histograms": 0, "tensors": 0}
 EPOCHS = 3
@@ -259,11 +260,8 @@ def test_weights_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("most", [0, 2])
 def test_no_more_clips_are_stored_than_asked_for(finished_run: Path, tmp_path: Path, most: int) -> None:
     data: PreparedData = recorded_data(read_run(finished_run), None)
-    logger = DashboardLogger(tmp_path)
-    logger.log_metrics({"any": 0.0}, 0)
     wrong = (data.labels[data.split.test] + 1) % 10
-    log_mistakes(logger, data, wrong, most)
-    logger.close()
+    write_pictures(pictures.mistakes(data, wrong, most), tmp_path)
     tags = events(tmp_path).Tags()["audio"]
     first = [data.recordings.recordings[position] for position in data.split.test[:most]]
     assert tags == [f"misclassified/{clip.name} said {clip.label} heard {(int(clip.label) + 1) % 10}" for clip in first]

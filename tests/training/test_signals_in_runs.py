@@ -15,7 +15,7 @@ from fsdd_lightning import interruption
 from fsdd_lightning.console.command_line import run_command
 from fsdd_lightning.evaluation import confusion
 from fsdd_lightning.runs.record import RunRecord, read_record
-from fsdd_lightning.training import experiment, fit, presentation
+from fsdd_lightning.training import experiment, fit, pictures, presentation
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 LOST = [place for place in PLACES if place != "in_logging"]
@@ -32,8 +32,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "TensorBoard": (experiment, "log_bill"),
 }
 AFTER: dict[str, tuple[Any, str]] = {
-    "pictures": (presentation, "show_confusions"),
-    "sounds": (presentation, "log_mistakes"),
+    "pictures": (presentation, "show"),
+    "sounds": (pictures, "mistakes"),
     "last record": (presentation, "write_record"),
 }
 
@@ -123,13 +123,13 @@ def test_a_picture_that_fails_is_a_note(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(presentation, "log_mistakes", fail)
+    monkeypatch.setattr(pictures, "mistakes", fail)
     with monkeypatch.context() as patch:
         patch.setattr("fsdd_lightning.evaluation.pictures.replace_file", fail)
         record = run_trial(finished_overrides, tmp_path)
     assert record.status == "done" and "pictures" not in record.timings_s
     notes = [note for note in record.notes if "could not be drawn" in note]
-    assert len(notes) == len(record.views) and "TensorBoard lacks" in record.notes[-1]
+    assert len(notes) == len(record.views) + 1 and "wrongly recognized clips" in record.notes[-1]
     assert read_record(tmp_path).notes == record.notes
     shown = " ".join(capsys.readouterr().out.split())
     assert all(" ".join(note.split()) in shown for note in record.notes)
