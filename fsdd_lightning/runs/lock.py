@@ -28,9 +28,10 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         RunningElsewhereError: another process holds it.
+        UserError: the lock is a link that leads out of the folder.
     """
     try:
-        held = FileLock(folder / LOCK).acquire(timeout=_PATIENCE_S)
+        held = FileLock(place_within(folder, LOCK)).acquire(timeout=_PATIENCE_S)
     except Timeout:
         raise RunningElsewhereError(f"{folder} is in use: another process runs it") from None
     with held:
@@ -38,11 +39,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process holds the lock now. Writes nothing."""
-    if not (folder / LOCK).exists():
+    """Whether a process holds the lock now. Writes nothing; a link, which may lead anywhere, is no lock of ours."""
+    lock = folder / LOCK
+    if lock.is_symlink() or not lock.is_file():
         return False
     try:
-        with FileLock(folder / LOCK, timeout=0.0):
+        with FileLock(lock, timeout=0.0):
             return False
     except (Timeout, OSError):
         return True

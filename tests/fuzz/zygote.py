@@ -310,7 +310,7 @@ def _isolate() -> None:
     from fsdd_lightning.data.download import download_fsdd
     from fsdd_lightning.data.fetch import Patience
 
-    locate.nearby_folders = lambda: ()
+    locate.nearby_folders = lambda name="": ()
     download_fsdd.__defaults__ = (Patience(attempts=2, backoff_s=0.01, timeout_s=1.0, start_s=2.0, whole_s=10.0),)
     tempfile.tempdir = None
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

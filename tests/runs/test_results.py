@@ -13,9 +13,17 @@ import pytest
 
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.runs.folder import read_run
-from fsdd_lightning.runs.lock import archive_record, claim, owned_by_record, remove_results, remove_resume_files
+from fsdd_lightning.runs.lock import (
+    archive_record,
+    claim,
+    is_locked,
+    locked,
+    owned_by_record,
+    remove_results,
+    remove_resume_files,
+)
 from fsdd_lightning.runs.record import RunRecord, read_record, write_record
-from fsdd_lightning.runs.results import BOUND, RESULTS, check_files, digests_of, find_files
+from fsdd_lightning.runs.results import BOUND, LOCK, RESULTS, check_files, digests_of, find_files
 from fsdd_lightning.runs.state import RunState, check_folder
 from fsdd_lightning.training.resume import clear_folder
 
@@ -345,3 +353,17 @@ def test_records_of_earlier_versions_have_no_digests(run_folder: Path) -> None:
         read_run(run_folder)
     (run_folder / "network.pt").unlink()
     assert check_files(found, run_folder) == "network.npz is missing"
+
+
+def test_a_lock_that_leads_out_is_neither_held_nor_touched(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text("the user's")
+    (folder / LOCK).symlink_to(outside)
+    assert not is_locked(folder)
+    with pytest.raises(UserError, match=f"{LOCK} is a link that leads out of"), locked(folder):
+        pytest.fail("locked through a link")
+    assert outside.read_text() == "the user's"
+    (folder / LOCK).unlink()
+    with locked(folder):
+        assert is_locked(folder)
