@@ -141,12 +141,16 @@ def check_own_links(folder: Path) -> None:
     """Check what a run would write through; other links in a folder are the user's.
 
     Raises:
-        UserError: the folder, or what has the name of something that a run writes, is a link that leads elsewhere.
+        UserError: the folder, or what has the name of something that a run writes, is a link that leads elsewhere; or
+            a folder, pipe, socket or device has the name of what it writes first.
     """
     place_within(folder.parent, folder.name)
     for path, _ in find_files(folder, (*RESULTS, *_ALSO_WRITTEN)):
         if path.is_symlink():
             place_within(folder, str(path.relative_to(folder)))
+    for path in (folder / name for name in sorted(_FIRST)):
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no ordinary file, and a run writes one: remove it")
 
 
 def check_free(folder: Path) -> None:
@@ -217,7 +221,7 @@ def _is_before(entry: os.DirEntry[str]) -> bool:
     if entry.is_symlink():
         return False
     if entry.name == _HYDRA_FOLDER:
-        return entry.is_dir() and all(map(_is_of_hydra, os.scandir(entry.path)))
+        return entry.is_dir() and all(map(_is_of_hydra, list(os.scandir(entry.path))))
     is_half_a_record = entry.name != RUN_FILE and TEMPORARY.sub("", entry.name) == RUN_FILE
     return entry.is_file() and (entry.name in _FIRST or is_half_a_record)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -367,3 +368,16 @@ def test_a_lock_that_leads_out_is_neither_held_nor_touched(tmp_path: Path) -> No
     (folder / LOCK).unlink()
     with locked(folder):
         assert is_locked(folder)
+
+
+@pytest.mark.parametrize("make_it", [os.mkfifo, Path.mkdir, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
+@pytest.mark.parametrize("name", ["run.log", LOCK])
+def test_what_a_run_writes_first_must_be_an_ordinary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make_it: Callable[[Path], object]
+) -> None:
+    begin(tmp_path)
+    check_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)  # the path of a socket may have a hundred bytes
+    make_it(Path(name))
+    with pytest.raises(UserError, match=f"{name} is no ordinary file, and a run writes one: remove it"):
+        check_folder(tmp_path)
