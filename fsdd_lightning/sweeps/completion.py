@@ -14,7 +14,7 @@ from fsdd_lightning.evaluation.pictures import NOT_DRAWN
 from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import locked, remove_resume_files
 from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, RunRecord, read_record, write_record
-from fsdd_lightning.runs.results import find_files
+from fsdd_lightning.runs.results import EVENTS, find_files
 from fsdd_lightning.sweeps.trial import Trial
 from fsdd_lightning.training.pictures import show
 
@@ -52,7 +52,7 @@ def _complete(folder: Path) -> list[str]:
 
 def _remove_leftovers(record: RunRecord, folder: Path) -> None:
     pictures = [path.name for path in confusion_pictures(record, folder).values()]
-    for path, _ in list(find_files(folder, pictures)):
+    for path, _ in list(find_files(folder, [*pictures, EVENTS])):
         if TEMPORARY.search(path.name):
             path.unlink()
     remove_resume_files(folder)  # and halves of records

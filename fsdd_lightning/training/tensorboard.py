@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from fsdd_lightning.artifacts import replace_file
+from fsdd_lightning.artifacts import TEMPORARY, replace_file
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
@@ -161,7 +161,7 @@ def _write_events(
 
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end` and `write_pictures`."""
-    found = sorted(folder.glob("events.out.tfevents.*"))
+    found = (path for path in sorted(folder.glob("events.out.tfevents.*")) if not TEMPORARY.search(path.name))
     return [path for path in found if path.suffix not in (*_ENDS, _PICTURES) and is_regular(path, EVENTS_BYTES)]
 
 

@@ -10,8 +10,8 @@ from sweep_processes import run_sweep
 
 pytestmark = pytest.mark.slow
 
-TRIALS, SETTLED_AFTER = 40, 5
-MOST_GROWTH_MB = 50.0
+TRIALS, SETTLED_AFTER = 24, 5
+MOST_GROWTH_MB = 25.0  # two a trial would be too much
 
 
 def note_memory(file: Path) -> None:
@@ -30,7 +30,7 @@ def note_memory(file: Path) -> None:
     trial_task.run_trial = noting
 
 
-def test_forty_trials_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
+def test_many_trials_in_one_process_take_no_more_memory_than_five(small: list[str], tmp_path: Path) -> None:
     words = [*small, "quantization=int4_qat", "model.hidden_size=2", "model.layers=1", "training.batch_size=64"]
     sweep = [*words, "quantization.learning_rate=.001,.002,.003,.004", f"seed=range(0,{TRIALS // 4})"]
     code, _, err = run_sweep(sweep, tmp_path, note_memory, tmp_path / "memory.txt")
