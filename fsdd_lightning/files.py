@@ -18,6 +18,7 @@ EVENTS_BYTES = 2**28  # of TensorBoard
 CACHE_BYTES = 2**31  # features of half a million clips
 NETWORK_BYTES = 2**28  # 64 million float32 weights
 RECORDING_BYTES = 2**27  # eleven minutes of 16-bit stereo at 48 kHz; data/wav.py takes no more samples than that
+PICTURE_BYTES = 2**24  # a confusion matrix has some 30 kB
 TEXT_BYTES = 2**24  # a YAML file, a list of clips
 LONGEST_NAME = 255  # bytes, of a file
 _DEEPEST = 64  # levels of JSON; a record has 6

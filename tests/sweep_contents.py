@@ -16,9 +16,8 @@ from fsdd_lightning.reports.document import build_document
 from fsdd_lightning.reports.frame import csv_bytes, frame
 from fsdd_lightning.reports.markdown import markdown
 
-_EVENTS = re.compile(
-    r"(events\.out\.tfevents)\.\d+\.[^/]*?(\.trial_end|\.pictures)?$"
-)  # time, machine, process, number
+# With time, machine, process and number.
+_EVENTS = re.compile(r"(events\.out\.tfevents)\.\d+\.[^/]*?(\.trial_end|\.pictures)?$")
 # Times; git: files may change while tests run; reused: a killed run finds the float network that it trained itself.
 _PASSING = {"timings_s", "started", "git", "reused"}
 # Which goes on; and the number of the job among those that the command started.

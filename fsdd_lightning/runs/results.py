@@ -27,6 +27,8 @@ CURVES = "curves_"  # prefix of an interrupted run's event files, so that Tensor
 _KEPT = tuple(f"{CHECKPOINTS}/best_{stage}.ckpt" for stage in ("float", "quantized"))
 _LAST = (*(name.replace("best_", "last_") for name in _KEPT), f"{CHECKPOINTS}/{CURVES}[0-9]*")
 _TRAINING = (EVENTS, *_KEPT, *_LAST)
+_IN_SECOND = tuple(f"{SECOND}/{name}" for name in _TRAINING)
+_PICTURES = tuple(f"confusion_{backend}.png" for backend in BACKENDS)
 _EXAMPLE = ("CMakeLists.txt", "README.md", "half_rate.h", "main.c", "microphone*.[ch]", "wav.h")
 _REPORTS = ("robustness", "listening", f"{EVALUATIONS}/*")
 BOUND = ("network.npz", "integer_model.npz", "golden_clips.npz")  # of which the record has the digests
@@ -34,13 +36,15 @@ _NETWORKS = ("network.npz", "network.pt")  # the latter of earlier versions
 RESULTS = (
     *BOUND,
     "network.pt",
-    *(f"confusion_{backend}.png" for backend in BACKENDS),
+    *_PICTURES,
     *_TRAINING,
-    *(f"{SECOND}/{name}" for name in _TRAINING),
+    *_IN_SECOND,
     *(f"{EXPORT}/{name}" for name in ("fsdd_*.[ch]", "main.c", "Makefile", "README.md")),
     *(f"{EXPORT}/example/{name}" for name in _EXAMPLE),
     *(f"{name}.{kind}" for name in _REPORTS for kind in ("json", "csv", "png")),
 )
+# What a run writes aside; files of a report or in `export` another command may be writing now.
+_ASIDE = (RUN_FILE, f"{RUN_FILE}.damaged-*", f"{EARLIER}/run-*.json", *BOUND, *_PICTURES, *_TRAINING, *_IN_SECOND)
 # What there is before a run has a record.
 _FIRST = frozenset({LOCK, "run.log"})
 _ALSO_WRITTEN = (RUN_FILE, LOCK, "run.log", "hydra/*", f"{EARLIER}/*", "*profile_*")
@@ -48,7 +52,7 @@ _HYDRA_FOLDER, _HYDRA = "hydra", frozenset({"config.yaml", "hydra.yaml", "overri
 
 
 IN_CHECKPOINTS = frozenset(name for name in RESULTS if name.startswith(f"{CHECKPOINTS}/"))
-IN_SECOND = frozenset(name for name in RESULTS if name.startswith(f"{SECOND}/"))
+IN_SECOND = frozenset(_IN_SECOND)
 TO_RESUME = frozenset(_LAST) | IN_SECOND  # what only an interrupted run needs
 
 
@@ -93,8 +97,8 @@ def remove_files(folder: Path, owned: Collection[str]) -> None:
 
 
 def remove_halves(folder: Path) -> None:
-    """Remove what killed writers of records left."""
-    for path, _ in list(find_files(folder, (RUN_FILE, f"{RUN_FILE}.damaged-*", f"{EARLIER}/run-*.json"))):
+    """Remove what a killed run left of files that it wrote aside; only for who holds the lock."""
+    for path, _ in list(find_files(folder, _ASIDE)):
         if TEMPORARY.search(path.name):
             path.unlink(missing_ok=True)
 
@@ -137,7 +141,7 @@ def check_files(record: RunRecord, folder: Path) -> str | None:
     return None
 
 
-def check_own_links(folder: Path) -> None:
+def check_own_places(folder: Path) -> None:
     """Check what a run would write through; other links in a folder are the user's.
 
     Raises:

@@ -16,7 +16,7 @@ from fsdd_lightning.runs.machine import MAY_DIFFER, describe_machine, other_proc
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.provenance import code_digest, package_versions
 from fsdd_lightning.runs.record import NoRecordError, RunRecord, read_record
-from fsdd_lightning.runs.results import check_files, check_free, check_ours, check_own_links
+from fsdd_lightning.runs.results import check_files, check_free, check_ours, check_own_places
 
 _LISTED_CHANGES = 3
 _IRRELEVANT_VERSIONS = {"python", "fsdd_lightning"}  # patch releases; and the digest of the code is more exact
@@ -83,7 +83,7 @@ def run_state(plan: RunPlan, folder: Path, environment: Environment, begun: bool
     if state.name != "to run":
         return state
     try:
-        check_own_links(folder)
+        check_own_places(folder)
         check_others(other_folders(plan.config.data) if plan.fits else (), "data.others")
     except UserError as error:
         return RunState("blocked", str(error), state.record)
@@ -122,7 +122,7 @@ def check_folder(folder: Path) -> None:
         check_free(folder)
     except DamagedError:
         check_ours(folder)
-    check_own_links(folder)
+    check_own_places(folder)
 
 
 def _elsewhere(record: RunRecord, environment: Environment) -> str | None:

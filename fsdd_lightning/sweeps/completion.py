@@ -7,14 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fsdd_lightning.artifacts import TEMPORARY
 from fsdd_lightning.errors import RunFailedError, first_line
-from fsdd_lightning.evaluation.confusion import confusion_pictures
 from fsdd_lightning.evaluation.pictures import NOT_DRAWN
 from fsdd_lightning.interruption import obey
 from fsdd_lightning.runs.lock import locked, remove_resume_files
-from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, RunRecord, read_record, write_record
-from fsdd_lightning.runs.results import EVENTS, find_files
+from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, read_record, write_record
 from fsdd_lightning.sweeps.trial import Trial
 from fsdd_lightning.training.pictures import show
 
@@ -41,18 +38,10 @@ def _complete(folder: Path) -> list[str]:
         record = read_record(folder)
         if PRESENTED in record.timings_s:
             return []
-        _remove_leftovers(record, folder)
+        remove_resume_files(folder)  # and halves of files
         with record.timed(PRESENTED):
             notes = show(record, folder)
         if not notes:
             record.notes = [note for note in record.notes if NOT_DRAWN not in note and LEFT_BEHIND not in note]
             write_record(record, folder)
     return notes
-
-
-def _remove_leftovers(record: RunRecord, folder: Path) -> None:
-    pictures = [path.name for path in confusion_pictures(record, folder).values()]
-    for path, _ in list(find_files(folder, [*pictures, EVENTS])):
-        if TEMPORARY.search(path.name):
-            path.unlink()
-    remove_resume_files(folder)  # and halves of records

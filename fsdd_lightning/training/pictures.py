@@ -5,7 +5,9 @@ All of it can be made again from the run folder and its recordings, where a kill
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import numpy as np
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.evaluation.confusion import confusion_pictures, draw_confusions
 from fsdd_lightning.evaluation.pictures import literal_texts, not_drawn
+from fsdd_lightning.files import PICTURE_BYTES, read_regular
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import RunRecord
 from fsdd_lightning.training.tensorboard import picture_summary, write_pictures
@@ -25,20 +28,26 @@ if TYPE_CHECKING:
 
     Heard = tuple[PreparedData, np.ndarray]  # the recognized class of every test clip, int (test clips,)
 
+logger = logging.getLogger(__name__)
 
-def show(record: RunRecord, folder: Path, heard: Callable[[], Heard] | None = None) -> list[str]:
+
+def show(record: RunRecord, folder: Path, heard: Callable[[str], Heard] | None = None) -> list[str]:
     """Draw all, again where it is there already; a note on each that could not be drawn.
 
-    heard: what the deployed backend recognized; None: it is asked once more, if there is a mistake to show.
+    heard: what a backend recognized, by its name; None: it is asked once more, if there is a mistake to show.
     """
     notes = draw_confusions(record, folder)
-    pictures = {name: path for name, path in confusion_pictures(record, folder).items() if path.exists()}
-    shown = [picture_summary(f"confusion/{name}", path.read_bytes()) for name, path in pictures.items()]
-    try:
-        if most := _mistakes(record):
-            shown += mistakes(*(heard or _heard_by(folder))(), most)
-    except Exception as error:  # recordings that are gone, a defect of a library
-        notes.append(not_drawn("what TensorBoard shows of wrongly recognized clips", error))
+    shown: list[Summary] = []
+
+    def add(what: str, summaries: Callable[[], Iterable[Summary]]) -> None:
+        try:
+            shown.extend(summaries())
+        except Exception as error:  # a picture that is no file, recordings that are gone, a defect of a library
+            logger.info("TensorBoard lacks %s", what, exc_info=True)
+            notes.append(not_drawn(f"what TensorBoard shows of {what}", error))
+
+    add("confusion matrices", lambda: _confusions(record, folder))
+    add("wrongly recognized clips", lambda: _mistakes(record, heard or partial(_heard_again, folder)))
     try:
         write_pictures(shown, folder)
     except OSError as error:
@@ -46,24 +55,29 @@ def show(record: RunRecord, folder: Path, heard: Callable[[], Heard] | None = No
     return notes
 
 
-def _mistakes(record: RunRecord) -> int:
-    """How many there are to show."""
-    score = record.views[deployed_backend(record.views) or "float"]
-    return int(min(score["total"] - score["correct"], record.config["logger"].get("misclassified_clips", 0)))
+def _confusions(record: RunRecord, folder: Path) -> Iterator[Summary]:
+    """From their PNGs: drawing them again would take as long again."""
+    for name, path in confusion_pictures(record, folder).items():
+        if path.exists():
+            yield picture_summary(f"confusion/{name}", read_regular(path, PICTURE_BYTES))
 
 
-def _heard_by(folder: Path) -> Callable[[], Heard]:
-    def heard() -> Heard:
-        from fsdd_lightning.evaluation.evaluate import evaluate_backends
-        from fsdd_lightning.evaluation.run import open_run
-        from fsdd_lightning.runs.folder import recorded_data
+def _mistakes(record: RunRecord, heard: Callable[[str], Heard]) -> Iterator[Summary]:
+    backend = deployed_backend(record.views) or "float"
+    score, most = record.views[backend], record.config["logger"].get("misclassified_clips", 0)
+    if most and score["correct"] < score["total"]:
+        yield from mistakes(*heard(backend), most)
 
-        run = open_run(folder)
-        name, data = deployed_backend(run.record.views) or "float", recorded_data(run, None)
-        with run.threads(), run.backends(data, name) as opened:
-            return data, evaluate_backends(opened.by_name, data, data.split.test).predictions(name)
 
-    return heard
+def _heard_again(folder: Path, backend: str) -> Heard:
+    from fsdd_lightning.evaluation.evaluate import evaluate_backends
+    from fsdd_lightning.evaluation.run import open_run
+    from fsdd_lightning.runs.folder import recorded_data
+
+    run = open_run(folder)
+    data = recorded_data(run, None)
+    with run.threads(), run.backends(data, backend) as opened:
+        return data, evaluate_backends(opened.by_name, data, data.split.test).predictions(backend)
 
 
 def mistakes(data: PreparedData, predictions: np.ndarray, most: int) -> Iterator[Summary]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fsdd_lightning.errors import first_line
 from fsdd_lightning.evaluation.evaluate import BackendScores
 from fsdd_lightning.interruption import obey, shielded
 from fsdd_lightning.runs.lock import remove_resume_files
-from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import LEFT_BEHIND, PRESENTED, write_record
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.pictures import show
-
-if TYPE_CHECKING:
-    from fsdd_lightning.training.pictures import Heard
 
 
 def present(scores: BackendScores, context: RunContext) -> None:
     """Draw and log all, and note in the record that it was done: what is missing the next sweep draws."""
     record, folder = context.record, context.folder
     with record.timed(PRESENTED):
-        missing = [*_tidied(folder), *show(record, folder, lambda: _heard(scores, context))]
+        missing = [*_tidied(folder), *show(record, folder, lambda backend: (context.data, scores.predictions(backend)))]
         for note in missing:
             context.note(note)
     record.timings_s["total"] = round(record.timings_s["total"] + record.timings_s[PRESENTED], 3)
@@ -31,7 +26,7 @@ def present(scores: BackendScores, context: RunContext) -> None:
     try:
         with shielded():
             write_record(record, folder)
-    except OSError as error:
+    except Exception as error:  # a full disk
         context.note(f"the record lacks notes, which changes no result: {first_line(error)}")
     obey()
 
@@ -43,7 +38,3 @@ def _tidied(folder: Path) -> list[str]:
     except OSError as error:
         return [f"{LEFT_BEHIND}: {first_line(error)}"]
     return []
-
-
-def _heard(scores: BackendScores, context: RunContext) -> Heard:
-    return context.data, scores.predictions(deployed_backend(context.record.views) or "float")

@@ -19,7 +19,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 
-from fsdd_lightning.artifacts import TEMPORARY
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.runs.results import (
     CHECKPOINTS,
@@ -30,6 +29,7 @@ from fsdd_lightning.runs.results import (
     SECOND,
     find_files,
     remove_files,
+    remove_halves,
 )
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.float_networks import float_key
@@ -90,6 +90,7 @@ def clear_folder(folder: Path, owned: Collection[str]) -> None:
 
     Of all that a run writes `owned` are the names that the record vouches for; links with those names go, too.
     """
+    remove_halves(folder)
     kept = IN_SECOND if _is_begun(folder / SECOND) else frozenset()
     if _is_begun(folder):
         kept |= IN_CHECKPOINTS
@@ -97,7 +98,7 @@ def clear_folder(folder: Path, owned: Collection[str]) -> None:
             if path.is_file() and not path.is_symlink():
                 path.replace(_next_curves(folder / CHECKPOINTS))
     for path, _ in list(find_files(folder, kept)):
-        if path.is_symlink() or TEMPORARY.search(path.name):  # it would be written through; half a checkpoint
+        if path.is_symlink():  # it would be written through
             path.unlink()
     remove_files(folder, set(owned) - kept)
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from fsdd_lightning.artifacts import TEMPORARY, replace_file
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.load import config_types, flat_config
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STATUS_COLUMN = "status"
 _ENDS = (".trial_end", ".outcome")  # of the names of event files with nothing but a run's end; the second: of old runs
+_written = itertools.count()  # numbers the event files of this process
 _PICTURES = ".pictures"  # of an event file that is written when the run is done, and again where that was interrupted
 _PNG_SIZE, _PNG_RGBA = struct.Struct(">16xII"), 4  # of the first bytes of a PNG; as TensorBoard numbers color spaces
 # Declared to differ between runs, so that TensorBoard puts them first; it shows five columns unless asked for more.
@@ -46,7 +47,6 @@ _TAGS = {
     "val/loss": "loss/val",
     "train/learning_rate": "optimizer/learning_rate",
 }
-_written = itertools.count()
 _Charts = dict[str, tuple[str, ...]]  # title: tags
 _RESULT_CHARTS: _Charts = {
     "accuracy: float and integer": ("accuracy/float", "accuracy/integer", "accuracy/c"),
@@ -161,7 +161,7 @@ def _write_events(
 
 def event_files(folder: Path) -> list[Path]:
     """The event files of a run's curves, without those of `write_trial_end` and `write_pictures`."""
-    found = (path for path in sorted(folder.glob("events.out.tfevents.*")) if not TEMPORARY.search(path.name))
+    found = sorted(folder.glob("events.out.tfevents.*"))
     return [path for path in found if path.suffix not in (*_ENDS, _PICTURES) and is_regular(path, EVENTS_BYTES)]
 
 

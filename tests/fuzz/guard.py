@@ -63,7 +63,7 @@ def _wished(complaint: str, words: Sequence[str]) -> bool:
     """Whether the command line names the place outside, or the other machine."""
     kind, _, place = complaint.partition(": ")
     if kind == "network":
-        return any(f"//{place}" in word for word in words)
+        return bool(place) and any(f"//{place}" in word for word in words)
     named = [word.partition("=")[2].strip("'\"").rstrip("/") for word in words]
     return kind.endswith("outside") and any(name and place.startswith(name) for name in (*named, *words))
 
