@@ -48,7 +48,7 @@ def _digits(room: Room) -> tuple[Path, str]:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.wav"))
+    return sorted(path for path in folder.rglob("*.wav") if not path.is_dir())
 
 
 def _spoil_sound(random: Random, folder: Path, room: Room) -> str:

@@ -10,6 +10,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -252,7 +253,7 @@ def _evaluate(room: Room, place: str) -> Case:
     )
     if any("digits" in word for word in more):
         room.copy("digits", "digits")
-    return Case("fsdd_lightning.evaluate", [place, *more], "", ours=(f"work/{place}/evaluations/*",))
+    return Case("fsdd_lightning.evaluate", [place, *more], "", ours=(f"work/{escape(place)}/evaluations/*",))
 
 
 def _export(room: Room, place: str) -> Case:
@@ -261,14 +262,14 @@ def _export(room: Room, place: str) -> Case:
     if random.random() < 0.3:
         words += [f"--name={random.choice(NAMES)}"]
     created = ("work/out", "work/out/*", "work/export/*")
-    return Case("fsdd_lightning.export_model", words, "", ours=(f"work/{place}/export/*",), created=created)
+    return Case("fsdd_lightning.export_model", words, "", ours=(f"work/{escape(place)}/export/*",), created=created)
 
 
 def _report(room: Room, place: str) -> Case:
     random = room.random
     words = [place, *random.choice(([], ["--portable"], ["--output=out"], [f"--title={random.choice(hostile.TEXTS)}"]))]
     return Case(
-        "fsdd_lightning.report", words, "", ours=(f"work/{place}/report/*",), created=("work/out", "work/out/*")
+        "fsdd_lightning.report", words, "", ours=(f"work/{escape(place)}/report/*",), created=("work/out", "work/out/*")
     )
 
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from room import Case, Snapshot, differences
 from zygote import CPU_S, Ended
@@ -109,4 +109,4 @@ def _matches(path: str, patterns: Iterable[str]) -> bool:
 
 def _is_new_parent(path: str, ours: tuple[str, ...]) -> bool:
     """A folder that a pattern is in."""
-    return any(pattern.startswith(f"{path}/") for pattern in ours)
+    return any(_matches(path, map(str, PurePath(pattern).parents)) for pattern in ours)
