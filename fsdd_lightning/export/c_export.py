@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -12,24 +12,24 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput
-from fsdd_lightning.arithmetic.integer_model import IntegerModel
-from fsdd_lightning.arithmetic.ranges import (
-    INT32_MAX,
-    LARGEST_FEATURE,
-    LARGEST_HIDDEN,
-    accumulator_bounds,
-    check_model,
-    row_name,
-)
+from fsdd_lightning.arithmetic.ranges import check_model
+from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import json_text, markdown, visible
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
 from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
-from fsdd_lightning.export.weight_layout import Layout, arranged_arrays, is_read_in_words
+from fsdd_lightning.export.weight_layout import (
+    Target,
+    arranged_arrays,
+    arranged_weights,
+    is_read_in_words,
+    target_layouts,
+)
 from fsdd_lightning.memory.bill import MemoryBill, memory_bill
 from fsdd_lightning.memory.shape import NetworkShape
 
@@ -38,8 +38,7 @@ LISTENING_TEMPLATES = ("fsdd_front_end_config.h", "fsdd_front_end_tables.h")
 LISTENING_RUNTIME = ("fsdd_front_end", "fsdd_listen")  # what only a program that hears samples needs
 HALF_RATE, HALVED_HZ = "half_rate.h", 8000  # of the 16,000 samples a second of usual microphones
 EXAMPLE, TEMPLATE = "example", ".j2"  # a folder, of the package and of an export; what is to be filled in
-LAYOUT_FORMATS = {"device": "FSDD_INTERLEAVED", "host": "FSDD_PLAIN_ROWS"}
-INT4_FACTOR = 16  # fsdd_lstm_arm_dsp.h
+WEIGHTS = "fsdd_weights"  # what all headers with weights have in common
 LARGEST_SIZE, MOST_LAYERS = 2**16 - 1, 2**8 - 1  # uint16_t and uint8_t of fsdd_model
 
 
@@ -64,24 +63,26 @@ def export_c(
     name: str,
     golden: GoldenVectors | None,
     notes: Mapping[str, str],
-    layout: Layout = "device",
+    target: Target = "auto",
 ) -> ExportedModel:
     """Make all files, then put every one in its place in one step; `folder` is made where it is missing.
 
-    Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README.
+    Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README. `target` is
+    the family of processors that the weights are laid out for; `auto` writes one header for each.
 
     Raises:
         RangeError: the model could overflow.
-        UserError: the model is too large for the runtime's 16-bit sizes, or for 32-bit sums of int4 products.
+        UserError: the model is too large for the runtime's 16-bit sizes.
     """
     check_model(deployment.model)
     shape = _shape(deployment)
     listening, golden = deployment.listening, golden or GoldenVectors.random(deployment)
     bill = memory_bill(shape, deployment.model.weight_code, 1, listening.front_end if listening else None)
-    context = _context(deployment, shape, bill, name, layout)
+    context = _context(deployment, shape, bill, name, target)
     context |= {"golden": golden, "notes": _table_rows(notes)} | listening_context(listening, golden)
     templates = TEMPLATES + (LISTENING_TEMPLATES if listening else ())
     files = {file: _render(f"templates/{file}", context) for file in templates} | runtime_files(listening is not None)
+    files |= _weight_files(deployment, context)
     if listening is not None:
         files |= _example_files(context)
         place_within(folder, EXAMPLE).mkdir(parents=True, exist_ok=True)
@@ -118,25 +119,15 @@ def _shape(deployment: Deployment) -> NetworkShape:
     shape = NetworkShape(model.input_size, model.layers[0].hidden_size, len(model.layers), model.classes)
     if max(shape.inputs, shape.hidden_size, shape.classes) > LARGEST_SIZE or shape.layers > MOST_LAYERS:
         raise UserError(f"the C runtime counts inputs, units and classes to {LARGEST_SIZE}, layers to {MOST_LAYERS}")
-    if deployment.model.weight_code == "int4":
-        _require_int4_sums_fit(deployment.model)
     return shape
 
 
-def _require_int4_sums_fit(model: IntegerModel) -> None:
-    """The Arm kernel sums 16 times the products of int4 levels in int32; no other code has a factor."""
-    for index, layer in enumerate(model.layers):
-        no_bias = replace(layer, bias=np.zeros_like(layer.bias))
-        bounds = accumulator_bounds(no_bias, LARGEST_HIDDEN if index else LARGEST_FEATURE)
-        for row in np.flatnonzero(bounds > INT32_MAX // INT4_FACTOR).tolist():
-            name = row_name(index, layer.hidden_size, row)
-            raise UserError(f"{name}: too many int4 weights for the C runtime; use int8, or fewer features")
-
-
 def _context(
-    deployment: Deployment, shape: NetworkShape, bill: MemoryBill, name: str, layout: Layout
+    deployment: Deployment, shape: NetworkShape, bill: MemoryBill, name: str, target: Target
 ) -> dict[str, Any]:
     identifier, code = c_identifier(name), deployment.model.weight_code
+    layouts = target_layouts(target, weight_code(code))
+    c_code = f"FSDD_{code.upper()}"
     plural = "s" if shape.layers > 1 else ""
     return {
         "id": identifier,
@@ -148,31 +139,44 @@ def _context(
         "bill": bill,
         "flash_bytes": bill.flash_bytes,
         "ram_bytes": bill.ram_bytes,
-        "format": f"FSDD_{code.upper()} | {LAYOUT_FORMATS[layout]}",
+        "target": target,
+        "layouts": layouts,
+        "format": f"{c_code} | " + (f"FSDD_FASTEST({c_code})" if len(layouts) > 1 else f"FSDD_{layouts[0].upper()}"),
         "labels": [c_string(visible(label)) for label in deployment.labels],  # a board prints them on a terminal
         "classes": ", ".join(f'"{_markdown(label)}"' for label in deployment.labels),
-        "arrays": _arrays(deployment, layout, identifier),
+        "arrays": _arrays(deployment, identifier),
         "features": _features(deployment),
         "frame_content": _frame_content(deployment),
         "feature_settings": json_text(deployment.feature_config, indent=2),
     }
 
 
-def _arrays(deployment: Deployment, layout: Layout, identifier: str) -> list[dict[str, Any]]:
+def _weight_files(deployment: Deployment, context: Mapping[str, Any]) -> dict[str, str]:
+    """A header for each layout of the weights."""
+    files = {}
+    for layout in context["layouts"]:
+        arrays = [_array(context["id"], *item) for item in arranged_weights(deployment, layout).items()]
+        text = _render(f"templates/{WEIGHTS}.h", {**context, "layout": layout, "arrays": arrays})
+        files[f"{WEIGHTS}_{layout}.h"] = text
+    return files
+
+
+def _arrays(deployment: Deployment, identifier: str) -> list[dict[str, Any]]:
     """What the template needs to define each array, those of wide types first, so that a compiler pads nothing."""
-    arrays = arranged_arrays(deployment, layout)
-    return [
-        {
-            "name": f"{identifier}_{name}",
-            "in_words": is_read_in_words(name),
-            "storage": "" if name.startswith("feature_") else "static ",
-            "type": C_TYPES[array.dtype.str],
-            "length": array.size,
-            "numbers": c_values(array),
-        }
-        for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
-        if is_in_model_file(name)
-    ]
+    arrays = arranged_arrays(deployment)
+    widest_first = sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
+    return [_array(identifier, name, array) for name, array in widest_first if is_in_model_file(name)]
+
+
+def _array(identifier: str, name: str, array: NDArray[Any]) -> dict[str, Any]:
+    return {
+        "name": f"{identifier}_{name}",
+        "in_words": is_read_in_words(name),
+        "storage": "" if name.startswith("feature_") else "static ",
+        "type": C_TYPES[array.dtype.str],
+        "length": array.size,
+        "numbers": c_values(array),
+    }
 
 
 def _features(deployment: Deployment) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINE_WIDTH = 110
-C_TYPES = {"|u1": "uint8_t", "<i2": "int16_t", "<i4": "int32_t", "<f4": "float"}
+C_TYPES = {"|u1": "uint8_t", "|i1": "int8_t", "<i2": "int16_t", "<i4": "int32_t", "<f4": "float"}
 LONGEST_IDENTIFIER = 40
 PRINTABLE = {chr(code) for code in range(0x20, 0x7F)} - set('"\\?')  # ? could start a trigraph
 

@@ -183,7 +183,7 @@ def _remove_abandoned(builds: Path) -> None:
 def _build_library(deployment: Deployment, folder: Path) -> Path:
     runtime, library = folder / "runtime.o", folder / "fsdd_host.so"
     runtime.write_bytes(_runtime(tuple(find_compiler())))
-    export_c(deployment, folder, name=NAME, golden=None, notes={}, layout="host")
+    export_c(deployment, folder, name=NAME, golden=None, notes={}, target="host")
     source = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
     (folder / "fsdd_host.c").write_text(source.read_text("ascii"))
     front_end = sorted(path for name in LISTENING_RUNTIME for path in folder.glob(f"{name}.c"))

@@ -1,40 +1,86 @@
 """The arrays of a deployment in the order in which the C runtime reads them. The number of bytes is the same.
 
-Rows go unit by unit, the four gates of a unit together. Within a unit, `host` keeps the packed rows as they are;
-`device` interleaves them word by word, see `fsdd_accumulate_interleaved` in runtime/fsdd_lstm.c.
+Rows go unit by unit, the four gates of a unit together. How the weights of a unit lie is a layout, one for each family of
+processors: see `fsdd_accumulate_columns`, `fsdd_accumulate_pairs` and `fsdd_accumulate_rows` in runtime/fsdd_lstm.c. Every
+processor reads every layout, with the same result; an export carries those that its target asks for.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment, device_arrays
-from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int32Array
+from fsdd_lightning.arithmetic.fixed_point import Int8Array
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer
+from fsdd_lightning.arithmetic.ranges import LARGEST_FEATURE, LARGEST_HIDDEN, LARGEST_SHIFT, accumulator_bounds
 from fsdd_lightning.arithmetic.weight_codes import UInt8Array, WeightCode, weight_code
 
-Layout = Literal["device", "host"]
+Layout = Literal["columns", "pairs", "rows"]
+Target = Literal["auto", "portable", "arm_dsp", "arm_mve", "host"]
 
-COLUMN_OF_BYTE = (0, 2, 1, 3)  # so that SXTB16 of a word, and of the word rotated by 8, widens neighboring columns
-WORD_BYTES = 4
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SMALLEST_SHIFT = 2
 LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z
+WIDE_SUMS = 0x80  # FSDD_WIDE_SUMS
+TERNARY_COLUMN_OF_BYTE = (0, 2, 1, 3)  # so that a mask of two bits finds neighboring columns in the halves of a word
 
 
-def arranged_arrays(deployment: Deployment, layout: Layout) -> dict[str, NDArray[Any]]:
-    """`device_arrays` under the same names, as large as there; weights flattened."""
+def target_layouts(target: Target, code: WeightCode) -> tuple[Layout, ...]:
+    """What an export for this target carries. `auto`: all, and the compiler takes what its processor reads fastest."""
+    if target == "auto":
+        return LAYOUTS
+    if target == "arm_mve":  # its vectors are of bytes; for smaller weights it has the DSP instructions, too
+        return ("rows",) if code.bits == 8 else ("pairs",)
+    single: dict[Target, Layout] = {"portable": "columns", "arm_dsp": "pairs", "host": "rows"}
+    return (single[target],)
+
+
+def arranged_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
+    """`device_arrays` under the same names, as large as there, but for the layers' weights."""
     code = weight_code(deployment.model.weight_code)
     arrays = device_arrays(deployment)
-    for k, layer in enumerate(deployment.model.layers):
-        arrays[f"layer{k}_weights"] = ARRANGEMENTS[layout](layer.weights, code)
-        arrays[f"layer{k}_bias"] = by_unit(layer.bias).reshape(-1)
-        arrays[f"layer{k}_multiplier"] = by_unit(_rescaling(layer, code)).reshape(-1)
-    # Shift 1 is proven only for a layer whose accumulators are all 0; any shift makes 0 of them.
-    arrays["layer_shifts"] = np.maximum(arrays["layer_shifts"], SMALLEST_SHIFT)
+    for k in range(len(deployment.model.layers)):
+        del arrays[f"layer{k}_weights"]
+        for name in (f"layer{k}_bias", f"layer{k}_multiplier"):
+            arrays[name] = by_unit(arrays[name]).reshape(-1)
+        if code.name == "int8_pot_scale":
+            arrays[f"layer{k}_multiplier"] = np.maximum(arrays[f"layer{k}_multiplier"], -LARGEST_LEFT_SHIFT)
+    arrays["layer_shifts"] = _layer_shifts(deployment)
     return arrays
+
+
+def arranged_weights(deployment: Deployment, layout: Layout) -> dict[str, UInt8Array]:
+    """`layerK_weights` of every layer, flat."""
+    code = weight_code(deployment.model.weight_code)
+    layers = enumerate(deployment.model.layers)
+    return {f"layer{k}_weights": ARRANGEMENTS[layout](layer.weights, code) for k, layer in layers}
+
+
+def _layer_shifts(deployment: Deployment) -> UInt8Array:
+    """Shift 1 is proven only for a layer whose accumulators are all 0; any shift makes 0 of them."""
+    code = weight_code(deployment.model.weight_code)
+    shifts = [
+        max(layer.shift, SMALLEST_SHIFT) | (WIDE_SUMS if has_wide_sums(layer, k, code) else 0)
+        for k, layer in enumerate(deployment.model.layers)
+    ]
+    return np.array(shifts, np.uint8)
+
+
+def has_wide_sums(layer: IntegerLayer, index: int, code: WeightCode) -> bool:
+    """Whether a sum of a row of layer `index` (from 0) could leave the room that the kernels for `pairs` have for it.
+
+    They hold 2^(16 - bits) times an accumulator, in int8 256 times that of a row beside another one, and shift right what
+    they would otherwise shift left by 32 - shift. A layer for which this is not proven takes the plain way.
+    """
+    if code.name == "pot":
+        return False  # sums as they are, modulo 2^32
+    spare = 8 if code.bits == 8 else 16 - code.bits
+    left = 0 if code.name == "int8_pot_scale" else LARGEST_SHIFT - max(layer.shift, SMALLEST_SHIFT)
+    bounds = accumulator_bounds(layer, LARGEST_HIDDEN if index else LARGEST_FEATURE)
+    return bool(left > spare or bounds.max() >= 2 ** (31 - spare))
 
 
 def is_read_in_words(name: str) -> bool:
@@ -48,31 +94,56 @@ def by_unit(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def plain_rows(levels: Int8Array, code: WeightCode) -> UInt8Array:
-    """(4H, C) levels to flat bytes: the packed rows of each unit."""
+    """`rows`: (4H, C) levels to flat bytes, the packed rows of each unit."""
     return by_unit(code.pack(levels)).reshape(-1)
 
 
-def interleaved(levels: Int8Array, code: WeightCode) -> UInt8Array:
-    """(4H, C) levels to flat bytes: of each unit the words of its four rows in turn, then the rest as rows."""
+def columns_of_gates(levels: Int8Array, code: WeightCode) -> UInt8Array:
+    """`columns`: (4H, C) levels to flat bytes. A level is stored as its excess over the least number of its bits."""
+    if code.name == "pot":
+        return _pot_columns(levels, code)
+    return _padded(_gate_fields(code.patterns(levels) ^ np.uint8(1 << (code.bits - 1)), code), levels, code)
+
+
+def pairs_of_factors(levels: Int8Array, code: WeightCode) -> UInt8Array:
+    """`pairs`: (4H, C) levels to flat bytes."""
     code.require_levels(levels)
-    units, fields = len(levels) // len(GATES), 8 // code.bits
-    words = levels.shape[1] // (WORD_BYTES * fields)
-    in_words = words * WORD_BYTES * fields
-    patterns = code.patterns(np.ascontiguousarray(by_unit(levels[:, :in_words])))
-    patterns = patterns.reshape(units, len(GATES), words, fields, WORD_BYTES)[..., COLUMN_OF_BYTE]
-    shifts = np.arange(0, 8, code.bits, dtype=np.uint8)[:, None]
-    whole = np.bitwise_or.reduce(patterns << shifts, axis=3).swapaxes(1, 2)  # (H, words, 4, 4)
-    parts = [whole.reshape(units, words * len(GATES) * WORD_BYTES)]
-    if in_words < levels.shape[1]:
-        parts.append(plain_rows(np.ascontiguousarray(levels[:, in_words:]), code).reshape(units, -1))
-    return np.concatenate(parts, axis=1).reshape(-1)
+    if code.bits == 8:
+        return _int8_pairs(levels)
+    if code.name == "pot":
+        return _pot_columns(levels, code)
+    columns = _padded(_gate_fields(code.patterns(levels), code), levels, code)
+    return columns.reshape(-1, 4)[:, TERNARY_COLUMN_OF_BYTE].reshape(-1) if code.bits == 2 else columns
 
 
-ARRANGEMENTS = {"device": interleaved, "host": plain_rows}
+ARRANGEMENTS = {"columns": columns_of_gates, "pairs": pairs_of_factors, "rows": plain_rows}
 
 
-def _rescaling(layer: IntegerLayer, code: WeightCode) -> Int32Array:
-    """(4H,): the multipliers, or for scales that are powers of two the right shifts that equal them."""
-    if code.name != "int8_pot_scale":
-        return layer.multiplier
-    return np.maximum(layer.row_shifts, -LARGEST_LEFT_SHIFT).astype("<i4")
+def _gate_fields(patterns: UInt8Array, code: WeightCode) -> UInt8Array:
+    """(4H, C) patterns to (H, C * bytes): for each column the patterns of its gates, from the lowest bits on."""
+    gates = by_unit(patterns).transpose(0, 2, 1)  # (H, C, 4)
+    per_byte = 8 // code.bits
+    fields = gates.reshape(*gates.shape[:2], -1, per_byte) << np.arange(0, 8, code.bits, dtype=np.uint8)
+    packed: UInt8Array = np.bitwise_or.reduce(fields, axis=-1).reshape(len(gates), -1)
+    return packed
+
+
+def _padded(units: UInt8Array, levels: Int8Array, code: WeightCode) -> UInt8Array:
+    """(H, bytes) with zeros up to four packed rows, flat."""
+    unit_bytes = len(GATES) * code.row_bytes(levels.shape[1])
+    return np.pad(units, ((0, 0), (0, unit_bytes - units.shape[1]))).reshape(-1)
+
+
+def _pot_columns(levels: Int8Array, code: WeightCode) -> UInt8Array:
+    """Of two columns at a time the byte of each gate, as in its packed row."""
+    return by_unit(code.pack(levels)).swapaxes(1, 2).reshape(-1)
+
+
+def _int8_pairs(levels: Int8Array) -> UInt8Array:
+    """256 * i + f and 256 * g + o of each column, as int16; of two columns first i f, i f, then g o, g o."""
+    gates = by_unit(levels).astype(np.int16)
+    pairs = np.stack([256 * gates[:, 0] + gates[:, 1], 256 * gates[:, 2] + gates[:, 3]], axis=1)  # (H, 2, C)
+    even = pairs.shape[2] & ~1
+    in_words = pairs[:, :, :even].reshape(len(pairs), 2, -1, 2).swapaxes(1, 2)  # (H, C / 2, 2, 2)
+    parts = [in_words.reshape(len(pairs), -1), pairs[:, :, even:].reshape(len(pairs), -1)]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1).astype("<i2")).view(np.uint8).reshape(-1)

@@ -3,7 +3,7 @@
 Flash of an integer network: the arrays of its archive, byte for byte, and the two small structs of the C file that
 point to them, on a device with pointers of 32 bits. Code is not in the bill.
 
-RAM of an integer network: the state that a caller passes to the C runtime, all int16, so that no compiler pads it.
+RAM of an integer network: the state that a caller passes to the C runtime, all int16, each part an even number of them.
 A layer keeps its vector [input, hidden] and its cells. The four gates of a unit are computed together and its cell is
 updated in place. But every unit reads the whole old hidden state, so the new one is kept in a scratch buffer of one
 hidden size, shared by all layers. Logits belong to the caller and temporaries to the stack.
@@ -157,7 +157,7 @@ def integer_bill(shape: NetworkShape, code: WeightCode, frames: int, front_end: 
     lines += _shared_flash(shape, front_end)
     lines += [line for layer in range(shape.layers) for line in _lstm_layer_ram(shape, layer)]
     if not shares_scratch(front_end, shape.hidden_size):
-        lines.append(int16_line("scratch", "new hidden", shape.hidden_size, "ram"))
+        lines.append(_even_line("scratch", "new hidden", shape.hidden_size))
     if front_end is not None:
         lines += front_end_ram(front_end)
         lines += padding(sum(line.bytes for line in lines if line.memory == "ram"))
@@ -213,4 +213,9 @@ def _structs_flash(shape: NetworkShape, front_end: FrontEnd | None) -> BillLine:
 
 def _lstm_layer_ram(shape: NetworkShape, layer: int) -> list[BillLine]:
     name, width = lstm_layer_name(layer), shape.layer_inputs(layer) + shape.hidden_size
-    return [int16_line(name, "input and hidden", width, "ram"), int16_line(name, "cells", shape.hidden_size, "ram")]
+    return [_even_line(name, "input and hidden", width), _even_line(name, "cells", shape.hidden_size)]
+
+
+def _even_line(name: str, detail: str, count: int) -> BillLine:
+    """State in an even number of int16: what follows stays aligned to 32 bits."""
+    return int16_line(name, detail, count + count % 2, "ram")

@@ -91,14 +91,19 @@ def all_models(p: Any) -> dict[str, Any]:
 
 
 def state_words(features_q4: np.ndarray, states: Any) -> np.ndarray:
-    """(..., words) int16, in the order of FSDD_STATE_WORDS, after frames (..., F): new hidden, then input, hidden and
-    cells of every layer. `states` are of all layers, and have these axes, too."""
+    """(..., words) int16, in the order of FSDD_STATE_WORDS, after frames (..., F): new hidden, then input and hidden, and
+    cells, of every layer, each padded to an even number. `states` are of all layers, and have these axes, too."""
     below = features_q4.astype(np.int16) << 3
-    words = [states[-1].hidden_q7]
+    words = [_even_words(states[-1].hidden_q7)]
     for state in states:
-        words += [below, state.hidden_q7, state.cell_q11]
+        words += [_even_words(below, state.hidden_q7), _even_words(state.cell_q11)]
         below = state.hidden_q7
-    return np.concatenate([part.astype("<i2") for part in words], axis=-1)
+    return np.concatenate(words, axis=-1)
+
+
+def _even_words(*parts: np.ndarray) -> np.ndarray:
+    joined = np.concatenate([part.astype("<i2") for part in parts], axis=-1)
+    return np.concatenate([joined, np.zeros_like(joined[..., : joined.shape[-1] % 2])], axis=-1)
 
 
 def clips(seed: int, count: int, frames: int, inputs: int = 5) -> np.ndarray:

@@ -17,7 +17,7 @@ from fsdd_lightning.export.compiler import STRICT_C99, find_compiler
 
 HERE = Path(__file__).parent
 SANITIZED = ("-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all")
-LAYOUTS = ("device", "host")
+TARGETS = ("portable", "arm_dsp", "host")
 CPU_SECONDS = 2
 
 
@@ -45,16 +45,16 @@ def limit_cpu() -> None:
 
 
 class TraceProgram:
-    """Exports models in both layouts under one roof; `build` compiles them with a runtime into one program."""
+    """Exports models in all layouts under one roof; `build` compiles them with a runtime into one program."""
 
     def __init__(self, models: Mapping[str, IntegerModel], folder: Path) -> None:
         self.folder = folder
         self.stdin, self.expected = b"", b""
         headers, sources, addresses = [], [], []
         for number, model in enumerate(models.values()):
-            for layout in LAYOUTS:
-                name = f"m{number}_{layout}"
-                export_c(any_deployment(model), folder / name, name=name, golden=None, notes={}, layout=layout)
+            for target in TARGETS:
+                name = f"m{number}_{target}"
+                export_c(any_deployment(model), folder / name, name=name, golden=None, notes={}, target=target)
                 headers.append(f'#include "{name}/fsdd_model.h"\n')
                 sources.append(f'#include "{name}/fsdd_model.c"\n')
                 self._add_clips(model, len(addresses), number)

@@ -129,7 +129,8 @@ def clip_record(index: int, clip: Clip) -> bytes:
     if clip.start is not None:
         words = example_models.state_words(np.zeros(clip.features_q4.shape[1], np.int8), clip.start)
         hidden = len(clip.start[0].cell_q11)
-        words[: hidden + clip.features_q4.shape[1]] = 99
+        inputs = hidden + hidden % 2  # behind the next hidden values, which are padded
+        words[:hidden] = words[inputs : inputs + clip.features_q4.shape[1]] = 99
         start = words.tobytes()
     return head + start + clip.features_q4.tobytes()
 

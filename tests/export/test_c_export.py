@@ -54,10 +54,10 @@ def make(exported: ExportedModel, *words: str) -> subprocess.CompletedProcess[st
 STRICT = "CFLAGS='-std=c99 -Wall -Wextra -Wconversion -Werror -pedantic'"
 
 
-@pytest.mark.parametrize("layout", c_programs.LAYOUTS)
+@pytest.mark.parametrize("target", ("auto", *c_programs.TARGETS))
 @pytest.mark.parametrize("code", sorted(WEIGHT_CODES))
-def test_the_example_builds_and_finds_every_logit(code: str, layout: str, tmp_path: Path) -> None:
-    finished = make(export(tmp_path / "a folder's name", code=code, layout=layout), STRICT)
+def test_the_example_builds_and_finds_every_logit(code: str, target: str, tmp_path: Path) -> None:
+    finished = make(export(tmp_path / "a folder's name", code=code, target=target), STRICT)
     assert finished.returncode == 0, finished.stderr
     assert "all logits are as expected" in finished.stdout
 
@@ -130,11 +130,11 @@ def test_a_network_with_too_many_layers_is_refused(tmp_path: Path) -> None:
         export_c(any_deployment(model), tmp_path, name="x", golden=None, notes={})
 
 
-@pytest.mark.parametrize("layout", c_programs.LAYOUTS)
+@pytest.mark.parametrize("target", ("auto", *c_programs.TARGETS))
 @pytest.mark.parametrize("code", sorted(WEIGHT_CODES))
-def test_the_compilers_sizes_are_the_bills(code: str, layout: str, tmp_path: Path) -> None:
+def test_the_compilers_sizes_are_the_bills(code: str, target: str, tmp_path: Path) -> None:
     """Arrays byte for byte; the structs, which hold pointers, only where these have 4 bytes (tests/firmware)."""
-    bill = export(tmp_path, code=code, layout=layout).bill
+    bill = export(tmp_path, code=code, target=target).bill
     target = tmp_path / "model.o"
     c_programs.compiled("-c", "-fdata-sections", tmp_path / "fsdd_model.c", "-o", target)
     listed = subprocess.run(["nm", "-S", "--defined-only", target], capture_output=True, text=True, check=True)

@@ -30,12 +30,15 @@ void fsdd_host_trace(const int8_t *features_q4, size_t frames, int16_t *cell_q11
     host_init(&state);
     for (frame = 0; frame < frames; frame++) {
         host_step(&state, features_q4 + frame * HOST_INPUTS);
+        const int16_t *vector = state.words + FSDD_EVEN(HOST_HIDDEN);
         for (layer = 0; layer < HOST_LAYERS; layer++) {
-            const int16_t *hidden = state.words + HOST_INPUTS + (3 * layer + 1) * HOST_HIDDEN;
+            const size_t inputs = layer > 0 ? HOST_HIDDEN : HOST_INPUTS;
+            const int16_t *hidden = vector + inputs, *cell = vector + FSDD_EVEN(inputs + HOST_HIDDEN);
             for (unit = 0; unit < HOST_HIDDEN; unit++) {
                 *hidden_q7++ = (int8_t)hidden[unit];
-                *cell_q11++ = hidden[HOST_HIDDEN + unit];
+                *cell_q11++ = cell[unit];
             }
+            vector = cell + FSDD_EVEN(HOST_HIDDEN);
         }
     }
 }

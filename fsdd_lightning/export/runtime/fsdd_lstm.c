@@ -4,16 +4,19 @@
 /* The one thing that C leaves to the compiler and this file needs: >> of a negative number is arithmetic. */
 typedef char fsdd_shift_right_is_arithmetic[((int32_t)-3 >> 1) == -2 && ((int64_t)-3 >> 1) == -2 ? 1 : -1];
 
-/* Does this model use `format`, one of the formats in `choices`? Folds to a constant where FSDD_FORMATS leaves one. */
-#define FSDD_USES(model, format_, choices)                                                                             \
-    (((FSDD_FORMATS) & (choices)) == (format_) || (((FSDD_FORMATS) & (format_)) & (model)->format) != 0)
-#define FSDD_CODES (FSDD_INT8 | FSDD_INT8_POT_SCALE | FSDD_INT4 | FSDD_POT | FSDD_TERNARY)
-#define FSDD_LAYOUTS (FSDD_INTERLEAVED | FSDD_PLAIN_ROWS)
+/* Two's complement, as everywhere: what was summed modulo 2^32 is read as int32_t. */
+typedef char fsdd_int32_is_modular[(int32_t)0xFFFFFFFEu == -2 ? 1 : -1];
 
-/* Faster ways to compute the same, where the compiler says that the processor has them. */
-#if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
-#define FSDD_ARM_DSP
-#include "fsdd_lstm_arm_dsp.h"
+/* Does this model use one of `formats`, of those in `choices`? Folds to a constant where FSDD_FORMATS leaves one answer. */
+#define FSDD_USES(model, formats, choices)                                                                             \
+    (((FSDD_FORMATS) & (choices) & ~(unsigned)(formats)) == 0u || ((FSDD_FORMATS) & (formats) & (model)->format) != 0u)
+#define FSDD_NARROW_CODES (FSDD_INT4 | FSDD_POT | FSDD_TERNARY) /* 16 bits for each bias and multiplier */
+#define FSDD_CODES (FSDD_INT8 | FSDD_INT8_POT_SCALE | FSDD_NARROW_CODES)
+#define FSDD_LAYOUTS (FSDD_COLUMNS | FSDD_PAIRS | FSDD_ROWS)
+
+/* No instruction that multiplies: power-of-two weights are summed without one. */
+#if defined(__riscv) && !defined(__riscv_mul) && !defined(FSDD_NO_MULTIPLIER)
+#define FSDD_NO_MULTIPLIER
 #endif
 
 /* A kernel's smallest parts, never called, also not in a small build; and a large function in a loop, which inlined would
@@ -24,6 +27,11 @@ typedef char fsdd_shift_right_is_arithmetic[((int32_t)-3 >> 1) == -2 && ((int64_
 #else
 #define FSDD_INLINE inline
 #define FSDD_OUT_OF_LINE
+#endif
+
+/* Faster ways to compute the same, where the compiler says that the processor has them. */
+#ifdef FSDD_ARM_DSP
+#include "fsdd_lstm_arm_dsp.h"
 #endif
 
 /* --- fixed_point.py --- */
@@ -47,11 +55,22 @@ static inline int32_t fsdd_saturate(int32_t value, unsigned bits)
     return value < low ? low : value > high ? high : value;
 }
 
-/* a * b / 2^32, rounded half up. */
+/* a * b / 2^32, rounded half up; b is not negative. */
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 /* no product of 64 bits: four of 32 */
+static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
+{
+    const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = (uint32_t)b & 0xFFFFu, b_high = (uint32_t)b >> 16;
+    const int32_t a_high = a >> 16;
+    const int32_t middle = a_high * (int32_t)b_low + (int32_t)(a_low * b_low >> 16);
+    const uint32_t rest = a_low * b_high + ((uint32_t)middle & 0xFFFFu) + 0x8000u;
+    return a_high * (int32_t)b_high + (middle >> 16) + (int32_t)(rest >> 16);
+}
+#else
 static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
+#endif
 #endif
 
 static inline int32_t fsdd_sat16(int32_t value) { return fsdd_saturate(value, 16); }
@@ -87,11 +106,6 @@ static inline int32_t fsdd_tanh_q15(const fsdd_model *model, int32_t z_q11)
     return fsdd_interpolate(model->tanh_table, clipped + 16384, FSDD_TANH_FRACTION_BITS);
 }
 
-#ifdef __AVX2__
-#define FSDD_AVX2
-#include "fsdd_lstm_avx2.h"
-#endif
-
 /* --- weight_codes.py --- */
 
 /* The bits of one weight. Here and below `code` is a constant of the call, so that kernels decide nothing at run time. */
@@ -100,164 +114,363 @@ static inline unsigned fsdd_bits(unsigned code)
     return (code & FSDD_TERNARY) != 0u ? 2u : (code & (FSDD_INT4 | FSDD_POT)) != 0u ? 4u : 8u;
 }
 
-/* Columns in a word of four bytes; a power of two. */
-static inline size_t fsdd_word_columns(unsigned code)
-{
-    return code == FSDD_TERNARY ? 16u : (code & (FSDD_INT4 | FSDD_POT)) != 0u ? 8u : 4u;
-}
+static inline size_t fsdd_row_bytes(unsigned code, size_t columns) { return (columns * fsdd_bits(code) + 7u) >> 3; }
 
 /* value * 2^shift without a product; shifting a negative number left is not defined in C, so it is done unsigned. */
-static inline int32_t fsdd_shift_left(int16_t value, unsigned shift)
-{
-    const uint32_t bits = (uint32_t)(int32_t)value << shift;
-    return bits <= (uint32_t)INT32_MAX ? (int32_t)bits : -(int32_t)~bits - 1;
-}
+static inline int32_t fsdd_shift_left(int32_t value, unsigned shift) { return (int32_t)((uint32_t)value << shift); }
 
-/* value times the weight in the lowest bits of `field`. */
-FSDD_INLINE static int32_t fsdd_product(unsigned code, unsigned field, int16_t value)
+/* The weight in the lowest bits of `field`, in two's complement. */
+FSDD_INLINE static int32_t fsdd_level(unsigned code, unsigned field)
 {
     const unsigned sign = 1u << (fsdd_bits(code) - 1u);
-    if (code == FSDD_POT) {
-        const int32_t magnitude = (field & 7u) == 0u ? 0 : fsdd_shift_left(value, (field & 7u) - 1u);
-        return (field & sign) != 0u ? -magnitude : magnitude;
-    }
-    return ((int32_t)(field ^ sign) - (int32_t)sign) * value;
+    return (int32_t)((field & ((sign << 1) - 1u)) ^ sign) - (int32_t)sign;
 }
+
+/* value times the power of two in the lowest bits of `field`. */
+FSDD_INLINE static int32_t fsdd_pot_product(unsigned field, int32_t value)
+{
+    const int32_t magnitude = (field & 7u) == 0u ? 0 : fsdd_shift_left(value, (field & 7u) - 1u);
+    return (field & 8u) != 0u ? -magnitude : magnitude;
+}
+
+#ifdef FSDD_NO_MULTIPLIER
+/* The sum of powers of two times vector_q7 (columns), by additions alone: every entry is added to the sum of those with the
+ * same weight, the seven differences of positive and negative sums are doubled into one another. A byte holds two columns,
+ * and the bytes of the row are `stride` apart. */
+FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights, size_t stride, const int16_t *vector_q7,
+                                                   size_t columns)
+{
+    int32_t sums[16] = {0}, sum;
+    unsigned field;
+    for (; columns > 1u; columns -= 2u, weights += stride, vector_q7 += 2) {
+        sums[*weights & 15u] += vector_q7[0];
+        sums[*weights >> 4] += vector_q7[1];
+    }
+    if (columns > 0u)
+        sums[*weights & 15u] += vector_q7[0];
+    for (sum = 0, field = 7; field > 0u; field--)
+        sum += sum + sums[field] - sums[field + 8u];
+    return sum;
+}
+#endif
 
 /* The sum of a packed row of weights times vector_q7 (columns). */
 static inline int32_t fsdd_row(unsigned code, const uint8_t *weights, const int16_t *vector_q7, size_t columns)
 {
-    const unsigned bits = fsdd_bits(code), mask = (1u << bits) - 1u;
+    const unsigned bits = fsdd_bits(code);
     int32_t sum = 0;
     size_t k;
+#ifdef FSDD_NO_MULTIPLIER
+    if (code == FSDD_POT)
+        return fsdd_pot_row_by_additions(weights, 1, vector_q7, columns);
+#endif
     for (k = 0; k < columns; k++) {
         const unsigned byte = weights[bits == 8u ? k : k * bits >> 3]; /* so plain that a compiler makes vectors of it */
         const unsigned field = bits == 8u ? byte : byte >> (k * bits & 7u);
-        sum += fsdd_product(code, field & mask, vector_q7[k]);
+        sum += code == FSDD_POT ? fsdd_pot_product(field, vector_q7[k]) : fsdd_level(code, field) * vector_q7[k];
     }
     return sum;
 }
 
-static inline size_t fsdd_row_bytes(unsigned code, size_t columns) { return (columns * fsdd_bits(code) + 7u) >> 3; }
-
-/* The two layouts of the weights of one unit (4, columns). Each adds weights * vector_q7 (columns) to accumulator (4) and
- * returns the weights of the next unit.
+/* The layouts of the weights of one unit (4, columns), each as long as four packed rows. Each function adds weights *
+ * vector_q7 (columns) to sum (4), modulo 2^32.
  *
- * FSDD_PLAIN_ROWS: the packed rows of the gates i, f, g, o follow one another. */
-static inline const uint8_t *fsdd_accumulate_plain_rows(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
-                                                        size_t columns, int32_t *accumulator)
+ * FSDD_ROWS: the packed rows of the gates i, f, g, o follow one another. */
+static inline void fsdd_accumulate_rows(unsigned code, const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                        uint32_t *sum)
 {
     size_t gate;
     for (gate = 0; gate < FSDD_GATES; gate++, weights += fsdd_row_bytes(code, columns))
-        accumulator[gate] += fsdd_row(code, weights, vector_q7, columns);
-    return weights;
+        sum[gate] += (uint32_t)fsdd_row(code, weights, vector_q7, columns);
 }
 
-/* sum + the weights in one byte times every fourth entry of vector_q7. */
-FSDD_INLINE static int32_t fsdd_add_byte(int32_t sum, unsigned code, unsigned byte, const int16_t *vector_q7)
+/* Power-of-two weights, in FSDD_COLUMNS and in FSDD_PAIRS: four bytes, one for each gate, hold two columns of it. */
+static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *vector_q7, size_t columns, uint32_t *sum)
 {
-    const unsigned bits = fsdd_bits(code), mask = (1u << bits) - 1u;
-    unsigned shift;
-    for (shift = 0; shift < 8u; shift += bits, vector_q7 += 4)
-        sum += fsdd_product(code, (byte >> shift) & mask, *vector_q7);
-    return sum;
-}
-
-/* FSDD_INTERLEAVED: words of four bytes, one for each gate in turn. The bytes of a word hold the columns 0, 2, 1, 3 in
- * their lowest bits, the columns 4, 6, 5, 7 in the next, and so on. Columns that fill no word follow as plain rows. */
-static inline const uint8_t *fsdd_accumulate_words(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
-                                                   const int16_t *end_q7, int32_t *accumulator)
-{
+#ifdef FSDD_NO_MULTIPLIER
     size_t gate;
-#ifdef FSDD_ARM_DSP
-    if (code == FSDD_INT8)
-        return fsdd_accumulate_int8_words_arm_dsp(weights, vector_q7, end_q7, accumulator);
-    if (code == FSDD_INT4)
-        return fsdd_accumulate_int4_words_arm_dsp(weights, vector_q7, end_q7, accumulator);
+    for (gate = 0; gate < FSDD_GATES; gate++)
+        sum[gate] += (uint32_t)fsdd_pot_row_by_additions(weights + gate, FSDD_GATES, vector_q7, columns);
+#else
+    static const int8_t level[16] = {0, 1, 2, 4, 8, 16, 32, 64, 0, -1, -2, -4, -8, -16, -32, -64};
+    size_t gate, k;
+    for (k = 0; k < columns; k += 2u, weights += FSDD_GATES) {
+        const int32_t first = vector_q7[k], second = k + 1u < columns ? vector_q7[k + 1u] : 0;
+        for (gate = 0; gate < FSDD_GATES; gate++)
+            sum[gate] += (uint32_t)(level[weights[gate] & 15u] * first + level[weights[gate] >> 4] * second);
+    }
 #endif
-    for (; vector_q7 < end_q7; vector_q7 += fsdd_word_columns(code))
-        for (gate = 0; gate < FSDD_GATES; gate++, weights += 4) {
-            int32_t sum = accumulator[gate]; /* one running sum: several would not fit into the registers */
-            sum = fsdd_add_byte(sum, code, weights[0], vector_q7);
-            sum = fsdd_add_byte(sum, code, weights[1], vector_q7 + 2);
-            sum = fsdd_add_byte(sum, code, weights[2], vector_q7 + 1);
-            accumulator[gate] = fsdd_add_byte(sum, code, weights[3], vector_q7 + 3);
-        }
-    return weights;
 }
 
-static inline const uint8_t *fsdd_accumulate_interleaved(unsigned code, const uint8_t *weights,
-                                                         const int16_t *vector_q7, size_t columns,
-                                                         int32_t *accumulator)
+/* FSDD_COLUMNS: the four gates of a column lie together, from the lowest bits on. A level is stored as what it exceeds the
+ * least number of its bits by: nothing has to be extended by a sign, and fsdd_least_level is taken off at once. */
+static inline void fsdd_accumulate_columns(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
+                                           size_t columns, uint32_t *sum)
 {
-    const size_t rest = columns & (fsdd_word_columns(code) - 1u);
-    const int16_t *const rest_q7 = vector_q7 + (columns - rest);
-    weights = fsdd_accumulate_words(code, weights, vector_q7, rest_q7, accumulator);
-    return fsdd_accumulate_plain_rows(code, weights, rest_q7, rest, accumulator);
+    if (code == FSDD_POT) {
+        fsdd_accumulate_pot(weights, vector_q7, columns, sum);
+        return;
+    }
+    for (; columns > 0u; columns--, vector_q7++) {
+        const uint32_t value = (uint32_t)(int32_t)*vector_q7;
+        if (code == FSDD_INT4) {
+            sum[0] += (weights[0] & 15u) * value, sum[1] += ((unsigned)weights[0] >> 4) * value;
+            sum[2] += (weights[1] & 15u) * value, sum[3] += ((unsigned)weights[1] >> 4) * value;
+            weights += 2;
+        } else if (code == FSDD_TERNARY) {
+            sum[0] += (*weights & 3u) * value, sum[1] += ((unsigned)*weights >> 2 & 3u) * value;
+            sum[2] += ((unsigned)*weights >> 4 & 3u) * value, sum[3] += ((unsigned)*weights >> 6) * value;
+            weights += 1;
+        } else {
+            sum[0] += weights[0] * value, sum[1] += weights[1] * value;
+            sum[2] += weights[2] * value, sum[3] += weights[3] * value;
+            weights += 4;
+        }
+    }
+}
+
+/* What fsdd_accumulate_columns adds to each gate beside weights * vector_q7, as all levels are stored too large. */
+static inline uint32_t fsdd_columns_excess(unsigned code, const int16_t *vector_q7, size_t columns)
+{
+    int32_t total = 0;
+    if (code == FSDD_POT)
+        return 0;
+    for (; columns > 0u; columns--)
+        total += *vector_q7++;
+    return (uint32_t)total << (fsdd_bits(code) - 1u);
+}
+
+/* Two levels of FSDD_PAIRS in int8: 256 * one + other, in two bytes, the lower one first. */
+static inline int32_t fsdd_other_of_pair(const uint8_t *pair) { return fsdd_level(FSDD_INT8, pair[0]); }
+
+static inline int32_t fsdd_one_of_pair(const uint8_t *pair) { return fsdd_level(FSDD_INT8, pair[1]) + (pair[0] >> 7); }
+
+/* FSDD_PAIRS in int8: of two columns the pairs i f of each, then the pairs g o; of a last single one both pairs. */
+static inline void fsdd_accumulate_int8_pairs(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                              uint32_t *sum)
+{
+    size_t k;
+    for (k = 0; k < columns; k++) {
+        const size_t apart = (columns & ~(size_t)1u) > k ? 4u : 2u; /* of this column's two pairs */
+        const uint8_t *const i_f = weights + (k >> 1) * 8u + (k & 1u) * 2u, *const g_o = i_f + apart;
+        sum[0] += (uint32_t)(fsdd_one_of_pair(i_f) * vector_q7[k]);
+        sum[1] += (uint32_t)(fsdd_other_of_pair(i_f) * vector_q7[k]);
+        sum[2] += (uint32_t)(fsdd_one_of_pair(g_o) * vector_q7[k]);
+        sum[3] += (uint32_t)(fsdd_other_of_pair(g_o) * vector_q7[k]);
+    }
+}
+
+/* FSDD_PAIRS: what two factors of 16 bits in one word can be read from, in two's complement. int4: two bytes a column, the
+ * lowest bits for gate i. Ternary: one byte a column, in the order 0, 2, 1, 3. */
+static inline void fsdd_accumulate_pairs(unsigned code, const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                         uint32_t *sum)
+{
+    const unsigned bits = fsdd_bits(code);
+    size_t gate, k;
+    if (code == FSDD_POT) {
+        fsdd_accumulate_pot(weights, vector_q7, columns, sum);
+        return;
+    }
+    if (bits == 8u) {
+        fsdd_accumulate_int8_pairs(weights, vector_q7, columns, sum);
+        return;
+    }
+    for (k = 0; k < columns; k++)
+        for (gate = 0; gate < FSDD_GATES; gate++) {
+            const size_t ternary_byte = (k & ~(size_t)3u) + ((k & 1u) << 1) + (k >> 1 & 1u);
+            const unsigned byte = bits == 4u ? weights[2u * k + (gate >> 1)] : weights[ternary_byte];
+            const unsigned field = bits == 4u ? byte >> (gate & 1u) * 4u : byte >> gate * 2u;
+            sum[gate] += (uint32_t)(fsdd_level(code, field) * vector_q7[k]);
+        }
 }
 
 /* --- integer_lstm.py --- */
 
-/* Adds the weights of one unit, times vector_q7 (columns), to accumulator (4); returns the weights of the next unit. */
-static inline const uint8_t *fsdd_accumulate(const fsdd_model *model, const uint8_t *weights, const int16_t *vector_q7,
-                                             size_t columns, int32_t *accumulator)
+/* What the units of a layer share. */
+typedef struct {
+    const int16_t *vector_q7; /* (columns) */
+    size_t columns;
+    uint32_t excess; /* see fsdd_columns_excess */
+    unsigned left;   /* 32 - shift: with it, the rounded high word of two int32_t is acc * multiplier >> shift, rounded */
+} fsdd_lstm_input;
+
+/* Of the biases and the multipliers of four rows, the one of `gate`; and how many bytes there are of these four. */
+static inline int32_t fsdd_bias(const fsdd_model *model, const void *bias, size_t gate)
 {
-    const int plain = FSDD_USES(model, FSDD_PLAIN_ROWS, FSDD_LAYOUTS);
-#define FSDD_ACCUMULATE(code)                                                                                          \
-    (plain ? fsdd_accumulate_plain_rows(code, weights, vector_q7, columns, accumulator)                                \
-           : fsdd_accumulate_interleaved(code, weights, vector_q7, columns, accumulator))
-    if (FSDD_USES(model, FSDD_POT, FSDD_CODES))
-        return FSDD_ACCUMULATE(FSDD_POT);
-    if (FSDD_USES(model, FSDD_INT4, FSDD_CODES))
-        return FSDD_ACCUMULATE(FSDD_INT4);
-    if (FSDD_USES(model, FSDD_TERNARY, FSDD_CODES))
-        return FSDD_ACCUMULATE(FSDD_TERNARY);
-    return FSDD_ACCUMULATE(FSDD_INT8);
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return ((const int16_t *)bias)[gate];
+    return ((const int32_t *)bias)[gate];
+}
+
+static inline size_t fsdd_bias_bytes(const fsdd_model *model)
+{
+    return FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES) ? FSDD_GATES * sizeof(int16_t) : FSDD_GATES * sizeof(int32_t);
+}
+
+static inline int32_t fsdd_multiplier(const fsdd_model *model, const void *multiplier, size_t gate)
+{
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return ((const int16_t *)multiplier)[gate] * 65536;
+    return ((const int32_t *)multiplier)[gate];
+}
+
+static inline size_t fsdd_multiplier_bytes(const fsdd_model *model)
+{
+    return FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? FSDD_GATES : fsdd_bias_bytes(model);
+}
+
+/* `call` with the model's code as a constant. */
+#define FSDD_WITH_CODE(model, call)                                                                                    \
+    (FSDD_USES(model, FSDD_POT, FSDD_CODES)       ? call(FSDD_POT)                                                     \
+     : FSDD_USES(model, FSDD_INT4, FSDD_CODES)    ? call(FSDD_INT4)                                                    \
+     : FSDD_USES(model, FSDD_TERNARY, FSDD_CODES) ? call(FSDD_TERNARY)                                                 \
+                                                  : call(FSDD_INT8))
+
+/* The accumulators of one unit, shifted left, from its four biases, in any layout. */
+static inline void fsdd_accumulate_code(const fsdd_model *model, unsigned code, const uint8_t *weights,
+                                        const fsdd_lstm_input *input, int32_t *accumulator)
+{
+    uint32_t sum[FSDD_GATES];
+    size_t gate;
+    for (gate = 0; gate < FSDD_GATES; gate++)
+        sum[gate] = (uint32_t)accumulator[gate] - input->excess;
+    if (FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS))
+        fsdd_accumulate_rows(code, weights, input->vector_q7, input->columns, sum);
+    else if (FSDD_USES(model, FSDD_PAIRS, FSDD_LAYOUTS))
+        fsdd_accumulate_pairs(code, weights, input->vector_q7, input->columns, sum);
+    else
+        fsdd_accumulate_columns(code, weights, input->vector_q7, input->columns, sum);
+    for (gate = 0; gate < FSDD_GATES; gate++)
+        accumulator[gate] = (int32_t)(sum[gate] << input->left);
+}
+
+static inline void fsdd_accumulate(const fsdd_model *model, const uint8_t *weights, const fsdd_lstm_input *input,
+                                   int32_t *accumulator)
+{
+#define FSDD_ACCUMULATE(code) fsdd_accumulate_code(model, code, weights, input, accumulator)
+    FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
 }
 
-/* The pre-activation z of one row, step 2^-11, from its accumulator. With left = 32 - shift, the rounded high word of the
- * product of two int32_t is acc * multiplier >> shift, rounded. Where the multiplier is a right shift (-15...32) no
- * product is needed, and no sum overflows: (a + 2^(n-1)) >> n is ((a >> (n-1)) + 1) >> 1. */
-static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulator, int32_t multiplier, unsigned left)
+/* The pre-activation z of one gate, step 2^-11, from its accumulator, shifted left. Where the multiplier is a right shift
+ * (-15...32) no product is needed, and no sum overflows: (a + 2^(n-1)) >> n is ((a >> (n-1)) + 1) >> 1. */
+static inline int32_t fsdd_lstm_gate(const fsdd_model *model, const void *multiplier, size_t gate, int32_t accumulator)
 {
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        if (multiplier > 0)
-            return fsdd_sat16(((accumulator >> (multiplier - 1)) + 1) >> 1);
-        return fsdd_sat16(fsdd_shift_left((int16_t)fsdd_sat16(accumulator), (unsigned)-multiplier));
+        const int shift = ((const int8_t *)multiplier)[gate];
+        if (shift > 0)
+            return fsdd_sat16(((accumulator >> (shift - 1)) + 1) >> 1);
+        return fsdd_sat16(fsdd_shift_left(fsdd_sat16(accumulator), (unsigned)-shift));
     }
-    accumulator *= (int32_t)1 << left;
-    return fsdd_sat16(fsdd_rounded_high_word(accumulator, multiplier));
+    return fsdd_sat16(fsdd_rounded_high_word(accumulator, fsdd_multiplier(model, multiplier, gate)));
 }
 
-#ifdef FSDD_AVX2
-/* fsdd_lstm_step for the FSDD_LANES units from `unit` on, whose weights these are; returns those of the next unit. */
-static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, size_t k, size_t unit, const uint8_t *weights,
-                                          const int16_t *vector_q7, size_t columns, int16_t *cell_q11, int16_t *next_q7)
+#ifndef FSDD_ARM_DSP
+/* The activation of one gate, step 2^-15, from its accumulator, shifted left. */
+static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
+                                            int32_t accumulator)
 {
-    const int32_t *bias = model->layers[k].bias + FSDD_GATES * unit;
-    const int32_t *multiplier = model->layers[k].multiplier + FSDD_GATES * unit;
-    const unsigned left = 32u - model->layer_shifts[k];
-    const int bytes = FSDD_USES(model, FSDD_PLAIN_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u;
-    int32_t z[FSDD_LANES * FSDD_GATES];
+    return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+}
+
+static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
+                                         int32_t accumulator)
+{
+    return fsdd_tanh_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+}
+#else
+/* The same: what saturates z puts it into the domain of a table at once. */
+static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
+                                            int32_t accumulator)
+{
+    int32_t offset;
+    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+    offset = fsdd_rounded_high_word_plus(accumulator, fsdd_multiplier(model, multiplier, gate), 32768);
+    return fsdd_interpolate(model->sigmoid_table, fsdd_saturate_unsigned(offset, 16), FSDD_SIGMOID_FRACTION_BITS);
+}
+
+static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
+                                         int32_t accumulator)
+{
+    int32_t offset;
+    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        return fsdd_tanh_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+    offset = fsdd_rounded_high_word_plus(accumulator, fsdd_multiplier(model, multiplier, gate), 16384);
+    return fsdd_interpolate(model->tanh_table, fsdd_saturate_unsigned(offset, 15), FSDD_TANH_FRACTION_BITS);
+}
+#endif
+
+/* What follows the sums of a unit: its accumulators (4), shifted left, and multipliers (4). */
+#if defined(FSDD_ARM_DSP) && defined(__OPTIMIZE_SIZE__)
+FSDD_OUT_OF_LINE /* two steps call it */
+#else
+FSDD_INLINE
+#endif
+static void fsdd_lstm_unit(const fsdd_model *model, const void *multiplier, const int32_t *accumulator,
+                                  int16_t *cell_q11, int16_t *next_q7)
+{
+    const int32_t i_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 0, accumulator[0]);
+    const int32_t f_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 1, accumulator[1]);
+    const int32_t g_q15 = fsdd_tanh_gate_q15(model, multiplier, 2, accumulator[2]);
+    const int32_t o_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 3, accumulator[3]);
+    const int32_t kept = fsdd_rounding_shift_right(f_q15 * *cell_q11, FSDD_FORGET_SHIFT);
+    const int32_t added = fsdd_rounding_shift_right(i_q15 * g_q15, FSDD_INPUT_SHIFT);
+    const int32_t cell = fsdd_sat16(kept + added);
+    *cell_q11 = (int16_t)cell;
+    *next_q7 = (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * fsdd_tanh_q15(model, cell), FSDD_HIDDEN_SHIFT));
+}
+
+static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k, const int16_t *vector_q7,
+                                               size_t columns)
+{
+    fsdd_lstm_input input;
+    input.vector_q7 = vector_q7, input.columns = columns, input.excess = 0, input.left = 0;
+    if (!FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        input.left = 32u - (model->layer_shifts[k] & ~FSDD_WIDE_SUMS);
+#define FSDD_EXCESS(code) fsdd_columns_excess(code, vector_q7, columns)
+    if (FSDD_USES(model, FSDD_COLUMNS, FSDD_LAYOUTS))
+        input.excess = FSDD_WITH_CODE(model, FSDD_EXCESS);
+#undef FSDD_EXCESS
+    return input;
+}
+
+#ifdef __AVX2__
+#define FSDD_AVX2
+#include "fsdd_lstm_avx2.h"
+#endif
+
+#ifdef FSDD_AVX2
+/* fsdd_lstm_step for FSDD_LANES units with these weights, biases and multipliers. */
+static void fsdd_lstm_units_of_avx2(const fsdd_model *model, int is_hidden, const fsdd_lstm_input *input,
+                                    const uint8_t *weights, const char *bias, const char *multiplier,
+                                    int16_t *cell_q11, int16_t *next_q7)
+{
+    const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, input->columns);
+    const int bytes = FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u && input->columns >= 16u;
+    int32_t z[FSDD_LANES * FSDD_GATES], factors[FSDD_LANES * FSDD_GATES];
     size_t row;
     for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-        z[row] = bias[row];
-    if (bytes && columns >= 32u && k > 0u)
-        weights = fsdd_accumulate_int8_hidden_avx2(weights, vector_q7, columns, z);
-    else if (bytes && columns >= 16u)
-        weights = fsdd_accumulate_int8_rows_avx2(weights, vector_q7, columns, z);
+        z[row] = fsdd_bias(model, bias, row);
+    if (bytes && input->columns >= 32u && is_hidden)
+        fsdd_accumulate_int8_hidden_avx2(weights, input, z);
+    else if (bytes)
+        fsdd_accumulate_int8_rows_avx2(weights, input, z);
     else
-        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES)
-            weights = fsdd_accumulate(model, weights, vector_q7, columns, z + row);
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES, weights += stride)
+            fsdd_accumulate(model, weights, input, z + row);
+    for (row = 0; bytes && row < FSDD_LANES * FSDD_GATES; row++)
+        z[row] = fsdd_shift_left(z[row], input->left);
+    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-            z[row] = fsdd_lstm_gate(model, z[row], multiplier[row], left);
-    else
+            z[row] = fsdd_lstm_gate(model, multiplier, row, z[row]);
+    } else {
+        for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
+            factors[row] = fsdd_multiplier(model, multiplier, row);
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_LANES)
-            fsdd_lstm_gates_avx2(z + row, multiplier + row, left);
-    fsdd_lstm_units_avx2(model, z, cell_q11 + unit, next_q7 + unit);
-    return weights;
+            fsdd_lstm_gates_avx2(z + row, factors + row);
+    }
+    fsdd_lstm_units_avx2(model, z, cell_q11, next_q7);
 }
 #endif
 
@@ -266,48 +479,72 @@ static const uint8_t *fsdd_lstm_step_avx2(const fsdd_model *model, size_t k, siz
 FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, const int16_t *vector_q7, size_t columns,
                                             int16_t *cell_q11, int16_t *next_q7)
 {
+    const fsdd_lstm_input input = fsdd_layer_input(model, k, vector_q7, columns);
+    const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, columns);
     const uint8_t *weights = model->layers[k].weights;
-    const int32_t *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
-    const unsigned left = 32u - model->layer_shifts[k];
-    size_t unit = 0;
+    const char *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
+    size_t units = model->hidden, gate;
 #ifdef FSDD_AVX2
-    for (; unit + FSDD_LANES <= model->hidden; unit += FSDD_LANES)
-        weights = fsdd_lstm_step_avx2(model, k, unit, weights, vector_q7, columns, cell_q11, next_q7);
-    bias += FSDD_GATES * unit, multiplier += FSDD_GATES * unit;
+    for (; units >= FSDD_LANES; units -= FSDD_LANES, cell_q11 += FSDD_LANES, next_q7 += FSDD_LANES) {
+        fsdd_lstm_units_of_avx2(model, k > 0u, &input, weights, bias, multiplier, cell_q11, next_q7);
+        weights += FSDD_LANES * stride, bias += FSDD_LANES * fsdd_bias_bytes(model);
+        multiplier += FSDD_LANES * fsdd_multiplier_bytes(model);
+    }
 #endif
-    for (; unit < model->hidden; unit++, bias += FSDD_GATES, multiplier += FSDD_GATES) {
-        int32_t accumulator[FSDD_GATES], i_q15, f_q15, g_q15, o_q15, kept, added, cell;
-        accumulator[0] = bias[0], accumulator[1] = bias[1], accumulator[2] = bias[2], accumulator[3] = bias[3];
-        weights = fsdd_accumulate(model, weights, vector_q7, columns, accumulator);
-        i_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[0], multiplier[0], left));
-        f_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[1], multiplier[1], left));
-        g_q15 = fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator[2], multiplier[2], left));
-        o_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[3], multiplier[3], left));
-        kept = fsdd_rounding_shift_right(f_q15 * cell_q11[unit], FSDD_FORGET_SHIFT);
-        added = fsdd_rounding_shift_right(i_q15 * g_q15, FSDD_INPUT_SHIFT);
-        cell = fsdd_sat16(kept + added);
-        cell_q11[unit] = (int16_t)cell;
-        next_q7[unit] =
-            (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * fsdd_tanh_q15(model, cell), FSDD_HIDDEN_SHIFT));
+    for (; units > 0u; units--) {
+        int32_t accumulator[FSDD_GATES];
+        for (gate = 0; gate < FSDD_GATES; gate++)
+            accumulator[gate] = fsdd_bias(model, bias, gate);
+        fsdd_accumulate(model, weights, &input, accumulator);
+        fsdd_lstm_unit(model, multiplier, accumulator, cell_q11++, next_q7++);
+        weights += stride, bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model);
     }
 }
 
-/* The sum of a packed row of the model's code times vector_q7 (columns). */
+#ifdef FSDD_ARM_DSP
+/* Are there instructions for this layer, and does it keep what they need? */
+static inline int fsdd_has_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7)
+{
+    const int has_kernel = !FSDD_USES(model, FSDD_POT, FSDD_CODES) || ((FSDD_FORMATS) & FSDD_POT_TABLE) != 0u;
+    const int is_aligned = ((uintptr_t)vector_q7 & 3u) == 0u;
+    return FSDD_USES(model, FSDD_PAIRS, FSDD_LAYOUTS) && has_kernel && is_aligned &&
+           (model->layer_shifts[k] & FSDD_WIDE_SUMS) == 0u;
+}
+
+/* fsdd_lstm_step for such a layer. */
+FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
+                                                    size_t columns, int16_t *cell_q11, int16_t *next_q7)
+{
+    const unsigned left = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? 0u : 32u - model->layer_shifts[k];
+    const uint8_t *weights = model->layers[k].weights;
+    const char *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
+    const int16_t *const end_q7 = next_q7 + model->hidden;
+    for (; next_q7 < end_q7; bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model)) {
+        int32_t accumulator[FSDD_GATES];
+        accumulator[0] = fsdd_bias(model, bias, 0), accumulator[1] = fsdd_bias(model, bias, 1);
+        accumulator[2] = fsdd_bias(model, bias, 2), accumulator[3] = fsdd_bias(model, bias, 3);
+#define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
+        weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
+#undef FSDD_ACCUMULATE
+        fsdd_lstm_unit(model, multiplier, accumulator, cell_q11++, next_q7++);
+    }
+}
+#endif
+
+/* The sum of a packed row of the model's code times vector_q7 (H). */
 static int32_t fsdd_output_row(const fsdd_model *model, const uint8_t *weights, const int16_t *vector_q7)
 {
-    if (FSDD_USES(model, FSDD_POT, FSDD_CODES))
-        return fsdd_row(FSDD_POT, weights, vector_q7, model->hidden);
-    if (FSDD_USES(model, FSDD_INT4, FSDD_CODES))
-        return fsdd_row(FSDD_INT4, weights, vector_q7, model->hidden);
-    if (FSDD_USES(model, FSDD_TERNARY, FSDD_CODES))
-        return fsdd_row(FSDD_TERNARY, weights, vector_q7, model->hidden);
-    return fsdd_row(FSDD_INT8, weights, vector_q7, model->hidden);
+#define FSDD_ROW(code) fsdd_row(code, weights, vector_q7, model->hidden)
+    return FSDD_WITH_CODE(model, FSDD_ROW);
+#undef FSDD_ROW
 }
 
 int32_t fsdd_output_logit_in(const fsdd_model *model, const int16_t *state, size_t k)
 {
+    const size_t inputs = model->layer_count > 1u ? model->hidden : model->inputs;
     const size_t words = FSDD_STATE_WORDS_IN(model->inputs, model->hidden, model->layer_count);
-    const int16_t *top_hidden_q7 = state + words - 2u * (size_t)model->hidden;
+    const size_t top_words = FSDD_EVEN(inputs + model->hidden) + FSDD_EVEN(model->hidden);
+    const int16_t *top_hidden_q7 = state + (words - top_words) + inputs;
     const size_t row_bytes = fsdd_row_bytes(model->format, model->hidden);
     return model->output.bias[k] + fsdd_output_row(model, model->output.weights + k * row_bytes, top_hidden_q7);
 }
@@ -316,7 +553,7 @@ void fsdd_output_logits(const fsdd_model *model, const int16_t *state, int32_t *
 {
     size_t k;
     for (k = 0; k < model->classes; k++)
-        logits[k] = fsdd_output_logit_in(model, state + model->hidden, k);
+        logits[k] = fsdd_output_logit_in(model, state + FSDD_EVEN(model->hidden), k);
 }
 
 size_t fsdd_classify(const fsdd_model *model, const int32_t *logits)
@@ -350,8 +587,14 @@ void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *st
     for (k = 0; k < inputs; k++)
         vector_q7[k] = (int16_t)(frame_q4[k] * (1 << FSDD_FEATURE_SHIFT));
     for (k = 0; k < model->layer_count; k++, inputs = hidden) {
-        int16_t *hidden_q7 = vector_q7 + inputs, *cell_q11 = hidden_q7 + hidden, *above_q7 = cell_q11 + hidden;
-        fsdd_lstm_step(model, k, vector_q7, inputs + hidden, cell_q11, next_q7);
+        int16_t *hidden_q7 = vector_q7 + inputs, *cell_q11 = vector_q7 + FSDD_EVEN(inputs + hidden);
+        int16_t *above_q7 = cell_q11 + FSDD_EVEN(hidden);
+#ifdef FSDD_ARM_DSP
+        if (fsdd_has_step_arm_dsp(model, k, vector_q7))
+            fsdd_lstm_step_arm_dsp(model, k, vector_q7, inputs + hidden, cell_q11, next_q7);
+        else
+#endif
+            fsdd_lstm_step(model, k, vector_q7, inputs + hidden, cell_q11, next_q7);
         fsdd_copy(next_q7, hidden, hidden_q7);
         if (k + 1u < model->layer_count)
             fsdd_copy(next_q7, hidden, above_q7);
@@ -361,7 +604,7 @@ void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *st
 
 void fsdd_network_step(const fsdd_model *model, int16_t *state, const int8_t *frame_q4)
 {
-    fsdd_network_step_in(model, state, state + model->hidden, frame_q4);
+    fsdd_network_step_in(model, state, state + FSDD_EVEN(model->hidden), frame_q4);
 }
 
 void fsdd_network_logits(const fsdd_model *model, int16_t *state, const int8_t *frames_q4, size_t frame_count,

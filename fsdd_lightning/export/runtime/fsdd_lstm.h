@@ -25,24 +25,51 @@ extern "C" {
 /* How the weights of a model are written: one code and one layout. */
 #define FSDD_INT8 0x01u           /* one a byte, two's complement */
 #define FSDD_INT8_POT_SCALE 0x02u /* the same; a row is rescaled by a shift */
-#define FSDD_INT4 0x04u           /* two a byte, low nibble first, two's complement */
+#define FSDD_INT4 0x04u           /* two a byte, two's complement */
 #define FSDD_POT 0x08u            /* two a byte: bit 3 is the sign, bits 0-2 are 0 for zero, else log2 + 1 */
-#define FSDD_TERNARY 0x10u        /* four a byte, lowest bits first, two's complement */
-#define FSDD_INTERLEAVED 0x20u    /* for microcontrollers; see fsdd_accumulate_interleaved */
-#define FSDD_PLAIN_ROWS 0x40u     /* for processors with long vectors; see fsdd_accumulate_plain_rows */
+#define FSDD_TERNARY 0x10u        /* four a byte, two's complement */
+#define FSDD_COLUMNS 0x20u        /* for small processors; see fsdd_accumulate_columns */
+#define FSDD_PAIRS 0x40u          /* for Arm's DSP instructions; see fsdd_accumulate_pairs */
+#define FSDD_ROWS 0x80u           /* for processors with vectors; see fsdd_accumulate_rows */
 
-/* The codes and layouts that a program needs: -DFSDD_FORMATS='(FSDD_INT8 | FSDD_INTERLEAVED)' leaves out the others. */
-#ifndef FSDD_FORMATS
-#define FSDD_FORMATS 0x7Fu
+/* The layout that the processor reads fastest. Any processor reads all three, with the same result. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define FSDD_ARM_MVE
 #endif
+#if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
+#define FSDD_ARM_DSP
+#endif
+#if defined(FSDD_ARM_MVE) || defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
+#define FSDD_FASTEST_OF_BYTES FSDD_ROWS
+#elif defined(FSDD_ARM_DSP)
+#define FSDD_FASTEST_OF_BYTES FSDD_PAIRS
+#else
+#define FSDD_FASTEST_OF_BYTES FSDD_COLUMNS
+#endif
+#if defined(FSDD_ARM_DSP)
+#define FSDD_FASTEST_OF_FIELDS FSDD_PAIRS
+#else
+#define FSDD_FASTEST_OF_FIELDS FSDD_FASTEST_OF_BYTES
+#endif
+#define FSDD_FASTEST(code)                                                                                             \
+    (((code) & (FSDD_INT8 | FSDD_INT8_POT_SCALE)) != 0u ? FSDD_FASTEST_OF_BYTES : FSDD_FASTEST_OF_FIELDS)
+
+/* The codes and layouts that a program needs: -DFSDD_FORMATS='(FSDD_INT8 | FSDD_FASTEST(FSDD_INT8))' leaves out the others. */
+#ifndef FSDD_FORMATS
+#define FSDD_FORMATS 0xFFu
+#endif
+
+/* Beside these: power-of-two weights in pairs are looked up in a table of 1,024 bytes, which is otherwise left out. */
+#define FSDD_POT_TABLE 0x100u
 
 #define FSDD_GATES 4 /* i, f, g, o: rows 4 * unit ... 4 * unit + 3 of a layer belong to one hidden unit */
 
-/* One LSTM layer: H hidden units that read C = I + H columns, [input, hidden]. */
+/* One LSTM layer: H hidden units that read C = I + H columns, [input, hidden]. A row's multiplier takes its accumulator's
+ * step to 2^-11; its upper half is all of it with FSDD_INT4, FSDD_POT and FSDD_TERNARY. */
 typedef struct {
-    const uint8_t *weights;    /* (H, 4, C) in the model's format */
-    const int32_t *bias;       /* (H, 4), in the step of the accumulator */
-    const int32_t *multiplier; /* (H, 4), from that step to 2^-11; FSDD_INT8_POT_SCALE: the right shift that does so */
+    const uint8_t *weights; /* (H, 4, C) in the model's format */
+    const void *bias;       /* (H, 4) int32_t, in the step of the accumulator; int16_t with the three codes above */
+    const void *multiplier; /* (H, 4) int32_t; those codes: int16_t; FSDD_INT8_POT_SCALE: int8_t, the right shift that does so */
 } fsdd_layer;
 
 /* The output layer. */
@@ -54,7 +81,7 @@ typedef struct {
 /* The network. */
 typedef struct {
     const fsdd_layer *layers;     /* (layer_count), from the input up */
-    const uint8_t *layer_shifts;  /* (layer_count), 2...32: z is acc * multiplier >> shift, rounded */
+    const uint8_t *layer_shifts;  /* (layer_count), 2...32: z is acc * multiplier >> shift, rounded; and FSDD_WIDE_SUMS */
     fsdd_output output;
     const int16_t *sigmoid_table; /* (257) */
     const int16_t *tanh_table;    /* (257) */
@@ -62,16 +89,23 @@ typedef struct {
     uint16_t hidden;              /* H of every layer */
     uint16_t classes;
     uint8_t layer_count;
-    uint8_t format;               /* FSDD_INT8 | FSDD_INTERLEAVED, ... */
+    uint8_t format;               /* FSDD_INT8 | FSDD_COLUMNS, ... */
 } fsdd_model;
 
-/* The state: first the (H) hidden values that a step is about to write, then for each layer its input (I), its hidden
- * values (H) and its cells (H). All are int16_t, so that no compiler pads it. */
-#define FSDD_STATE_WORDS(inputs, hidden, layer_count) ((size_t)(inputs) + (size_t)3 * (hidden) * (layer_count))
+/* In a layer's shift: sums of this layer are too large for kernels that hold several in one register. */
+#define FSDD_WIDE_SUMS 0x80u
 
-/* For the functions that end in _in: the state without the (H) words in front. A step gets them as `scratch`, memory that
- * its caller needs for nothing else meanwhile. */
-#define FSDD_STATE_WORDS_IN(inputs, hidden, layer_count) (FSDD_STATE_WORDS(inputs, hidden, layer_count) - (size_t)(hidden))
+/* The state: first the (H) hidden values that a step is about to write, then for each layer its input (I) and hidden values
+ * (H), and its cells (H). All are int16_t, and each of these three takes an even number: what is aligned to 32 bits in front
+ * stays so, which some processors read faster. */
+#define FSDD_EVEN(count) (((size_t)(count) + 1u) & ~(size_t)1u)
+#define FSDD_STATE_WORDS(inputs, hidden, layer_count) (FSDD_EVEN(hidden) + FSDD_STATE_WORDS_IN(inputs, hidden, layer_count))
+
+/* For the functions that end in _in: the state without the words in front. A step gets them as `scratch`, memory that its
+ * caller needs for nothing else meanwhile. */
+#define FSDD_STATE_WORDS_IN(inputs, hidden, layer_count)                                                               \
+    (FSDD_EVEN((size_t)(inputs) + (hidden)) + (size_t)2 * (hidden) * ((layer_count) - 1u) +                            \
+     FSDD_EVEN(hidden) * (layer_count))
 
 /* logits (classes): of the clip up to the last frame. */
 void fsdd_output_logits(const fsdd_model *model, const int16_t *state, int32_t *logits);

@@ -1,11 +1,17 @@
 /* The same bits faster, on processors with Arm's DSP extension: Cortex-M4, M7, M33 and larger. Included by fsdd_lstm.c.
  *
- * SMLAD adds two products of int16 pairs to an accumulator. The vector is int16 in memory already, two columns a word.
- * SXTB16 widens the bytes 0 and 2 of a word of weights, or 1 and 3 when it rotates the word by 8 first: that is why these
- * bytes hold neighboring columns. So the inner loop takes 22 instructions for 16 products of int8, 54 for 32 of int4. It
- * is written in assembly language because compilers neither pair the loads nor keep all of it in registers.
+ * SMLAD adds two products of int16 pairs to a sum. The vector is int16 in memory already, two columns a word; FSDD_PAIRS has
+ * weights from which few instructions make such words:
+ *   int8     a word holds 256 * one + other of two columns and two gates. SMLAD with it sums 256 * one + other, SMLAD with
+ *            its lower bytes, which SXTB16 extends, sums other: 3 instructions for 4 products, without unpacking. The
+ *            difference of both is 256 times the sum of one, exactly where that is below 2^23.
+ *   int4     AND with 0xF000F000 of a word, shifted left, leaves 2^12 times the levels of one gate in two columns.
+ *   ternary  the same with 0xC000C000 and 2^14.
+ *   pot      a byte is looked up in a table of 256 pairs, if there is room for it: FSDD_POT_TABLE.
+ * What has to fit was proven by the exporter for each layer, or the layer is marked by FSDD_WIDE_SUMS. Loops are written in
+ * assembly language because compilers neither pair the loads nor keep all of it in registers.
  *
- * Weights must start at a multiple of four, as they do in an exported model; the vector need not.
+ * Weights and vectors must start at a multiple of four.
  */
 #ifndef FSDD_LSTM_ARM_DSP_H
 #define FSDD_LSTM_ARM_DSP_H
@@ -17,7 +23,17 @@
 /* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant (the __ssat of arm_acle.h does not pass -Wconversion). */
 #define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
 
-/* a * b / 2^32, rounded half up. */
+/* The nearest value in [0, 2^bits). */
+#define fsdd_saturate_unsigned(value, bits) ((int32_t)__builtin_arm_usat(value, bits))
+
+/* a * b / 2^32, rounded half up, plus c. */
+static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t c)
+{
+    int32_t word;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(word) : "r"(a), "r"(b), "r"(c));
+    return word;
+}
+
 static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
 {
     int32_t word;
@@ -35,68 +51,161 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
     return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
 }
 
-#define FSDD_LOAD_FOUR_COLUMNS "ldr %[x01], [%[vector]], #4\n\tldr %[x23], [%[vector]], #4\n\t"
+/* Two columns x of four gates. */
+#define FSDD_ADD_INT8_PAIRS(x)                                                                                         \
+    "ldrd %[one], %[other], [%[weights]], #8\n\t"                                                                      \
+    "smlad %[i], %[one], " x ", %[i]\n\tsxtb16 %[one], %[one]\n\tsmlad %[f], %[one], " x ", %[f]\n\t"                    \
+    "smlad %[g], %[other], " x ", %[g]\n\tsxtb16 %[other], %[other]\n\tsmlad %[o], %[other], " x ", %[o]\n\t"
+#define FSDD_SUMS [i] "+r"(i), [f] "+r"(f), [g] "+r"(g), [o] "+r"(o), [vector] "+r"(vector_q7), [weights] "+r"(weights)
 
-/* sum += the four bytes of word * the four columns; uses spare, and word as well where spare is word. */
-#define FSDD_ADD_PRODUCTS(sum, word, spare, last_spare)                                                                \
-    "sxtb16 %[" spare "], %[" word "]\n\t"                                                                             \
-    "smlad %[" sum "], %[" spare "], %[x01], %[" sum "]\n\t"                                                           \
-    "sxtb16 %[" last_spare "], %[" word "], ror #8\n\t"                                                                \
-    "smlad %[" sum "], %[" last_spare "], %[x23], %[" sum "]\n\t"
-
-/* Adds the products of four columns at a time, from vector_q7 up to end_q7; returns the weights behind these words. */
-static inline const uint8_t *fsdd_accumulate_int8_words_arm_dsp(const uint8_t *weights, const int16_t *vector_q7,
-                                                                const int16_t *end_q7, int32_t *accumulator)
+/* accumulator (4) += weights * vector_q7 (columns), then times 2^left. */
+static inline const uint8_t *fsdd_accumulate_int8_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                                unsigned left, int32_t *accumulator)
 {
-    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3];
-    while (vector_q7 < end_q7) {
-        int32_t x01, x23, first, second, wide;
-        __asm__(FSDD_LOAD_FOUR_COLUMNS
-                "ldrd %[first], %[second], [%[weights]], #8\n\t"
-                FSDD_ADD_PRODUCTS("i", "first", "wide", "wide")
-                FSDD_ADD_PRODUCTS("f", "second", "wide", "wide")
-                "ldrd %[first], %[second], [%[weights]], #8\n\t"
-                FSDD_ADD_PRODUCTS("g", "first", "wide", "wide")
-                FSDD_ADD_PRODUCTS("o", "second", "wide", "wide")
-                : [i] "+r"(i), [f] "+r"(f), [g] "+r"(g), [o] "+r"(o), [vector] "+r"(vector_q7),
-                  [weights] "+r"(weights), [x01] "=&r"(x01), [x23] "=&r"(x23), [first] "=&r"(first),
-                  [second] "=&r"(second), [wide] "=&r"(wide)
+    const int16_t *const eights = vector_q7 + (columns & ~(size_t)7u), *const twos = vector_q7 + (columns & ~(size_t)1u);
+    int32_t f = accumulator[1], i = (int32_t)((uint32_t)accumulator[0] * 256u + (uint32_t)f);
+    int32_t o = accumulator[3], g = (int32_t)((uint32_t)accumulator[2] * 256u + (uint32_t)o);
+    int32_t one, other, x;
+    if (vector_q7 < eights)
+        __asm__("1:\tldmia %[vector]!, {r4, r5, r6, r8}\n\t"
+                FSDD_ADD_INT8_PAIRS("r4") FSDD_ADD_INT8_PAIRS("r5") FSDD_ADD_INT8_PAIRS("r6") FSDD_ADD_INT8_PAIRS("r8")
+                "cmp %[vector], %[eights]\n\tblo 1b"
+                : FSDD_SUMS, [one] "=&r"(one), [other] "=&r"(other)
+                : [eights] "r"(eights)
+                : "r4", "r5", "r6", "r8", "cc", "memory");
+    while (vector_q7 < twos)
+        __asm__("ldr %[x], [%[vector]], #4\n\t" FSDD_ADD_INT8_PAIRS("%[x]")
+                : FSDD_SUMS, [one] "=&r"(one), [other] "=&r"(other), [x] "=&r"(x)
                 :
                 : "memory");
-    }
-    accumulator[0] = i, accumulator[1] = f, accumulator[2] = g, accumulator[3] = o;
+    if ((columns & 1u) != 0u)
+        __asm__("ldr %[one], [%[weights]], #4\n\tldrsh %[x], [%[vector]]\n\t"
+                "smlabb %[i], %[one], %[x], %[i]\n\tsmlatb %[g], %[one], %[x], %[g]\n\tsxtb16 %[one], %[one]\n\t"
+                "smlabb %[f], %[one], %[x], %[f]\n\tsmlatb %[o], %[one], %[x], %[o]"
+                : FSDD_SUMS, [one] "=&r"(one), [x] "=&r"(x)
+                :
+                : "memory");
+    accumulator[0] = (int32_t)((uint32_t)i - (uint32_t)f) >> (8u - left);
+    accumulator[1] = (int32_t)((uint32_t)f << left);
+    accumulator[2] = (int32_t)((uint32_t)g - (uint32_t)o) >> (8u - left);
+    accumulator[3] = (int32_t)((uint32_t)o << left);
     return weights;
 }
 
-/* A nibble in the upper half of a byte is 16 times its level. */
-#define FSDD_ADD_LOW_NIBBLES(sum)                                                                                      \
-    "ldr %[word], [%[weights]], #4\n\t"                                                                                \
-    "and %[nibbles], %[mask], %[word], lsl #4\n\t" FSDD_ADD_PRODUCTS(sum, "nibbles", "word", "nibbles")
-#define FSDD_ADD_HIGH_NIBBLES(sum, bytes_back)                                                                         \
-    "ldr %[word], [%[weights], #-" bytes_back "]\n\t"                                                                  \
-    "and %[nibbles], %[mask], %[word]\n\t" FSDD_ADD_PRODUCTS(sum, "nibbles", "word", "nibbles")
+/* Two columns x of one gate, whose fields a shift brings to the top of both halves of word. */
+#define FSDD_ADD_FIELDS(gate, word, shift, x)                                                                          \
+    "and %[fields], %[mask], %[" word "]" shift "\n\tsmlad %[" gate "], %[fields], %[" x "], %[" gate "]\n\t"
+#define FSDD_ADD_INT4_COLUMNS(word, x)                                                                                 \
+    FSDD_ADD_FIELDS("i", word, ", lsl #12", x) FSDD_ADD_FIELDS("f", word, ", lsl #8", x)                               \
+    FSDD_ADD_FIELDS("g", word, ", lsl #4", x) FSDD_ADD_FIELDS("o", word, "", x)
 
-/* The same for int4, eight columns at a time. That 16 times a sum fits was proven by the exporter. */
-static inline const uint8_t *fsdd_accumulate_int4_words_arm_dsp(const uint8_t *weights, const int16_t *vector_q7,
-                                                                const int16_t *end_q7, int32_t *accumulator)
+/* Sums of levels in fields of so many bits are 2^(16 - bits) times too large. */
+static inline int32_t fsdd_fields_to_sum(int32_t sum, unsigned bits, unsigned left)
 {
-    const uint32_t mask = 0xf0f0f0f0u;
-    int32_t i_16 = 0, f_16 = 0, g_16 = 0, o_16 = 0;
-    while (vector_q7 < end_q7) {
-        int32_t x01, x23, word, nibbles;
-        __asm__(FSDD_LOAD_FOUR_COLUMNS
-                FSDD_ADD_LOW_NIBBLES("i") FSDD_ADD_LOW_NIBBLES("f") FSDD_ADD_LOW_NIBBLES("g") FSDD_ADD_LOW_NIBBLES("o")
-                FSDD_LOAD_FOUR_COLUMNS
-                FSDD_ADD_HIGH_NIBBLES("i", "16") FSDD_ADD_HIGH_NIBBLES("f", "12")
-                FSDD_ADD_HIGH_NIBBLES("g", "8") FSDD_ADD_HIGH_NIBBLES("o", "4")
-                : [i] "+r"(i_16), [f] "+r"(f_16), [g] "+r"(g_16), [o] "+r"(o_16), [vector] "+r"(vector_q7),
-                  [weights] "+r"(weights), [x01] "=&r"(x01), [x23] "=&r"(x23), [word] "=&r"(word),
-                  [nibbles] "=&r"(nibbles)
+    return sum >> (16u - bits - left);
+}
+
+static inline const uint8_t *fsdd_accumulate_int4_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                                unsigned left, int32_t *accumulator)
+{
+    const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
+    const uint32_t mask = 0xF000F000u;
+    int32_t i = accumulator[0] * 4096, f = accumulator[1] * 4096, g = accumulator[2] * 4096, o = accumulator[3] * 4096;
+    int32_t first, second, x01, x23, fields;
+    if (vector_q7 < fours)
+        __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldrd %[first], %[second], [%[weights]], #8\n\t"
+                FSDD_ADD_INT4_COLUMNS("first", "x01") FSDD_ADD_INT4_COLUMNS("second", "x23")
+                "cmp %[vector], %[fours]\n\tblo 1b"
+                : FSDD_SUMS, [first] "=&r"(first), [second] "=&r"(second), [x01] "=&r"(x01), [x23] "=&r"(x23),
+                  [fields] "=&r"(fields)
+                : [mask] "r"(mask), [fours] "r"(fours)
+                : "cc", "memory");
+    while (vector_q7 < end) /* behind an odd column weights are zero, and there is a word */
+        __asm__("ldr %[x01], [%[vector]], #4\n\tldr %[first], [%[weights]], #4\n\t" FSDD_ADD_INT4_COLUMNS("first", "x01")
+                : FSDD_SUMS, [first] "=&r"(first), [x01] "=&r"(x01), [fields] "=&r"(fields)
                 : [mask] "r"(mask)
                 : "memory");
-    }
-    accumulator[0] += i_16 >> 4, accumulator[1] += f_16 >> 4, accumulator[2] += g_16 >> 4, accumulator[3] += o_16 >> 4;
+    accumulator[0] = fsdd_fields_to_sum(i, 4, left), accumulator[1] = fsdd_fields_to_sum(f, 4, left);
+    accumulator[2] = fsdd_fields_to_sum(g, 4, left), accumulator[3] = fsdd_fields_to_sum(o, 4, left);
     return weights;
+}
+
+static inline const uint8_t *fsdd_accumulate_ternary_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                                   unsigned left, int32_t *accumulator)
+{
+    const int16_t *const end = vector_q7 + columns; /* up to three behind it, weights are zero, and there are cells */
+    const uint32_t mask = 0xC000C000u;
+    int32_t i = accumulator[0] * 16384, f = accumulator[1] * 16384, g = accumulator[2] * 16384, o = accumulator[3] * 16384;
+    int32_t word, x01, x23, fields;
+    __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldr %[word], [%[weights]], #4\n\t"
+            FSDD_ADD_FIELDS("i", "word", ", lsl #14", "x01") FSDD_ADD_FIELDS("f", "word", ", lsl #12", "x01")
+            FSDD_ADD_FIELDS("g", "word", ", lsl #10", "x01") FSDD_ADD_FIELDS("o", "word", ", lsl #8", "x01")
+            FSDD_ADD_FIELDS("i", "word", ", lsl #6", "x23") FSDD_ADD_FIELDS("f", "word", ", lsl #4", "x23")
+            FSDD_ADD_FIELDS("g", "word", ", lsl #2", "x23") FSDD_ADD_FIELDS("o", "word", "", "x23")
+            "cmp %[vector], %[end]\n\tblo 1b"
+            : FSDD_SUMS, [word] "=&r"(word), [x01] "=&r"(x01), [x23] "=&r"(x23), [fields] "=&r"(fields)
+            : [mask] "r"(mask), [end] "r"(end)
+            : "cc", "memory");
+    accumulator[0] = fsdd_fields_to_sum(i, 2, left), accumulator[1] = fsdd_fields_to_sum(f, 2, left);
+    accumulator[2] = fsdd_fields_to_sum(g, 2, left), accumulator[3] = fsdd_fields_to_sum(o, 2, left);
+    return weights;
+}
+
+#if ((FSDD_FORMATS) & FSDD_POT_TABLE) == 0u
+#define fsdd_accumulate_pot_arm_dsp fsdd_accumulate_int8_arm_dsp /* is never called */
+#else
+/* A byte of weights to its two levels, the column of the lower bits first. */
+#define FSDD_POT_LEVEL(field) ((((field) & 7) == 0 ? 0 : 1 << (((field) & 7) - 1) & 0xFFFF) * ((field) < 8 ? 1 : -1) & 0xFFFF)
+#define FSDD_POT_PAIR(high, low) ((uint32_t)FSDD_POT_LEVEL(high) << 16 | (uint32_t)FSDD_POT_LEVEL(low))
+#define FSDD_POT_PAIRS_4(high, low)                                                                                    \
+    FSDD_POT_PAIR(high, low), FSDD_POT_PAIR(high, low + 1), FSDD_POT_PAIR(high, low + 2), FSDD_POT_PAIR(high, low + 3)
+#define FSDD_POT_PAIRS_16(high)                                                                                        \
+    FSDD_POT_PAIRS_4(high, 0), FSDD_POT_PAIRS_4(high, 4), FSDD_POT_PAIRS_4(high, 8), FSDD_POT_PAIRS_4(high, 12)
+#define FSDD_POT_PAIRS_64(high)                                                                                        \
+    FSDD_POT_PAIRS_16(high), FSDD_POT_PAIRS_16(high + 1), FSDD_POT_PAIRS_16(high + 2), FSDD_POT_PAIRS_16(high + 3)
+static const uint32_t fsdd_pot_pairs[256] = {FSDD_POT_PAIRS_64(0), FSDD_POT_PAIRS_64(4), FSDD_POT_PAIRS_64(8),
+                                             FSDD_POT_PAIRS_64(12)};
+
+#define FSDD_ADD_POT_BYTE(gate, x)                                                                                     \
+    "ldrb %[pair], [%[weights]], #1\n\tldr %[pair], [%[pairs], %[pair], lsl #2]\n\t"                                   \
+    "smlad %[" gate "], %[pair], %[" x "], %[" gate "]\n\t"
+#define FSDD_ADD_POT_COLUMNS(x)                                                                                        \
+    FSDD_ADD_POT_BYTE("i", x) FSDD_ADD_POT_BYTE("f", x) FSDD_ADD_POT_BYTE("g", x) FSDD_ADD_POT_BYTE("o", x)
+
+static inline const uint8_t *fsdd_accumulate_pot_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                               unsigned left, int32_t *accumulator)
+{
+    const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
+    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3];
+    int32_t x01, x23, pair;
+    if (vector_q7 < fours)
+        __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\t" FSDD_ADD_POT_COLUMNS("x01") FSDD_ADD_POT_COLUMNS("x23")
+                "cmp %[vector], %[fours]\n\tblo 1b"
+                : FSDD_SUMS, [x01] "=&r"(x01), [x23] "=&r"(x23), [pair] "=&r"(pair)
+                : [pairs] "r"(fsdd_pot_pairs), [fours] "r"(fours)
+                : "cc", "memory");
+    while (vector_q7 < end)
+        __asm__("ldr %[x01], [%[vector]], #4\n\t" FSDD_ADD_POT_COLUMNS("x01")
+                : FSDD_SUMS, [x01] "=&r"(x01), [pair] "=&r"(pair)
+                : [pairs] "r"(fsdd_pot_pairs)
+                : "memory");
+    accumulator[0] = (int32_t)((uint32_t)i << left), accumulator[1] = (int32_t)((uint32_t)f << left);
+    accumulator[2] = (int32_t)((uint32_t)g << left), accumulator[3] = (int32_t)((uint32_t)o << left);
+    return weights;
+}
+#endif
+
+/* Adds weights * vector (columns) of one unit to accumulator (4), shifts it left, and returns the weights of the next unit. */
+static inline const uint8_t *fsdd_accumulate_arm_dsp(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
+                                                     size_t columns, unsigned left, int32_t *accumulator)
+{
+    if (code == FSDD_INT4)
+        return fsdd_accumulate_int4_arm_dsp(weights, vector_q7, columns, left, accumulator);
+    if (code == FSDD_TERNARY)
+        return fsdd_accumulate_ternary_arm_dsp(weights, vector_q7, columns, left, accumulator);
+    if (code == FSDD_POT)
+        return fsdd_accumulate_pot_arm_dsp(weights, vector_q7, columns, left, accumulator);
+    return fsdd_accumulate_int8_arm_dsp(weights, vector_q7, columns, left, accumulator);
 }
 
 #endif

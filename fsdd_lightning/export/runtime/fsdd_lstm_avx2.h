@@ -84,9 +84,11 @@ static inline __m256i fsdd_last_16_avx2(const int16_t *vector_q7, size_t columns
 }
 
 /* fsdd_accumulate_plain_rows of int8 for FSDD_LANES units and at least 16 columns; accumulator (8, 4). */
-static inline const uint8_t *fsdd_accumulate_int8_rows_avx2(const uint8_t *weights, const int16_t *vector_q7,
-                                                            size_t columns, int32_t *accumulator)
+static inline void fsdd_accumulate_int8_rows_avx2(const uint8_t *weights, const fsdd_lstm_input *input,
+                                                   int32_t *accumulator)
 {
+    const int16_t *const vector_q7 = input->vector_q7;
+    const size_t columns = input->columns;
     const __m256i last = fsdd_last_16_avx2(vector_q7, columns);
     size_t unit, k;
     for (unit = 0; unit < FSDD_LANES; unit++, weights += FSDD_GATES * columns, accumulator += FSDD_GATES) {
@@ -105,7 +107,6 @@ static inline const uint8_t *fsdd_accumulate_int8_rows_avx2(const uint8_t *weigh
         }
         fsdd_add_sums_avx2(sum, accumulator);
     }
-    return weights;
 }
 
 /* 32 hidden values as int8_t. */
@@ -129,13 +130,15 @@ static inline __m256i fsdd_add_32_avx2(__m256i sum, const uint8_t *weights, __m2
 }
 
 /* fsdd_accumulate_int8_rows_avx2 for at least 32 columns that all read hidden values, as above the lowest layer. */
-static inline const uint8_t *fsdd_accumulate_int8_hidden_avx2(const uint8_t *weights, const int16_t *hidden_q7,
-                                                              size_t columns, int32_t *accumulator)
+static inline void fsdd_accumulate_int8_hidden_avx2(const uint8_t *weights, const fsdd_lstm_input *input,
+                                                   int32_t *accumulator)
 {
     static const int8_t counted_then_new[64] = {0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
                                                 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
                                                 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
                                                 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    const int16_t *const hidden_q7 = input->vector_q7;
+    const size_t columns = input->columns;
     const __m256i mask = fsdd_load_avx2(counted_then_new + (columns - 1u) % 32u + 1);
     const __m256i last = _mm256_and_si256(fsdd_pack_32_avx2(hidden_q7 + columns - 32), mask);
     size_t unit, k;
@@ -155,7 +158,6 @@ static inline const uint8_t *fsdd_accumulate_int8_hidden_avx2(const uint8_t *wei
         }
         fsdd_add_sums_avx2(sum, accumulator);
     }
-    return weights;
 }
 
 /* The four rows of one unit, beside the four of another. */
@@ -164,14 +166,13 @@ static inline __m256i fsdd_load_two_units_avx2(const int32_t *one, const int32_t
     return _mm256_inserti128_si256(_mm256_castsi128_si256(fsdd_load_half_avx2(one)), fsdd_load_half_avx2(other), 1);
 }
 
-/* accumulator (8) becomes z (8): fsdd_lstm_gate where multiplier (8) holds multipliers. */
-static inline void fsdd_lstm_gates_avx2(int32_t *accumulator, const int32_t *multiplier, unsigned left)
+/* accumulator (8), shifted left, becomes z (8): fsdd_lstm_gate with multiplier (8). */
+static inline void fsdd_lstm_gates_avx2(int32_t *accumulator, const int32_t *multiplier)
 {
     const __m256i factor = fsdd_load_avx2(multiplier), half = _mm256_set1_epi64x((int64_t)1 << 31);
     const __m256i rows = fsdd_load_two_units_avx2(accumulator, accumulator + FSDD_GATES); /* as they were stored */
-    const __m256i shifted = _mm256_sll_epi32(rows, _mm_cvtsi32_si128((int)left));
-    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(shifted, factor), half);
-    const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(shifted, 32), _mm256_srli_epi64(factor, 32));
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(rows, factor), half);
+    const __m256i odd_product = _mm256_mul_epi32(_mm256_srli_epi64(rows, 32), _mm256_srli_epi64(factor, 32));
     const __m256i odd = _mm256_add_epi64(odd_product, half);
     const __m256i high_words = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
     _mm256_storeu_si256((__m256i *)(void *)accumulator, fsdd_saturate_avx2(high_words, 16));

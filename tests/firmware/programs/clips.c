@@ -6,7 +6,7 @@
 #define MOST_INPUTS 64
 #define MOST_CLASSES 16
 
-static int16_t state[MOST_STATE_WORDS];
+static int16_t state[MOST_STATE_WORDS] __attribute__((aligned(4)));
 static int8_t frame_q4[MOST_INPUTS];
 static int32_t result[MOST_CLASSES + 1]; /* logits, class */
 

@@ -8,7 +8,7 @@
 #define MOST_FRAMES 36
 #define MOST_CLASSES 16
 
-static int16_t state[MOST_STATE_WORDS];
+static int16_t state[MOST_STATE_WORDS] __attribute__((aligned(4)));
 static uint8_t frame_count;
 static int8_t frames_q4[MOST_FRAMES * MOST_INPUTS]; /* (frame_count, inputs) */
 static int32_t logits[MOST_CLASSES];
