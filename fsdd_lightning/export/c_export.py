@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput
 from fsdd_lightning.arithmetic.ranges import check_model
-from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import place_within, replace_file
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import json_text, markdown, visible
@@ -24,6 +23,7 @@ from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_valu
 from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
 from fsdd_lightning.export.weight_layout import (
+    Layout,
     Target,
     arranged_arrays,
     arranged_weights,
@@ -49,6 +49,7 @@ class ExportedModel:
     folder: Path
     name: str  # the prefix of all names in the C text
     bill: MemoryBill
+    format: str  # what the C macro FSDD_FORMATS must contain
 
     @property
     def build_command(self) -> str:
@@ -89,7 +90,7 @@ def export_c(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
-    return ExportedModel(folder, context["id"], bill)
+    return ExportedModel(folder, context["id"], bill, context["format"])
 
 
 def runtime_files(listening: bool) -> dict[str, str]:
@@ -126,8 +127,7 @@ def _context(
     deployment: Deployment, shape: NetworkShape, bill: MemoryBill, name: str, target: Target
 ) -> dict[str, Any]:
     identifier, code = c_identifier(name), deployment.model.weight_code
-    layouts = target_layouts(target, weight_code(code))
-    c_code = f"FSDD_{code.upper()}"
+    layouts = target_layouts(target, deployment.model)
     plural = "s" if shape.layers > 1 else ""
     return {
         "id": identifier,
@@ -141,7 +141,7 @@ def _context(
         "ram_bytes": bill.ram_bytes,
         "target": target,
         "layouts": layouts,
-        "format": f"{c_code} | " + (f"FSDD_FASTEST({c_code})" if len(layouts) > 1 else f"FSDD_{layouts[0].upper()}"),
+        "format": _format(f"FSDD_{code.upper()}", layouts),
         "labels": [c_string(visible(label)) for label in deployment.labels],  # a board prints them on a terminal
         "classes": ", ".join(f'"{_markdown(label)}"' for label in deployment.labels),
         "arrays": _arrays(deployment, identifier),
@@ -149,6 +149,13 @@ def _context(
         "frame_content": _frame_content(deployment),
         "feature_settings": json_text(deployment.feature_config, indent=2),
     }
+
+
+def _format(code: str, layouts: Sequence[Layout]) -> str:
+    """Code and layout as C has them; of several layouts the compiler takes one."""
+    if len(layouts) == 1:
+        return f"{code} | FSDD_{layouts[0].upper()}"
+    return f"{code} | FSDD_FASTEST{'' if 'pairs' in layouts else '_UNPAIRED'}({code})"
 
 
 def _weight_files(deployment: Deployment, context: Mapping[str, Any]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment, device_arrays
 from fsdd_lightning.arithmetic.fixed_point import Int8Array
-from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer
+from fsdd_lightning.arithmetic.integer_model import GATES, IntegerModel
 from fsdd_lightning.arithmetic.ranges import LARGEST_FEATURE, LARGEST_HIDDEN, LARGEST_SHIFT, accumulator_bounds
 from fsdd_lightning.arithmetic.weight_codes import UInt8Array, WeightCode, weight_code
 
@@ -24,18 +24,22 @@ Target = Literal["auto", "portable", "arm_dsp", "arm_mve", "host"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SMALLEST_SHIFT = 2
 LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z
-WIDE_SUMS = 0x80  # FSDD_WIDE_SUMS
 TERNARY_COLUMN_OF_BYTE = (0, 2, 1, 3)  # so that a mask of two bits finds neighboring columns in the halves of a word
 
 
-def target_layouts(target: Target, code: WeightCode) -> tuple[Layout, ...]:
-    """What an export for this target carries. `auto`: all, and the compiler takes what its processor reads fastest."""
+def target_layouts(target: Target, model: IntegerModel) -> tuple[Layout, ...]:
+    """What an export for this target carries. `auto`: all, and the compiler takes what its processor reads fastest.
+
+    Where the sums of a layer are not proven to fit the kernels for `pairs`, there are `columns` in place of these.
+    """
+    allowed = LAYOUTS if can_be_paired(model) else ("columns", "rows")
     if target == "auto":
-        return LAYOUTS
-    if target == "arm_mve":  # its vectors are of bytes; for smaller weights it has the DSP instructions, too
-        return ("rows",) if code.bits == 8 else ("pairs",)
-    single: dict[Target, Layout] = {"portable": "columns", "arm_dsp": "pairs", "host": "rows"}
-    return (single[target],)
+        return tuple(layout for layout in LAYOUTS if layout in allowed)
+    # The vectors of MVE are of bytes; for smaller weights its processors have the DSP instructions, too.
+    mve: Layout = "rows" if weight_code(model.weight_code).bits == 8 else "pairs"
+    wanted_of: dict[Target, Layout] = {"portable": "columns", "host": "rows", "arm_dsp": "pairs", "arm_mve": mve}
+    wanted = wanted_of[target]
+    return (wanted if wanted in allowed else "columns",)
 
 
 def arranged_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
@@ -48,7 +52,8 @@ def arranged_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
             arrays[name] = by_unit(arrays[name]).reshape(-1)
         if code.name == "int8_pot_scale":
             arrays[f"layer{k}_multiplier"] = np.maximum(arrays[f"layer{k}_multiplier"], -LARGEST_LEFT_SHIFT)
-    arrays["layer_shifts"] = _layer_shifts(deployment)
+    # Shift 1 is proven only for a layer whose accumulators are all 0; any shift makes 0 of them.
+    arrays["layer_shifts"] = np.maximum(arrays["layer_shifts"], SMALLEST_SHIFT)
     return arrays
 
 
@@ -59,28 +64,22 @@ def arranged_weights(deployment: Deployment, layout: Layout) -> dict[str, UInt8A
     return {f"layer{k}_weights": ARRANGEMENTS[layout](layer.weights, code) for k, layer in layers}
 
 
-def _layer_shifts(deployment: Deployment) -> UInt8Array:
-    """Shift 1 is proven only for a layer whose accumulators are all 0; any shift makes 0 of them."""
-    code = weight_code(deployment.model.weight_code)
-    shifts = [
-        max(layer.shift, SMALLEST_SHIFT) | (WIDE_SUMS if has_wide_sums(layer, k, code) else 0)
-        for k, layer in enumerate(deployment.model.layers)
-    ]
-    return np.array(shifts, np.uint8)
-
-
-def has_wide_sums(layer: IntegerLayer, index: int, code: WeightCode) -> bool:
-    """Whether a sum of a row of layer `index` (from 0) could leave the room that the kernels for `pairs` have for it.
+def can_be_paired(model: IntegerModel) -> bool:
+    """Whether no sum of any row can leave the room that the kernels for `pairs` have for it.
 
     They hold 2^(16 - bits) times an accumulator, in int8 256 times that of a row beside another one, and shift right what
-    they would otherwise shift left by 32 - shift. A layer for which this is not proven takes the plain way.
+    is otherwise shifted left by 32 - shift.
     """
+    code = weight_code(model.weight_code)
     if code.name == "pot":
-        return False  # sums as they are, modulo 2^32
+        return True  # sums as they are, modulo 2^32
     spare = 8 if code.bits == 8 else 16 - code.bits
-    left = 0 if code.name == "int8_pot_scale" else LARGEST_SHIFT - max(layer.shift, SMALLEST_SHIFT)
-    bounds = accumulator_bounds(layer, LARGEST_HIDDEN if index else LARGEST_FEATURE)
-    return bool(left > spare or bounds.max() >= 2 ** (31 - spare))
+    for index, layer in enumerate(model.layers):
+        left = 0 if code.name == "int8_pot_scale" else LARGEST_SHIFT - max(layer.shift, SMALLEST_SHIFT)
+        bounds = accumulator_bounds(layer, LARGEST_HIDDEN if index else LARGEST_FEATURE)
+        if left > spare or bounds.max() >= 2 ** (31 - spare):
+            return False
+    return True
 
 
 def is_read_in_words(name: str) -> bool:

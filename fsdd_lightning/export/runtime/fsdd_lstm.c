@@ -307,8 +307,11 @@ static inline size_t fsdd_bias_bytes(const fsdd_model *model)
     return FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES) ? FSDD_GATES * sizeof(int16_t) : FSDD_GATES * sizeof(int32_t);
 }
 
+/* A multiplier; with FSDD_INT8_POT_SCALE the right shift that does the same. */
 static inline int32_t fsdd_multiplier(const fsdd_model *model, const void *multiplier, size_t gate)
 {
+    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        return ((const int8_t *)multiplier)[gate];
     if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
         return ((const int16_t *)multiplier)[gate] * 65536;
     return ((const int32_t *)multiplier)[gate];
@@ -354,66 +357,56 @@ static inline void fsdd_accumulate(const fsdd_model *model, const uint8_t *weigh
 
 /* The pre-activation z of one gate, step 2^-11, from its accumulator, shifted left. Where the multiplier is a right shift
  * (-15...32) no product is needed, and no sum overflows: (a + 2^(n-1)) >> n is ((a >> (n-1)) + 1) >> 1. */
-static inline int32_t fsdd_lstm_gate(const fsdd_model *model, const void *multiplier, size_t gate, int32_t accumulator)
+static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
 {
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        const int shift = ((const int8_t *)multiplier)[gate];
-        if (shift > 0)
-            return fsdd_sat16(((accumulator >> (shift - 1)) + 1) >> 1);
-        return fsdd_sat16(fsdd_shift_left(fsdd_sat16(accumulator), (unsigned)-shift));
+        if (multiplier > 0)
+            return fsdd_sat16(((accumulator >> (multiplier - 1)) + 1) >> 1);
+        return fsdd_sat16(fsdd_shift_left(fsdd_sat16(accumulator), (unsigned)-multiplier));
     }
-    return fsdd_sat16(fsdd_rounded_high_word(accumulator, fsdd_multiplier(model, multiplier, gate)));
+    return fsdd_sat16(fsdd_rounded_high_word(accumulator, multiplier));
 }
 
 #ifndef FSDD_ARM_DSP
 /* The activation of one gate, step 2^-15, from its accumulator, shifted left. */
-static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
-                                            int32_t accumulator)
+static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
 {
-    return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+    return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
 }
 
-static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
-                                         int32_t accumulator)
+static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
 {
-    return fsdd_tanh_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
+    return fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
 }
 #else
 /* The same: what saturates z puts it into the domain of a table at once. */
-static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
-                                            int32_t accumulator)
+static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
 {
     int32_t offset;
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
-    offset = fsdd_rounded_high_word_plus(accumulator, fsdd_multiplier(model, multiplier, gate), 32768);
+        return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
+    offset = fsdd_rounded_high_word_plus(accumulator, multiplier, 32768);
     return fsdd_interpolate(model->sigmoid_table, fsdd_saturate_unsigned(offset, 16), FSDD_SIGMOID_FRACTION_BITS);
 }
 
-static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, const void *multiplier, size_t gate,
-                                         int32_t accumulator)
+static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
 {
     int32_t offset;
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return fsdd_tanh_q15(model, fsdd_lstm_gate(model, multiplier, gate, accumulator));
-    offset = fsdd_rounded_high_word_plus(accumulator, fsdd_multiplier(model, multiplier, gate), 16384);
+        return fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
+    offset = fsdd_rounded_high_word_plus(accumulator, multiplier, 16384);
     return fsdd_interpolate(model->tanh_table, fsdd_saturate_unsigned(offset, 15), FSDD_TANH_FRACTION_BITS);
 }
 #endif
 
-/* What follows the sums of a unit: its accumulators (4), shifted left, and multipliers (4). */
-#if defined(FSDD_ARM_DSP) && defined(__OPTIMIZE_SIZE__)
-FSDD_OUT_OF_LINE /* two steps call it */
-#else
-FSDD_INLINE
-#endif
-static void fsdd_lstm_unit(const fsdd_model *model, const void *multiplier, const int32_t *accumulator,
+/* What follows the sums of a unit: accumulator (4), shifted left, and multiplier (4). */
+static inline void fsdd_lstm_unit(const fsdd_model *model, const int32_t *accumulator, const int32_t *multiplier,
                                   int16_t *cell_q11, int16_t *next_q7)
 {
-    const int32_t i_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 0, accumulator[0]);
-    const int32_t f_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 1, accumulator[1]);
-    const int32_t g_q15 = fsdd_tanh_gate_q15(model, multiplier, 2, accumulator[2]);
-    const int32_t o_q15 = fsdd_sigmoid_gate_q15(model, multiplier, 3, accumulator[3]);
+    const int32_t i_q15 = fsdd_sigmoid_gate_q15(model, accumulator[0], multiplier[0]);
+    const int32_t f_q15 = fsdd_sigmoid_gate_q15(model, accumulator[1], multiplier[1]);
+    const int32_t g_q15 = fsdd_tanh_gate_q15(model, accumulator[2], multiplier[2]);
+    const int32_t o_q15 = fsdd_sigmoid_gate_q15(model, accumulator[3], multiplier[3]);
     const int32_t kept = fsdd_rounding_shift_right(f_q15 * *cell_q11, FSDD_FORGET_SHIFT);
     const int32_t added = fsdd_rounding_shift_right(i_q15 * g_q15, FSDD_INPUT_SHIFT);
     const int32_t cell = fsdd_sat16(kept + added);
@@ -427,7 +420,7 @@ static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k
     fsdd_lstm_input input;
     input.vector_q7 = vector_q7, input.columns = columns, input.excess = 0, input.left = 0;
     if (!FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        input.left = 32u - (model->layer_shifts[k] & ~FSDD_WIDE_SUMS);
+        input.left = 32u - model->layer_shifts[k];
 #define FSDD_EXCESS(code) fsdd_columns_excess(code, vector_q7, columns)
     if (FSDD_USES(model, FSDD_COLUMNS, FSDD_LAYOUTS))
         input.excess = FSDD_WITH_CODE(model, FSDD_EXCESS);
@@ -451,7 +444,7 @@ static void fsdd_lstm_units_of_avx2(const fsdd_model *model, int is_hidden, cons
     int32_t z[FSDD_LANES * FSDD_GATES], factors[FSDD_LANES * FSDD_GATES];
     size_t row;
     for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-        z[row] = fsdd_bias(model, bias, row);
+        z[row] = fsdd_bias(model, bias, row), factors[row] = fsdd_multiplier(model, multiplier, row);
     if (bytes && input->columns >= 32u && is_hidden)
         fsdd_accumulate_int8_hidden_avx2(weights, input, z);
     else if (bytes)
@@ -463,10 +456,8 @@ static void fsdd_lstm_units_of_avx2(const fsdd_model *model, int is_hidden, cons
         z[row] = fsdd_shift_left(z[row], input->left);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-            z[row] = fsdd_lstm_gate(model, multiplier, row, z[row]);
+            z[row] = fsdd_lstm_gate(model, z[row], factors[row]);
     } else {
-        for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-            factors[row] = fsdd_multiplier(model, multiplier, row);
         for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_LANES)
             fsdd_lstm_gates_avx2(z + row, factors + row);
     }
@@ -492,41 +483,61 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     }
 #endif
     for (; units > 0u; units--) {
-        int32_t accumulator[FSDD_GATES];
+        int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
         for (gate = 0; gate < FSDD_GATES; gate++)
             accumulator[gate] = fsdd_bias(model, bias, gate);
         fsdd_accumulate(model, weights, &input, accumulator);
-        fsdd_lstm_unit(model, multiplier, accumulator, cell_q11++, next_q7++);
+        for (gate = 0; gate < FSDD_GATES; gate++)
+            factor[gate] = fsdd_multiplier(model, multiplier, gate);
+        fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
         weights += stride, bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model);
     }
 }
 
 #ifdef FSDD_ARM_DSP
-/* Are there instructions for this layer, and does it keep what they need? */
-static inline int fsdd_has_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7)
+/* The biases of four rows, and the address of the next. */
+static inline const void *fsdd_load_rows_arm_dsp(const fsdd_model *model, const void *bias, int32_t *accumulator)
 {
-    const int has_kernel = !FSDD_USES(model, FSDD_POT, FSDD_CODES) || ((FSDD_FORMATS) & FSDD_POT_TABLE) != 0u;
-    const int is_aligned = ((uintptr_t)vector_q7 & 3u) == 0u;
-    return FSDD_USES(model, FSDD_PAIRS, FSDD_LAYOUTS) && has_kernel && is_aligned &&
-           (model->layer_shifts[k] & FSDD_WIDE_SUMS) == 0u;
+    const int16_t *const narrow = bias;
+    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four_arm_dsp(bias, accumulator);
+    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
+    return narrow + FSDD_GATES;
 }
 
-/* fsdd_lstm_step for such a layer. */
+/* The same for multipliers; two of 16 bits are read as one word. */
+static inline const void *fsdd_load_factors_arm_dsp(const fsdd_model *model, const void *multiplier, int32_t *factor)
+{
+    if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
+        return fsdd_load_four_arm_dsp(multiplier, factor);
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
+        uint32_t pairs[2];
+        __builtin_memcpy(pairs, multiplier, sizeof pairs);
+        factor[0] = (int32_t)(pairs[0] << 16), factor[1] = (int32_t)(pairs[0] & 0xFFFF0000u);
+        factor[2] = (int32_t)(pairs[1] << 16), factor[3] = (int32_t)(pairs[1] & 0xFFFF0000u);
+    } else {
+        const int8_t *const shift = multiplier;
+        factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
+    }
+    return (const char *)multiplier + fsdd_multiplier_bytes(model);
+}
+
+/* fsdd_lstm_step for FSDD_PAIRS. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
                                                     size_t columns, int16_t *cell_q11, int16_t *next_q7)
 {
     const unsigned left = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? 0u : 32u - model->layer_shifts[k];
     const uint8_t *weights = model->layers[k].weights;
-    const char *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
+    const void *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
     const int16_t *const end_q7 = next_q7 + model->hidden;
-    for (; next_q7 < end_q7; bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model)) {
-        int32_t accumulator[FSDD_GATES];
-        accumulator[0] = fsdd_bias(model, bias, 0), accumulator[1] = fsdd_bias(model, bias, 1);
-        accumulator[2] = fsdd_bias(model, bias, 2), accumulator[3] = fsdd_bias(model, bias, 3);
+    while (next_q7 < end_q7) {
+        int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
+        bias = fsdd_load_rows_arm_dsp(model, bias, accumulator);
 #define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
         weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
-        fsdd_lstm_unit(model, multiplier, accumulator, cell_q11++, next_q7++);
+        multiplier = fsdd_load_factors_arm_dsp(model, multiplier, factor);
+        fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
     }
 }
 #endif
@@ -590,7 +601,7 @@ void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *st
         int16_t *hidden_q7 = vector_q7 + inputs, *cell_q11 = vector_q7 + FSDD_EVEN(inputs + hidden);
         int16_t *above_q7 = cell_q11 + FSDD_EVEN(hidden);
 #ifdef FSDD_ARM_DSP
-        if (fsdd_has_step_arm_dsp(model, k, vector_q7))
+        if (FSDD_USES(model, FSDD_PAIRS, FSDD_LAYOUTS))
             fsdd_lstm_step_arm_dsp(model, k, vector_q7, inputs + hidden, cell_q11, next_q7);
         else
 #endif

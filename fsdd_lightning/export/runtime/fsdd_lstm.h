@@ -2,7 +2,7 @@
  *
  * Three structs describe a network, all of it constant; its state is a block of int16_t that the caller owns:
  *
- *     int16_t state[FSDD_STATE_WORDS(13, 24, 2)];        inputs, hidden units, layers
+ *     int16_t state[FSDD_STATE_WORDS(13, 24, 2)];        inputs, hidden units, layers; aligned to 4 bytes
  *     fsdd_zero_state(&model, state);                    before each clip
  *     fsdd_network_step(&model, state, frame_q4);        for each frame
  *     fsdd_output_logits(&model, state, logits);         whenever you need a decision
@@ -32,27 +32,34 @@ extern "C" {
 #define FSDD_PAIRS 0x40u          /* for Arm's DSP instructions; see fsdd_accumulate_pairs */
 #define FSDD_ROWS 0x80u           /* for processors with vectors; see fsdd_accumulate_rows */
 
-/* The layout that the processor reads fastest. Any processor reads all three, with the same result. */
+/* Instructions that the compiler says the processor has. */
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 #define FSDD_ARM_MVE
 #endif
 #if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
 #define FSDD_ARM_DSP
 #endif
-#if defined(FSDD_ARM_MVE) || defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
-#define FSDD_FASTEST_OF_BYTES FSDD_ROWS
-#elif defined(FSDD_ARM_DSP)
-#define FSDD_FASTEST_OF_BYTES FSDD_PAIRS
-#else
-#define FSDD_FASTEST_OF_BYTES FSDD_COLUMNS
+#if defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
+#define FSDD_LONG_VECTORS
 #endif
-#if defined(FSDD_ARM_DSP)
-#define FSDD_FASTEST_OF_FIELDS FSDD_PAIRS
+
+/* The layout that the processor reads fastest, for a code; without FSDD_PAIRS, which not all weights allow. Any processor
+ * reads all three, with the same result. */
+#define FSDD_IS_INT8(code) (((code) & (FSDD_INT8 | FSDD_INT8_POT_SCALE)) != 0u)
+#if defined(FSDD_LONG_VECTORS)
+#define FSDD_FASTEST_UNPAIRED(code) FSDD_ROWS
+#elif defined(FSDD_ARM_MVE)
+#define FSDD_FASTEST_UNPAIRED(code) (FSDD_IS_INT8(code) ? FSDD_ROWS : FSDD_COLUMNS)
 #else
-#define FSDD_FASTEST_OF_FIELDS FSDD_FASTEST_OF_BYTES
+#define FSDD_FASTEST_UNPAIRED(code) FSDD_COLUMNS
 #endif
-#define FSDD_FASTEST(code)                                                                                             \
-    (((code) & (FSDD_INT8 | FSDD_INT8_POT_SCALE)) != 0u ? FSDD_FASTEST_OF_BYTES : FSDD_FASTEST_OF_FIELDS)
+#if defined(FSDD_ARM_MVE) && !defined(FSDD_LONG_VECTORS)
+#define FSDD_FASTEST(code) (FSDD_IS_INT8(code) ? FSDD_ROWS : FSDD_PAIRS)
+#elif defined(FSDD_ARM_DSP) && !defined(FSDD_LONG_VECTORS)
+#define FSDD_FASTEST(code) FSDD_PAIRS
+#else
+#define FSDD_FASTEST(code) FSDD_FASTEST_UNPAIRED(code)
+#endif
 
 /* The codes and layouts that a program needs: -DFSDD_FORMATS='(FSDD_INT8 | FSDD_FASTEST(FSDD_INT8))' leaves out the others. */
 #ifndef FSDD_FORMATS
@@ -81,7 +88,7 @@ typedef struct {
 /* The network. */
 typedef struct {
     const fsdd_layer *layers;     /* (layer_count), from the input up */
-    const uint8_t *layer_shifts;  /* (layer_count), 2...32: z is acc * multiplier >> shift, rounded; and FSDD_WIDE_SUMS */
+    const uint8_t *layer_shifts;  /* (layer_count), 2...32: z is acc * multiplier >> shift, rounded */
     fsdd_output output;
     const int16_t *sigmoid_table; /* (257) */
     const int16_t *tanh_table;    /* (257) */
@@ -91,9 +98,6 @@ typedef struct {
     uint8_t layer_count;
     uint8_t format;               /* FSDD_INT8 | FSDD_COLUMNS, ... */
 } fsdd_model;
-
-/* In a layer's shift: sums of this layer are too large for kernels that hold several in one register. */
-#define FSDD_WIDE_SUMS 0x80u
 
 /* The state: first the (H) hidden values that a step is about to write, then for each layer its input (I) and hidden values
  * (H), and its cells (H). All are int16_t, and each of these three takes an even number: what is aligned to 32 bits in front

@@ -8,8 +8,8 @@
  *   int4     AND with 0xF000F000 of a word, shifted left, leaves 2^12 times the levels of one gate in two columns.
  *   ternary  the same with 0xC000C000 and 2^14.
  *   pot      a byte is looked up in a table of 256 pairs, if there is room for it: FSDD_POT_TABLE.
- * What has to fit was proven by the exporter for each layer, or the layer is marked by FSDD_WIDE_SUMS. Loops are written in
- * assembly language because compilers neither pair the loads nor keep all of it in registers.
+ * That all sums fit was proven by the exporter, or it would have written no FSDD_PAIRS. Loops are written in assembly language
+ * because compilers neither pair the loads nor keep all of it in registers.
  *
  * Weights and vectors must start at a multiple of four.
  */
@@ -49,6 +49,18 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
     int16x2_t neighbors;
     __builtin_memcpy(&neighbors, table + (offset >> fraction_bits), sizeof neighbors);
     return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
+}
+
+/* Four words at once, and the address of the next. */
+static inline const void *fsdd_load_four_arm_dsp(const void *words, int32_t *target)
+{
+    register int32_t a __asm__("r0"), b __asm__("r1"), c __asm__("r2"), d __asm__("r3");
+    __asm__("ldmia %[words]!, {%[a], %[b], %[c], %[d]}"
+            : [words] "+r"(words), [a] "=r"(a), [b] "=r"(b), [c] "=r"(c), [d] "=r"(d)
+            :
+            : "memory");
+    target[0] = a, target[1] = b, target[2] = c, target[3] = d;
+    return words;
 }
 
 /* Two columns x of four gates. */
@@ -152,7 +164,21 @@ static inline const uint8_t *fsdd_accumulate_ternary_arm_dsp(const uint8_t *weig
 }
 
 #if ((FSDD_FORMATS) & FSDD_POT_TABLE) == 0u
-#define fsdd_accumulate_pot_arm_dsp fsdd_accumulate_int8_arm_dsp /* is never called */
+/* Without a table: with multiplications, as any other processor. */
+static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *vector_q7, size_t columns, uint32_t *sum);
+
+static inline const uint8_t *fsdd_accumulate_pot_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
+                                                         unsigned left, int32_t *accumulator)
+{
+    uint32_t sum[FSDD_GATES];
+    size_t gate;
+    for (gate = 0; gate < FSDD_GATES; gate++)
+        sum[gate] = (uint32_t)accumulator[gate];
+    fsdd_accumulate_pot(weights, vector_q7, columns, sum);
+    for (gate = 0; gate < FSDD_GATES; gate++)
+        accumulator[gate] = (int32_t)(sum[gate] << left);
+    return weights + FSDD_GATES * ((columns + 1u) >> 1);
+}
 #else
 /* A byte of weights to its two levels, the column of the lower bits first. */
 #define FSDD_POT_LEVEL(field) ((((field) & 7) == 0 ? 0 : 1 << (((field) & 7) - 1) & 0xFFFF) * ((field) < 8 ? 1 : -1) & 0xFFFF)
