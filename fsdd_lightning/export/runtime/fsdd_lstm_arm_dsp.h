@@ -20,24 +20,11 @@
 
 #include "fsdd_lstm.h"
 
-/* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant (the __ssat of arm_acle.h does not pass -Wconversion). */
-#define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
-
-/* The nearest value in [0, 2^bits). */
-#define fsdd_saturate_unsigned(value, bits) ((int32_t)__builtin_arm_usat(value, bits))
-
-/* a * b / 2^32, rounded half up, plus c. */
+/* a * b / 2^32, rounded half up, + c. */
 static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t c)
 {
     int32_t word;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(word) : "r"(a), "r"(b), "r"(c));
-    return word;
-}
-
-static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
-{
-    int32_t word;
-    __asm__("smmulr %0, %1, %2" : "=r"(word) : "r"(a), "r"(b));
     return word;
 }
 
