@@ -102,10 +102,16 @@ static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t 
 /* The chord through two neighbors of table (257), `offset` steps of 2^-11 from its start. */
 static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, unsigned fraction_bits)
 {
-    const int16_t *left = table + (offset >> fraction_bits);
+    const int16_t *const neighbors = table + (offset >> fraction_bits);
     const int32_t fraction = offset & (((int32_t)1 << fraction_bits) - 1);
-    const int32_t rise = ((int32_t)left[1] - left[0]) * fraction;
-    return left[0] + fsdd_rounding_shift_right(rise, fraction_bits);
+#if defined(FSDD_THUMB2) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
+    int32_t both, left; /* in one load */
+    __builtin_memcpy(&both, neighbors, sizeof both);
+    left = (int16_t)both;
+    return left + fsdd_rounding_shift_right(((both >> 16) - left) * fraction, fraction_bits);
+#else
+    return neighbors[0] + fsdd_rounding_shift_right(((int32_t)neighbors[1] - neighbors[0]) * fraction, fraction_bits);
+#endif
 }
 #endif
 
@@ -235,6 +241,10 @@ static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *ve
     for (; vector_q7 < end; vector_q7++, weights += (column_bytes))                                                    \
         add_column(0)
 
+#if defined(FSDD_THUMB1) || defined(FSDD_THUMB2)
+#include "fsdd_lstm_thumb.h"
+#endif
+
 /* FSDD_COLUMNS: the four gates of a column lie together, from the lowest bits on. A level is stored as what it exceeds the
  * least number of its bits by: nothing has to be extended by a sign, and fsdd_columns_excess is taken off at once. */
 static inline void fsdd_accumulate_columns(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
@@ -246,6 +256,12 @@ static inline void fsdd_accumulate_columns(unsigned code, const uint8_t *weights
         fsdd_accumulate_pot(weights, vector_q7, columns, sum);
         return;
     }
+#if defined(FSDD_THUMB1) || defined(FSDD_THUMB2)
+    if (code == FSDD_INT8) {
+        fsdd_accumulate_int8_columns_thumb(weights, vector_q7, columns, sum);
+        return;
+    }
+#endif
     if (code == FSDD_INT4) {
         FSDD_ADD_COLUMNS(FSDD_ADD_INT4_COLUMN, 2);
     } else if (code == FSDD_TERNARY) {
@@ -321,32 +337,40 @@ typedef struct {
     unsigned left;   /* 32 - shift: with it, the rounded high word of two int32_t is acc * multiplier >> shift, rounded */
 } fsdd_lstm_input;
 
-/* Of the biases and the multipliers of four rows, the one of `gate`; and how many bytes there are of these four. */
-static inline int32_t fsdd_bias(const fsdd_model *model, const void *bias, size_t gate)
+/* Four words to target, and the address of the next: one instruction where the processor has it. */
+#ifndef FSDD_THUMB2
+static inline const void *fsdd_load_four(const void *words, int32_t *target)
 {
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return ((const int16_t *)bias)[gate];
-    return ((const int32_t *)bias)[gate];
+    const int32_t *const from = words;
+    target[0] = from[0], target[1] = from[1], target[2] = from[2], target[3] = from[3];
+    return from + 4;
+}
+#endif
+
+/* The biases of four rows, and the address of the next. */
+static inline const void *fsdd_load_biases(const fsdd_model *model, const void *bias, int32_t *accumulator)
+{
+    const int16_t *const narrow = bias;
+    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four(bias, accumulator);
+    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
+    return narrow + FSDD_GATES;
 }
 
-static inline size_t fsdd_bias_bytes(const fsdd_model *model)
+/* The same for multipliers, or for the right shifts of FSDD_INT8_POT_SCALE. */
+static inline const void *fsdd_load_multipliers(const fsdd_model *model, const void *multiplier, int32_t *factor)
 {
-    return FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES) ? FSDD_GATES * sizeof(int16_t) : FSDD_GATES * sizeof(int32_t);
-}
-
-/* A multiplier; with FSDD_INT8_POT_SCALE the right shift that does the same. */
-static inline int32_t fsdd_multiplier(const fsdd_model *model, const void *multiplier, size_t gate)
-{
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return ((const int8_t *)multiplier)[gate];
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return ((const int16_t *)multiplier)[gate] * 65536;
-    return ((const int32_t *)multiplier)[gate];
-}
-
-static inline size_t fsdd_multiplier_bytes(const fsdd_model *model)
-{
-    return FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? FSDD_GATES : fsdd_bias_bytes(model);
+    const int16_t *const upper = multiplier;
+    const int8_t *const shift = multiplier;
+    if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
+        return fsdd_load_four(multiplier, factor);
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
+        factor[0] = upper[0] * 65536, factor[1] = upper[1] * 65536;
+        factor[2] = upper[2] * 65536, factor[3] = upper[3] * 65536;
+        return upper + FSDD_GATES;
+    }
+    factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
+    return shift + FSDD_GATES;
 }
 
 /* `call` with the model's code as a constant. */
@@ -431,15 +455,17 @@ static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k
 #ifdef FSDD_AVX2
 /* fsdd_lstm_step for FSDD_LANES units with these weights, biases and multipliers. */
 static void fsdd_lstm_units_of_avx2(const fsdd_model *model, int is_hidden, const fsdd_lstm_input *input,
-                                    const uint8_t *weights, const char *bias, const char *multiplier,
+                                    const uint8_t *weights, const void **bias, const void **multiplier,
                                     int16_t *cell_q11, int16_t *next_q7)
 {
     const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, input->columns);
     const int bytes = FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u && input->columns >= 16u;
     int32_t z[FSDD_LANES * FSDD_GATES], factors[FSDD_LANES * FSDD_GATES];
     size_t row;
-    for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-        z[row] = fsdd_bias(model, bias, row), factors[row] = fsdd_multiplier(model, multiplier, row);
+    for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES) {
+        *bias = fsdd_load_biases(model, *bias, z + row);
+        *multiplier = fsdd_load_multipliers(model, *multiplier, factors + row);
+    }
     if (bytes && input->columns >= 32u && is_hidden)
         fsdd_accumulate_int8_hidden_avx2(weights, input, z);
     else if (bytes)
@@ -468,55 +494,25 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     const fsdd_lstm_input input = fsdd_layer_input(model, k, vector_q7, columns);
     const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, columns);
     const uint8_t *weights = model->layers[k].weights;
-    const char *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
-    size_t units = model->hidden, gate;
+    const void *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
+    size_t units = model->hidden;
 #ifdef FSDD_AVX2
     for (; units >= FSDD_LANES; units -= FSDD_LANES, cell_q11 += FSDD_LANES, next_q7 += FSDD_LANES) {
-        fsdd_lstm_units_of_avx2(model, k > 0u, &input, weights, bias, multiplier, cell_q11, next_q7);
-        weights += FSDD_LANES * stride, bias += FSDD_LANES * fsdd_bias_bytes(model);
-        multiplier += FSDD_LANES * fsdd_multiplier_bytes(model);
+        fsdd_lstm_units_of_avx2(model, k > 0u, &input, weights, &bias, &multiplier, cell_q11, next_q7);
+        weights += FSDD_LANES * stride;
     }
 #endif
     for (; units > 0u; units--) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            accumulator[gate] = fsdd_bias(model, bias, gate);
+        bias = fsdd_load_biases(model, bias, accumulator);
         fsdd_accumulate(model, weights, &input, accumulator);
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            factor[gate] = fsdd_multiplier(model, multiplier, gate);
+        multiplier = fsdd_load_multipliers(model, multiplier, factor);
         fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
-        weights += stride, bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model);
+        weights += stride;
     }
 }
 
 #ifdef FSDD_ARM_DSP
-/* The biases of four rows, and the address of the next. */
-static inline const void *fsdd_load_rows_arm_dsp(const fsdd_model *model, const void *bias, int32_t *accumulator)
-{
-    const int16_t *const narrow = bias;
-    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return fsdd_load_four_arm_dsp(bias, accumulator);
-    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
-    return narrow + FSDD_GATES;
-}
-
-/* The same for multipliers; two of 16 bits are read as one word. */
-static inline const void *fsdd_load_factors_arm_dsp(const fsdd_model *model, const void *multiplier, int32_t *factor)
-{
-    if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
-        return fsdd_load_four_arm_dsp(multiplier, factor);
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
-        uint32_t pairs[2];
-        __builtin_memcpy(pairs, multiplier, sizeof pairs);
-        factor[0] = (int32_t)(pairs[0] << 16), factor[1] = (int32_t)(pairs[0] & 0xFFFF0000u);
-        factor[2] = (int32_t)(pairs[1] << 16), factor[3] = (int32_t)(pairs[1] & 0xFFFF0000u);
-    } else {
-        const int8_t *const shift = multiplier;
-        factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
-    }
-    return (const char *)multiplier + fsdd_multiplier_bytes(model);
-}
-
 /* fsdd_lstm_step for FSDD_PAIRS. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
                                                     size_t columns, int16_t *cell_q11, int16_t *next_q7)
@@ -527,11 +523,11 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, siz
     const int16_t *const end_q7 = next_q7 + model->hidden;
     while (next_q7 < end_q7) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        bias = fsdd_load_rows_arm_dsp(model, bias, accumulator);
+        bias = fsdd_load_biases(model, bias, accumulator);
 #define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
         weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
-        multiplier = fsdd_load_factors_arm_dsp(model, multiplier, factor);
+        multiplier = fsdd_load_multipliers(model, multiplier, factor);
         fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
     }
 }

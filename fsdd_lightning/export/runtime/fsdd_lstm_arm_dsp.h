@@ -38,18 +38,6 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
     return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
 }
 
-/* Four words at once, and the address of the next. */
-static inline const void *fsdd_load_four_arm_dsp(const void *words, int32_t *target)
-{
-    register int32_t a __asm__("r0"), b __asm__("r1"), c __asm__("r2"), d __asm__("r3");
-    __asm__("ldmia %[words]!, {%[a], %[b], %[c], %[d]}"
-            : [words] "+r"(words), [a] "=r"(a), [b] "=r"(b), [c] "=r"(c), [d] "=r"(d)
-            :
-            : "memory");
-    target[0] = a, target[1] = b, target[2] = c, target[3] = d;
-    return words;
-}
-
 /* Two columns x of four gates. */
 #define FSDD_ADD_INT8_PAIRS(x)                                                                                         \
     "ldrd %[one], %[other], [%[weights]], #8\n\t"                                                                      \
