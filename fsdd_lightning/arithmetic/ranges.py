@@ -96,7 +96,7 @@ def require_narrow_rows(model: IntegerModel) -> None:
         return
     for index, layer in enumerate(model.layers):
         is_wide = (layer.bias < INT16_MIN) | (layer.bias > INT16_MAX)
-        is_wide |= (layer.multiplier < 1) | (layer.multiplier % (1 << NARROW_ZEROS) != 0)
+        is_wide |= layer.multiplier != np.clip(layer.multiplier >> NARROW_ZEROS, 1, INT16_MAX) << NARROW_ZEROS
         for row in np.flatnonzero(is_wide).tolist():
             raise NarrowRowsError(
                 f"{row_name(index, layer.hidden_size, row)}: bias {layer.bias[row]} and multiplier "

@@ -57,6 +57,8 @@ def check_narrow_rescaling(p: Any) -> None:
     equal(made.multiplier, np.array([2**14, 64, 64, 13107]) << 16)
     equal(made.scales, [0.25, 2.0**-10, 2.0**-10, 13107 / 2.0**16])
     assert made.shift == 28
+    made = rescaling([2.0**-7, 2.0**-15], [0.0, 0.0])
+    equal(made.multiplier, np.array([2**13, 64]) << 16)
     wide = p.quantize.wide_rescaling(np.array([0.25, 2.0**-16]), np.array([900.0, 0.0]), names)
     equal(wide.scales, [0.25, 2.0**-16])
     equal(wide.multiplier, [2**30, 2**16])
