@@ -106,7 +106,7 @@ def test_types_and_numbers_of_stored_rows(name: str) -> None:
 
 
 def test_every_shift_of_a_row_is_restored() -> None:
-    """Also those further left than a device shifts: -30 ... 32."""
+    """Also those further left than a device shifts: -29 ... 32."""
     for shift in (1, 20, 32):
         powers = 2 ** np.arange(31)
         rows = np.append(powers, [1]).astype(np.int32)  # 32 rows
