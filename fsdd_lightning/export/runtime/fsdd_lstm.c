@@ -347,28 +347,33 @@ static inline const void *fsdd_load_four(const void *words, int32_t *target)
 }
 #endif
 
+/* The same of int16, times 2^shift, a constant. */
+#ifndef FSDD_ARM_DSP
+static inline const void *fsdd_load_four_halves(const void *halves, unsigned shift, int32_t *target)
+{
+    const int16_t *const from = halves;
+    const int32_t factor = (int32_t)1 << shift;
+    target[0] = from[0] * factor, target[1] = from[1] * factor, target[2] = from[2] * factor, target[3] = from[3] * factor;
+    return from + 4;
+}
+#endif
+
 /* The biases of four rows, and the address of the next. */
 static inline const void *fsdd_load_biases(const fsdd_model *model, const void *bias, int32_t *accumulator)
 {
-    const int16_t *const narrow = bias;
-    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return fsdd_load_four(bias, accumulator);
-    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
-    return narrow + FSDD_GATES;
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 0, accumulator);
+    return fsdd_load_four(bias, accumulator);
 }
 
 /* The same for multipliers, or for the right shifts of FSDD_INT8_POT_SCALE. */
 static inline const void *fsdd_load_multipliers(const fsdd_model *model, const void *multiplier, int32_t *factor)
 {
-    const int16_t *const upper = multiplier;
     const int8_t *const shift = multiplier;
     if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
         return fsdd_load_four(multiplier, factor);
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
-        factor[0] = upper[0] * 65536, factor[1] = upper[1] * 65536;
-        factor[2] = upper[2] * 65536, factor[3] = upper[3] * 65536;
-        return upper + FSDD_GATES;
-    }
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four_halves(multiplier, 16, factor);
     factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
     return shift + FSDD_GATES;
 }
@@ -513,6 +518,16 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
 }
 
 #ifdef FSDD_ARM_DSP
+/* fsdd_load_biases, as many times too large as fsdd_accumulate_arm_dsp has its sums. */
+static inline const void *fsdd_load_biases_arm_dsp(const fsdd_model *model, const void *bias, int32_t *accumulator)
+{
+    if (FSDD_USES(model, FSDD_INT4, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 12, accumulator);
+    if (FSDD_USES(model, FSDD_TERNARY, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 14, accumulator);
+    return fsdd_load_biases(model, bias, accumulator);
+}
+
 /* fsdd_lstm_step for FSDD_PAIRS. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
                                                     size_t columns, int16_t *cell_q11, int16_t *next_q7)
@@ -523,7 +538,7 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, siz
     const int16_t *const end_q7 = next_q7 + model->hidden;
     while (next_q7 < end_q7) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        bias = fsdd_load_biases(model, bias, accumulator);
+        bias = fsdd_load_biases_arm_dsp(model, bias, accumulator);
 #define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
         weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
