@@ -133,7 +133,7 @@ def test_a_single_run_is_always_to_run(plan_of: Call, fixed: list[str], tmp_path
 def test_a_single_trial_comes_with_its_bill(plan_of: Call) -> None:
     code, out, _ = plan_of("model=fit", "memory_budget=kb36", "quantization=int4_qat")
     assert code == 0
-    assert [row[:2] for row in table(out)] == [["2x68", "int4_qat"]]
+    assert [row[:2] for row in table(out)] == [["2x71", "int4_qat"]]
     assert "Memory bill" in out and "row multipliers" in out
 
 
