@@ -69,7 +69,7 @@ def export_deployments(deployments: Mapping[str, Deployment], folder: Path) -> S
     ]
     table = folder / "models.c"
     table.write_text(_table(exported))
-    formats = "|".join(sorted({model.format.replace(" ", "") for model in exported}))
+    formats = "|".join(sorted({model.formats.replace(" ", "") for model in exported}))
     options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     hearing = tuple(exported[0].folder / name for name in HEARING if (exported[0].folder / name).exists())

@@ -74,6 +74,7 @@ extern "C" {
 
 /* Beside these: power-of-two weights in pairs are looked up in a table of 1,024 bytes, which is otherwise left out. */
 #define FSDD_POT_TABLE 0x100u
+#define FSDD_POT_TABLE_BYTES 1024u
 
 #define FSDD_GATES 4 /* i, f, g, o: rows 4 * unit ... 4 * unit + 3 of a layer belong to one hidden unit */
 
