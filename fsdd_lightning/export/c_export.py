@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput
 from fsdd_lightning.arithmetic.ranges import check_model
 from fsdd_lightning.artifacts import place_within, replace_file
+from fsdd_lightning.config.schema import Target
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import json_text, markdown, visible
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
@@ -24,7 +25,6 @@ from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
 from fsdd_lightning.export.weight_layout import (
     Layout,
-    Target,
     arranged_arrays,
     arranged_weights,
     is_read_in_words,
