@@ -136,19 +136,21 @@ class TrialEnd:
     lines: tuple[str, ...] = ()  # all that was printed
 
 
+@cache
 def missing_tools(board: Board) -> list[str]:
     tools = [*map(board.kit.tool, ("gcc", "nm", "size", "objdump")), board.emulator[0]]
     return [tool for tool in tools if shutil.which(tool) is None]
 
 
-@cache
+def remedy(board: Board) -> str:
+    """One line on what is not installed."""
+    return f"{', '.join(missing_tools(board))} not installed: apt-get install {board.kit.packages}"
+
+
 def require(board: Board) -> None:
     """Skips, with the remedy, where a tool is not installed."""
-    missing = missing_tools(board)
-    if missing:
-        pytest.skip(
-            f"{', '.join(missing)} not installed: apt-get install {board.kit.packages}", allow_module_level=True
-        )
+    if missing_tools(board):
+        pytest.skip(remedy(board), allow_module_level=True)
 
 
 def compile_object(
