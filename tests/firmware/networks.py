@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,11 +70,16 @@ def export_deployments(deployments: Mapping[str, Deployment], folder: Path) -> S
     table = folder / "models.c"
     table.write_text(_table(exported))
     codes = {deployment.model.weight_code for deployment in deployments.values()}
-    formats = "|".join(sorted({f"FSDD_{code.upper()}" for code in codes} | {"FSDD_INTERLEAVED"}))
-    options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
+    options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", formats_option(codes))
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     hearing = tuple(exported[0].folder / name for name in HEARING if (exported[0].folder / name).exists())
     return Sources(constants, exported[0].folder / "fsdd_lstm.c", hearing, table, options)
+
+
+def formats_option(codes: Collection[str]) -> str:
+    """What makes the runtime hold the kernels of these weight codes alone, as they are exported."""
+    formats = sorted({f"FSDD_{code.upper()}" for code in codes} | {"FSDD_INTERLEAVED"})
+    return f"-DFSDD_FORMATS=({'|'.join(formats)})"
 
 
 def _table(exported: Sequence[ExportedModel]) -> str:

@@ -42,7 +42,10 @@ def test_the_exit_status_is_the_programs(board: boards.Board, tmp_path: Path) ->
 def test_a_board_has_the_instructions_of_its_processor(
     board: boards.Board, instruction: str, has: bool, tmp_path: Path
 ) -> None:
-    """No fewer, or the start-up code left some off; no more, or a kernel for another one would pass (QEMU's M3 has SMLAD)."""
+    """No fewer, or the start-up code left some off; no more, or a kernel for another one would pass.
+
+    QEMU's M3 is one that has more: SMLAD.
+    """
     options = ("-std=gnu11", f'-DINSTRUCTION="{instruction}"')
     elf = boards.build([networks.PROGRAMS / "instruction.c"], [], board, "-O2", tmp_path, options=options)
     end = boards.run(elf, board, tmp_path)
