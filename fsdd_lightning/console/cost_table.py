@@ -10,16 +10,17 @@ from fsdd_lightning.console.tables import plain_table
 from fsdd_lightning.memory.device_cost import ClipCost, Device
 
 UNKNOWN = "-"
-MILLIONS_FROM = 100_000_000  # longer numbers have no room in 80 columns
+MILLIONS_FROM = 10_000_000  # longer numbers have no room in 80 columns
 
 
 def cost_table(costs: Sequence[ClipCost], device: Device) -> Table:
     """One row for each core. `cost_lines` say what is counted and what is estimated."""
     heard = _heard(costs)
-    numbers = ["network", *(["and sound"] if heard else []), "cycles", *(f"{mhz:g} MHz ms" for mhz in device.mhz)]
+    numbers = ["network", *(["and sound"] if heard else []), "cycles", *(f"ms at {mhz:.4g}" for mhz in device.mhz)]
     numbers += ["frames/s", *([] if device.ua_per_mhz is None else ["mJ"])]
     table = plain_table(f"A clip of {costs[0].frames} frames on a microcontroller", ("core",), tuple(numbers))
-    table.collapse_padding = True  # 80 columns
+    table.collapse_padding, table.show_edge = True, False  # 80 columns
+    table.columns[0].no_wrap = True
     for cost in costs:
         table.add_row(cost.core, *_cells(cost, device, heard))
     return table
@@ -27,14 +28,14 @@ def cost_table(costs: Sequence[ClipCost], device: Device) -> Table:
 
 def cost_lines(costs: Sequence[ClipCost], device: Device, hop_ms: float) -> list[str]:
     """What stands below the table, each of at most 80 columns."""
-    sound = "and sound: front end and listener, too" if _heard(costs) else "this front end is not counted"
+    sound = "and sound: + front end and listener" if _heard(costs) else "this front end is not counted"
     energy = "energy: --ua-per-mhz UA --volts V, of your device's datasheet"
     if device.ua_per_mhz is not None:
         energy = f"mJ: cycles x {device.ua_per_mhz:g} uA/MHz x {device.volts:g} V, while the core computes"
     return [
-        f"instructions of the C at -O3, right within 5 %; {sound}",
+        f"instructions: the C at -O3, within 5 %; {sound}",
         "cycles: estimated, by Arm's manuals, without wait states; -: no figure",
-        f"frames/s: at {device.mhz[0]:g} MHz; a microphone gives {1000 / hop_ms:g}",
+        f"ms: at MHz; frames/s: at {device.mhz[0]:g} MHz, where a microphone gives {1000 / hop_ms:g}",
         energy,
     ]
 
@@ -58,7 +59,7 @@ def _cells(cost: ClipCost, device: Device, heard: bool) -> list[str]:
 def _whole(value: float | None) -> str:
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f}" if value < MILLIONS_FROM else f"{value / 1e6:,.0f} M"
+    return f"{value:,.0f}" if value < MILLIONS_FROM else f"{value / 1e6:,.1f} M"
 
 
 def _short(value: float | None) -> str:

@@ -10,7 +10,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.memory.device_cost import Device
 
 MOST_CLOCKS = 2  # so that their columns fit beside the others
-_MHZ, _UA_PER_MHZ, _VOLTS = (0.01, 10_000), (0.01, 100_000), (0.1, 60)
+_MHZ, _UA_PER_MHZ, _VOLTS = (1, 2_000), (0.01, 100_000), (0.1, 60)
 
 
 def take_device_options(words: Sequence[str]) -> tuple[Device, list[str]]:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import boards
+import object_files
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class Instruction:
 
 def cycles_per_instruction(elf: Path, board: boards.Board, functions: Collection[str]) -> float | None:
     """The mean over what these functions, and libgcc's, execute; None for a core without timings."""
-    timing = TIMINGS.get(boards.board_id(board))
+    timing = TIMINGS.get(board.name)
     if timing is None:
         return None
-    program, executed = _disassembled(elf), list(_executed(elf, board))
+    program, executed = _disassembled(elf, board), list(_executed(elf, board))
     cycles = count = 0
     before = ""
     for (address, function), (following, _) in pairwise(executed):
@@ -95,8 +96,8 @@ def _registers(instruction: Instruction) -> int:
     return 2 if listed is None else len(listed[1].split(","))
 
 
-def _disassembled(elf: Path) -> dict[int, Instruction]:
-    lines = boards._tool("arm-none-eabi-objdump", "-d", str(elf)).splitlines()
+def _disassembled(elf: Path, board: boards.Board) -> dict[int, Instruction]:
+    lines = boards.run_tool(board.kit.tool("objdump"), "-d", str(elf)).splitlines()
     found = {}
     for line in lines:
         parts = re.match(r" *([0-9a-f]+):\t([0-9a-f ]+)\t(\S+)\t?([^@]*)", line)
@@ -109,9 +110,8 @@ def _disassembled(elf: Path) -> dict[int, Instruction]:
 def _executed(elf: Path, board: boards.Board) -> Iterator[tuple[int, str]]:
     """Address and function of every instruction in turn."""
     log = elf.with_suffix(".log")
-    command = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
-    command += ["-singlestep", "-d", "exec,nochain", "-D", str(log)]
+    tracing = ("-singlestep", "-d", "exec,nochain", "-D", str(log))
+    command = [board.emulator[0], *tracing, *board.emulator[1:], str(elf)]
     subprocess.run(command, check=True, capture_output=True, timeout=boards.RUN_TIMEOUT_S)
     with log.open() as lines:
         for line in lines:
@@ -120,6 +120,6 @@ def _executed(elf: Path, board: boards.Board) -> Iterator[tuple[int, str]]:
                 yield int(state.split("/")[1], 16), function.strip()
 
 
-def functions(folder: Path, source: str) -> set[str]:
+def functions(folder: Path, source: str, board: boards.Board) -> set[str]:
     """Those of one source file, after `boards.build` to this folder."""
-    return set(boards.symbols(folder / f"{source}.o"))
+    return set(object_files.symbols(folder / f"{source}.o", board))

@@ -8,7 +8,6 @@ fitted and over others: to be run again after every change of the C.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # as pytest has it
 
 import boards
-import costs
 import front_ends
 import numpy as np
 import shapes
@@ -29,6 +27,7 @@ from fsdd_lightning.memory.instructions import ClipTerms, CoreCost, FrameTerms, 
 from fsdd_lightning.memory.shape import NetworkShape
 
 TABLE = Path(instructions.__file__).with_name(instructions.FILE_NAME)
+CORES = (boards.COUNTED_M0, boards.M3, boards.M4, boards.M55, boards.RV32)  # in the order of the table
 WORDS = (1, 2, 4, 8, 16)  # columns of a word that are tried
 FRAMES = 36  # of the clip whose error is reported
 
@@ -88,27 +87,31 @@ def measured_core(board: boards.Board) -> CoreCost:
         networks[code] = fitted(counted[: len(FITTED)], shapes.cycles_per_instruction(board, code))
         errors = [largest_error(networks[code], part) for part in (counted[: len(FITTED)], counted[len(FITTED) :])]
         percents = " | ".join(f"{100 * error:.2f} %" for error in errors)
-        print(f"| {boards.board_id(board)} | {code} | {percents} |", flush=True)
-    return CoreCost(boards.board_id(board), _compiler(), networks, front_ends.measured(board))
+        print(f"| {board.name} | {code} | {percents} |", flush=True)
+    return CoreCost(board.name, _compiler(board), networks, front_ends.measured(board))
 
 
-def _compiler() -> str:
-    command = ["arm-none-eabi-gcc", "-dumpfullversion"]
-    return f"{command[0]} {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()}"
+def _compiler(board: boards.Board) -> str:
+    name = board.kit.tool("gcc")
+    return f"{name} {boards.run_tool(name, '-dumpfullversion').strip()}"
 
 
 def main() -> None:
-    chosen = sys.argv[1:]
-    before = {}
+    chosen, before = sys.argv[1:], {}
+    if unknown := set(chosen) - {board.name for board in CORES}:
+        sys.exit(f"no such core: {', '.join(unknown)}; there are {', '.join(board.name for board in CORES)}")
     if chosen and TABLE.exists():
         records = json.loads(TABLE.read_text(encoding="utf-8"))
         before = {core.name: core for core in map(core_from_record, records)}
     print("| core | weights | largest error, fitted shapes | others |\n|---|---|--:|--:|")
-    for board in costs.COUNTED:
-        if not chosen or boards.board_id(board) in chosen:
-            before[boards.board_id(board)] = measured_core(board)
-    order = ["M0", "M3", "M4"]
-    cores = sorted(before.values(), key=lambda core: order.index(core.name) if core.name in order else len(order))
+    for board in CORES:
+        if not chosen or board.name in chosen:
+            before[board.name] = measured_core(board)
+            _write(before)
+
+
+def _write(measured: dict[str, CoreCost]) -> None:
+    cores = [measured[board.name] for board in CORES if board.name in measured]
     TABLE.write_text(json.dumps([core.as_record() for core in cores], indent=1) + "\n", encoding="utf-8")
 
 

@@ -17,6 +17,7 @@ from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.memory.shape import NetworkShape
 
 FRAMES = 8  # of the clip that is measured; a frame takes as long as the next, but for saturations
+TRACED_FRAMES = 3
 PRODUCT = NetworkShape(networks.INPUTS, 24, 2, networks.CLASSES)
 
 
@@ -47,13 +48,15 @@ def count(board: boards.Board, code: str, shapes: Sequence[NetworkShape], level:
 def cycles_per_instruction(board: boards.Board, code: str, level: str = "-O3") -> float | None:
     """Of a clip through the product's shape; that of others is nearly the same."""
     with tempfile.TemporaryDirectory(prefix="fsdd-cycles-") as folder:
-        elf = _build(board, code, [PRODUCT], level, Path(folder))
-        return cycles.cycles_per_instruction(elf, board, cycles.functions(elf.parent, "fsdd_lstm"))
+        elf = _build(board, code, [PRODUCT], level, Path(folder), TRACED_FRAMES)
+        return cycles.cycles_per_instruction(elf, board, cycles.functions(elf.parent, "fsdd_lstm", board))
 
 
-def _build(board: boards.Board, code: str, shapes: Sequence[NetworkShape], level: str, folder: Path) -> Path:
+def _build(
+    board: boards.Board, code: str, shapes: Sequence[NetworkShape], level: str, folder: Path, frames: int = FRAMES
+) -> Path:
     models = {f"net{k}": _model(code, shape) for k, shape in enumerate(shapes)}
-    clips = b"".join(streams.input_stream(_clip(shape.inputs)) for shape in shapes)
+    clips = b"".join(streams.input_stream(_clip(shape.inputs, frames)) for shape in shapes)
     sources = networks.export(models, folder)
     data = streams.write_c_arrays(folder / "data.c", {"clips": clips, "expected": b"\0"})
     return sources.build(["count_shapes.c", "memory_streams.c"], board, level, folder / "build", [data])
@@ -65,7 +68,7 @@ def _model(code: str, shape: NetworkShape) -> IntegerModel:
     )
 
 
-def _clip(inputs: int) -> streams.Clips:
+def _clip(inputs: int, frames: int) -> streams.Clips:
     random = np.random.default_rng(0)
-    features = random.normal(0, 16, (1, FRAMES, inputs)).clip(-128, 127).astype(np.int8)
+    features = random.normal(0, 16, (1, frames, inputs)).clip(-128, 127).astype(np.int8)
     return streams.whole(features)

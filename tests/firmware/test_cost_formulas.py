@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import boards
-import costs
 import cycles
 import fit_costs
 import front_ends
@@ -14,7 +13,6 @@ from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.memory.instructions import CoreCost, core_costs
 from fsdd_lightning.memory.shape import NetworkShape
 
-boards.require_tools()
 pytestmark = pytest.mark.slow
 MOST_ERROR = 0.05
 OTHERS = tuple(
@@ -25,7 +23,7 @@ SOME_FRAMES = (1, 36, 50)
 
 
 def core_of(board: boards.Board) -> CoreCost:
-    (found,) = [core for core in core_costs() if core.name == boards.board_id(board)]
+    (found,) = [core for core in core_costs() if core.name == board.name]
     return found
 
 
@@ -34,7 +32,7 @@ def test_nothing_is_fitted_to_what_is_tested() -> None:
 
 
 @pytest.mark.parametrize("code", WEIGHT_CODES)
-@pytest.mark.parametrize("board", costs.COUNTED, ids=boards.board_id)
+@pytest.mark.parametrize("board", fit_costs.CORES, ids=boards.board_id)
 def test_other_shapes_cost_what_the_formula_says(board: boards.Board, code: str) -> None:
     cost = core_of(board).networks[code]
     for each in shapes.count(board, code, OTHERS):
@@ -42,18 +40,18 @@ def test_other_shapes_cost_what_the_formula_says(board: boards.Board, code: str)
             assert cost.instructions(each.shape, frames) == pytest.approx(each.clip(frames), rel=MOST_ERROR), each
 
 
-@pytest.mark.parametrize("board", costs.COUNTED, ids=boards.board_id)
+@pytest.mark.parametrize("board", fit_costs.CORES, ids=boards.board_id)
 def test_the_front_end_costs_what_the_table_says(board: boards.Board) -> None:
-    now = front_ends.measure(board, front_ends.SHIPPED[0])
+    now = front_ends.measure(board, front_ends.SHIPPED[0], front_ends.cycles_per_instruction(board))
     written = core_of(board).front_end(front_ends.SHIPPED[0])
     assert written is not None
     assert written.instructions == pytest.approx(now.instructions, rel=MOST_ERROR)
     assert written.cycles_per_instruction == pytest.approx(now.cycles_per_instruction, rel=MOST_ERROR)
 
 
-@pytest.mark.parametrize("board", costs.COUNTED, ids=boards.board_id)
+@pytest.mark.parametrize("board", fit_costs.CORES, ids=boards.board_id)
 def test_cycles_are_those_of_the_instructions_of_today(board: boards.Board) -> None:
     now = shapes.cycles_per_instruction(board, "int8")
     assert core_of(board).networks["int8"].cycles_per_instruction == pytest.approx(now, rel=MOST_ERROR)
-    if boards.board_id(board) in cycles.TIMINGS:
+    if board.name in cycles.TIMINGS:
         assert now is not None and 1 < now < 2
