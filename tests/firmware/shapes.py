@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import boards
@@ -18,6 +19,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 
 FRAMES = 8  # of the clip that is measured; a frame takes as long as the next, but for saturations
 TRACED_FRAMES = 3
+MOST_PARAMETERS = 330_000  # in a program, a byte each
 PRODUCT = NetworkShape(networks.INPUTS, 24, 2, networks.CLASSES)
 
 
@@ -35,7 +37,16 @@ class Counted:
 
 
 def count(board: boards.Board, code: str, shapes: Sequence[NetworkShape], level: str = "-O3") -> list[Counted]:
-    """Built and run under -icount, all in one program: constants change no code."""
+    """Built and run under -icount, as many in one program as the boards have memory for: constants change no code."""
+    counted: list[Counted] = []
+    while len(counted) < len(shapes):
+        left = shapes[len(counted) :]
+        fitting = sum(size <= MOST_PARAMETERS for size in accumulate(shape.parameters for shape in left))
+        counted += _count(board, code, left[: max(fitting, 1)], level)
+    return counted
+
+
+def _count(board: boards.Board, code: str, shapes: Sequence[NetworkShape], level: str) -> list[Counted]:
     with tempfile.TemporaryDirectory(prefix="fsdd-shapes-") as folder:
         elf = _build(board, code, shapes, level, Path(folder))
         lines = boards.run(elf, board, Path(folder), count_instructions=True).lines
