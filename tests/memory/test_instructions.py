@@ -43,7 +43,7 @@ def core(cycles_per_instruction: float | None = 1.5) -> CoreCost:
     ],
 )
 def test_what_a_term_of_a_frame_is_multiplied_by(term: str, count: int) -> None:
-    terms = replace(FRAME, frame=0, **{term: 1.0})
+    terms = replace(FRAME, **{"frame": 0.0, term: 1.0})
     assert terms.instructions(SHAPE) == count
 
 
