@@ -42,16 +42,18 @@ def test_other_shapes_cost_what_the_formula_says(board: boards.Board, code: str)
 
 @pytest.mark.parametrize("board", fit_costs.CORES, ids=boards.board_id)
 def test_the_front_end_costs_what_the_table_says(board: boards.Board) -> None:
-    now = front_ends.measure(board, front_ends.SHIPPED[0], front_ends.cycles_per_instruction(board))
+    now = front_ends.measure(board, front_ends.SHIPPED[0], None)
     written = core_of(board).front_end(front_ends.SHIPPED[0])
     assert written is not None
     assert written.instructions == pytest.approx(now.instructions, rel=MOST_ERROR)
-    assert written.cycles_per_instruction == pytest.approx(now.cycles_per_instruction, rel=MOST_ERROR)
 
 
 @pytest.mark.parametrize("board", fit_costs.CORES, ids=boards.board_id)
 def test_cycles_are_those_of_the_instructions_of_today(board: boards.Board) -> None:
     now = shapes.cycles_per_instruction(board, "int8")
-    assert core_of(board).networks["int8"].cycles_per_instruction == pytest.approx(now, rel=MOST_ERROR)
+    written = core_of(board).networks["int8"].cycles_per_instruction
     if board.name in cycles.TIMINGS:
         assert now is not None and 1 < now < 2
+        assert written == pytest.approx(now, rel=MOST_ERROR)
+    else:
+        assert (now, written) == (None, None)
