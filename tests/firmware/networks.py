@@ -22,7 +22,9 @@ INPUTS, CLASSES = 13, 10
 HEARING = ("fsdd_front_end.c", "fsdd_listen.c")
 
 
-def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int = INPUTS) -> IntegerModel:
+def spoken_digit_model(
+    code: str, hidden: int, *, layers: int = 2, inputs: int = INPUTS, classes: int = CLASSES
+) -> IntegerModel:
     """Normal weights, of the size that training gives, in the product's shape."""
     random = np.random.default_rng(hidden)
 
@@ -34,7 +36,7 @@ def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int =
         FloatLayer(normal(rows, hidden if k else inputs), normal(rows, hidden), normal(rows), normal(rows))
         for k in range(layers)
     )
-    return convert(FloatModel(stack, normal(CLASSES, hidden), normal(CLASSES)), weight_code(code))
+    return convert(FloatModel(stack, normal(classes, hidden), normal(classes)), weight_code(code))
 
 
 @dataclass(frozen=True)
