@@ -50,8 +50,10 @@ def network_rows() -> dict[tuple[str, ...], RowMaker]:
     wanted = [(board, "int8", hidden) for board in boards.COUNTED for hidden in SIZES]
     wanted += [(boards.M55, "int8", 64)]
     wanted += [(board, code, SIZES[0]) for board in ALL_CODES for code in WEIGHT_CODES if code != "int8"]
+    wanted += [(board, measurements.TABLE, hidden) for board in (boards.M4, boards.M55) for hidden in SIZES]
+    wanted += [(boards.COUNTED_M0, measurements.ADDITIONS, SIZES[0])]
     order = {board: k for k, board in enumerate(boards.COUNTED)}
-    wanted.sort(key=lambda row: (order[row[0]], list(WEIGHT_CODES).index(row[1]), row[2]))
+    wanted.sort(key=lambda row: (order[row[0]], list(measurements.WEIGHTS).index(row[1]), row[2]))
     return {
         (board.name, code, f"2x{hidden}"): partial(network_row, board, code, hidden) for board, code, hidden in wanted
     }

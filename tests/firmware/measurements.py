@@ -7,7 +7,7 @@ then from samples to words.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,10 @@ import numpy as np
 import object_files
 import streams
 
+from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
+from fsdd_lightning.export import Target
 from fsdd_lightning.export.c_text import c_values
+from fsdd_lightning.memory.bill import POT_TABLE_BYTES, uses_pot_table
 
 FRAMES = 36
 MODEL, STATE = "net", "state"
@@ -37,25 +40,48 @@ class Cost:
     stack_bytes: int  # the runtime's and its caller's frame
 
 
+@dataclass(frozen=True)
+class Weights:
+    """How a network is exported and compiled."""
+
+    code: str
+    target: Target = "auto"
+    options: tuple[str, ...] = ()
+
+    @property
+    def pairs_table_bytes(self) -> int:
+        """What the bill counts for them and the compiler puts beside the code."""
+        return POT_TABLE_BYTES if uses_pot_table(self.code, self.target) else 0
+
+
+TABLE, ADDITIONS = "pot, with a table", "pot, by additions"
+# By the name in the tables of costs.
+WEIGHTS = {code: Weights(code) for code in WEIGHT_CODES} | {
+    TABLE: Weights("pot", "arm_dsp"),
+    ADDITIONS: Weights("pot", options=("-DFSDD_NO_MULTIPLIER",)),
+}
+
+
 @cache
-def measure(board: boards.Board, level: str, code: str, hidden: int) -> Cost:
-    """Built and run under -icount; every measurement is made once."""
+def measure(board: boards.Board, level: str, weights: str, hidden: int) -> Cost:
+    """Built and run under -icount; every measurement is made once. `weights`: of WEIGHTS."""
     with tempfile.TemporaryDirectory(prefix="fsdd-cost-") as folder:
-        return _measure(board, level, code, hidden, Path(folder))
+        return _measure(board, level, WEIGHTS[weights], hidden, Path(folder))
 
 
-def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Path) -> Cost:
-    model = networks.spoken_digit_model(code, hidden)
+def _measure(board: boards.Board, level: str, weights: Weights, hidden: int, folder: Path) -> Cost:
+    model = networks.spoken_digit_model(weights.code, hidden)
     features = np.random.default_rng(0).normal(0, 16, (1, FRAMES, networks.INPUTS)).clip(-128, 127).astype(np.int8)
     arrays = networks.stream_arrays([model], [streams.whole(features)])
-    sources = networks.export({MODEL: model}, folder)
+    exported = networks.export({MODEL: model}, folder, weights.target)
+    sources = replace(exported, options=exported.options + weights.options)
     data = streams.write_c_arrays(folder / "data.c", arrays)
     elf = sources.build(["count.c", "memory_streams.c"], board, level, folder / "build", [data])
     numbers = boards.run(elf, board, folder, count_instructions=True).numbers
     runtime = boards.compile_object(sources.runtime, board, level, folder / "runtime.o", options=sources.options)
     return Cost(
         instructions=numbers["instructions"],
-        code_bytes=object_files.section_sizes(runtime, board)["text"],
+        code_bytes=object_files.section_sizes(runtime, board)["text"] - weights.pairs_table_bytes,
         state_bytes=state_bytes(sources, board, folder),
         stack_bytes=numbers["stack_bytes"],
     )
