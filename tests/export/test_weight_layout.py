@@ -28,8 +28,8 @@ LEVELS = [[10, 11, 12], [20, -21, 22], [-30, 31, 32], [-40, -41, -42]]  # of one
 
 
 def test_int8_by_hand() -> None:
-    """Columns: column by column, 128 too large. Pairs: 256 * i + f and 256 * g + o; of two columns first both of the first
-    kind, and of the third column both kinds."""
+    """Columns: column by column, 128 too large. Pairs: 256 * i + f and 256 * g + o; of two columns first both of the
+    first kind, and of the third column both kinds."""
     assert bytes_of("rows", "int8", LEVELS) == [level & 255 for row in LEVELS for level in row]
     assert bytes_of("columns", "int8", LEVELS) == [
         level + 128 for column in zip(*LEVELS, strict=True) for level in column

@@ -160,14 +160,13 @@ FSDD_INLINE static int32_t fsdd_pot_product(unsigned field, int32_t value)
 FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights, size_t stride, const int16_t *vector_q7,
                                                           size_t columns, int32_t *sums)
 {
+    const int16_t *const end_q7 = vector_q7 + columns;
     int32_t sum = 0;
     unsigned field;
-    for (; columns > 1u; columns -= 2u, weights += stride, vector_q7 += 2) {
+    for (; vector_q7 < end_q7; weights += stride, vector_q7 += 2) {
         sums[*weights & 15u] += vector_q7[0];
-        sums[*weights >> 4] += vector_q7[1];
+        sums[*weights >> 4] += vector_q7[1]; /* behind an odd column the weight is zero, and there is a word */
     }
-    if (columns > 0u)
-        sums[*weights & 15u] += vector_q7[0];
     for (field = 7; field > 0u; field--) {
         sum += sum + sums[field] - sums[field + 8u];
         sums[field] = sums[field + 8u] = 0;
