@@ -10,8 +10,10 @@ import boards
 import example_models
 import networks
 import streams
+from example_deployment import PACKAGE
 
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.export import Target
 
 PROGRAM = ("clips.c", "memory_streams.c")
@@ -23,6 +25,12 @@ class VectorProgram:
 
     sources: networks.Sources
     arrays: dict[str, bytes]
+
+
+def adversarial_models() -> dict[str, IntegerModel]:
+    """Networks that live on ties, saturations and largest values, and one of the real size."""
+    models = example_models.all_models(PACKAGE) | {"real size": networks.spoken_digit_model("int8", 24)}
+    return models | {f"brim, {code}": example_models.brim_model(PACKAGE, code) for code in WEIGHT_CODES}
 
 
 def vector_program(
