@@ -16,6 +16,7 @@ import board_sounds as sounds
 import boards
 import networks
 import numpy as np
+import object_files
 import streams
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
@@ -60,7 +61,7 @@ def _measure(board: boards.Board, level: str, code: str, hidden: int, folder: Pa
     runtime = boards.compile_object(sources.runtime, board, level, folder / "runtime.o", options=sources.options)
     return Cost(
         instructions=numbers["instructions"],
-        code_bytes=boards.section_sizes(runtime)["text"],
+        code_bytes=object_files.section_sizes(runtime, board)["text"],
         state_bytes=state_bytes(sources, board, folder),
         stack_bytes=numbers["stack_bytes"],
     )
@@ -71,7 +72,7 @@ def state_bytes(sources: networks.Sources, board: boards.Board, folder: Path, te
     source = folder / "state.c"
     source.write_text(text)
     target = boards.compile_object(source, board, "-Os", folder / "state.o", options=sources.options)
-    return boards.symbols(target)[STATE].bytes
+    return object_files.symbols(target, board)[STATE].bytes
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def code_bytes(sources: networks.Sources, board: boards.Board, level: str, folde
     sizes = {}
     for source in (sources.runtime, *sources.hearing):
         target = boards.compile_object(source, board, level, folder / f"{source.stem}.o", options=sources.options)
-        sizes[source.stem] = boards.section_sizes(target)["text"]
+        sizes[source.stem] = object_files.section_sizes(target, board)["text"]
     return sizes
 
 

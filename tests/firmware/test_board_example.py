@@ -14,7 +14,7 @@ import pytest
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 
-boards.require_tools()
+boards.require(boards.M4)
 pytestmark = pytest.mark.slow
 RUNTIME = ("fsdd_lstm.c", "fsdd_front_end.c", "fsdd_listen.c")
 NUMBERS = {"lucas": (0, "0369258147"), "theo": (4, "4703692581"), "george": (3, "3692581470")}  # take, digits

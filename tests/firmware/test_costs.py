@@ -14,7 +14,7 @@ import boards
 import costs
 import pytest
 
-boards.require_tools()
+boards.require(boards.M4)
 pytestmark = pytest.mark.slow
 SLACK = 1.02
 MOST_INSTRUCTIONS = {24: 700_000, 48: 2_100_000}  # int8, -O3

@@ -13,7 +13,7 @@ import boards
 import pytest
 from vectors import VectorProgram, status_of
 
-boards.require_tools()
+boards.require(boards.M4)
 pytestmark = pytest.mark.slow
 KERNELS, RUNTIME = "fsdd_lstm_arm_dsp.h", "fsdd_lstm.c"
 DISPATCH_MUTANTS = [

@@ -8,11 +8,11 @@ import board_sounds as sounds
 import boards
 import networks
 import numpy as np
+import object_files
 import pytest
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
-boards.require_tools()
 pytestmark = pytest.mark.slow
 INTEGER_ROUTINES = {"memcpy", "memset"}  # GCC may insert these anywhere; 12.2 inserts none here
 ALSO_ON_M0 = {"__aeabi_lmul"}  # it has no product of 64 bits
@@ -33,7 +33,7 @@ def test_no_object_needs_a_float_routine(level: str, board: boards.Board, tmp_pa
     sources = networks.export(models, tmp_path)
     for k, source in enumerate([sources.runtime, *sources.constants]):
         target = boards.compile_object(source, board, level, tmp_path / f"{k}.o", options=sources.options)
-        assert boards.undefined_symbols(target) <= allowed(board)
+        assert object_files.undefined_symbols(target, board) <= allowed(board)
 
 
 @BOARDS
@@ -45,11 +45,11 @@ def test_front_end_and_listener_need_none(level: str, board: boards.Board, tmp_p
     own |= {"fsdd_network_step_in", "fsdd_output_logit_in"}
     for source in (*sources.hearing, *sources.constants):
         target = boards.compile_object(source, board, level, tmp_path / "target.o", options=sources.options)
-        assert boards.undefined_symbols(target) <= allowed(board) | own | FOR_M0[board is boards.M0]
+        assert object_files.undefined_symbols(target, board) <= allowed(board) | own | FOR_M0[board is boards.M0]
 
 
 @BOARDS
 def test_a_float_routine_is_seen(board: boards.Board, tmp_path: Path) -> None:
     options = ("-Wno-float-conversion",)
     target = boards.compile_object(FLOAT_CONTROL, board, "-Os", tmp_path / "control.o", options=options)
-    assert "__aeabi_dmul" in boards.undefined_symbols(target) - allowed(board)
+    assert "__aeabi_dmul" in object_files.undefined_symbols(target, board) - allowed(board)

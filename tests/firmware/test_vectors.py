@@ -12,18 +12,16 @@ from vectors import VectorProgram, status_of, vector_program
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
-boards.require_tools()
 pytestmark = pytest.mark.slow
 ODD_SHAPES = ((1, 1), (2, 1), (1, 2), (3, 3), (5, 6), (9, 7), (13, 8))  # inputs, hidden: every rest of 4, 8 and 16
 
 
-@pytest.mark.parametrize("level", ["-Os", "-O3"])
-@pytest.mark.parametrize("board", boards.BOARDS, ids=boards.board_id)
+@pytest.mark.parametrize(("board", "level"), boards.LEVELS, ids=boards.board_id)
 def test_adversarial_networks(board: boards.Board, level: str, adversarial: VectorProgram, tmp_path: Path) -> None:
     assert status_of(adversarial, board, level, tmp_path) == boards.EXIT_DONE
 
 
-@pytest.mark.parametrize("board", [boards.M0, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize("board", boards.BOARDS, ids=boards.board_id)
 @pytest.mark.parametrize("byte", [0, -1])
 def test_one_wrong_bit_is_noticed(byte: int, board: boards.Board, adversarial: VectorProgram, tmp_path: Path) -> None:
     expected = bytearray(adversarial.arrays["expected"])
@@ -32,10 +30,11 @@ def test_one_wrong_bit_is_noticed(byte: int, board: boards.Board, adversarial: V
     assert status_of(corrupted, board, "-Os", tmp_path) == boards.EXIT_MISMATCH
 
 
+@pytest.mark.parametrize("board", boards.OF_EACH_KIND, ids=boards.board_id)
 @pytest.mark.parametrize("code", WEIGHT_CODES)
-def test_odd_shapes_with_dsp_instructions(code: str, tmp_path: Path) -> None:
+def test_odd_shapes(code: str, board: boards.Board, tmp_path: Path) -> None:
     models = {
         f"{inputs}x{hidden}": networks.spoken_digit_model(code, hidden, inputs=inputs) for inputs, hidden in ODD_SHAPES
     }
     program = vector_program(models, tmp_path, clips=3, frames=6)
-    assert status_of(program, boards.M4, "-O3", tmp_path) == boards.EXIT_DONE
+    assert status_of(program, board, "-O3", tmp_path) == boards.EXIT_DONE
