@@ -50,71 +50,90 @@ static inline void fsdd_copy_arm_mve(const int16_t *from, size_t count, int16_t 
 
 /* --- sums --- */
 
-/* What the units of a layer read: the columns of a row of weights, in bytes. */
+/* What the units of a layer read, in bytes: the columns of a row of weights. */
 typedef struct {
     const int8_t *frame_q4; /* (inputs) of the lowest layer; above it there are none */
     size_t inputs;
     const int8_t *vector_q7; /* (columns) [input, hidden]; in the lowest layer hidden alone */
     size_t columns;
+    size_t row_bytes;                  /* inputs + columns */
+    size_t past_inputs, past_columns; /* how far behind them the last of 16 bytes at a time ends */
 } fsdd_bytes_arm_mve;
 
-/* Adds weights * vector (count) of four rows, `stride` bytes apart, to sum (4). The vector is loaded once for all of them, and
- * the loop's last turn takes as many bytes as are left. In assembly language, as compilers do not keep the sums in the registers
- * with even numbers that the instruction wants. */
-FSDD_INLINE static void fsdd_add_rows_arm_mve(const uint8_t *weights, size_t stride, const int8_t *vector, size_t count,
-                                              int32_t *sum)
+static inline fsdd_bytes_arm_mve fsdd_bytes_of_arm_mve(const int8_t *frame_q4, size_t inputs, const int8_t *vector_q7,
+                                                       size_t columns)
 {
-    const uint8_t *row_i = weights, *row_f = row_i + stride, *row_g = row_f + stride, *row_o = row_g + stride;
-    int32_t i = sum[0], f = sum[1], g = sum[2], o = sum[3];
-    __asm__("wlstp.8 lr, %[count], 2f\n"
-            "1:\tvldrb.u8 q0, [%[vector]], #16\n\tvldrb.u8 q1, [%[row_i]], #16\n\tvmladava.s8 %[i], q0, q1\n\t"
-            "vldrb.u8 q2, [%[row_f]], #16\n\tvmladava.s8 %[f], q0, q2\n\t"
-            "vldrb.u8 q1, [%[row_g]], #16\n\tvmladava.s8 %[g], q0, q1\n\t"
-            "vldrb.u8 q2, [%[row_o]], #16\n\tvmladava.s8 %[o], q0, q2\n\tletp lr, 1b\n2:"
-            : [i] "+Te"(i), [f] "+Te"(f), [g] "+Te"(g), [o] "+Te"(o), [vector] "+r"(vector), [row_i] "+r"(row_i),
-              [row_f] "+r"(row_f), [row_g] "+r"(row_g), [row_o] "+r"(row_o)
-            : [count] "r"(count)
-            : "lr", "q0", "q1", "q2", "memory");
-    sum[0] = i, sum[1] = f, sum[2] = g, sum[3] = o;
+    const fsdd_bytes_arm_mve input = {
+        frame_q4, inputs, vector_q7, columns, inputs + columns, (0u - inputs) & 15u, (0u - columns) & 15u};
+    return input;
 }
 
-/* accumulator (4) = bias (4) + weights (4, inputs + columns) * input. */
-FSDD_INLINE static void fsdd_accumulate_arm_mve(const uint8_t *weights, const fsdd_bytes_arm_mve *input, const int32_t *bias,
-                                                int32_t *accumulator)
+/* A loop that adds the products of four rows with `vector`, which is loaded once for all of them. Its last turn takes as many
+ * bytes as are left. Where lr is 0 it jumps to `none`; else it first does what is in `before`. */
+#define FSDD_ADD_ROWS(none, before)                                                                                    \
+    "wlstp.8 lr, lr, " none "\n\t" before "1:\tvldrb.u8 q0, [%[vector]], #16\n\t"                                     \
+    "vldrb.u8 q1, [%[row_i]], #16\n\tvmladava.s8 %[i], q0, q1\n\tvldrb.u8 q2, [%[row_f]], #16\n\tvmladava.s8 %[f], q0, q2\n\t" \
+    "vldrb.u8 q1, [%[row_g]], #16\n\tvmladava.s8 %[g], q0, q1\n\tvldrb.u8 q2, [%[row_o]], #16\n\tvmladava.s8 %[o], q0, q2\n\t" \
+    "letp lr, 1b\n\t"
+
+/* sum (4) += weights (4, inputs + columns) * input; the weights of the next unit. In assembly language, as compilers neither
+ * keep the sums in registers with even numbers, which the instruction wants, nor all the rest in those that remain. */
+static inline const uint8_t *fsdd_accumulate_arm_mve(const uint8_t *weights, const fsdd_bytes_arm_mve *input, int32_t *sum)
 {
-    const size_t stride = input->inputs + input->columns;
-    int32_t sum[FSDD_GATES] = {0, 0, 0, 0};
-    size_t gate;
-    if (input->inputs > 0u)
-        fsdd_add_rows_arm_mve(weights, stride, input->frame_q4, input->inputs, sum);
-    for (gate = 0; gate < FSDD_GATES; gate++)
-        sum[gate] = bias[gate] + sum[gate] * (1 << FSDD_FEATURE_SHIFT);
-    fsdd_add_rows_arm_mve(weights + input->inputs, stride, input->vector_q7, input->columns, sum);
-    for (gate = 0; gate < FSDD_GATES; gate++)
-        accumulator[gate] = sum[gate];
+    const uint8_t *row_f, *row_g, *row_o;
+    const int8_t *vector;
+    int32_t i, f, g, o;
+    __asm__ volatile(
+        "ldr %[row_o], [%[input], %[row_bytes]]\n\tadd %[row_f], %[row_i], %[row_o]\n\t"
+        "add %[row_g], %[row_f], %[row_o]\n\tadd %[row_o], %[row_g], %[row_o]\n\t"
+        "ldrd %[vector], lr, [%[input], %[frame]]\n\t"
+        FSDD_ADD_ROWS("3f", "mov %[i], #0\n\tmov %[f], #0\n\tmov %[g], #0\n\tmov %[o], #0\n")
+        "ldr lr, [%[input], %[past_inputs]]\n\tsub %[row_i], lr\n\tsub %[row_f], lr\n\tsub %[row_g], lr\n\tsub %[row_o], lr\n\t"
+        "ldrd %[vector], lr, [%[sum]]\n\tadd %[i], %[vector], %[i], lsl %[feature_shift]\n\tadd %[f], lr, %[f], lsl %[feature_shift]\n\t"
+        "ldrd %[vector], lr, [%[sum], #8]\n\tadd %[g], %[vector], %[g], lsl %[feature_shift]\n\tadd %[o], lr, %[o], lsl %[feature_shift]\n\t"
+        "b 4f\n3:\tldrd %[i], %[f], [%[sum]]\n\tldrd %[g], %[o], [%[sum], #8]\n"
+        "4:\tldrd %[vector], lr, [%[input], %[hidden]]\n\t"
+        FSDD_ADD_ROWS("2f", "")
+        "2:\tstrd %[i], %[f], [%[sum]]\n\tstrd %[g], %[o], [%[sum], #8]\n\t"
+        "ldr lr, [%[input], %[past_columns]]\n\tsub %[row_i], %[row_o], lr"
+        : [i] "=&Te"(i), [f] "=&Te"(f), [g] "=&Te"(g), [o] "=&Te"(o), [vector] "=&r"(vector), [row_i] "+&r"(weights),
+          [row_f] "=&r"(row_f), [row_g] "=&r"(row_g), [row_o] "=&r"(row_o)
+        : [input] "r"(input), [sum] "r"(sum), [feature_shift] "i"(FSDD_FEATURE_SHIFT),
+          [frame] "i"(offsetof(fsdd_bytes_arm_mve, frame_q4)), [hidden] "i"(offsetof(fsdd_bytes_arm_mve, vector_q7)),
+          [row_bytes] "i"(offsetof(fsdd_bytes_arm_mve, row_bytes)),
+          [past_inputs] "i"(offsetof(fsdd_bytes_arm_mve, past_inputs)),
+          [past_columns] "i"(offsetof(fsdd_bytes_arm_mve, past_columns))
+        : "lr", "q0", "q1", "q2", "memory");
+    return weights;
 }
 
 /* --- activations, in each of four lanes --- */
 
-/* The nearest uint16_t, and the nearest int16_t. */
+/* The nearest uint16_t, int16_t and int8_t: what does not fit the lower half of a lane saturates there, and fills it again. */
 FSDD_INLINE static uint32x4_t fsdd_saturate_unsigned_arm_mve(int32x4_t value)
 {
-    return vmovlbq_u16(vqmovunbq_s32(vreinterpretq_u16_s32(value), value));
+    return vmovlbq_u16(vqmovunbq_s32(vuninitializedq_u16(), value));
 }
 
 FSDD_INLINE static int32x4_t fsdd_sat16_arm_mve(int32x4_t value)
 {
-    return vmovlbq_s16(vqmovnbq_s32(vreinterpretq_s16_s32(value), value));
+    return vmovlbq_s16(vqmovnbq_s32(vuninitializedq_s16(), value));
 }
 
-/* fsdd_interpolate with 8 bits of fraction; offset_q8 is below 2^16. Two gathers, as entries at odd places start at no word. */
+FSDD_INLINE static int32x4_t fsdd_sat8_arm_mve(int32x4_t value)
+{
+    const int8x16_t narrow = vqmovnbq_s16(vuninitializedq_s8(), vreinterpretq_s16_s32(value));
+    return vreinterpretq_s32_s16(vmovlbq_s8(narrow));
+}
+
+/* fsdd_interpolate with 8 bits of fraction; offset_q8 is below 2^16. No table decreases: rise * fraction / 2^8, rounded, is the
+ * high word of rise and the fraction in the highest bits. Entries at odd places start at no word: hence two gathers. */
 FSDD_INLINE static int32x4_t fsdd_interpolate_arm_mve(const int16_t *table, uint32x4_t offset_q8)
 {
-    const uint32x4_t index = vshrq_n_u32(offset_q8, 8);
-    const int32x4_t fraction = vreinterpretq_s32_u32(vbicq_n_u32(offset_q8, 0xFF00));
+    const uint32x4_t index = vshrq_n_u32(offset_q8, 8), fraction_q32 = vshlq_n_u32(offset_q8, 24);
     const int32x4_t left = vldrhq_gather_shifted_offset_s32(table, index);
-    const int32x4_t right = vldrhq_gather_shifted_offset_s32(table + 1, index);
-    return vaddq_s32(left, vrshrq_n_s32(vmulq_s32(vsubq_s32(right, left), fraction), 8));
+    const int32x4_t rise = vsubq_s32(vldrhq_gather_shifted_offset_s32(table + 1, index), left);
+    return vaddq_s32(left, vreinterpretq_s32_u32(vrmulhq_u32(vreinterpretq_u32_s32(rise), fraction_q32)));
 }
 
 FSDD_INLINE static int32x4_t fsdd_sigmoid_arm_mve(const fsdd_model *model, int32x4_t z_q11)
@@ -131,66 +150,72 @@ FSDD_INLINE static int32x4_t fsdd_tanh_arm_mve(const fsdd_model *model, int32x4_
 
 /* --- a layer --- */
 
-/* The accumulators of up to four units to z; what saturates in 32 bits does so in 16. A lane's shift is the lowest byte. */
-FSDD_INLINE static int32x4x4_t fsdd_gates_arm_mve(const fsdd_model *model, const int32_t *accumulator, const void *multiplier,
-                                                  size_t units, unsigned left)
+/* What the activations of up to four units are made of. Lanes behind the last unit repeat it, and so may store it again. */
+typedef struct {
+    const int32_t *accumulator; /* (units, 4) */
+    const void *multiplier;     /* (units, 4) */
+    uint32x4_t lanes;           /* the unit in each lane */
+    unsigned left;              /* see fsdd_lstm_input */
+} fsdd_units_arm_mve;
+
+/* The z of one gate, before it saturates in 16 bits: the activations do that. */
+FSDD_INLINE static int32x4_t fsdd_gate_arm_mve(const fsdd_model *model, const fsdd_units_arm_mve *units, size_t gate)
 {
-    int32x4x4_t z = vld4q_s32(accumulator);
+    const uint32x4_t rows = vshlq_n_u32(units->lanes, 2);
+    const int32x4_t sum = vldrwq_gather_shifted_offset_s32(units->accumulator + gate, rows);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        const int8x16_t right = vldrbq_z_s8(multiplier, vctp8q((uint32_t)(FSDD_GATES * units)));
-        const int32x4_t shifts = vreinterpretq_s32_s8(vnegq_s8(right));
-        z.val[0] = vqrshlq_s32(z.val[0], shifts);
-        z.val[1] = vqrshlq_s32(z.val[1], vshrq_n_s32(shifts, 8));
-        z.val[2] = vqrshlq_s32(z.val[2], vshrq_n_s32(shifts, 16));
-        z.val[3] = vqrshlq_s32(z.val[3], vshrq_n_s32(shifts, 24));
+        const int8_t *const right = (const int8_t *)units->multiplier + gate;
+        return vqrshlq_s32(sum, vnegq_s32(vldrbq_gather_offset_s32(right, rows)));
     } else {
-        const mve_pred16_t present = vctp32q((uint32_t)units);
-        const uint32x4_t of_units = vidupq_n_u32(0, 4);
-        size_t gate;
-        for (gate = 0; gate < FSDD_GATES; gate++) {
-            const int32_t *const factor = (const int32_t *)multiplier + gate;
-            z.val[gate] = vrmulhq_s32(vshlq_r_s32(z.val[gate], (int32_t)left),
-                                      vldrwq_gather_shifted_offset_z_s32(factor, of_units, present));
-        }
+        const int32_t *const factor = (const int32_t *)units->multiplier + gate;
+        return vrmulhq_s32(vshlq_r_s32(sum, (int32_t)units->left), vldrwq_gather_shifted_offset_s32(factor, rows));
     }
-    return z;
 }
 
-/* fsdd_lstm_unit for up to four units: accumulator (4, 4), multiplier (units, 4), cell_q11 (units), next_q7 (units). */
-FSDD_INLINE static void fsdd_lstm_units_arm_mve(const fsdd_model *model, const int32x4x4_t *z, size_t units, int16_t *cell_q11,
-                                                int16_t *next_q7)
+/* Keeps compilers from beginning with what reads `pointer` before `value` is there: all at once needs too many registers. */
+#define FSDD_FIRST(value, pointer) __asm__("" : "+w"(value), "+r"(pointer))
+
+/* fsdd_lstm_unit for these units: cell_q11 (units), next_q7 (units). */
+FSDD_OUT_OF_LINE static void fsdd_lstm_units_arm_mve(const fsdd_model *model, fsdd_units_arm_mve *units, int16_t *cell_q11, int16_t *next_q7)
 {
-    const mve_pred16_t present = vctp32q((uint32_t)units);
-    const int32x4_t i_q15 = fsdd_sigmoid_arm_mve(model, z->val[0]), f_q15 = fsdd_sigmoid_arm_mve(model, z->val[1]);
-    const int32x4_t g_q15 = fsdd_tanh_arm_mve(model, z->val[2]), o_q15 = fsdd_sigmoid_arm_mve(model, z->val[3]);
-    const int32x4_t kept = vrshrq_n_s32(vmulq_s32(f_q15, vldrhq_z_s32(cell_q11, present)), FSDD_FORGET_SHIFT);
-    const int32x4_t added = vrshrq_n_s32(vmulq_s32(i_q15, g_q15), FSDD_INPUT_SHIFT);
-    const int32x4_t cell = fsdd_sat16_arm_mve(vaddq_s32(kept, added));
-    const int32x4_t next = vrshrq_n_s32(vmulq_s32(o_q15, fsdd_tanh_arm_mve(model, cell)), FSDD_HIDDEN_SHIFT);
-    vstrhq_p_s32(cell_q11, cell, present);
-    vstrhq_p_s32(next_q7, vminq_s32(next, vdupq_n_s32(127)), present); /* it is at least -128 */
+    int32x4_t i_q15, f_q15, g_q15, o_q15, cell;
+    i_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 0));
+    FSDD_FIRST(i_q15, units->accumulator);
+    g_q15 = fsdd_tanh_arm_mve(model, fsdd_gate_arm_mve(model, units, 2));
+    cell = vrshrq_n_s32(vmulq_s32(i_q15, g_q15), FSDD_INPUT_SHIFT);
+    FSDD_FIRST(cell, units->accumulator);
+    f_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 1));
+    f_q15 = vmulq_s32(f_q15, vldrhq_gather_shifted_offset_s32(cell_q11, units->lanes));
+    cell = fsdd_sat16_arm_mve(vaddq_s32(cell, vrshrq_n_s32(f_q15, FSDD_FORGET_SHIFT)));
+    vstrhq_scatter_shifted_offset_s32(cell_q11, units->lanes, cell);
+    FSDD_FIRST(cell, units->accumulator);
+    o_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 3));
+    FSDD_FIRST(o_q15, units->accumulator);
+    o_q15 = vrshrq_n_s32(vmulq_s32(o_q15, fsdd_tanh_arm_mve(model, cell)), FSDD_HIDDEN_SHIFT);
+    vstrhq_scatter_shifted_offset_s32(next_q7, units->lanes, fsdd_sat8_arm_mve(o_q15));
 }
 
 /* One frame through layer k: cell_q11 (H) is updated, hidden_q7 (H) is written, as `input` holds the old values. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_mve(const fsdd_model *model, size_t k, const fsdd_bytes_arm_mve *input,
                                                     int16_t *cell_q11, int16_t *hidden_q7)
 {
-    const size_t unit_bytes = FSDD_GATES * (input->inputs + input->columns);
-    const size_t multiplier_bytes = FSDD_MVE_UNITS * fsdd_multiplier_bytes(model);
     const unsigned left = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? 0u : 32u - model->layer_shifts[k];
     const uint8_t *weights = model->layers[k].weights;
     const int32_t *bias = model->layers[k].bias;
     const char *multiplier = model->layers[k].multiplier;
     size_t first;
-    for (first = 0; first < model->hidden; first += FSDD_MVE_UNITS, multiplier += multiplier_bytes) {
-        const size_t rest = model->hidden - first, units = rest < FSDD_MVE_UNITS ? rest : FSDD_MVE_UNITS;
-        int32_t accumulator[FSDD_MVE_UNITS * FSDD_GATES];
-        int32x4x4_t z;
-        size_t unit;
-        for (unit = 0; unit < units; unit++, weights += unit_bytes, bias += FSDD_GATES)
-            fsdd_accumulate_arm_mve(weights, input, bias, accumulator + FSDD_GATES * unit);
-        z = fsdd_gates_arm_mve(model, accumulator, multiplier, units, left);
-        fsdd_lstm_units_arm_mve(model, &z, units, cell_q11 + first, hidden_q7 + first);
+    for (first = 0; first < model->hidden; first += FSDD_MVE_UNITS) {
+        const size_t rest = model->hidden - first, count = rest < FSDD_MVE_UNITS ? rest : FSDD_MVE_UNITS;
+        int32_t accumulator[FSDD_MVE_UNITS * FSDD_GATES], *sum = accumulator;
+        fsdd_units_arm_mve units;
+        for (; sum < accumulator + FSDD_GATES * count; sum += FSDD_GATES, bias += FSDD_GATES) {
+            vstrwq_s32(sum, vldrwq_s32(bias));
+            weights = fsdd_accumulate_arm_mve(weights, input, sum);
+        }
+        units.accumulator = accumulator, units.multiplier = multiplier, units.left = left;
+        units.lanes = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32((uint32_t)count - 1u));
+        fsdd_lstm_units_arm_mve(model, &units, cell_q11 + first, hidden_q7 + first);
+        multiplier += FSDD_MVE_UNITS * fsdd_multiplier_bytes(model);
     }
 }
 
@@ -200,7 +225,7 @@ static void fsdd_network_step_arm_mve(const fsdd_model *model, int16_t *scratch,
 {
     const size_t hidden = model->hidden;
     int8_t *const packed = (int8_t *)scratch;
-    fsdd_bytes_arm_mve input = {frame_q4, model->inputs, packed, hidden};
+    fsdd_bytes_arm_mve input = fsdd_bytes_of_arm_mve(frame_q4, model->inputs, packed, hidden);
     int16_t *hidden_q7 = state + model->inputs, *cell_q11 = state + FSDD_EVEN(model->inputs + hidden);
     size_t k;
     fsdd_unpack_features_arm_mve(frame_q4, model->inputs, state);
@@ -209,7 +234,7 @@ static void fsdd_network_step_arm_mve(const fsdd_model *model, int16_t *scratch,
         fsdd_pack_arm_mve(hidden_q7 + hidden - input.columns, input.columns, packed);
         fsdd_lstm_step_arm_mve(model, k, &input, cell_q11, hidden_q7);
         fsdd_copy_arm_mve(hidden_q7, hidden, above_q7);
-        input.inputs = 0, input.columns = 2u * hidden;
+        input = fsdd_bytes_of_arm_mve(frame_q4, 0, packed, 2u * hidden);
         hidden_q7 = above_q7 + hidden, cell_q11 = hidden_q7 + hidden;
     }
 }
