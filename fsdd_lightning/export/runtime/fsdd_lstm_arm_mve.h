@@ -112,18 +112,17 @@ static inline const uint8_t *fsdd_accumulate_arm_mve(const uint8_t *weights, con
 /* The nearest uint16_t, int16_t and int8_t: what does not fit the lower half of a lane saturates there, and fills it again. */
 FSDD_INLINE static uint32x4_t fsdd_saturate_unsigned_arm_mve(int32x4_t value)
 {
-    return vmovlbq_u16(vqmovunbq_s32(vuninitializedq_u16(), value));
+    return vmovlbq_u16(vqmovunbq_s32(vreinterpretq_u16_s32(value), value));
 }
 
 FSDD_INLINE static int32x4_t fsdd_sat16_arm_mve(int32x4_t value)
 {
-    return vmovlbq_s16(vqmovnbq_s32(vuninitializedq_s16(), value));
+    return vmovlbq_s16(vqmovnbq_s32(vreinterpretq_s16_s32(value), value));
 }
 
 FSDD_INLINE static int32x4_t fsdd_sat8_arm_mve(int32x4_t value)
 {
-    const int8x16_t narrow = vqmovnbq_s16(vuninitializedq_s8(), vreinterpretq_s16_s32(value));
-    return vreinterpretq_s32_s16(vmovlbq_s8(narrow));
+    return vreinterpretq_s32_s16(vmovlbq_s8(vqmovnbq_s16(vreinterpretq_s8_s32(value), vreinterpretq_s16_s32(value))));
 }
 
 /* fsdd_interpolate with 8 bits of fraction; offset_q8 is below 2^16. No table decreases: rise * fraction / 2^8, rounded, is the
@@ -150,49 +149,47 @@ FSDD_INLINE static int32x4_t fsdd_tanh_arm_mve(const fsdd_model *model, int32x4_
 
 /* --- a layer --- */
 
-/* What the activations of up to four units are made of. Lanes behind the last unit repeat it, and so may store it again. */
+/* Where the lanes find up to four units. Those behind the last unit repeat it, and so may store it again. */
 typedef struct {
-    const int32_t *accumulator; /* (units, 4) */
-    const void *multiplier;     /* (units, 4) */
-    uint32x4_t lanes;           /* the unit in each lane */
-    unsigned left;              /* see fsdd_lstm_input */
-} fsdd_units_arm_mve;
+    uint32x4_t units, rows; /* of gate i */
+    unsigned left;          /* see fsdd_lstm_input */
+} fsdd_lanes_arm_mve;
 
 /* The z of one gate, before it saturates in 16 bits: the activations do that. */
-FSDD_INLINE static int32x4_t fsdd_gate_arm_mve(const fsdd_model *model, const fsdd_units_arm_mve *units, size_t gate)
+FSDD_INLINE static int32x4_t fsdd_gate_arm_mve(const fsdd_model *model, fsdd_lanes_arm_mve lanes, const int32_t *accumulator,
+                                               const void *multiplier, size_t gate)
 {
-    const uint32x4_t rows = vshlq_n_u32(units->lanes, 2);
-    const int32x4_t sum = vldrwq_gather_shifted_offset_s32(units->accumulator + gate, rows);
+    const int32x4_t sum = vldrwq_gather_shifted_offset_s32(accumulator + gate, lanes.rows);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        const int8_t *const right = (const int8_t *)units->multiplier + gate;
-        return vqrshlq_s32(sum, vnegq_s32(vldrbq_gather_offset_s32(right, rows)));
+        const int8_t *const right = (const int8_t *)multiplier + gate;
+        return vqrshlq_s32(sum, vnegq_s32(vldrbq_gather_offset_s32(right, lanes.rows)));
     } else {
-        const int32_t *const factor = (const int32_t *)units->multiplier + gate;
-        return vrmulhq_s32(vshlq_r_s32(sum, (int32_t)units->left), vldrwq_gather_shifted_offset_s32(factor, rows));
+        const int32_t *const factor = (const int32_t *)multiplier + gate;
+        return vrmulhq_s32(vshlq_r_s32(sum, (int32_t)lanes.left), vldrwq_gather_shifted_offset_s32(factor, lanes.rows));
     }
 }
 
 /* Keeps compilers from beginning with what reads `pointer` before `value` is there: all at once needs too many registers. */
 #define FSDD_FIRST(value, pointer) __asm__("" : "+w"(value), "+r"(pointer))
 
-/* fsdd_lstm_unit for these units: cell_q11 (units), next_q7 (units). */
-FSDD_OUT_OF_LINE static void fsdd_lstm_units_arm_mve(const fsdd_model *model, fsdd_units_arm_mve *units, int16_t *cell_q11, int16_t *next_q7)
+/* fsdd_lstm_unit for these units: accumulator (units, 4), multiplier (units, 4), cell_q11 (units), next_q7 (units). */
+FSDD_INLINE static void fsdd_lstm_units_arm_mve(const fsdd_model *model, fsdd_lanes_arm_mve lanes, const int32_t *accumulator,
+                                                const void *multiplier, int16_t *cell_q11, int16_t *next_q7)
 {
     int32x4_t i_q15, f_q15, g_q15, o_q15, cell;
-    i_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 0));
-    FSDD_FIRST(i_q15, units->accumulator);
-    g_q15 = fsdd_tanh_arm_mve(model, fsdd_gate_arm_mve(model, units, 2));
+    i_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, lanes, accumulator, multiplier, 0));
+    FSDD_FIRST(i_q15, accumulator);
+    g_q15 = fsdd_tanh_arm_mve(model, fsdd_gate_arm_mve(model, lanes, accumulator, multiplier, 2));
     cell = vrshrq_n_s32(vmulq_s32(i_q15, g_q15), FSDD_INPUT_SHIFT);
-    FSDD_FIRST(cell, units->accumulator);
-    f_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 1));
-    f_q15 = vmulq_s32(f_q15, vldrhq_gather_shifted_offset_s32(cell_q11, units->lanes));
+    FSDD_FIRST(cell, accumulator);
+    f_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, lanes, accumulator, multiplier, 1));
+    f_q15 = vmulq_s32(f_q15, vldrhq_gather_shifted_offset_s32(cell_q11, lanes.units));
     cell = fsdd_sat16_arm_mve(vaddq_s32(cell, vrshrq_n_s32(f_q15, FSDD_FORGET_SHIFT)));
-    vstrhq_scatter_shifted_offset_s32(cell_q11, units->lanes, cell);
-    FSDD_FIRST(cell, units->accumulator);
-    o_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, units, 3));
-    FSDD_FIRST(o_q15, units->accumulator);
+    vstrhq_scatter_shifted_offset_s32(cell_q11, lanes.units, cell);
+    FSDD_FIRST(cell, accumulator);
+    o_q15 = fsdd_sigmoid_arm_mve(model, fsdd_gate_arm_mve(model, lanes, accumulator, multiplier, 3));
     o_q15 = vrshrq_n_s32(vmulq_s32(o_q15, fsdd_tanh_arm_mve(model, cell)), FSDD_HIDDEN_SHIFT);
-    vstrhq_scatter_shifted_offset_s32(next_q7, units->lanes, fsdd_sat8_arm_mve(o_q15));
+    vstrhq_scatter_shifted_offset_s32(next_q7, lanes.units, fsdd_sat8_arm_mve(o_q15));
 }
 
 /* One frame through layer k: cell_q11 (H) is updated, hidden_q7 (H) is written, as `input` holds the old values. */
@@ -203,18 +200,18 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_mve(const fsdd_model *model, siz
     const uint8_t *weights = model->layers[k].weights;
     const int32_t *bias = model->layers[k].bias;
     const char *multiplier = model->layers[k].multiplier;
-    size_t first;
-    for (first = 0; first < model->hidden; first += FSDD_MVE_UNITS) {
-        const size_t rest = model->hidden - first, count = rest < FSDD_MVE_UNITS ? rest : FSDD_MVE_UNITS;
+    size_t rest, units;
+    for (rest = model->hidden; rest > 0u; rest -= units, cell_q11 += units, hidden_q7 += units) {
         int32_t accumulator[FSDD_MVE_UNITS * FSDD_GATES], *sum = accumulator;
-        fsdd_units_arm_mve units;
-        for (; sum < accumulator + FSDD_GATES * count; sum += FSDD_GATES, bias += FSDD_GATES) {
+        fsdd_lanes_arm_mve lanes;
+        units = rest < FSDD_MVE_UNITS ? rest : FSDD_MVE_UNITS;
+        for (; sum < accumulator + FSDD_GATES * units; sum += FSDD_GATES, bias += FSDD_GATES) {
             vstrwq_s32(sum, vldrwq_s32(bias));
             weights = fsdd_accumulate_arm_mve(weights, input, sum);
         }
-        units.accumulator = accumulator, units.multiplier = multiplier, units.left = left;
-        units.lanes = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32((uint32_t)count - 1u));
-        fsdd_lstm_units_arm_mve(model, &units, cell_q11 + first, hidden_q7 + first);
+        lanes.units = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32((uint32_t)units - 1u));
+        lanes.rows = vshlq_n_u32(lanes.units, 2), lanes.left = left;
+        fsdd_lstm_units_arm_mve(model, lanes, accumulator, multiplier, cell_q11, hidden_q7);
         multiplier += FSDD_MVE_UNITS * fsdd_multiplier_bytes(model);
     }
 }
