@@ -178,7 +178,7 @@ def _arrays(deployment: Deployment, identifier: str) -> list[dict[str, Any]]:
 def _array(identifier: str, name: str, array: NDArray[Any]) -> dict[str, Any]:
     return {
         "name": f"{identifier}_{name}",
-        "in_words": is_read_in_words(name),
+        "in_words": is_read_in_words(name, array),
         "storage": "" if name.startswith("feature_") else "static ",
         "type": C_TYPES[array.dtype.str],
         "length": array.size,

@@ -20,24 +20,11 @@
 
 #include "fsdd_lstm.h"
 
-/* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant (the __ssat of arm_acle.h does not pass -Wconversion). */
-#define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
-
-/* The nearest value in [0, 2^bits). */
-#define fsdd_saturate_unsigned(value, bits) ((int32_t)__builtin_arm_usat(value, bits))
-
-/* a * b / 2^32, rounded half up, plus c. */
+/* a * b / 2^32, rounded half up, + c. */
 static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t c)
 {
     int32_t word;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(word) : "r"(a), "r"(b), "r"(c));
-    return word;
-}
-
-static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
-{
-    int32_t word;
-    __asm__("smmulr %0, %1, %2" : "=r"(word) : "r"(a), "r"(b));
     return word;
 }
 
@@ -49,18 +36,6 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
     int16x2_t neighbors;
     __builtin_memcpy(&neighbors, table + (offset >> fraction_bits), sizeof neighbors);
     return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
-}
-
-/* Four words at once, and the address of the next. */
-static inline const void *fsdd_load_four_arm_dsp(const void *words, int32_t *target)
-{
-    register int32_t a __asm__("r0"), b __asm__("r1"), c __asm__("r2"), d __asm__("r3");
-    __asm__("ldmia %[words]!, {%[a], %[b], %[c], %[d]}"
-            : [words] "+r"(words), [a] "=r"(a), [b] "=r"(b), [c] "=r"(c), [d] "=r"(d)
-            :
-            : "memory");
-    target[0] = a, target[1] = b, target[2] = c, target[3] = d;
-    return words;
 }
 
 /* Two columns x of four gates. */
@@ -122,7 +97,7 @@ static inline const uint8_t *fsdd_accumulate_int4_arm_dsp(const uint8_t *weights
 {
     const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
     const uint32_t mask = 0xF000F000u;
-    int32_t i = accumulator[0] * 4096, f = accumulator[1] * 4096, g = accumulator[2] * 4096, o = accumulator[3] * 4096;
+    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3]; /* times 2^12 */
     int32_t first, second, x01, x23, fields;
     if (vector_q7 < fours)
         __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldrd %[first], %[second], [%[weights]], #8\n\t"
@@ -147,7 +122,7 @@ static inline const uint8_t *fsdd_accumulate_ternary_arm_dsp(const uint8_t *weig
 {
     const int16_t *const end = vector_q7 + columns; /* up to three behind it, weights are zero, and there are cells */
     const uint32_t mask = 0xC000C000u;
-    int32_t i = accumulator[0] * 16384, f = accumulator[1] * 16384, g = accumulator[2] * 16384, o = accumulator[3] * 16384;
+    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3]; /* times 2^14 */
     int32_t word, x01, x23, fields;
     __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldr %[word], [%[weights]], #4\n\t"
             FSDD_ADD_FIELDS("i", "word", ", lsl #14", "x01") FSDD_ADD_FIELDS("f", "word", ", lsl #12", "x01")

@@ -38,14 +38,14 @@ static inline __m256i fsdd_interpolate_avx2(const int16_t *table, __m256i offset
 
 static inline __m256i fsdd_sigmoid_q15_avx2(const fsdd_model *model, __m256i z_q11)
 {
-    const __m256i offset = _mm256_add_epi32(z_q11, _mm256_set1_epi32(32768));
+    const __m256i offset = _mm256_add_epi32(z_q11, _mm256_set1_epi32(FSDD_SIGMOID_ZERO));
     return fsdd_interpolate_avx2(model->sigmoid_table, offset, FSDD_SIGMOID_FRACTION_BITS);
 }
 
 static inline __m256i fsdd_tanh_q15_avx2(const fsdd_model *model, __m256i z_q11)
 {
-    const __m256i clipped = fsdd_saturate_avx2(z_q11, FSDD_TANH_DOMAIN_BITS);
-    const __m256i offset = _mm256_add_epi32(clipped, _mm256_set1_epi32(16384));
+    const __m256i clipped = fsdd_saturate_avx2(z_q11, FSDD_TANH_BITS);
+    const __m256i offset = _mm256_add_epi32(clipped, _mm256_set1_epi32(FSDD_TANH_ZERO));
     return fsdd_interpolate_avx2(model->tanh_table, offset, FSDD_TANH_FRACTION_BITS);
 }
 
