@@ -60,12 +60,11 @@ typedef struct {
     size_t past_inputs, past_columns; /* how far behind them the last of 16 bytes at a time ends */
 } fsdd_bytes_arm_mve;
 
-static inline fsdd_bytes_arm_mve fsdd_bytes_of_arm_mve(const int8_t *frame_q4, size_t inputs, const int8_t *vector_q7,
-                                                       size_t columns)
+static inline void fsdd_set_counts_arm_mve(fsdd_bytes_arm_mve *input, size_t inputs, size_t columns)
 {
-    const fsdd_bytes_arm_mve input = {
-        frame_q4, inputs, vector_q7, columns, inputs + columns, (0u - inputs) & 15u, (0u - columns) & 15u};
-    return input;
+    input->inputs = inputs, input->past_inputs = (0u - inputs) & 15u;
+    input->columns = columns, input->past_columns = (0u - columns) & 15u;
+    input->row_bytes = inputs + columns;
 }
 
 /* A loop that adds the products of four rows with `vector`, which is loaded once for all of them. Its last turn takes as many
@@ -197,6 +196,7 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_mve(const fsdd_model *model, siz
                                                     int16_t *cell_q11, int16_t *hidden_q7)
 {
     const unsigned left = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? 0u : 32u - model->layer_shifts[k];
+    const size_t multiplier_bytes = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? sizeof(int8_t) : sizeof(int32_t);
     const uint8_t *weights = model->layers[k].weights;
     const int32_t *bias = model->layers[k].bias;
     const char *multiplier = model->layers[k].multiplier;
@@ -212,7 +212,7 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_mve(const fsdd_model *model, siz
         lanes.units = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32((uint32_t)units - 1u));
         lanes.rows = vshlq_n_u32(lanes.units, 2), lanes.left = left;
         fsdd_lstm_units_arm_mve(model, lanes, accumulator, multiplier, cell_q11, hidden_q7);
-        multiplier += FSDD_MVE_UNITS * fsdd_multiplier_bytes(model);
+        multiplier += FSDD_MVE_UNITS * FSDD_GATES * multiplier_bytes;
     }
 }
 
@@ -222,16 +222,18 @@ static void fsdd_network_step_arm_mve(const fsdd_model *model, int16_t *scratch,
 {
     const size_t hidden = model->hidden;
     int8_t *const packed = (int8_t *)scratch;
-    fsdd_bytes_arm_mve input = fsdd_bytes_of_arm_mve(frame_q4, model->inputs, packed, hidden);
+    fsdd_bytes_arm_mve input;
     int16_t *hidden_q7 = state + model->inputs, *cell_q11 = state + FSDD_EVEN(model->inputs + hidden);
     size_t k;
+    input.frame_q4 = frame_q4, input.vector_q7 = packed;
+    fsdd_set_counts_arm_mve(&input, model->inputs, hidden);
     fsdd_unpack_features_arm_mve(frame_q4, model->inputs, state);
     for (k = 0; k < model->layer_count; k++) {
         int16_t *const above_q7 = k + 1u < model->layer_count ? cell_q11 + FSDD_EVEN(hidden) : scratch;
         fsdd_pack_arm_mve(hidden_q7 + hidden - input.columns, input.columns, packed);
         fsdd_lstm_step_arm_mve(model, k, &input, cell_q11, hidden_q7);
         fsdd_copy_arm_mve(hidden_q7, hidden, above_q7);
-        input = fsdd_bytes_of_arm_mve(frame_q4, 0, packed, 2u * hidden);
+        fsdd_set_counts_arm_mve(&input, 0, 2u * hidden);
         hidden_q7 = above_q7 + hidden, cell_q11 = hidden_q7 + hidden;
     }
 }
