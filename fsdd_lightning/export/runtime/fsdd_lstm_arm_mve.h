@@ -1,11 +1,11 @@
-/* The same bits faster, with the vectors of Arm's MVE (Helium): Cortex-M52, M55, M85. Included by fsdd_lstm.c for models with
+/* The same bits faster, with the vectors of Arm's MVE (Helium): Cortex-M52, M55, M85. Included by fsdd_lstm.c, for models with
  * weights of 8 bits in FSDD_ROWS.
  *
- * One instruction multiplies 16 bytes by 16 bytes and adds the products to a sum. Weights are bytes; hidden values are, too,
- * but for being kept as int16_t, and the features of a frame before they are shifted. So a step packs what it reads into bytes,
- * sums the features apart and shifts their sum. The activations of four units are computed at once, in lanes of 32 bits.
+ * One instruction multiplies 16 bytes by 16 bytes and adds up the products. Weights are bytes. So are hidden values, but for
+ * being kept as int16_t, and features before they are shifted: a step packs what it reads into bytes, sums the features apart
+ * and shifts their sum. The activations of four units are computed at once, in lanes of 32 bits.
  *
- * Counts that are no multiple of the lanes need no code of their own: the processor predicates what is left over.
+ * No count has to be a multiple of the lanes. Loops from WLSTP to LETP leave out the lanes behind the last one by themselves.
  */
 #ifndef FSDD_LSTM_ARM_MVE_H
 #define FSDD_LSTM_ARM_MVE_H
@@ -18,34 +18,29 @@
 
 /* --- bytes and words --- */
 
-/* to (count) = from (count); hidden values are in the range of bytes. */
+/* A loop over `count` values of 16 bits, eight a turn, from and to where two pointers are moved on. */
+#define FSDD_MOVE_ARM_MVE(turn)                                                                                        \
+    __asm__ volatile("wlstp.16 lr, %[count], 2f\n1:\t" turn "letp lr, 1b\n2:"                                         \
+                     : [from] "+l"(from), [to] "+l"(to)                                                                \
+                     : [count] "r"(count), [feature_shift] "i"(FSDD_FEATURE_SHIFT)                                     \
+                     : "lr", "q0", "memory")
+
+/* to (count) = from (count), in the range of bytes. */
 static inline void fsdd_pack_arm_mve(const int16_t *from, size_t count, int8_t *to)
 {
-    size_t k;
-    for (k = 0; k < count; k += 8u) {
-        const mve_pred16_t left = vctp16q((uint32_t)(count - k));
-        vstrbq_p_s16(to + k, vldrhq_z_s16(from + k, left), left);
-    }
+    FSDD_MOVE_ARM_MVE("vldrh.u16 q0, [%[from]], #16\n\tvstrb.16 q0, [%[to]], #8\n\t");
 }
 
-/* to (count) = from (count) in another step. */
+/* to_q7 (count) = from_q4 (count). */
 static inline void fsdd_unpack_features_arm_mve(const int8_t *from, size_t count, int16_t *to)
 {
-    size_t k;
-    for (k = 0; k < count; k += 8u) {
-        const mve_pred16_t left = vctp16q((uint32_t)(count - k));
-        vstrhq_p_s16(to + k, vshlq_n_s16(vldrbq_z_s16(from + k, left), FSDD_FEATURE_SHIFT), left);
-    }
+    FSDD_MOVE_ARM_MVE("vldrb.s16 q0, [%[from]], #8\n\tvshl.i16 q0, q0, %[feature_shift]\n\tvstrh.16 q0, [%[to]], #16\n\t");
 }
 
 /* to (count) = from (count). */
 static inline void fsdd_copy_arm_mve(const int16_t *from, size_t count, int16_t *to)
 {
-    size_t k;
-    for (k = 0; k < count; k += 8u) {
-        const mve_pred16_t left = vctp16q((uint32_t)(count - k));
-        vstrhq_p_s16(to + k, vldrhq_z_s16(from + k, left), left);
-    }
+    FSDD_MOVE_ARM_MVE("vldrh.u16 q0, [%[from]], #16\n\tvstrh.16 q0, [%[to]], #16\n\t");
 }
 
 /* --- sums --- */
@@ -56,8 +51,8 @@ typedef struct {
     size_t inputs;
     const int8_t *vector_q7; /* (columns) [input, hidden]; in the lowest layer hidden alone */
     size_t columns;
-    size_t row_bytes;                  /* inputs + columns */
-    size_t past_inputs, past_columns; /* how far behind them the last of 16 bytes at a time ends */
+    size_t row_bytes;                 /* inputs + columns */
+    size_t past_inputs, past_columns; /* how far behind them 16 bytes at a time end */
 } fsdd_bytes_arm_mve;
 
 static inline void fsdd_set_counts_arm_mve(fsdd_bytes_arm_mve *input, size_t inputs, size_t columns)
@@ -67,16 +62,17 @@ static inline void fsdd_set_counts_arm_mve(fsdd_bytes_arm_mve *input, size_t inp
     input->row_bytes = inputs + columns;
 }
 
-/* A loop that adds the products of four rows with `vector`, which is loaded once for all of them. Its last turn takes as many
- * bytes as are left. Where lr is 0 it jumps to `none`; else it first does what is in `before`. */
+/* Adds the products of four rows with lr bytes of `vector`, which is loaded once for all of them, or jumps to `none` if there
+ * are none. What is in `before` is done once. */
+#define FSDD_ADD_ROW(sum, row, vector) "vldrb.u8 " vector ", [%[" row "]], #16\n\tvmladava.s8 %[" sum "], q0, " vector "\n\t"
 #define FSDD_ADD_ROWS(none, before)                                                                                    \
     "wlstp.8 lr, lr, " none "\n\t" before "1:\tvldrb.u8 q0, [%[vector]], #16\n\t"                                     \
-    "vldrb.u8 q1, [%[row_i]], #16\n\tvmladava.s8 %[i], q0, q1\n\tvldrb.u8 q2, [%[row_f]], #16\n\tvmladava.s8 %[f], q0, q2\n\t" \
-    "vldrb.u8 q1, [%[row_g]], #16\n\tvmladava.s8 %[g], q0, q1\n\tvldrb.u8 q2, [%[row_o]], #16\n\tvmladava.s8 %[o], q0, q2\n\t" \
-    "letp lr, 1b\n\t"
+    FSDD_ADD_ROW("i", "row_i", "q1") FSDD_ADD_ROW("f", "row_f", "q2")                                                  \
+    FSDD_ADD_ROW("g", "row_g", "q1") FSDD_ADD_ROW("o", "row_o", "q2") "letp lr, 1b\n\t"
 
-/* sum (4) += weights (4, inputs + columns) * input; the weights of the next unit. In assembly language, as compilers neither
- * keep the sums in registers with even numbers, which the instruction wants, nor all the rest in those that remain. */
+/* sum (4) += weights (4, inputs + columns) * input; returns the weights of the next unit. In assembly language, as compilers
+ * neither keep the sums in registers with even numbers, which the instruction wants, nor all the rest in those that remain.
+ * Without inputs the sums begin at once with what is in `sum`. */
 static inline const uint8_t *fsdd_accumulate_arm_mve(const uint8_t *weights, const fsdd_bytes_arm_mve *input, int32_t *sum)
 {
     const uint8_t *row_f, *row_g, *row_o;
@@ -87,10 +83,12 @@ static inline const uint8_t *fsdd_accumulate_arm_mve(const uint8_t *weights, con
         "add %[row_g], %[row_f], %[row_o]\n\tadd %[row_o], %[row_g], %[row_o]\n\t"
         "ldrd %[vector], lr, [%[input], %[frame]]\n\t"
         FSDD_ADD_ROWS("3f", "mov %[i], #0\n\tmov %[f], #0\n\tmov %[g], #0\n\tmov %[o], #0\n")
-        "ldr lr, [%[input], %[past_inputs]]\n\tsub %[row_i], lr\n\tsub %[row_f], lr\n\tsub %[row_g], lr\n\tsub %[row_o], lr\n\t"
-        "ldrd %[vector], lr, [%[sum]]\n\tadd %[i], %[vector], %[i], lsl %[feature_shift]\n\tadd %[f], lr, %[f], lsl %[feature_shift]\n\t"
-        "ldrd %[vector], lr, [%[sum], #8]\n\tadd %[g], %[vector], %[g], lsl %[feature_shift]\n\tadd %[o], lr, %[o], lsl %[feature_shift]\n\t"
-        "b 4f\n3:\tldrd %[i], %[f], [%[sum]]\n\tldrd %[g], %[o], [%[sum], #8]\n"
+        "ldr lr, [%[input], %[past_inputs]]\n\tsub %[row_i], lr\n\tsub %[row_f], lr\n\t"
+        "sub %[row_g], lr\n\tsub %[row_o], lr\n\tldrd %[vector], lr, [%[sum]]\n\t"
+        "add %[i], %[vector], %[i], lsl %[feature_shift]\n\tadd %[f], lr, %[f], lsl %[feature_shift]\n\t"
+        "ldrd %[vector], lr, [%[sum], #8]\n\t"
+        "add %[g], %[vector], %[g], lsl %[feature_shift]\n\tadd %[o], lr, %[o], lsl %[feature_shift]\n\tb 4f\n"
+        "3:\tldrd %[i], %[f], [%[sum]]\n\tldrd %[g], %[o], [%[sum], #8]\n"
         "4:\tldrd %[vector], lr, [%[input], %[hidden]]\n\t"
         FSDD_ADD_ROWS("2f", "")
         "2:\tstrd %[i], %[f], [%[sum]]\n\tstrd %[g], %[o], [%[sum], #8]\n\t"
@@ -139,11 +137,11 @@ FSDD_INLINE static int32x4_t fsdd_sigmoid_arm_mve(const fsdd_model *model, int32
     return fsdd_interpolate_arm_mve(model->sigmoid_table, fsdd_saturate_unsigned_arm_mve(vqaddq_n_s32(z_q11, 32768)));
 }
 
-/* Twice the offset has 8 bits of fraction, too, the last of them 0. */
+/* Twice the offset has 8 bits of fraction, too. The last one is 0 but where it saturates, and there the table is flat. */
 FSDD_INLINE static int32x4_t fsdd_tanh_arm_mve(const fsdd_model *model, int32x4_t z_q11)
 {
     const int32x4_t doubled = vqaddq_n_s32(vqshlq_n_s32(z_q11, 1), 32768);
-    return fsdd_interpolate_arm_mve(model->tanh_table, vbicq_n_u32(fsdd_saturate_unsigned_arm_mve(doubled), 1));
+    return fsdd_interpolate_arm_mve(model->tanh_table, fsdd_saturate_unsigned_arm_mve(doubled));
 }
 
 /* --- a layer --- */

@@ -1,0 +1,45 @@
+"""The kernels for M55's vectors against numpy: every state after every frame, and that they are used at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import boards
+import mve_networks
+import networks
+import numpy as np
+import pytest
+import streams
+from vectors import status_of, vector_program
+
+boards.require(boards.M55)
+pytestmark = pytest.mark.slow
+LEVELS = ("-O1", "-O2", "-O3", "-Os")
+MOST_INSTRUCTIONS = {24: 230_000, 48: 500_000}  # of one clip at -O3; without vectors 2x24 takes more than twice as many
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_adversarial_networks_of_8_bits(level: str, tmp_path: Path) -> None:
+    program = vector_program(mve_networks.adversarial_networks(), tmp_path, clips=24, frames=12)
+    assert status_of(program, boards.M55, level, tmp_path) == boards.EXIT_DONE
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("code", mve_networks.CODES)
+def test_odd_shapes_of_8_bits(code: str, layers: int, level: str, tmp_path: Path) -> None:
+    program = vector_program(mve_networks.odd_networks(code, layers), tmp_path, clips=6, frames=6)
+    assert status_of(program, boards.M55, level, tmp_path) == boards.EXIT_DONE
+
+
+@pytest.mark.parametrize("hidden", MOST_INSTRUCTIONS)
+def test_the_vectors_are_used(hidden: int, tmp_path: Path) -> None:
+    """By the instructions of a clip, which the emulator counts: the same on every machine."""
+    model = networks.spoken_digit_model("int8", hidden)
+    features = np.random.default_rng(0).normal(0, 16, (1, 36, networks.INPUTS)).clip(-128, 127).astype(np.int8)
+    arrays = networks.stream_arrays([model], [streams.whole(features)])
+    data = streams.write_c_arrays(tmp_path / "data.c", arrays)
+    sources = networks.export({"net": model}, tmp_path)
+    elf = sources.build(("count.c", "memory_streams.c"), boards.M55, "-O3", tmp_path / "build", [data])
+    numbers = boards.run(elf, boards.M55, tmp_path, count_instructions=True).numbers
+    assert numbers["instructions"] <= MOST_INSTRUCTIONS[hidden]
