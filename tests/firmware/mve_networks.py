@@ -18,8 +18,9 @@ ODD_SHAPES = ((1, 1), (2, 1), (1, 2), (3, 3), (5, 6), (9, 7), (13, 8), (16, 5), 
 def adversarial_networks() -> dict[str, IntegerModel]:
     """Ties, saturations and largest values; all shifts of power-of-two scales; shapes with rests."""
     models = {name: model for name, model in example_models.all_models(PACKAGE).items() if model.weight_code in CODES}
-    models |= {f"{code} odd": networks.spoken_digit_model(code, 7, layers=3, inputs=19) for code in CODES}
-    return models | {"right shifts": shifts_model(32, 127), "left shifts": shifts_model(16, 1)}
+    models |= {f"{code} odd": networks.spoken_digit_model(code, 13, layers=3, inputs=19) for code in CODES}
+    models |= {"right shifts": shifts_model(32, 127), "left shifts": shifts_model(16, 1)}
+    return models | {"largest z": z_model(1), "least z": z_model(-1)}
 
 
 def odd_networks(code: str, layers: int) -> dict[str, IntegerModel]:
@@ -38,3 +39,12 @@ def shifts_model(shift: int, largest: int, *, inputs: int = 5, hidden: int = 8) 
     multiplier = np.left_shift(1, np.arange(rows) % 31).astype(np.int32)
     layer = integer_model.IntegerLayer(weights, bias, multiplier, shift)
     return IntegerModel((layer,), example_models.tie_output(integer_model, hidden), "int8_pot_scale")
+
+
+def z_model(sign: int, *, inputs: int = 5, hidden: int = 3) -> IntegerModel:
+    """Every z is as far from 0 as the ranges allow, before it saturates: 2^30."""
+    rows = 4 * hidden
+    bias = np.full(rows, sign * (2**31 - 1), np.int32)
+    weights, multiplier = np.zeros((rows, inputs + hidden), np.int8), np.full(rows, 2**31 - 1, np.int32)
+    layer = integer_model.IntegerLayer(weights, bias, multiplier, 32)
+    return IntegerModel((layer,), example_models.tie_output(integer_model, hidden), "int8")

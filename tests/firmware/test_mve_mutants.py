@@ -61,16 +61,13 @@ MUTANTS = [  # text, its replacement, which occurrence
     ("32768", "32769", 0),
     ("32768", "32767", 1),
     ("32768", "32769", 1),
-    ("vqaddq_n_s32(z_q11", "vaddq_n_s32(z_q11", 0),
-    ("vqaddq_n_s32(vq", "vaddq_n_s32(vq", 0),
-    ("vqshlq_n_s32(z_q11, 1)", "vshlq_n_s32(z_q11, 1)", 0),
-    ("vqshlq_n_s32(z_q11, 1)", "z_q11", 0),
+    ("vqaddq_n_s32", "vaddq_n_s32", 0),
+    ("vshlq_n_s32(z_q11, 1)", "z_q11", 0),
     # a layer
     ("(accumulator + gate", "(accumulator", 0),
     ("(const int8_t *)multiplier + gate", "(const int8_t *)multiplier", 0),
     ("(const int32_t *)multiplier + gate", "(const int32_t *)multiplier", 0),
-    ("vqrshlq_s32", "vqshlq_s32", 0),
-    ("vqrshlq_s32", "vrshlq_s32", 0),
+    ("vrshlq_s32", "vshlq_s32", 0),
     ("vnegq_s32", "", 0),
     ("vrmulhq_s32", "vmulhq_s32", 0),
     ("vshlq_r_s32(sum, (int32_t)lanes.left)", "sum", 0),
@@ -88,8 +85,7 @@ MUTANTS = [  # text, its replacement, which occurrence
     ("(uint32_t)units - 1u", "(uint32_t)units", 0),
     ("vidupq_n_u32(0, 1)", "vidupq_n_u32(0, 2)", 0),
     ("(lanes.units, 2)", "(lanes.units, 1)", 0),
-    ("? 0u : 32u", "? 0u : 31u", 0),
-    ("? 0u : 32u", "? 1u : 32u", 0),
+    ("left = 32u", "left = 31u", 0),
     ("? sizeof(int8_t)", "? sizeof(int32_t)", 0),
     (": sizeof(int32_t)", ": sizeof(int8_t)", 0),
     # a network
@@ -104,7 +100,7 @@ MUTANTS = [  # text, its replacement, which occurrence
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> VectorProgram:
-    return vector_program(mve_networks.adversarial_networks(), tmp_path_factory.mktemp("mve"), clips=3, frames=12)
+    return vector_program(mve_networks.adversarial_networks(), tmp_path_factory.mktemp("mve"), clips=3, frames=24)
 
 
 def test_without_a_bug_all_is_well(program: VectorProgram, tmp_path: Path) -> None:

@@ -134,13 +134,14 @@ FSDD_INLINE static int32x4_t fsdd_interpolate_arm_mve(const int16_t *table, uint
 
 FSDD_INLINE static int32x4_t fsdd_sigmoid_arm_mve(const fsdd_model *model, int32x4_t z_q11)
 {
-    return fsdd_interpolate_arm_mve(model->sigmoid_table, fsdd_saturate_unsigned_arm_mve(vqaddq_n_s32(z_q11, 32768)));
+    return fsdd_interpolate_arm_mve(model->sigmoid_table, fsdd_saturate_unsigned_arm_mve(vaddq_n_s32(z_q11, 32768)));
 }
 
-/* Twice the offset has 8 bits of fraction, too. The last one is 0 but where it saturates, and there the table is flat. */
+/* Twice the offset has 8 bits of fraction, too. The last one is 0 but where it saturates, and there the table is flat. Twice z
+ * fits, but the start of the table may be too far from it. */
 FSDD_INLINE static int32x4_t fsdd_tanh_arm_mve(const fsdd_model *model, int32x4_t z_q11)
 {
-    const int32x4_t doubled = vqaddq_n_s32(vqshlq_n_s32(z_q11, 1), 32768);
+    const int32x4_t doubled = vqaddq_n_s32(vshlq_n_s32(z_q11, 1), 32768);
     return fsdd_interpolate_arm_mve(model->tanh_table, fsdd_saturate_unsigned_arm_mve(doubled));
 }
 
@@ -152,14 +153,15 @@ typedef struct {
     unsigned left;          /* see fsdd_lstm_input */
 } fsdd_lanes_arm_mve;
 
-/* The z of one gate, before it saturates in 16 bits: the activations do that. */
+/* The z of one gate, in [-2^30, 2^30); the activations saturate it. Where the multiplier is a right shift, z is a sum that fits
+ * int32_t when it is shifted left by 32 - shift, shifted by at least two less. */
 FSDD_INLINE static int32x4_t fsdd_gate_arm_mve(const fsdd_model *model, fsdd_lanes_arm_mve lanes, const int32_t *accumulator,
                                                const void *multiplier, size_t gate)
 {
     const int32x4_t sum = vldrwq_gather_shifted_offset_s32(accumulator + gate, lanes.rows);
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
         const int8_t *const right = (const int8_t *)multiplier + gate;
-        return vqrshlq_s32(sum, vnegq_s32(vldrbq_gather_offset_s32(right, lanes.rows)));
+        return vrshlq_s32(sum, vnegq_s32(vldrbq_gather_offset_s32(right, lanes.rows)));
     } else {
         const int32_t *const factor = (const int32_t *)multiplier + gate;
         return vrmulhq_s32(vshlq_r_s32(sum, (int32_t)lanes.left), vldrwq_gather_shifted_offset_s32(factor, lanes.rows));
@@ -193,7 +195,7 @@ FSDD_INLINE static void fsdd_lstm_units_arm_mve(const fsdd_model *model, fsdd_la
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_mve(const fsdd_model *model, size_t k, const fsdd_bytes_arm_mve *input,
                                                     int16_t *cell_q11, int16_t *hidden_q7)
 {
-    const unsigned left = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? 0u : 32u - model->layer_shifts[k];
+    const unsigned left = 32u - model->layer_shifts[k];
     const size_t multiplier_bytes = FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? sizeof(int8_t) : sizeof(int32_t);
     const uint8_t *weights = model->layers[k].weights;
     const int32_t *bias = model->layers[k].bias;
