@@ -20,7 +20,7 @@ MOST_INSTRUCTIONS = {24: 230_000, 48: 500_000}  # of one clip at -O3; without ve
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_adversarial_networks_of_8_bits(level: str, tmp_path: Path) -> None:
-    program = vector_program(mve_networks.adversarial_networks(), tmp_path, clips=18, frames=24)
+    program = vector_program(mve_networks.adversarial_networks(), tmp_path, clips=12, frames=24)
     assert status_of(program, boards.M55, level, tmp_path) == boards.EXIT_DONE
 
 
