@@ -17,9 +17,9 @@ from fsdd_lightning.arithmetic.fixed_point import Int8Array
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerModel
 from fsdd_lightning.arithmetic.ranges import LARGEST_FEATURE, LARGEST_HIDDEN, LARGEST_SHIFT, accumulator_bounds
 from fsdd_lightning.arithmetic.weight_codes import UInt8Array, WeightCode, weight_code
+from fsdd_lightning.config.schema import Target
 
 Layout = Literal["columns", "pairs", "rows"]
-Target = Literal["auto", "portable", "arm_dsp", "arm_mve", "host"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 WORD_BYTES = 4

@@ -39,6 +39,7 @@ class Kit:
     linking: tuple[str, ...]  # before the objects
     support: tuple[str, ...]  # of `board/`, or of the folder
     packages: str  # Debian's
+    library: str = "libgcc.a"  # one that programs are linked with and that may be missing
 
     def tool(self, name: str) -> str:
         return self.prefix + name
@@ -69,7 +70,7 @@ A64_BARE = Kit(
 )  # fmt: skip
 A64_LINUX = Kit(
     "linux", "aarch64-linux-gnu-", SECTIONS, ("-static", "-Wl,--gc-sections"), ("files.c", "counter.c", "measure.c"),
-    "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user",
+    "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user", "libc.a",
 )  # fmt: skip
 
 
@@ -117,8 +118,6 @@ CORTEX_M = (M0, M3, M4, M7, M33, M55)
 OF_EACH_KIND = (M3, M4, M55, RV32, RV64, A64)  # of what the runtime is compiled to
 BOARDS = (*CORTEX_M, M55_DSP, RV32, RV32_NO_MULTIPLIER, RV64, A64)
 COUNTED = (M4, M3, COUNTED_M0, M55, RV32, RV32_NO_MULTIPLIER, RV64, COUNTED_A64)
-
-
 LEVELS = (*((board, "-O3") for board in BOARDS), *((board, "-Os") for board in CORTEX_M))  # for tests of every board
 
 
@@ -136,19 +135,29 @@ class TrialEnd:
     lines: tuple[str, ...] = ()  # all that was printed
 
 
-def missing_tools(board: Board) -> list[str]:
-    tools = [*map(board.kit.tool, ("gcc", "nm", "size", "objdump")), board.emulator[0]]
-    return [tool for tool in tools if shutil.which(tool) is None]
-
-
 @cache
+def missing_tools(board: Board) -> list[str]:
+    """Programs and libraries that are not installed."""
+    compiler = board.kit.tool("gcc")
+    tools = [*map(board.kit.tool, ("gcc", "nm", "size", "objdump")), board.emulator[0]]
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if (
+        compiler not in missing
+        and not Path(run_tool(compiler, f"-print-file-name={board.kit.library}").strip()).exists()
+    ):
+        missing.append(f"{board.kit.library} of {compiler}")
+    return missing
+
+
+def remedy(board: Board) -> str:
+    """One line on what is not installed."""
+    return f"{', '.join(missing_tools(board))} not installed: apt-get install {board.kit.packages}"
+
+
 def require(board: Board) -> None:
     """Skips, with the remedy, where a tool is not installed."""
-    missing = missing_tools(board)
-    if missing:
-        pytest.skip(
-            f"{', '.join(missing)} not installed: apt-get install {board.kit.packages}", allow_module_level=True
-        )
+    if missing_tools(board):
+        pytest.skip(remedy(board), allow_module_level=True)
 
 
 def compile_object(

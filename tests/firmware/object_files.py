@@ -42,22 +42,33 @@ def mnemonics(path: Path, board: Board, function: str | None = None) -> list[str
     A function stands for its copies, too (`name.part.0`, `name.isra.0`). KeyError if the file has no such function: one
     that was inlined everywhere would otherwise seem to hold nothing.
     """
-    text = run_tool(board.kit.tool("objdump"), "-d", "--no-show-raw-insn", str(path))
-    bodies = _bodies(text)
-    if function is None:
-        return [mnemonic for body in bodies.values() for mnemonic in body]
-    own = [body for name, body in bodies.items() if name.split(".")[0] == function]
-    if not own:
-        raise KeyError(f"{path} has no function {function}, but {', '.join(bodies)}")
-    return [mnemonic for body in own for mnemonic in body]
+    matches = map(INSTRUCTION.match, _lines(path, board, function))
+    return [match[1] for match in matches if match]
 
 
-def _bodies(disassembly: str) -> dict[str, list[str]]:
-    """Mnemonics by the symbol that they follow."""
+def multiplies(path: Path, board: Board, function: str | None = None) -> set[str]:
+    """Names of instructions that multiply, and of multiplying routines that are called; else as `mnemonics`."""
+    own = {name for name in mnemonics(path, board, function) if MULTIPLY.search(name)}
+    return own | {name for line in _lines(path, board, function) for name in MULTIPLY_ROUTINE.findall(line)}
+
+
+TITLE = re.compile(r"[0-9a-f]+ <(.+)>:")
+INSTRUCTION = re.compile(r"\s+[0-9a-f]+:\s+([a-z][\w.]*)")
+MULTIPLY = re.compile(r"mul|ml[as]|ma(dd|al)|msub|mneg|mu[as]d|dot|mac")
+MULTIPLY_ROUTINE = re.compile(r"\b__\w*mul\w*")
+
+
+def _lines(path: Path, board: Board, function: str | None) -> list[str]:
+    """objdump's, with relocations, which name what an object calls."""
+    text = run_tool(board.kit.tool("objdump"), "-d", "-r", "--no-show-raw-insn", str(path))
     bodies: dict[str, list[str]] = {}
-    for line in disassembly.splitlines():
-        if title := re.fullmatch(r"[0-9a-f]+ <(.+)>:", line):
+    body: list[str] = []
+    for line in text.splitlines():
+        if title := TITLE.fullmatch(line):
             body = bodies.setdefault(title[1], [])
-        elif instruction := re.match(r"\s+[0-9a-f]+:\s+([a-z][\w.]*)", line):
-            body.append(instruction[1])
-    return bodies
+        else:
+            body.append(line)
+    own = {name: lines for name, lines in bodies.items() if function in (None, name.split(".")[0])}
+    if function is not None and not own:
+        raise KeyError(f"{path} has no function {function}, but {', '.join(bodies)}")
+    return [line for lines in own.values() for line in lines]

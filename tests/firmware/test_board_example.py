@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import boards
+import networks
 import numpy as np
 import phone_numbers
 import pytest
@@ -29,7 +30,7 @@ class Example:
         shutil.copytree(run / "export", export)
         code = [export / "example" / "main.c", export / "example" / "microphone_semihosting.c"]
         code += [export / name for name in RUNTIME]
-        options = (f"-I{export}", "-DFSDD_FORMATS=(FSDD_INT8|FSDD_INTERLEAVED)")
+        options = (f"-I{export}", networks.formats_option({"FSDD_INT8 | FSDD_FASTEST(FSDD_INT8)"}))
         self.board, self.folder = board, folder
         self.elf = boards.build(code, [export / "fsdd_model.c"], board, "-O3", folder / "build", options=options)
 

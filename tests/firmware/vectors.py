@@ -12,6 +12,7 @@ import networks
 import streams
 
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
+from fsdd_lightning.export import Target
 
 PROGRAM = ("clips.c", "memory_streams.c")
 
@@ -24,14 +25,16 @@ class VectorProgram:
     arrays: dict[str, bytes]
 
 
-def vector_program(models: Mapping[str, IntegerModel], folder: Path, *, clips: int, frames: int) -> VectorProgram:
+def vector_program(
+    models: Mapping[str, IntegerModel], folder: Path, *, clips: int, frames: int, target: Target = "auto"
+) -> VectorProgram:
     """Every model reads as many clips of `example_models`."""
     some = [
         streams.whole(example_models.clips(k, clips, frames, model.input_size))
         for k, model in enumerate(models.values())
     ]
     arrays = networks.stream_arrays(list(models.values()), some)
-    return VectorProgram(networks.export(models, folder), arrays)
+    return VectorProgram(networks.export(models, folder, target), arrays)
 
 
 def status_of(program: VectorProgram, board: boards.Board, level: str, folder: Path) -> int:

@@ -156,11 +156,11 @@ FSDD_INLINE static int32_t fsdd_pot_product(unsigned field, int32_t value)
 #ifdef FSDD_NO_MULTIPLIER
 /* The sum of powers of two times vector_q7 (columns), by additions alone: every entry is added to the sum of those with the
  * same weight, the seven differences of positive and negative sums are doubled into one another. A byte holds two columns,
- * and the bytes of the row are `stride` apart. */
+ * and the bytes of the row are `stride` apart. sums (16) are zero before and after. */
 FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights, size_t stride, const int16_t *vector_q7,
-                                                   size_t columns)
+                                                          size_t columns, int32_t *sums)
 {
-    int32_t sums[16] = {0}, sum;
+    int32_t sum = 0;
     unsigned field;
     for (; columns > 1u; columns -= 2u, weights += stride, vector_q7 += 2) {
         sums[*weights & 15u] += vector_q7[0];
@@ -168,8 +168,11 @@ FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights
     }
     if (columns > 0u)
         sums[*weights & 15u] += vector_q7[0];
-    for (sum = 0, field = 7; field > 0u; field--)
+    for (field = 7; field > 0u; field--) {
         sum += sum + sums[field] - sums[field + 8u];
+        sums[field] = sums[field + 8u] = 0;
+    }
+    sums[0] = 0;
     return sum;
 }
 #endif
@@ -181,8 +184,10 @@ static inline int32_t fsdd_row(unsigned code, const uint8_t *weights, const int1
     int32_t sum = 0;
     size_t k;
 #ifdef FSDD_NO_MULTIPLIER
-    if (code == FSDD_POT)
-        return fsdd_pot_row_by_additions(weights, 1, vector_q7, columns);
+    if (code == FSDD_POT) {
+        int32_t sums[16] = {0};
+        return fsdd_pot_row_by_additions(weights, 1, vector_q7, columns, sums);
+    }
 #endif
     for (k = 0; k < columns; k++) {
         const unsigned byte = weights[bits == 8u ? k : k * bits >> 3]; /* so plain that a compiler makes vectors of it */
@@ -208,9 +213,10 @@ static inline void fsdd_accumulate_rows(unsigned code, const uint8_t *weights, c
 static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *vector_q7, size_t columns, uint32_t *sum)
 {
 #ifdef FSDD_NO_MULTIPLIER
+    int32_t sums[16] = {0};
     size_t gate;
     for (gate = 0; gate < FSDD_GATES; gate++)
-        sum[gate] += (uint32_t)fsdd_pot_row_by_additions(weights + gate, FSDD_GATES, vector_q7, columns);
+        sum[gate] += (uint32_t)fsdd_pot_row_by_additions(weights + gate, FSDD_GATES, vector_q7, columns, sums);
 #else
     static const int8_t level[16] = {0, 1, 2, 4, 8, 16, 32, 64, 0, -1, -2, -4, -8, -16, -32, -64};
     size_t gate, k;

@@ -69,11 +69,12 @@ extern "C" {
 
 /* The codes and layouts that a program needs: -DFSDD_FORMATS='(FSDD_INT8 | FSDD_FASTEST(FSDD_INT8))' leaves out the others. */
 #ifndef FSDD_FORMATS
-#define FSDD_FORMATS 0xFFu
+#define FSDD_FORMATS 0x1FFu
 #endif
 
 /* Beside these: power-of-two weights in pairs are looked up in a table of 1,024 bytes, which is otherwise left out. */
 #define FSDD_POT_TABLE 0x100u
+#define FSDD_POT_TABLE_BYTES 1024u
 
 #define FSDD_GATES 4 /* i, f, g, o: rows 4 * unit ... 4 * unit + 3 of a layer belong to one hidden unit */
 
