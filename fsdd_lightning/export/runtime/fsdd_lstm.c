@@ -601,11 +601,21 @@ FSDD_OUT_OF_LINE static void fsdd_copy(const int16_t *from, size_t count, int16_
         *to++ = *from++;
 }
 
+#ifdef FSDD_ARM_MVE
+#include "fsdd_lstm_arm_mve.h"
+#endif
+
 void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *state, const int8_t *frame_q4)
 {
     const size_t hidden = model->hidden;
     size_t inputs = model->inputs, k;
     int16_t *next_q7 = scratch, *vector_q7 = state;
+#ifdef FSDD_ARM_MVE
+    if (FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS) && FSDD_USES(model, FSDD_INT8 | FSDD_INT8_POT_SCALE, FSDD_CODES)) {
+        fsdd_network_step_arm_mve(model, scratch, state, frame_q4);
+        return;
+    }
+#endif
     for (k = 0; k < inputs; k++)
         vector_q7[k] = (int16_t)(frame_q4[k] * (1 << FSDD_FEATURE_SHIFT));
     for (k = 0; k < model->layer_count; k++, inputs = hidden) {
