@@ -67,7 +67,11 @@ DSP_MUTANTS = [  # text, its replacement, which occurrence
     ("lsl #2]", "lsl #1]", 0),
     ("(uint32_t)g << left", "(uint32_t)o << left", 0),
 ]
-EQUIVALENT = {("columns & ~(size_t)3u", "columns & ~(size_t)7u", 0)}  # the loop of single words does the same
+EQUIVALENT = {
+    ("columns & ~(size_t)3u", "columns & ~(size_t)7u", 0),  # the loop of single words does the same
+    ("columns & ~(size_t)7u", "columns & ~(size_t)15u", 0),  # the same
+    ("((field) < 8 ? 1 : -1)", "((field) < 9 ? 1 : -1)", 0),  # -0 is never stored
+}
 THUMB_MUTANTS = [
     ("columns & ~(size_t)3u", "columns & ~(size_t)1u", 0),
     ("mla %[", "mls %[", 0),
