@@ -15,7 +15,8 @@ static inline int fsdd_has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 #endif
 #define FSDD_INLINE_AVX2 FSDD_FOR_AVX2 FSDD_INLINE static
 
-#define FSDD_LANES 8 /* int32_t in a vector; the units that are computed at once */
+#define FSDD_LANES 8    /* int32_t in a vector */
+#define FSDD_AT_ONCE 32 /* units */
 
 FSDD_INLINE_AVX2 __m256i fsdd_load_avx2(const void *source) { return _mm256_loadu_si256((const __m256i *)source); }
 
@@ -338,19 +339,25 @@ FSDD_INLINE_AVX2 void fsdd_units_gates_avx2(const fsdd_model *model, size_t k, c
     }
 }
 
-/* fsdd_lstm_step for at least 8 units. The last 8 may have been computed in part: what was stays as it is. */
+/* fsdd_lstm_step for at least 8 units; the last 8 may have been computed in part, what was stays as it is. What follows the
+ * gates waits for its tables most of the time, so the processor gets it for several 8 units after one another. */
 FSDD_FOR_AVX2 FSDD_OUT_OF_LINE static void fsdd_lstm_step_avx2(const fsdd_model *model, size_t k,
                                                                const fsdd_lstm_input *input, int16_t *cell_q11,
                                                                int16_t *next_q7)
 {
     const size_t last = model->hidden - FSDD_LANES;
-    size_t done;
-    for (done = 0; done < last + FSDD_LANES; done += FSDD_LANES) {
-        const size_t unit = done < last ? done : last;
-        const __m128i is_new = _mm256_extracti128_si256(fsdd_last_avx2(16u - 2u * (done - unit)), 1);
-        __m256i z[FSDD_GATES];
-        fsdd_units_gates_avx2(model, k, input, unit, z);
-        fsdd_lstm_units_avx2(model, z, cell_q11 + unit, next_q7 + unit, is_new);
+    __m256i z[FSDD_AT_ONCE / FSDD_LANES * FSDD_GATES];
+    size_t first, done;
+    for (first = 0; first < model->hidden; first += FSDD_AT_ONCE) {
+        const size_t end = model->hidden - first < FSDD_AT_ONCE ? model->hidden : first + FSDD_AT_ONCE;
+        for (done = first; done < end; done += FSDD_LANES)
+            fsdd_units_gates_avx2(model, k, input, done < last ? done : last, z + (done - first) / FSDD_LANES * FSDD_GATES);
+        for (done = first; done < end; done += FSDD_LANES) {
+            const size_t unit = done < last ? done : last;
+            const __m256i is_new = fsdd_last_avx2(16u - 2u * (done - unit));
+            fsdd_lstm_units_avx2(model, z + (done - first) / FSDD_LANES * FSDD_GATES, cell_q11 + unit, next_q7 + unit,
+                                 _mm256_extracti128_si256(is_new, 1));
+        }
     }
 }
 
