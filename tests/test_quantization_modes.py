@@ -115,7 +115,7 @@ def test_the_modes_of_the_assignment_are_there() -> None:
 
 
 def exact_backends(run: Run) -> dict[str, Backend]:
-    return {"quantized": quantized_backend(run.checkpoint), "integer": integer_backend(model_of(run))}
+    return {"quantized": quantized_backend(run.checkpoint, model_of(run)), "integer": integer_backend(model_of(run))}
 
 
 def logits(backend: Backend, clips: Clips) -> np.ndarray:

@@ -18,6 +18,7 @@ from fsdd_lightning.arithmetic.activation_tables import sigmoid_table, tanh_tabl
 from fsdd_lightning.arithmetic.array_archive import ArchiveError, UnknownFormatError, archive_errors, packed, unpacked
 from fsdd_lightning.arithmetic.device_arrays import (
     Deployment,
+    RowTypes,
     array_specs,
     device_arrays,
     planned_arrays,
@@ -29,14 +30,15 @@ from fsdd_lightning.arithmetic.ranges import check_model
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 
 FORMAT = "fsdd_lightning integer model"
-VERSION = 2  # 1 had no front end
+VERSION = 3  # 1 had no front end, and 2 stored every row in int32
 FIRST_VERSION = 1
+WIDE_ROWS_UNTIL = 2
 MOST_UNITS = 2**20  # of a layer
 LARGEST_SCALE = 2.0**64  # of a logit
 
 
 def archive_bytes(deployment: Deployment) -> bytes:
-    """The content of the archive; RangeError for a model that could overflow."""
+    """The content of the archive; RangeError for a model that could overflow, or that a device cannot store."""
     check_model(deployment.model)
     return packed(_metadata(deployment), device_arrays(deployment))
 
@@ -69,7 +71,8 @@ def _deployment(metadata: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
     inputs, hidden, layers, classes = (metadata[key] for key in ("input_size", "hidden_size", "layers", "classes"))
     if not _is_size(layers, len(arrays)) or not all(_is_size(size, MOST_UNITS) for size in (inputs, hidden, classes)):
         raise ArchiveError("its arrays are not those of the network it describes")
-    if array_specs(arrays) != planned_arrays(code, inputs, hidden, layers, classes, front_end):
+    types = RowTypes() if metadata["version"] <= WIDE_ROWS_UNTIL else None
+    if array_specs(arrays) != planned_arrays(code, inputs, hidden, layers, classes, front_end, types):
         raise ArchiveError("its arrays are not those of the network it describes")
     _require_same_tables(arrays, front_end)
     model = restore_model(arrays, code, inputs, _scale(metadata["logit_scale"]))

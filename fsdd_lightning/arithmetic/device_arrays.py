@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS, sigmoid_table, tanh_table
 from fsdd_lightning.arithmetic.endpointer import Endpointer
+from fsdd_lightning.arithmetic.fixed_point import Int32Array
 from fsdd_lightning.arithmetic.front_end import FrontEnd, Standardization
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer, IntegerModel, IntegerOutput
 from fsdd_lightning.arithmetic.listener import Listening
+from fsdd_lightning.arithmetic.ranges import NARROW_ZEROS, require_narrow_rows
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
 
 
@@ -82,20 +84,42 @@ class ArraySpec:
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
+@dataclass(frozen=True)
+class RowTypes:
+    """The types, as numpy writes them, of the two numbers that a row of an LSTM layer has beside its weights."""
+
+    bias: str = "<i4"
+    multiplier: str = "<i4"  # <i4: as it is; <i2: multiplier >> 16; |i1: shift to the right that equals it
+
+
+def row_types(code: WeightCode) -> RowTypes:
+    """How a device stores the rows of this code."""
+    if code.narrow_rows:
+        return RowTypes("<i2", "<i2")
+    return RowTypes(multiplier="|i1") if code.stores_shifts else RowTypes()
+
+
 def planned_arrays(
-    code: WeightCode, input_size: int, hidden_size: int, layers: int, classes: int, front_end: FrontEnd | None = None
+    code: WeightCode,
+    input_size: int,
+    hidden_size: int,
+    layers: int,
+    classes: int,
+    front_end: FrontEnd | None = None,
+    types: RowTypes | None = None,
 ) -> tuple[ArraySpec, ...]:
     """The arrays of a network of this shape, in storage order, before it exists. Equals `array_specs` of the
-    real one. Without a front end, its input is made elsewhere, in float.
+    real one. Without a front end, its input is made elsewhere, in float; without types, rows have those of the code.
     """
     specs = []
+    types = types or row_types(code)
     rows = len(GATES) * hidden_size
     for k in range(layers):
         columns = (hidden_size if k else input_size) + hidden_size
         specs += [
             ArraySpec(f"layer{k}_weights", "|u1", (rows, code.row_bytes(columns))),
-            ArraySpec(f"layer{k}_bias", "<i4", (rows,)),
-            ArraySpec(f"layer{k}_multiplier", "<i4", (rows,)),
+            ArraySpec(f"layer{k}_bias", types.bias, (rows,)),
+            ArraySpec(f"layer{k}_multiplier", types.multiplier, (rows,)),
         ]
     return (
         *specs,
@@ -121,20 +145,42 @@ def _planned_input(input_size: int, front_end: FrontEnd | None) -> tuple[ArraySp
 
 
 def device_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
-    """Name to array, little-endian, in storage order."""
+    """Name to array, little-endian, in storage order.
+
+    Raises:
+        NarrowRowsError: rows of an earlier version, which a device can no longer store.
+    """
     model = deployment.model
+    require_narrow_rows(model)
     code = weight_code(model.weight_code)
+    types = row_types(code)
     arrays: dict[str, NDArray[Any]] = {}
     for k, layer in enumerate(model.layers):
         arrays[f"layer{k}_weights"] = code.pack(layer.weights)
-        arrays[f"layer{k}_bias"] = layer.bias.astype("<i4")
-        arrays[f"layer{k}_multiplier"] = layer.multiplier.astype("<i4")
+        arrays[f"layer{k}_bias"] = layer.bias.astype(types.bias)
+        arrays[f"layer{k}_multiplier"] = _stored_multiplier(layer, code).astype(types.multiplier)
     arrays["layer_shifts"] = np.array([layer.shift for layer in model.layers], dtype=np.uint8)
     arrays["output_weights"] = code.pack(model.output.weights)
     arrays["output_bias"] = model.output.bias.astype("<i4")
     arrays["sigmoid_table"] = sigmoid_table().astype("<i2")
     arrays["tanh_table"] = tanh_table().astype("<i2")
     return arrays | deployment.input.arrays()
+
+
+def _stored_multiplier(layer: IntegerLayer, code: WeightCode) -> NDArray[Any]:
+    if code.stores_shifts:
+        return layer.row_shifts
+    return layer.multiplier >> NARROW_ZEROS if code.narrow_rows else layer.multiplier
+
+
+def _restored_multiplier(stored: NDArray[Any], shift: int) -> Int32Array:
+    """The inverse, by the type; raises ValueError for a shift that no multiplier equals."""
+    if stored.dtype == np.int8:
+        exponents = shift - stored.astype(np.int64)
+        if not ((exponents >= 0) & (exponents <= 30)).all():
+            raise ValueError(f"a row shift is none of {shift - 30} to {shift}")
+        return (1 << exponents).astype(np.int32)
+    return stored.astype(np.int32) << (NARROW_ZEROS if stored.dtype == np.int16 else 0)
 
 
 def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
@@ -145,14 +191,16 @@ def array_specs(arrays: Mapping[str, NDArray[Any]]) -> tuple[ArraySpec, ...]:
 def restore_model(
     arrays: Mapping[str, NDArray[Any]], code: WeightCode, input_size: int, logit_scale: float
 ) -> IntegerModel:
-    """The inverse of `device_arrays`; raises ValueError for packed bytes that are not levels."""
+    """The inverse of `device_arrays`, whose types say how rows are stored; raises ValueError for packed bytes that are
+    not levels, and shifts that are no multipliers.
+    """
     below = input_size
     layers = []
     for k, shift in enumerate(arrays["layer_shifts"]):
         hidden_size = arrays[f"layer{k}_bias"].shape[0] // len(GATES)
         weights = code.unpack(arrays[f"layer{k}_weights"], below + hidden_size)
-        bias, multiplier = (arrays[f"layer{k}_{part}"].astype(np.int32) for part in ("bias", "multiplier"))
-        layers.append(IntegerLayer(weights, bias, multiplier, int(shift)))
+        multiplier = _restored_multiplier(arrays[f"layer{k}_multiplier"], int(shift))
+        layers.append(IntegerLayer(weights, arrays[f"layer{k}_bias"].astype(np.int32), multiplier, int(shift)))
         below = hidden_size
     weights = code.unpack(arrays["output_weights"], below)
     output = IntegerOutput(weights, arrays["output_bias"].astype(np.int32), logit_scale)

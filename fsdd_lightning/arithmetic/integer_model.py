@@ -25,7 +25,7 @@ class IntegerLayer:
 
     weights: Int8Array  # (4H, I + H) levels
     bias: Int32Array  # (4H,) step s_row * 2^-7
-    multiplier: Int32Array  # (4H,) s_row * 2^(4 + shift)
+    multiplier: Int32Array  # (4H,) s_row * 2^(4 + shift), also where a device stores its upper half or a shift
     shift: int  # 1..32, one for the layer
 
     def __post_init__(self) -> None:

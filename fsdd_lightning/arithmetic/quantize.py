@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,24 @@ from fsdd_lightning.arithmetic.fixed_point import (
     round_half_up,
 )
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
-from fsdd_lightning.arithmetic.ranges import INT32_MAX, LARGEST_SHIFT, RangeError, check_model, row_name
+from fsdd_lightning.arithmetic.ranges import (
+    INT32_MAX,
+    LARGEST_SHIFT,
+    NARROW_ZEROS,
+    RangeError,
+    check_model,
+    require_narrow_rows,
+    row_name,
+)
 from fsdd_lightning.arithmetic.weight_codes import WeightCode
 
 FloatArray = NDArray[np.float32] | Float64Array
+
+# The least scale of a narrow row, so that its multiplier m * 2^16 has an m of at least 64. Then the step from a scale
+# to that of the nearest m is below 1 %, and a bias of 250 scales, 32,000 steps of a scale * 2^-7, stays below 2^15.
+LEAST_NARROW_SCALE = 2.0**-14
+LEAST_NARROW_SHARE = 2.0**-8  # of the layer's largest scale
+LARGEST_NARROW_BIAS = 250.0  # in scales of its row
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +72,7 @@ def convert(model: FloatModel, code: WeightCode) -> IntegerModel:
     layers = tuple(quantize_layer(layer, code, index) for index, layer in enumerate(model.layers))
     integer_model = IntegerModel(layers, quantize_output(model.output_weight, model.output_bias, code), code.name)
     check_model(integer_model)
+    require_narrow_rows(integer_model)
     return integer_model
 
 
@@ -68,8 +83,8 @@ def quantize_layer(layer: FloatLayer, code: WeightCode, index: int) -> IntegerLa
     bias = layer.bias_ih.astype(np.float64) + layer.bias_hh.astype(np.float64)
     names = [row_name(index, hidden_size, row) for row in range(weights.shape[0])]
     _require_finite(weights, bias, names)
-    scales = code.row_scales(weights)
-    multiplier, shift = row_multipliers(scales, names)
+    rescaling = narrow_rescaling if code.narrow_rows else wide_rescaling
+    scales, multiplier, shift = rescaling(code.row_scales(weights), bias, names)
     return IntegerLayer(code.quantize(weights, scales), quantize_bias(bias, scales, names), multiplier, shift)
 
 
@@ -83,15 +98,40 @@ def quantize_output(weight: FloatArray, bias: FloatArray, code: WeightCode) -> I
     return IntegerOutput(code.quantize(weight, scales), quantize_bias(bias, scales, names), float(scale[0]))
 
 
-def row_multipliers(scales: Float64Array, names: list[str]) -> tuple[Int32Array, int]:
+class Rescaling(NamedTuple):
+    """The scales of a layer's rows, and what the device has of them."""
+
+    scales: Float64Array  # (rows,) of which levels and bias are multiples
+    multiplier: Int32Array  # (rows,)
+    shift: int
+
+
+def wide_rescaling(scales: Float64Array, bias: Float64Array, names: list[str]) -> Rescaling:
+    """Any multiplier; the bias is for `narrow_rescaling`."""
+    return Rescaling(scales, *row_multipliers(scales, names))
+
+
+def narrow_rescaling(scales: Float64Array, bias: Float64Array, names: list[str]) -> Rescaling:
+    """Multipliers m * 2^16 with m in 64 ... 2^15 - 1, and scales that are exactly theirs; biases then fit int16.
+
+    A scale found for the weights is raised where bias or multiplier would not fit, then moved to that of the nearest m.
+    """
+    scales = np.maximum(scales, np.abs(bias) / LARGEST_NARROW_BIAS)
+    scales = np.maximum(scales, max(LEAST_NARROW_SCALE, float(scales.max()) * LEAST_NARROW_SHARE))
+    multiplier, shift = row_multipliers(scales, names, NARROW_ZEROS)
+    return Rescaling(np.ldexp(multiplier.astype(np.float64), HIDDEN_BITS - CELL_BITS - shift), multiplier, shift)
+
+
+def row_multipliers(scales: Float64Array, names: list[str], zeros: int = 0) -> tuple[Int32Array, int]:
     """round(s_row * 2^(4 + shift)) and the largest shift of at most 32 with which all of them fit int32.
 
-    The step of an accumulator is s_row * 2^-7, that of z 2^-11: z = acc * s_row * 2^4.
+    The step of an accumulator is s_row * 2^-7, that of z 2^-11: z = acc * s_row * 2^4. With `zeros`, rounded to
+    multiples of 2^zeros.
     """
     for shift in range(LARGEST_SHIFT, 0, -1):
-        multipliers = round_half_up(np.ldexp(scales, CELL_BITS - HIDDEN_BITS + shift))
-        if multipliers.max() <= INT32_MAX:
-            return multipliers.astype(np.int32), shift
+        multipliers = round_half_up(np.ldexp(scales, CELL_BITS - HIDDEN_BITS + shift - zeros))
+        if multipliers.max() <= INT32_MAX >> zeros:
+            return (multipliers << zeros).astype(np.int32), shift
     widest = int(np.argmax(scales))
     raise RangeError(f"{names[widest]}: the scale {scales[widest]:g} is too large for any shift")
 

@@ -9,15 +9,22 @@ import numpy as np
 
 from fsdd_lightning.arithmetic.fixed_point import FEATURE_SHIFT, Int64Array
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerLayer, IntegerModel, IntegerOutput
+from fsdd_lightning.arithmetic.weight_codes import weight_code
 
 LARGEST_SHIFT = 32
 LARGEST_FEATURE = 128 << FEATURE_SHIFT  # magnitude of x << 3, x in -128..127
 LARGEST_HIDDEN = 128  # magnitude of h
 INT32_MAX = 2**31 - 1
+INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
+NARROW_ZEROS = 16  # lowest bits of the multiplier of a narrow row, all 0: stored is what is above them
 
 
 class RangeError(ValueError):
     """A number of this network does not fit its integer type."""
+
+
+class NarrowRowsError(RangeError):
+    """A sound network, which an earlier version made, has a bias or multiplier wider than a device now stores."""
 
 
 def row_name(layer_index: int, hidden_size: int, row: int) -> str:
@@ -69,3 +76,30 @@ def check_model(model: IntegerModel) -> None:
     for index, layer in enumerate(model.layers):
         check_layer(layer, index)
     check_output(model.output)
+
+
+def has_storable_rows(model: IntegerModel) -> bool:
+    """Whether `require_narrow_rows` passes."""
+    try:
+        require_narrow_rows(model)
+    except NarrowRowsError:
+        return False
+    return True
+
+
+def require_narrow_rows(model: IntegerModel) -> None:
+    """Raises NarrowRowsError unless a device can store every row as its weight code says.
+
+    That is, for a code of narrow rows, a bias in int16 and a multiplier of m * 2^16, m in 1 ... 2^15 - 1.
+    """
+    if not weight_code(model.weight_code).narrow_rows:
+        return
+    for index, layer in enumerate(model.layers):
+        is_wide = (layer.bias < INT16_MIN) | (layer.bias > INT16_MAX)
+        is_wide |= layer.multiplier != np.clip(layer.multiplier >> NARROW_ZEROS, 1, INT16_MAX) << NARROW_ZEROS
+        for row in np.flatnonzero(is_wide).tolist():
+            raise NarrowRowsError(
+                f"{row_name(index, layer.hidden_size, row)}: bias {layer.bias[row]} and multiplier "
+                f"{layer.multiplier[row]} are of an earlier version, and wider than the 16 bits of a row in "
+                f"{model.weight_code}: run it again"
+            )

@@ -21,7 +21,8 @@ from fsdd_lightning.arithmetic.fixed_point import Float64Array, Int8Array, round
 UInt8Array = NDArray[np.uint8]
 
 # No scale is smaller, so that the bias of a row of (nearly) zeros still fits int32, up to +-2^8.
-# The cost is a row's weights below 2^-17: a few steps of a pre-activation at worst.
+# The cost is a row's weights below 2^-17: a few steps of a pre-activation at worst. Narrow rows have more such bounds,
+# see quantize.py.
 SMALLEST_SCALE = 2.0**-16
 
 
@@ -35,6 +36,9 @@ class WeightCode(ABC):
     # Scales tried per row, as multiples of max|w| / largest. The least squared error wins, the first one on
     # ties.
     scale_ratios: ClassVar[tuple[float, ...]]
+    # How a device stores the two numbers of a row beside its weights: bias and multiplier as int32 each, or
+    narrow_rows: ClassVar[bool] = False  # as int16 each, see quantize.narrow_rescaling
+    stores_shifts: ClassVar[bool] = False  # bias as int32, and as int8 the shift that equals the multiplier
 
     @property
     def largest(self) -> int:
@@ -157,6 +161,7 @@ class Int8PowerOfTwoScale(Int8):
     """int8 whose scale is the smallest power of two that clips nothing: rescaling is a pure shift."""
 
     name = "int8_pot_scale"
+    stores_shifts = True
 
     def row_scales(self, weights: NDArray[Any]) -> Float64Array:
         mantissa, exponent = np.frexp(super().row_scales(weights))  # mantissa in [1/2, 1)
@@ -172,6 +177,7 @@ class Int4(WeightCode):
     bits = 4
     levels = tuple(range(-7, 8))
     scale_ratios = _thirty_seconds(16, 32)
+    narrow_rows = True
 
 
 @register
@@ -186,6 +192,7 @@ class PowerOfTwo(WeightCode):
     bits = 4
     levels = (*(-(1 << k) for k in range(6, -1, -1)), 0, *(1 << k for k in range(7)))
     scale_ratios = _thirty_seconds(22, 43)
+    narrow_rows = True
 
     def nearest_levels(self, ratios: Float64Array) -> Float64Array:
         mantissa, exponent = np.frexp(np.minimum(np.abs(ratios), self.largest))  # mantissa in [1/2, 1)
@@ -207,3 +214,4 @@ class Ternary(WeightCode):
     bits = 2
     levels = (-1, 0, 1)
     scale_ratios = _thirty_seconds(6, 32)
+    narrow_rows = True

@@ -17,6 +17,7 @@ from fsdd_lightning.arithmetic.fixed_point import HIDDEN_BITS, Int16Array
 from fsdd_lightning.arithmetic.integer_lstm import network_logits, quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.listener import WordEvent
+from fsdd_lightning.arithmetic.ranges import NarrowRowsError, has_storable_rows, require_narrow_rows
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.baselines.torch_ao import BASELINES, Baseline
 from fsdd_lightning.config.schema import QuantizationConfig
@@ -25,7 +26,7 @@ from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.clips import Clips
 from fsdd_lightning.export import CompilerMissing, compile_host
 from fsdd_lightning.model.checkpoint import Checkpoint
-from fsdd_lightning.model.fake_quantization import QuantizedView
+from fsdd_lightning.model.fake_quantization import QuantizedView, logits_of
 from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.runs.folder import Run, recorded_data
 from fsdd_lightning.runs.metrics import deployed_backend
@@ -71,15 +72,20 @@ def torch_backend(network: nn.Module, name: str = "float") -> Backend:
     return Backend(name, lambda clips: float_logits(network, clips.features, clips.lengths))
 
 
-def quantized_backend(checkpoint: Checkpoint) -> Backend:
-    """The network seen through the integer arithmetic by torch; logits int32."""
+def quantized_backend(checkpoint: Checkpoint, archived: IntegerModel) -> Backend:
+    """The network seen through the integer arithmetic by torch; logits int32.
+
+    Its weights are quantized anew, which must give the archived integers. Where these are of an earlier version, which
+    chose other ones, torch computes with the archived.
+    """
     assert checkpoint.weight_code is not None
     view = QuantizedView(checkpoint.network, weight_code(checkpoint.weight_code)).eval()
+    model = view.integer_model() if has_storable_rows(archived) else archived
 
     def logits(clips: Clips) -> np.ndarray:
-        return view.integer_logits(torch.from_numpy(clips.features), torch.from_numpy(clips.lengths)).numpy()
+        return logits_of(model, torch.from_numpy(clips.features), torch.from_numpy(clips.lengths)).numpy()
 
-    return Backend("quantized", logits, logit_step(view.integer_model()))
+    return Backend("quantized", logits, logit_step(model))
 
 
 def integer_backend(model: IntegerModel) -> Backend:
@@ -100,8 +106,10 @@ def c_backend(deployment: Deployment) -> Iterator[Backend]:
 
     Raises:
         CompilerMissing: there is no C compiler.
+        NarrowRowsError: a network of an earlier version, which the C cannot store.
         RunFailedError: the compiler fails.
     """
+    require_narrow_rows(deployment.model)
     with compile_host(deployment) as host:
 
         def logits(clips: Clips) -> np.ndarray:
@@ -122,7 +130,8 @@ def logit_step(model: IntegerModel) -> float:
 def open_backends(
     checkpoint: Checkpoint, deployment: Deployment | None, baseline: Baseline | None = None
 ) -> Iterator[Backends]:
-    """All backends that a network has. Without a C compiler there is no `c`, but a note; one that fails is an error.
+    """All backends that a network has. Without a C compiler, or for a network that the C of today cannot store, there
+    is no `c`, but a note; a compiler that fails is an error.
 
     `deployment` is None where the mode has no integer model; `baseline` stands for the quantized backend of a network
     that PyTorch itself has quantized.
@@ -132,10 +141,10 @@ def open_backends(
         if baseline is not None:
             opened.append(torch_backend(baseline.network, "quantized"))
         if deployment is not None:
-            opened += [quantized_backend(checkpoint), integer_backend(deployment.model)]
+            opened += [quantized_backend(checkpoint, deployment.model), integer_backend(deployment.model)]
             try:
                 opened.append(stack.enter_context(c_backend(deployment)))
-            except CompilerMissing as error:
+            except (CompilerMissing, NarrowRowsError) as error:
                 note = f"no c backend of the network: {error}"
         yield Backends({backend.name: backend for backend in opened}, note)
 
@@ -190,7 +199,7 @@ def _float(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
 
 def _quantized(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
     if run.deployment is not None:
-        return quantized_backend(run.checkpoint)
+        return quantized_backend(run.checkpoint, run.deployment.model)
     name = run.config.quantization.baseline
     baseline = baseline_of(name, run.checkpoint, data or recorded_data(run, None))
     assert baseline is not None
@@ -206,7 +215,7 @@ def _c(run: Run, data: PreparedData | None, stack: ExitStack) -> Backend:
     assert run.deployment is not None
     try:
         return stack.enter_context(c_backend(run.deployment))
-    except CompilerMissing as error:
+    except (CompilerMissing, NarrowRowsError) as error:
         raise UserError(f"the c backend: {error}") from error
 
 

@@ -15,6 +15,7 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import convert
+from fsdd_lightning.arithmetic.ranges import NarrowRowsError
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.schema import Config
@@ -106,13 +107,20 @@ def _golden(deployment: Deployment, kept: Mapping[str, np.ndarray]) -> GoldenVec
 def export_run(
     deployment: Deployment, golden: GoldenVectors | None, record: RunRecord, folder: Path, name: str | None = None
 ) -> ExportedModel:
-    """Write the C files of a run to `folder`: a function of the run folder's content and the name alone."""
+    """Write the C files of a run to `folder`: a function of the run folder's content and the name alone.
+
+    Raises:
+        UserError: a record without what is told, or a network of an earlier version, which the C cannot store.
+    """
     name = model_name(deployment.labels) if name is None else name
     try:
         notes = export_notes(record)
     except (LookupError, TypeError, StopIteration) as error:  # of an older version, or a stranger's
         raise UserError(f"the record of the run lacks what the README of its C files tells ({error})") from error
-    return export_c(deployment, folder, name=name, golden=golden, notes=notes)
+    try:
+        return export_c(deployment, folder, name=name, golden=golden, notes=notes)
+    except NarrowRowsError as error:
+        raise UserError(f"no C files of this run: {error}") from error
 
 
 def model_name(labels: Sequence[str]) -> str:

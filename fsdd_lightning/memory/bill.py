@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fsdd_lightning.arithmetic.activation_tables import TABLE_INTERVALS
+from fsdd_lightning.arithmetic.device_arrays import row_types
 from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
 from fsdd_lightning.memory.front_end import (
@@ -24,7 +25,7 @@ from fsdd_lightning.memory.front_end import (
     padding,
     shares_scratch,
 )
-from fsdd_lightning.memory.line import FLOAT32_BYTES, BillLine, Memory, int16_line, int32_line
+from fsdd_lightning.memory.line import FLOAT32_BYTES, BillLine, Memory, int16_line, int32_line, typed_line
 from fsdd_lightning.memory.shape import NetworkShape
 
 FLOAT32 = "float32"  # the name of a network without weight code
@@ -165,11 +166,11 @@ def integer_bill(shape: NetworkShape, code: WeightCode, frames: int, front_end: 
 
 
 def _lstm_layer_flash(shape: NetworkShape, layer: int, code: WeightCode) -> list[BillLine]:
-    name, rows = lstm_layer_name(layer), 4 * shape.hidden_size
+    name, rows, types = lstm_layer_name(layer), 4 * shape.hidden_size, row_types(code)
     return [
         _weights_flash(name, rows, shape.layer_inputs(layer) + shape.hidden_size, code),
-        int32_line(name, "biases", rows, "flash"),
-        int32_line(name, "row multipliers", rows, "flash"),
+        typed_line(name, "biases", rows, types.bias),
+        typed_line(name, "row shifts" if code.stores_shifts else "row multipliers", rows, types.multiplier),
         BillLine(name, "shift, uint8", 1, 1, "flash"),
     ]
 

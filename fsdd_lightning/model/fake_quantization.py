@@ -105,17 +105,25 @@ class QuantizedView(nn.Module):
             self._converted = ([weight.clone() for weight in weights], model)
         return self._converted[1]
 
-    @torch.no_grad()
     def trace(self, features: Tensor) -> tuple[LstmTrace, ...]:
         """Every c and h of every layer, as `arithmetic.integer_lstm.network_trace`."""
-        features_q4 = torch.from_numpy(quantize_features(features.numpy()))
-        return network_trace(self.integer_model(), features_q4)
+        return trace_of(self.integer_model(), features)
 
-    @torch.no_grad()
     def integer_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(B, classes) int32, as `arithmetic.integer_lstm.network_logits`."""
-        hidden_q7 = last_valid(self.trace(features)[-1].hidden_q7, lengths)
-        return output_logits(self.integer_model().output, hidden_q7)
+        return logits_of(self.integer_model(), features, lengths)
+
+
+@torch.no_grad()
+def trace_of(model: IntegerModel, features: Tensor) -> tuple[LstmTrace, ...]:
+    """Every c and h of every layer of an integer network, computed by torch; features as in `QuantizedView.forward`."""
+    return network_trace(model, torch.from_numpy(quantize_features(features.numpy())))
+
+
+@torch.no_grad()
+def logits_of(model: IntegerModel, features: Tensor, lengths: Tensor) -> Tensor:
+    """(B, classes) int32 of an integer network, computed by torch."""
+    return output_logits(model.output, last_valid(trace_of(model, features)[-1].hidden_q7, lengths))
 
 
 def _in_full_precision(device: str) -> AbstractContextManager[object]:

@@ -33,6 +33,7 @@ class FastSearch(WeightCode):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "errors", _error_table(self.code))
+        object.__setattr__(self, "narrow_rows", self.code.narrow_rows)
 
     def nearest_levels(self, ratios: Float64Array) -> Float64Array:
         return self.code.nearest_levels(ratios)

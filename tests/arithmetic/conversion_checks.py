@@ -28,6 +28,61 @@ def check_multipliers(p: Any) -> None:
     refuses(p.ranges.RangeError, "two", multipliers, np.array([1.0, 2.0**26]), names)
 
 
+def check_multiples(p: Any) -> None:
+    """Multipliers of narrow rows: m * 2^16, m rounded half up, at most 2^15 - 1."""
+    for scales, expected, shift in (
+        ([2.0**-6, 2.0**-7], [2**14, 2**13], 32),
+        ([32767.4 / 2.0**20, 2.5 / 2.0**20, 0.4 / 2.0**20], [32767, 3, 0], 32),
+        ([32767.5 / 2.0**20, 3 / 2.0**20], [2**14, 2], 31),
+        ([2.0**25, 2.0**24], [2**14, 2**13], 1),
+    ):
+        got, got_shift = p.quantize.row_multipliers(np.array(scales), ["one", "two", "three"], 16)
+        equal(got, np.array(expected) * 2**16)
+        assert got_shift == shift and got.dtype == np.int32
+    refuses(p.ranges.RangeError, "one", p.quantize.row_multipliers, np.array([2.0**26, 1.0]), ["one", "two"], 16)
+
+
+def check_narrow_rescaling(p: Any) -> None:
+    """Room for the bias, then at least 2^-8 of the largest and 2^-14, then the scale of the nearest m."""
+    names = ["one", "two", "three", "four"]
+
+    def rescaling(scales: list[float], bias: list[float]) -> Any:
+        return p.quantize.narrow_rescaling(np.array(scales), np.array(bias), names)
+
+    made = rescaling([2.0**-6, 2.0**-13, 2.0**-15, 2.0**-16], [0.0, -1.0, 0.0, 0.0])
+    equal(made.multiplier, np.array([2**14, round(2**20 / 250), 64, 64]) << 16)
+    equal(made.scales, [2.0**-6, round(2**20 / 250) / 2.0**20, 2.0**-14, 2.0**-14])
+    assert made.shift == 32
+    made = rescaling([0.25, 2.0**-10, 2.0**-16, 0.1], [62.5, 0.0, 0.1, 50.0])
+    equal(made.multiplier, np.array([2**14, 64, 64, 13107]) << 16)
+    equal(made.scales, [0.25, 2.0**-10, 2.0**-10, 13107 / 2.0**16])
+    assert made.shift == 28
+    made = rescaling([2.0**-7, 2.0**-15], [0.0, 0.0])
+    equal(made.multiplier, np.array([2**13, 64]) << 16)
+    wide = p.quantize.wide_rescaling(np.array([0.25, 2.0**-16]), np.array([900.0, 0.0]), names)
+    equal(wide.scales, [0.25, 2.0**-16])
+    equal(wide.multiplier, [2**30, 2**16])
+
+
+def check_narrow_layer(p: Any) -> None:
+    """Levels and bias are multiples of the moved scale: one unit, gates with weights 1, 1/2, 0 and 0."""
+    code = code_of(p, "int4")
+    column = np.array([[1.0], [-0.5], [0.0], [0.0]])
+    layer = p.quantize.FloatLayer(column, 0 * column, np.array([1.0, 0.0, -3.0, 0.5]), np.zeros(4))
+    made = p.quantize.quantize_layer(layer, code, 0)
+    scales = made.multiplier / 2.0 ** (4 + made.shift)
+    nearest = [round(2**17 / 7), round(2**16 / 7), round(2**17 * 3 / 250), round(2**16 / 250)]
+    equal(made.multiplier, np.array(nearest) << 16)
+    assert made.shift == 29
+    equal(made.weights, [[7, 0], [-7, 0], [0, 0], [0, 0]])
+    equal(made.bias, np.floor(np.array([1.0, 0.0, -3.0, 0.5]) / scales * 128 + 0.5))
+    wide = p.quantize.quantize_layer(layer, code_of(p, "int8"), 0)
+    assert (wide.bias == [127 * 128, 0, -3 * 2**23, 2**22]).all()
+    model = p.quantize.FloatModel((layer,), np.ones((2, 1)), np.array([4000.0, 0.0]))
+    output = p.quantize.convert(model, code).output
+    equal(output.bias, [4000 * 7 * 128, 0])  # not narrow
+
+
 def check_bias(p: Any) -> None:
     quantize_bias = p.quantize.quantize_bias
     names = ["one", "two"]
@@ -115,6 +170,41 @@ def check_shift_and_multiplier_range(p: Any) -> None:
         wrong = p.integer_model.IntegerLayer(zero, np.zeros(4, np.int32), np.ones(4, np.int32), shift)
         refuses(error, f"layer 1: shift {shift} is not in 1..32", check, wrong, 0)
     refuses(error, "layer 1, gate f, unit 0: the multiplier 0", check, layer_of(p, 0, multiplier=0, row=1), 0)
+
+
+def check_narrow_range(p: Any) -> None:
+    check, error = p.ranges.require_narrow_rows, p.ranges.NarrowRowsError
+
+    def model_of(code: str, bias: int, multiplier: int, row: int = 2) -> Any:
+        zero = np.zeros((4, 2), np.int8)
+        biases, multipliers = np.zeros(4, np.int32), np.full(4, 2**16, np.int32)
+        good = p.integer_model.IntegerLayer(zero, biases.copy(), multipliers.copy(), 32)
+        biases[row], multipliers[row] = bias, multiplier
+        wide = p.integer_model.IntegerLayer(zero, biases, multipliers, 32)
+        output = p.integer_model.IntegerOutput(np.zeros((1, 1), np.int8), np.array([2**30], np.int32), 1.0)
+        return p.integer_model.IntegerModel((good, wide), output, code)
+
+    for code in ("int4", "pot", "ternary"):
+        for bias, m in ((2**15 - 1, 1), (-(2**15), 2**15 - 1)):
+            check(model_of(code, bias, m * 2**16))
+            assert p.ranges.has_storable_rows(model_of(code, bias, m * 2**16))
+        for bias, multiplier in (
+            (2**15, 2**16),
+            (-(2**15) - 1, 2**16),
+            (0, 2**16 + 1),
+            (0, 2**15),
+            (0, 0),
+            (0, -(2**16)),
+        ):
+            for row, gate in ((0, "i"), (3, "o")):
+                refuses(
+                    error, f"layer 2, gate {gate}, unit 0: bias {bias}", check, model_of(code, bias, multiplier, row)
+                )
+            assert not p.ranges.has_storable_rows(model_of(code, bias, multiplier))
+    for code in ("int8", "int8_pot_scale"):
+        check(model_of(code, 2**15, 2**15))
+        assert p.ranges.has_storable_rows(model_of(code, 2**15, 3))
+    assert [code_of(p, name).narrow_rows for name in ("int8", "int8_pot_scale")] == [False, False]
 
 
 def check_logit_range(p: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -33,21 +34,34 @@ def random_float_model(
     return quantize.FloatModel(tuple(stack), normal(classes, hidden), normal(classes))
 
 
-def tie_model(integer_model: ModuleType, seed: int, *, inputs: int = 5, hidden: int = 4, layers: int = 2) -> Any:
-    """z = acc / 16 exactly: one accumulator in sixteen lies on a tie."""
+INT8_LEVELS = np.arange(-127, 128)
+
+
+def tie_model(
+    integer_model: ModuleType,
+    seed: int,
+    *,
+    inputs: int = 5,
+    hidden: int = 4,
+    layers: int = 2,
+    code: str = "int8",
+    levels: Sequence[int] | np.ndarray = INT8_LEVELS,
+    steps: int = 16,
+) -> Any:
+    """z = acc / steps exactly, a power of two: one accumulator in so many lies on a tie."""
     random = np.random.default_rng(seed)
     stack = []
     for k in range(layers):
         columns = (hidden if k else inputs) + hidden
         stack.append(
             integer_model.IntegerLayer(
-                random.integers(-127, 128, (4 * hidden, columns)).astype(np.int8),
+                random.choice(levels, (4 * hidden, columns)).astype(np.int8),
                 random.integers(-4000, 4000, 4 * hidden).astype(np.int32),
-                np.full(4 * hidden, 2**25, np.int32),
+                np.full(4 * hidden, 2**29 // steps, np.int32),
                 29,
             )
         )
-    return integer_model.IntegerModel(tuple(stack), tie_output(integer_model, hidden), "int8")
+    return integer_model.IntegerModel(tuple(stack), tie_output(integer_model, hidden), code)
 
 
 def tie_output(integer_model: ModuleType, hidden: int) -> Any:
@@ -71,6 +85,32 @@ def largest_model(integer_model: ModuleType, sign: int, *, inputs: int = 5, hidd
     return integer_model.IntegerModel((layer,), output, "int8")
 
 
+def largest_narrow_model(
+    integer_model: ModuleType, sign: int, code: str, level: int, *, inputs: int = 5, hidden: int = 4
+) -> Any:
+    """Every level +-`level`, the largest multipliers of narrow rows, and their biases at both ends."""
+    rows, columns = 4 * hidden, inputs + hidden
+    signs = np.where((np.arange(rows)[:, None] + np.arange(columns)) % 3 == 0, -sign, sign)
+    bias = np.array([2**15 - 1, -(2**15), sign * 1000, -sign], np.int32)[np.arange(rows) % 4]
+    multiplier = np.full(rows, (2**15 - 1) << 16, np.int32)
+    layer = integer_model.IntegerLayer((level * signs).astype(np.int8), bias, multiplier, 30)
+    output = integer_model.IntegerOutput(
+        (level * signs[:3, :hidden]).astype(np.int8), np.array([9, -5, 7], np.int32), 1.0
+    )
+    return integer_model.IntegerModel((layer,), output, code)
+
+
+def narrow_models(p: Any) -> dict[str, Any]:
+    """Ties and largest values of every code of narrow rows."""
+    models = {}
+    for name, code in p.weight_codes.WEIGHT_CODES.items():
+        if code.narrow_rows:
+            models[f"ties, {name}"] = tie_model(p.integer_model, 24, code=name, levels=code.levels, steps=2)
+            models[f"largest, {name}"] = largest_narrow_model(p.integer_model, 1, name, code.largest)
+            models[f"largest, negated, {name}"] = largest_narrow_model(p.integer_model, -1, name, code.largest)
+    return models
+
+
 def all_models(p: Any) -> dict[str, Any]:
     """Name to IntegerModel; `p` holds the modules of the arithmetic package. All read 5 features."""
     models = {}
@@ -87,7 +127,7 @@ def all_models(p: Any) -> dict[str, Any]:
         "largest": largest_model(p.integer_model, 1),
         "largest, negated": largest_model(p.integer_model, -1),
     }
-    return models
+    return models | narrow_models(p)
 
 
 def state_words(features_q4: np.ndarray, states: Any) -> np.ndarray:

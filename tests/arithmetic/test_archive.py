@@ -99,8 +99,8 @@ def entry(array: np.ndarray, index: Any, value: int) -> np.ndarray:
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
-    "newer": (lambda m, a: m.update(version=3), "update fsdd_lightning"),
-    "older": (lambda m, a: m.update(version=0), "this code reads 1 to 2: run it again"),
+    "newer": (lambda m, a: m.update(version=4), "update fsdd_lightning"),
+    "older": (lambda m, a: m.update(version=0), "this code reads 1 to 3: run it again"),
     "foreign": (lambda m, a: m.update(format="else"), "is no fsdd_lightning integer model"),
     "unknown code": (lambda m, a: m.update(weight_code="int5"), "int5"),
     "other code": (lambda m, a: m.update(weight_code="int4"), "arrays are not those"),

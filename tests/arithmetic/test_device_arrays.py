@@ -35,7 +35,8 @@ def test_bytes_of_the_int8_network_of_the_task() -> None:
     weights = 96 * 37 + 96 * 48 + 10 * 24
     assert sum(planned.values()) == weights + 4 * 4 * 96 + 4 * 10 + 2 + 2 * 2 * 257 + 2 * 4 * 13
     four_bits = planned_arrays(weight_codes.weight_code("int4"), 13, 24, 2, 10)
-    assert sum(spec.nbytes for spec in four_bits) == sum(planned.values()) - weights + 96 * 19 + 96 * 24 + 10 * 12
+    rows_less = 2 * 2 * 2 * 96  # two bytes less for each bias and multiplier of both layers
+    assert sum(spec.nbytes for spec in four_bits) == sum(planned.values()) - weights - rows_less + 96 * 43 + 10 * 12
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ MOST_INPUTS = 18_724  # 7 * 1024 * 18,724 + 7 * 128 is the last below 2^31 / 16
 def deployment(inputs: int, code: str) -> Deployment:
     """One unit; every level is 7."""
     levels = np.full((4, inputs + 1), 7, np.int8)
-    layer = IntegerLayer(levels, np.full(4, 10**6, np.int32), np.full(4, 2**20, np.int32), 32)
+    layer = IntegerLayer(levels, np.full(4, 2**15 - 1, np.int32), np.full(4, 2**20, np.int32), 32)
     output = IntegerOutput(np.full((2, 1), 7, np.int8), np.zeros(2, np.int32), 1.0)
     return any_deployment(IntegerModel((layer,), output, code))
 

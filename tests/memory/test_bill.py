@@ -18,12 +18,13 @@ LARGE = replace(SMALL, hidden_size=128)
 FRAMES = 36
 
 # Flash of 2x24: layer 1 has 96 rows of 37 weights, layer 2 96 rows of 48, the output layer 10 rows of 24.
-ROWS = 96 * (4 + 4)  # a layer's biases and multipliers
+ROWS, SHIFTS, NARROW = 96 * (4 + 4), 96 * (4 + 1), 96 * (2 + 2)  # a layer's biases, and multipliers or shifts
 SHARED = 2 * 257 * 2 + 2 * 13 * 4 + 32 + 2 * 12  # tables, mean and std, structs
 FLASH_2X24 = {
-    **dict.fromkeys(("int8", "int8_pot_scale"), (96 * 37 + ROWS + 1, 96 * 48 + ROWS + 1, 240 + 40, 11_166)),
-    **dict.fromkeys(("int4", "pot"), (96 * 19 + ROWS + 1, 96 * 24 + ROWS + 1, 120 + 40, 7_014)),
-    "ternary": (96 * 10 + ROWS + 1, 96 * 12 + ROWS + 1, 60 + 40, 4_938),
+    "int8": (96 * 37 + ROWS + 1, 96 * 48 + ROWS + 1, 240 + 40, 11_166),
+    "int8_pot_scale": (96 * 37 + SHIFTS + 1, 96 * 48 + SHIFTS + 1, 240 + 40, 10_590),
+    **dict.fromkeys(("int4", "pot"), (96 * 19 + NARROW + 1, 96 * 24 + NARROW + 1, 120 + 40, 6_246)),
+    "ternary": (96 * 10 + NARROW + 1, 96 * 12 + NARROW + 1, 60 + 40, 4_170),
 }
 
 
@@ -58,6 +59,18 @@ def test_rows_are_padded_to_whole_bytes_one_by_one() -> None:
     weights, *_ = memory_bill(SMALL, "int4", FRAMES).lines
     detail = "weights, int4: 96 rows of 37, 19 bytes a row"
     assert weights == BillLine("lstm layer 1", detail, 96 * 37, 96 * 19, "flash")
+
+
+@pytest.mark.parametrize(
+    ("code_name", "lines"),
+    [
+        ("int8", {"biases, int32": 384, "row multipliers, int32": 384}),
+        ("int8_pot_scale", {"biases, int32": 384, "row shifts, int8": 96}),
+        ("ternary", {"biases, int16": 192, "row multipliers, int16": 192}),
+    ],
+)
+def test_the_two_numbers_of_a_row_by_hand(code_name: str, lines: dict[str, int]) -> None:
+    assert lines.items() <= bytes_by_detail(memory_bill(SMALL, code_name, FRAMES), "lstm layer 2", "flash").items()
 
 
 def test_ram_of_2x24_by_hand() -> None:

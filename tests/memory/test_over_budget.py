@@ -42,7 +42,7 @@ def test_the_named_size_fits(shape: NetworkShape, code_name: str | None) -> None
 
 def test_the_reason_states_that_nothing_fits() -> None:
     line = over_budget_reason(bill_of(24, "int4"), MemoryBudget("nothing", 100, "network"))
-    assert line.startswith("the int4 network of 2x24 units needs 7,014 bytes of flash, memory_budget=nothing")
+    assert line.startswith("the int4 network of 2x24 units needs 6,246 bytes of flash, memory_budget=nothing")
     remedy = "choose a larger budget, fewer layers or smaller weights"
     assert line.endswith(f" allows 100; not even a hidden size of 1 fits: {remedy}")
 

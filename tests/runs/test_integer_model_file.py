@@ -30,8 +30,8 @@ def test_what_cannot_be_used_is_refused_by_its_name(tmp_path: Path, monkeypatch:
     path.write_bytes(archive_bytes(deployment_of())[:-1])
     with pytest.raises(DamagedError, match=r"model\.npz can't be read \(.*\); run it again"):
         load_archive(path)
-    monkeypatch.setattr(archive, "VERSION", 3)
+    monkeypatch.setattr(archive, "VERSION", 4)
     path.write_bytes(archive_bytes(deployment_of()))
     monkeypatch.undo()
-    with pytest.raises(ForeignError, match=r"model\.npz has format version 3.*update fsdd_lightning"):
+    with pytest.raises(ForeignError, match=r"model\.npz has format version 4.*update fsdd_lightning"):
         load_archive(path)

@@ -29,11 +29,6 @@ typedef char fsdd_int32_is_modular[(int32_t)0xFFFFFFFEu == -2 ? 1 : -1];
 #define FSDD_OUT_OF_LINE
 #endif
 
-/* Faster ways to compute the same, where the compiler says that the processor has them. */
-#ifdef FSDD_ARM_DSP
-#include "fsdd_lstm_arm_dsp.h"
-#endif
-
 /* --- fixed_point.py --- */
 
 #define FSDD_FEATURE_SHIFT 3 /* x from 2^-4 to 2^-7 */
@@ -47,63 +42,91 @@ static inline int32_t fsdd_rounding_shift_right(int32_t value, unsigned shift)
     return (value + ((int32_t)1 << (shift - 1u))) >> shift;
 }
 
-#ifndef FSDD_ARM_DSP
-/* The nearest value in [-2^(bits - 1), 2^(bits - 1)). */
+/* value * 2^shift without a product; shifting a negative number left is not defined in C, so it is done unsigned. */
+static inline int32_t fsdd_shift_left(int32_t value, unsigned shift) { return (int32_t)((uint32_t)value << shift); }
+
+/* fsdd_saturate(value, bits): the nearest value in [-2^(bits - 1), 2^(bits - 1)).
+ * fsdd_saturate_unsigned(value, bits): the nearest value in [0, 2^bits).
+ * bits is a constant. Cortex-M3 and larger have an instruction for each. */
+#if defined(__ARM_FEATURE_SAT)
+#define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
+#define fsdd_saturate_unsigned(value, bits) ((int32_t)__builtin_arm_usat(value, bits))
+#else
 static inline int32_t fsdd_saturate(int32_t value, unsigned bits)
 {
     const int32_t high = ((int32_t)1 << (bits - 1u)) - 1, low = -high - 1;
     return value < low ? low : value > high ? high : value;
 }
 
-/* a * b / 2^32, rounded half up; b is not negative. */
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 /* no product of 64 bits: four of 32 */
-static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
+static inline int32_t fsdd_saturate_unsigned(int32_t value, unsigned bits)
 {
-    const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = (uint32_t)b & 0xFFFFu, b_high = (uint32_t)b >> 16;
-    const int32_t a_high = a >> 16;
-    const int32_t middle = a_high * (int32_t)b_low + (int32_t)(a_low * b_low >> 16);
-    const uint32_t rest = a_low * b_high + ((uint32_t)middle & 0xFFFFu) + 0x8000u;
-    return a_high * (int32_t)b_high + (middle >> 16) + (int32_t)(rest >> 16);
+    const int32_t high = ((int32_t)1 << bits) - 1;
+    return value < 0 ? 0 : value > high ? high : value;
 }
-#else
-static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
-}
-#endif
 #endif
 
 static inline int32_t fsdd_sat16(int32_t value) { return fsdd_saturate(value, 16); }
 
 static inline int32_t fsdd_sat8(int32_t value) { return fsdd_saturate(value, 8); }
 
-/* --- activation_tables.py --- */
-
-#define FSDD_TANH_DOMAIN_BITS 15
-#define FSDD_SIGMOID_FRACTION_BITS 8
-#define FSDD_TANH_FRACTION_BITS 7
-
-/* The chord through two neighbors of table (257), `offset` steps of 2^-11 from its start. */
-#ifndef FSDD_ARM_DSP
-static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, unsigned fraction_bits)
+/* Where the compiler says that the processor has them: instructions for products of int16 pairs. */
+#ifdef FSDD_ARM_DSP
+#include "fsdd_lstm_arm_dsp.h"
+#else
+/* a * b / 2^32, rounded half up, + c; b is not negative. */
+static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t c)
 {
-    const int16_t *left = table + (offset >> fraction_bits);
-    const int32_t fraction = offset & (((int32_t)1 << fraction_bits) - 1);
-    const int32_t rise = ((int32_t)left[1] - left[0]) * fraction;
-    return left[0] + fsdd_rounding_shift_right(rise, fraction_bits);
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 /* no product of 64 bits: four of 32 */
+    const uint32_t a_low = (uint32_t)a & 0xFFFFu, b_low = (uint32_t)b & 0xFFFFu, b_high = (uint32_t)b >> 16;
+    const int32_t a_high = a >> 16;
+    const int32_t middle = a_high * (int32_t)b_low + (int32_t)(a_low * b_low >> 16);
+    const uint32_t rest = a_low * b_high + ((uint32_t)middle & 0xFFFFu) + 0x8000u;
+    return a_high * (int32_t)b_high + (middle >> 16) + (int32_t)(rest >> 16) + c;
+#else
+    const int64_t product = (int64_t)a * b;
+    return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31) + c; /* the highest bit that is left out */
+#endif
 }
 #endif
 
-static inline int32_t fsdd_sigmoid_q15(const fsdd_model *model, int32_t z_q11)
+/* --- activation_tables.py --- */
+
+#define FSDD_SIGMOID_ZERO 32768 /* where z = 0 is in a table, in steps of 2^-11 */
+#define FSDD_SIGMOID_BITS 16
+#define FSDD_SIGMOID_FRACTION_BITS 8
+#define FSDD_TANH_ZERO 16384
+#define FSDD_TANH_BITS 15
+#define FSDD_TANH_FRACTION_BITS 7
+
+#ifndef FSDD_ARM_DSP
+/* The chord through two neighbors of table (257), `offset` steps of 2^-11 from its start. */
+static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, unsigned fraction_bits)
 {
-    return fsdd_interpolate(model->sigmoid_table, z_q11 + 32768, FSDD_SIGMOID_FRACTION_BITS);
+    const int16_t *const neighbors = table + (offset >> fraction_bits);
+    const int32_t fraction = offset & (((int32_t)1 << fraction_bits) - 1);
+#if defined(FSDD_THUMB2) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
+    int32_t both, left; /* in one load */
+    __builtin_memcpy(&both, neighbors, sizeof both);
+    left = (int16_t)both;
+    return left + fsdd_rounding_shift_right(((both >> 16) - left) * fraction, fraction_bits);
+#else
+    return neighbors[0] + fsdd_rounding_shift_right(((int32_t)neighbors[1] - neighbors[0]) * fraction, fraction_bits);
+#endif
+}
+#endif
+
+/* Of an offset in a table, FSDD_SIGMOID_ZERO + z: where it leaves the table z saturates, and tanh is flat outside [-8, 8). */
+static inline int32_t fsdd_sigmoid_q15(const fsdd_model *model, int32_t offset)
+{
+    const int32_t inside = fsdd_saturate_unsigned(offset, FSDD_SIGMOID_BITS);
+    return fsdd_interpolate(model->sigmoid_table, inside, FSDD_SIGMOID_FRACTION_BITS);
 }
 
-/* Flat outside [-8, 8). */
-static inline int32_t fsdd_tanh_q15(const fsdd_model *model, int32_t z_q11)
+/* Of FSDD_TANH_ZERO + z. */
+static inline int32_t fsdd_tanh_q15(const fsdd_model *model, int32_t offset)
 {
-    const int32_t clipped = fsdd_saturate(z_q11, FSDD_TANH_DOMAIN_BITS);
-    return fsdd_interpolate(model->tanh_table, clipped + 16384, FSDD_TANH_FRACTION_BITS);
+    const int32_t inside = fsdd_saturate_unsigned(offset, FSDD_TANH_BITS);
+    return fsdd_interpolate(model->tanh_table, inside, FSDD_TANH_FRACTION_BITS);
 }
 
 /* --- weight_codes.py --- */
@@ -115,9 +138,6 @@ static inline unsigned fsdd_bits(unsigned code)
 }
 
 static inline size_t fsdd_row_bytes(unsigned code, size_t columns) { return (columns * fsdd_bits(code) + 7u) >> 3; }
-
-/* value * 2^shift without a product; shifting a negative number left is not defined in C, so it is done unsigned. */
-static inline int32_t fsdd_shift_left(int32_t value, unsigned shift) { return (int32_t)((uint32_t)value << shift); }
 
 /* The weight in the lowest bits of `field`, in two's complement. */
 FSDD_INLINE static int32_t fsdd_level(unsigned code, unsigned field)
@@ -202,31 +222,54 @@ static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *ve
 #endif
 }
 
+/* One column of FSDD_COLUMNS, `k` of them from weights and vector_q7 on. */
+#define FSDD_ADD_INT8_COLUMN(k)                                                                                        \
+    value = (uint32_t)(int32_t)vector_q7[k], i += weights[4 * (k)] * value, f += weights[4 * (k) + 1] * value,         \
+    g += weights[4 * (k) + 2] * value, o += weights[4 * (k) + 3] * value
+#define FSDD_ADD_INT4_COLUMN(k)                                                                                        \
+    value = (uint32_t)(int32_t)vector_q7[k], i += (weights[2 * (k)] & 15u) * value,                                    \
+    f += ((unsigned)weights[2 * (k)] >> 4) * value, g += (weights[2 * (k) + 1] & 15u) * value,                         \
+    o += ((unsigned)weights[2 * (k) + 1] >> 4) * value
+#define FSDD_ADD_TERNARY_COLUMN(k)                                                                                     \
+    value = (uint32_t)(int32_t)vector_q7[k], i += (weights[k] & 3u) * value,                                           \
+    f += ((unsigned)weights[k] >> 2 & 3u) * value, g += ((unsigned)weights[k] >> 4 & 3u) * value,                      \
+    o += ((unsigned)weights[k] >> 6) * value
+/* All columns, four at a time: at an address and constants behind it. */
+#define FSDD_ADD_COLUMNS(add_column, column_bytes)                                                                     \
+    for (; vector_q7 < fours; vector_q7 += 4, weights += 4 * (column_bytes))                                           \
+        add_column(0), add_column(1), add_column(2), add_column(3);                                                    \
+    for (; vector_q7 < end; vector_q7++, weights += (column_bytes))                                                    \
+        add_column(0)
+
+#if defined(FSDD_THUMB1) || defined(FSDD_THUMB2)
+#include "fsdd_lstm_thumb.h"
+#endif
+
 /* FSDD_COLUMNS: the four gates of a column lie together, from the lowest bits on. A level is stored as what it exceeds the
- * least number of its bits by: nothing has to be extended by a sign, and fsdd_least_level is taken off at once. */
+ * least number of its bits by: nothing has to be extended by a sign, and fsdd_columns_excess is taken off at once. */
 static inline void fsdd_accumulate_columns(unsigned code, const uint8_t *weights, const int16_t *vector_q7,
                                            size_t columns, uint32_t *sum)
 {
+    const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
+    uint32_t i = sum[0], f = sum[1], g = sum[2], o = sum[3], value;
     if (code == FSDD_POT) {
         fsdd_accumulate_pot(weights, vector_q7, columns, sum);
         return;
     }
-    for (; columns > 0u; columns--, vector_q7++) {
-        const uint32_t value = (uint32_t)(int32_t)*vector_q7;
-        if (code == FSDD_INT4) {
-            sum[0] += (weights[0] & 15u) * value, sum[1] += ((unsigned)weights[0] >> 4) * value;
-            sum[2] += (weights[1] & 15u) * value, sum[3] += ((unsigned)weights[1] >> 4) * value;
-            weights += 2;
-        } else if (code == FSDD_TERNARY) {
-            sum[0] += (*weights & 3u) * value, sum[1] += ((unsigned)*weights >> 2 & 3u) * value;
-            sum[2] += ((unsigned)*weights >> 4 & 3u) * value, sum[3] += ((unsigned)*weights >> 6) * value;
-            weights += 1;
-        } else {
-            sum[0] += weights[0] * value, sum[1] += weights[1] * value;
-            sum[2] += weights[2] * value, sum[3] += weights[3] * value;
-            weights += 4;
-        }
+#if defined(FSDD_THUMB1) || defined(FSDD_THUMB2)
+    if (code == FSDD_INT8) {
+        fsdd_accumulate_int8_columns_thumb(weights, vector_q7, columns, sum);
+        return;
     }
+#endif
+    if (code == FSDD_INT4) {
+        FSDD_ADD_COLUMNS(FSDD_ADD_INT4_COLUMN, 2);
+    } else if (code == FSDD_TERNARY) {
+        FSDD_ADD_COLUMNS(FSDD_ADD_TERNARY_COLUMN, 1);
+    } else {
+        FSDD_ADD_COLUMNS(FSDD_ADD_INT8_COLUMN, 4);
+    }
+    sum[0] = i, sum[1] = f, sum[2] = g, sum[3] = o;
 }
 
 /* What fsdd_accumulate_columns adds to each gate beside weights * vector_q7, as all levels are stored too large. */
@@ -294,32 +337,40 @@ typedef struct {
     unsigned left;   /* 32 - shift: with it, the rounded high word of two int32_t is acc * multiplier >> shift, rounded */
 } fsdd_lstm_input;
 
-/* Of the biases and the multipliers of four rows, the one of `gate`; and how many bytes there are of these four. */
-static inline int32_t fsdd_bias(const fsdd_model *model, const void *bias, size_t gate)
+/* Four words to target, and the address of the next: one instruction where the processor has it. */
+#ifndef FSDD_THUMB2
+static inline const void *fsdd_load_four(const void *words, int32_t *target)
 {
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return ((const int16_t *)bias)[gate];
-    return ((const int32_t *)bias)[gate];
+    const int32_t *const from = words;
+    target[0] = from[0], target[1] = from[1], target[2] = from[2], target[3] = from[3];
+    return from + 4;
+}
+#endif
+
+/* The biases of four rows, and the address of the next. */
+static inline const void *fsdd_load_biases(const fsdd_model *model, const void *bias, int32_t *accumulator)
+{
+    const int16_t *const narrow = bias;
+    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four(bias, accumulator);
+    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
+    return narrow + FSDD_GATES;
 }
 
-static inline size_t fsdd_bias_bytes(const fsdd_model *model)
+/* The same for multipliers, or for the right shifts of FSDD_INT8_POT_SCALE. */
+static inline const void *fsdd_load_multipliers(const fsdd_model *model, const void *multiplier, int32_t *factor)
 {
-    return FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES) ? FSDD_GATES * sizeof(int16_t) : FSDD_GATES * sizeof(int32_t);
-}
-
-/* A multiplier; with FSDD_INT8_POT_SCALE the right shift that does the same. */
-static inline int32_t fsdd_multiplier(const fsdd_model *model, const void *multiplier, size_t gate)
-{
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return ((const int8_t *)multiplier)[gate];
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return ((const int16_t *)multiplier)[gate] * 65536;
-    return ((const int32_t *)multiplier)[gate];
-}
-
-static inline size_t fsdd_multiplier_bytes(const fsdd_model *model)
-{
-    return FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES) ? FSDD_GATES : fsdd_bias_bytes(model);
+    const int16_t *const upper = multiplier;
+    const int8_t *const shift = multiplier;
+    if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
+        return fsdd_load_four(multiplier, factor);
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
+        factor[0] = upper[0] * 65536, factor[1] = upper[1] * 65536;
+        factor[2] = upper[2] * 65536, factor[3] = upper[3] * 65536;
+        return upper + FSDD_GATES;
+    }
+    factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
+    return shift + FSDD_GATES;
 }
 
 /* `call` with the model's code as a constant. */
@@ -355,63 +406,31 @@ static inline void fsdd_accumulate(const fsdd_model *model, const uint8_t *weigh
 #undef FSDD_ACCUMULATE
 }
 
-/* The pre-activation z of one gate, step 2^-11, from its accumulator, shifted left. Where the multiplier is a right shift
- * (-15...32) no product is needed, and no sum overflows: (a + 2^(n-1)) >> n is ((a >> (n-1)) + 1) >> 1. */
-static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
+/* The pre-activation z of one gate, step 2^-11, from its accumulator, shifted left, + offset; not yet saturated. Where the
+ * multiplier is a right shift (-15...32) no product is needed, and no sum overflows: (a + 2^(n-1)) >> n is
+ * ((a >> (n-1)) + 1) >> 1. */
+static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulator, int32_t multiplier, int32_t offset)
 {
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        if (multiplier > 0)
-            return fsdd_sat16(((accumulator >> (multiplier - 1)) + 1) >> 1);
-        return fsdd_sat16(fsdd_shift_left(fsdd_sat16(accumulator), (unsigned)-multiplier));
-    }
-    return fsdd_sat16(fsdd_rounded_high_word(accumulator, multiplier));
+    if (!FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
+        return fsdd_rounded_high_word_plus(accumulator, multiplier, offset);
+    if (multiplier > 0)
+        return fsdd_sat16(((accumulator >> (multiplier - 1)) + 1) >> 1) + offset;
+    return fsdd_sat16(fsdd_shift_left(fsdd_sat16(accumulator), (unsigned)-multiplier)) + offset;
 }
-
-#ifndef FSDD_ARM_DSP
-/* The activation of one gate, step 2^-15, from its accumulator, shifted left. */
-static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
-{
-    return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
-}
-
-static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
-{
-    return fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
-}
-#else
-/* The same: what saturates z puts it into the domain of a table at once. */
-static inline int32_t fsdd_sigmoid_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
-{
-    int32_t offset;
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
-    offset = fsdd_rounded_high_word_plus(accumulator, multiplier, 32768);
-    return fsdd_interpolate(model->sigmoid_table, fsdd_saturate_unsigned(offset, 16), FSDD_SIGMOID_FRACTION_BITS);
-}
-
-static inline int32_t fsdd_tanh_gate_q15(const fsdd_model *model, int32_t accumulator, int32_t multiplier)
-{
-    int32_t offset;
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator, multiplier));
-    offset = fsdd_rounded_high_word_plus(accumulator, multiplier, 16384);
-    return fsdd_interpolate(model->tanh_table, fsdd_saturate_unsigned(offset, 15), FSDD_TANH_FRACTION_BITS);
-}
-#endif
 
 /* What follows the sums of a unit: accumulator (4), shifted left, and multiplier (4). */
 static inline void fsdd_lstm_unit(const fsdd_model *model, const int32_t *accumulator, const int32_t *multiplier,
                                   int16_t *cell_q11, int16_t *next_q7)
 {
-    const int32_t i_q15 = fsdd_sigmoid_gate_q15(model, accumulator[0], multiplier[0]);
-    const int32_t f_q15 = fsdd_sigmoid_gate_q15(model, accumulator[1], multiplier[1]);
-    const int32_t g_q15 = fsdd_tanh_gate_q15(model, accumulator[2], multiplier[2]);
-    const int32_t o_q15 = fsdd_sigmoid_gate_q15(model, accumulator[3], multiplier[3]);
+    const int32_t i_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[0], multiplier[0], FSDD_SIGMOID_ZERO));
+    const int32_t f_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[1], multiplier[1], FSDD_SIGMOID_ZERO));
+    const int32_t g_q15 = fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator[2], multiplier[2], FSDD_TANH_ZERO));
+    const int32_t o_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[3], multiplier[3], FSDD_SIGMOID_ZERO));
     const int32_t kept = fsdd_rounding_shift_right(f_q15 * *cell_q11, FSDD_FORGET_SHIFT);
     const int32_t added = fsdd_rounding_shift_right(i_q15 * g_q15, FSDD_INPUT_SHIFT);
     const int32_t cell = fsdd_sat16(kept + added);
     *cell_q11 = (int16_t)cell;
-    *next_q7 = (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * fsdd_tanh_q15(model, cell), FSDD_HIDDEN_SHIFT));
+    *next_q7 = (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * fsdd_tanh_q15(model, cell + FSDD_TANH_ZERO), FSDD_HIDDEN_SHIFT));
 }
 
 static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k, const int16_t *vector_q7,
@@ -442,8 +461,8 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     const fsdd_lstm_input input = fsdd_layer_input(model, k, vector_q7, columns);
     const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, columns);
     const uint8_t *weights = model->layers[k].weights;
-    const char *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
-    size_t units = model->hidden, gate;
+    const void *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
+    size_t units = model->hidden;
 #ifdef FSDD_AVX2
     if (units >= FSDD_LANES && fsdd_has_avx2()) {
         fsdd_lstm_step_avx2(model, k, &input, cell_q11, next_q7);
@@ -452,44 +471,15 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
 #endif
     for (; units > 0u; units--) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            accumulator[gate] = fsdd_bias(model, bias, gate);
+        bias = fsdd_load_biases(model, bias, accumulator);
         fsdd_accumulate(model, weights, &input, accumulator);
-        for (gate = 0; gate < FSDD_GATES; gate++)
-            factor[gate] = fsdd_multiplier(model, multiplier, gate);
+        multiplier = fsdd_load_multipliers(model, multiplier, factor);
         fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
-        weights += stride, bias += fsdd_bias_bytes(model), multiplier += fsdd_multiplier_bytes(model);
+        weights += stride;
     }
 }
 
 #ifdef FSDD_ARM_DSP
-/* The biases of four rows, and the address of the next. */
-static inline const void *fsdd_load_rows_arm_dsp(const fsdd_model *model, const void *bias, int32_t *accumulator)
-{
-    const int16_t *const narrow = bias;
-    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return fsdd_load_four_arm_dsp(bias, accumulator);
-    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
-    return narrow + FSDD_GATES;
-}
-
-/* The same for multipliers; two of 16 bits are read as one word. */
-static inline const void *fsdd_load_factors_arm_dsp(const fsdd_model *model, const void *multiplier, int32_t *factor)
-{
-    if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
-        return fsdd_load_four_arm_dsp(multiplier, factor);
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
-        uint32_t pairs[2];
-        __builtin_memcpy(pairs, multiplier, sizeof pairs);
-        factor[0] = (int32_t)(pairs[0] << 16), factor[1] = (int32_t)(pairs[0] & 0xFFFF0000u);
-        factor[2] = (int32_t)(pairs[1] << 16), factor[3] = (int32_t)(pairs[1] & 0xFFFF0000u);
-    } else {
-        const int8_t *const shift = multiplier;
-        factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
-    }
-    return (const char *)multiplier + fsdd_multiplier_bytes(model);
-}
-
 /* fsdd_lstm_step for FSDD_PAIRS. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
                                                     size_t columns, int16_t *cell_q11, int16_t *next_q7)
@@ -500,11 +490,11 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, siz
     const int16_t *const end_q7 = next_q7 + model->hidden;
     while (next_q7 < end_q7) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        bias = fsdd_load_rows_arm_dsp(model, bias, accumulator);
+        bias = fsdd_load_biases(model, bias, accumulator);
 #define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
         weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
-        multiplier = fsdd_load_factors_arm_dsp(model, multiplier, factor);
+        multiplier = fsdd_load_multipliers(model, multiplier, factor);
         fsdd_lstm_unit(model, accumulator, factor, cell_q11++, next_q7++);
     }
 }

@@ -39,6 +39,12 @@ extern "C" {
 #if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
 #define FSDD_ARM_DSP
 #endif
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && !defined(__OPTIMIZE_SIZE__)
+#define FSDD_THUMB1 /* Cortex-M0, but for small code, in which GCC leaves half of the registers alone */
+#endif
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#define FSDD_THUMB2 /* Cortex-M3 and larger */
+#endif
 #if defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
 #define FSDD_LONG_VECTORS
 #endif

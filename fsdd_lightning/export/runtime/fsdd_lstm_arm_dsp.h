@@ -20,24 +20,11 @@
 
 #include "fsdd_lstm.h"
 
-/* The nearest value in [-2^(bits - 1), 2^(bits - 1)); bits is a constant (the __ssat of arm_acle.h does not pass -Wconversion). */
-#define fsdd_saturate(value, bits) ((int32_t)__builtin_arm_ssat(value, bits))
-
-/* The nearest value in [0, 2^bits). */
-#define fsdd_saturate_unsigned(value, bits) ((int32_t)__builtin_arm_usat(value, bits))
-
-/* a * b / 2^32, rounded half up, plus c. */
+/* a * b / 2^32, rounded half up, + c. */
 static inline int32_t fsdd_rounded_high_word_plus(int32_t a, int32_t b, int32_t c)
 {
     int32_t word;
     __asm__("smmlar %0, %1, %2, %3" : "=r"(word) : "r"(a), "r"(b), "r"(c));
-    return word;
-}
-
-static inline int32_t fsdd_rounded_high_word(int32_t a, int32_t b)
-{
-    int32_t word;
-    __asm__("smmulr %0, %1, %2" : "=r"(word) : "r"(a), "r"(b));
     return word;
 }
 
@@ -49,18 +36,6 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
     int16x2_t neighbors;
     __builtin_memcpy(&neighbors, table + (offset >> fraction_bits), sizeof neighbors);
     return __smlad(neighbors, fraction * 65535 + one, one >> 1) >> fraction_bits;
-}
-
-/* Four words at once, and the address of the next. */
-static inline const void *fsdd_load_four_arm_dsp(const void *words, int32_t *target)
-{
-    register int32_t a __asm__("r0"), b __asm__("r1"), c __asm__("r2"), d __asm__("r3");
-    __asm__("ldmia %[words]!, {%[a], %[b], %[c], %[d]}"
-            : [words] "+r"(words), [a] "=r"(a), [b] "=r"(b), [c] "=r"(c), [d] "=r"(d)
-            :
-            : "memory");
-    target[0] = a, target[1] = b, target[2] = c, target[3] = d;
-    return words;
 }
 
 /* Two columns x of four gates. */

@@ -51,14 +51,14 @@ FSDD_INLINE_AVX2 __m256i fsdd_interpolate_avx2(const int16_t *table, __m256i off
 
 FSDD_INLINE_AVX2 __m256i fsdd_sigmoid_q15_avx2(const fsdd_model *model, __m256i z_q11)
 {
-    const __m256i offset = _mm256_add_epi32(z_q11, _mm256_set1_epi32(32768));
+    const __m256i offset = _mm256_add_epi32(z_q11, _mm256_set1_epi32(FSDD_SIGMOID_ZERO));
     return fsdd_interpolate_avx2(model->sigmoid_table, offset, FSDD_SIGMOID_FRACTION_BITS);
 }
 
 FSDD_INLINE_AVX2 __m256i fsdd_tanh_q15_avx2(const fsdd_model *model, __m256i z_q11)
 {
-    const __m256i clipped = fsdd_saturate_avx2(z_q11, FSDD_TANH_DOMAIN_BITS);
-    const __m256i offset = _mm256_add_epi32(clipped, _mm256_set1_epi32(16384));
+    const __m256i clipped = fsdd_saturate_avx2(z_q11, FSDD_TANH_BITS);
+    const __m256i offset = _mm256_add_epi32(clipped, _mm256_set1_epi32(FSDD_TANH_ZERO));
     return fsdd_interpolate_avx2(model->tanh_table, offset, FSDD_TANH_FRACTION_BITS);
 }
 
@@ -244,22 +244,22 @@ FSDD_INLINE_AVX2 __m256i fsdd_accumulate_avx2(const fsdd_model *model, int is_hi
 
 /* --- what follows the sums --- */
 
-/* The biases of two units. */
-FSDD_INLINE_AVX2 __m256i fsdd_biases_avx2(const fsdd_model *model, const char *bias)
+/* The biases of two units, from row `row` on. */
+FSDD_INLINE_AVX2 __m256i fsdd_biases_avx2(const fsdd_model *model, const void *bias, size_t row)
 {
     if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return _mm256_cvtepi16_epi32(fsdd_load_half_avx2(bias));
-    return fsdd_load_avx2(bias);
+        return _mm256_cvtepi16_epi32(fsdd_load_half_avx2((const int16_t *)bias + row));
+    return fsdd_load_avx2((const int32_t *)bias + row);
 }
 
 /* Their multipliers. */
-FSDD_INLINE_AVX2 __m256i fsdd_multipliers_avx2(const fsdd_model *model, const char *multiplier)
+FSDD_INLINE_AVX2 __m256i fsdd_multipliers_avx2(const fsdd_model *model, const void *multiplier, size_t row)
 {
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return _mm256_cvtepi8_epi32(fsdd_load_quarter_avx2(multiplier));
+        return _mm256_cvtepi8_epi32(fsdd_load_quarter_avx2((const int8_t *)multiplier + row));
     if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return _mm256_slli_epi32(_mm256_cvtepi16_epi32(fsdd_load_half_avx2(multiplier)), 16);
-    return fsdd_load_avx2(multiplier);
+        return _mm256_slli_epi32(_mm256_cvtepi16_epi32(fsdd_load_half_avx2((const int16_t *)multiplier + row)), 16);
+    return fsdd_load_avx2((const int32_t *)multiplier + row);
 }
 
 /* The upper halves of the products, rounded half up. */
@@ -281,15 +281,16 @@ FSDD_INLINE_AVX2 __m256i fsdd_shifted_gates_avx2(__m256i accumulator, __m256i ri
     return _mm256_blendv_epi8(larger, half, _mm256_cmpgt_epi32(right, zero));
 }
 
-/* z of two units from the sums of their rows. */
-FSDD_INLINE_AVX2 __m256i fsdd_gates_avx2(const fsdd_model *model, __m256i sums, unsigned left, const char *bias,
-                                         const char *multiplier)
+/* z of two units from the sums of their rows, without biases. */
+FSDD_INLINE_AVX2 __m256i fsdd_gates_avx2(const fsdd_model *model, const fsdd_layer *layer, size_t row, __m256i sums,
+                                         unsigned left)
 {
-    const __m256i rows = _mm256_add_epi32(sums, fsdd_biases_avx2(model, bias));
-    const __m256i factors = fsdd_multipliers_avx2(model, multiplier);
+    const __m256i accumulator = _mm256_add_epi32(sums, fsdd_biases_avx2(model, layer->bias, row));
+    const __m256i multiplier = fsdd_multipliers_avx2(model, layer->multiplier, row);
+    const __m256i shifted = _mm256_sll_epi32(accumulator, _mm_cvtsi32_si128((int)left));
     if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES))
-        return fsdd_saturate_avx2(fsdd_shifted_gates_avx2(rows, factors), 16);
-    return fsdd_saturate_avx2(fsdd_rounded_high_words_avx2(_mm256_sll_epi32(rows, _mm_cvtsi32_si128((int)left)), factors), 16);
+        return fsdd_saturate_avx2(fsdd_shifted_gates_avx2(accumulator, multiplier), 16);
+    return fsdd_saturate_avx2(fsdd_rounded_high_words_avx2(shifted, multiplier), 16);
 }
 
 /* Those of `value` (8) where the lanes of is_new are -1. */
@@ -323,19 +324,16 @@ FSDD_INLINE_AVX2 void fsdd_lstm_units_avx2(const fsdd_model *model, const __m256
     fsdd_store_int16_avx2(next_q7, hidden, is_new);
 }
 
-/* z of 8 units (4, 8) from `unit` of layer k on. */
+/* z (4) of two units each, from `unit` of layer k on. */
 FSDD_INLINE_AVX2 void fsdd_units_gates_avx2(const fsdd_model *model, size_t k, const fsdd_lstm_input *input, size_t unit,
                                             __m256i *z)
 {
     const fsdd_layer *const layer = model->layers + k;
-    const uint8_t *weights = layer->weights;
-    const char *const bias = layer->bias, *const multiplier = layer->multiplier;
-    const size_t unit_bytes = FSDD_GATES * fsdd_row_bytes(model->format, input->columns);
-    size_t pair;
-    for (pair = 0; pair < FSDD_GATES; pair++, unit += 2u) {
-        const __m256i sums = fsdd_accumulate_avx2(model, k > 0u, weights + unit * unit_bytes, input);
-        z[pair] = fsdd_gates_avx2(model, sums, input->left, bias + unit * fsdd_bias_bytes(model),
-                                  multiplier + unit * fsdd_multiplier_bytes(model));
+    const size_t row_bytes = fsdd_row_bytes(model->format, input->columns);
+    size_t pair, row;
+    for (pair = 0, row = FSDD_GATES * unit; pair < 4u; pair++, row += 2u * FSDD_GATES) {
+        const __m256i sums = fsdd_accumulate_avx2(model, k > 0u, layer->weights + row * row_bytes, input);
+        z[pair] = fsdd_gates_avx2(model, layer, row, sums, input->left);
     }
 }
 
@@ -346,16 +344,16 @@ FSDD_FOR_AVX2 FSDD_OUT_OF_LINE static void fsdd_lstm_step_avx2(const fsdd_model 
                                                                int16_t *next_q7)
 {
     const size_t last = model->hidden - FSDD_LANES;
-    __m256i z[FSDD_AT_ONCE / FSDD_LANES * FSDD_GATES];
+    __m256i z[FSDD_AT_ONCE / 2];
     size_t first, done;
     for (first = 0; first < model->hidden; first += FSDD_AT_ONCE) {
         const size_t end = model->hidden - first < FSDD_AT_ONCE ? model->hidden : first + FSDD_AT_ONCE;
         for (done = first; done < end; done += FSDD_LANES)
-            fsdd_units_gates_avx2(model, k, input, done < last ? done : last, z + (done - first) / FSDD_LANES * FSDD_GATES);
+            fsdd_units_gates_avx2(model, k, input, done < last ? done : last, z + (done - first) / 2u);
         for (done = first; done < end; done += FSDD_LANES) {
             const size_t unit = done < last ? done : last;
             const __m256i is_new = fsdd_last_avx2(16u - 2u * (done - unit));
-            fsdd_lstm_units_avx2(model, z + (done - first) / FSDD_LANES * FSDD_GATES, cell_q11 + unit, next_q7 + unit,
+            fsdd_lstm_units_avx2(model, z + (done - first) / 2u, cell_q11 + unit, next_q7 + unit,
                                  _mm256_extracti128_si256(is_new, 1));
         }
     }
