@@ -21,10 +21,10 @@ from fsdd_lightning.arithmetic.integer_lstm import (
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
 
 # inputs, hidden units, layers: one unit, a state that ends one word behind its vector, rows that end within a byte or a
-# word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, and several vectors.
+# word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, several vectors, and units left over.
 SHAPES = (
     *((1, 1, 1), (7, 1, 1), (3, 5, 3), (7, 8, 1), (8, 8, 1)),
-    *((9, 8, 1), (3, 16, 2), (13, 24, 2), (40, 2, 1), (3, 40, 2)),
+    *((9, 8, 1), (3, 16, 2), (13, 24, 2), (40, 2, 1), (3, 40, 2), (6, 35, 2)),
 )
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
 EDGES = (0, 1, -1, 3, -3, 16, -16, 49, 255, 256, -256, 16382, 16383, 16384, -16384, -16385, 30718, 32767, -32768)

@@ -447,10 +447,11 @@ static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k
     return input;
 }
 
-/* AVX2 where the compiler may use it, or where the program can ask the processor. */
-#if defined(__AVX2__) || (defined(__GNUC__) && defined(__x86_64__) && defined(__SSE2__) && __STDC_HOSTED__)
-#define FSDD_AVX2
+#ifdef FSDD_AVX2
 #include "fsdd_lstm_avx2.h"
+#endif
+#ifdef FSDD_NEON
+#include "fsdd_lstm_neon.h"
 #endif
 
 /* One frame through layer k: vector_q7 (columns) is [input, hidden], cell_q11 (H) is updated, the new hidden values go to
@@ -466,6 +467,12 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
 #ifdef FSDD_AVX2
     if (units >= FSDD_LANES && fsdd_has_avx2()) {
         fsdd_lstm_step_avx2(model, k, &input, cell_q11, next_q7);
+        return;
+    }
+#endif
+#ifdef FSDD_NEON
+    if (fsdd_fits_neon(model, columns)) {
+        fsdd_lstm_step_neon(model, k, &input, cell_q11, next_q7);
         return;
     }
 #endif

@@ -45,7 +45,13 @@ extern "C" {
 #if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
 #define FSDD_THUMB2 /* Cortex-M3 and larger */
 #endif
-#if defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#define FSDD_NEON
+#endif
+#if defined(__AVX2__) || (defined(__GNUC__) && defined(__x86_64__) && defined(__SSE2__) && __STDC_HOSTED__)
+#define FSDD_AVX2 /* or it is looked for at run time, where there is an operating system */
+#endif
+#if defined(FSDD_AVX2) || defined(FSDD_NEON)
 #define FSDD_LONG_VECTORS
 #endif
 

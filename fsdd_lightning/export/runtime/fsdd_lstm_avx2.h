@@ -17,6 +17,7 @@ static inline int fsdd_has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 
 #define FSDD_LANES 8    /* int32_t in a vector */
 #define FSDD_AT_ONCE 32 /* units */
+#define FSDD_TWO_UNITS (2 * FSDD_GATES)
 
 FSDD_INLINE_AVX2 __m256i fsdd_load_avx2(const void *source) { return _mm256_loadu_si256((const __m256i *)source); }
 
@@ -186,7 +187,7 @@ FSDD_INLINE_AVX2 __m256i fsdd_accumulate_16_avx2(unsigned code, const uint8_t *w
     const __m256i is_new = fsdd_last_avx2(2u * ((columns - 1u) % 16u + 1u));
     const __m256i last = _mm256_and_si256(fsdd_load_avx2(input->vector_q7 + columns - 16), is_new), zero = _mm256_setzero_si256();
     const uint8_t *const other = weights + FSDD_GATES * row, *const end = weights + row;
-    __m256i sum[2 * FSDD_GATES] = {zero, zero, zero, zero, zero, zero, zero, zero};
+    __m256i sum[FSDD_TWO_UNITS] = {zero, zero, zero, zero, zero, zero, zero, zero};
     size_t k;
     fsdd_add_16_of_unit_avx2(code, sum, end - 2u * bits, row, last);
     fsdd_add_16_of_unit_avx2(code, sum + FSDD_GATES, other + row - 2u * bits, row, last);
@@ -205,7 +206,7 @@ FSDD_INLINE_AVX2 __m256i fsdd_accumulate_32_avx2(const uint8_t *weights, const f
     const __m256i is_new = fsdd_last_avx2((columns - 1u) % 32u + 1u), zero = _mm256_setzero_si256();
     const __m256i last = _mm256_and_si256(fsdd_pack_32_avx2(input->vector_q7 + columns - 32), is_new);
     const uint8_t *const other = weights + FSDD_GATES * columns;
-    __m256i sum[2 * FSDD_GATES] = {zero, zero, zero, zero, zero, zero, zero, zero};
+    __m256i sum[FSDD_TWO_UNITS] = {zero, zero, zero, zero, zero, zero, zero, zero};
     size_t k;
     fsdd_add_32_of_unit_avx2(sum, weights + columns - 32, columns, last);
     fsdd_add_32_of_unit_avx2(sum + FSDD_GATES, other + columns - 32, columns, last);
@@ -223,7 +224,7 @@ FSDD_FOR_AVX2 FSDD_OUT_OF_LINE static __m256i fsdd_accumulate_few_avx2(const fsd
 {
     const size_t row = fsdd_row_bytes(model->format, input->columns);
     fsdd_lstm_input unshifted = *input;
-    int32_t sum[2 * FSDD_GATES] = {0, 0, 0, 0, 0, 0, 0, 0};
+    int32_t sum[FSDD_TWO_UNITS] = {0, 0, 0, 0, 0, 0, 0, 0};
     unshifted.left = 0;
     fsdd_accumulate(model, weights, &unshifted, sum);
     fsdd_accumulate(model, weights + FSDD_GATES * row, &unshifted, sum + FSDD_GATES);
