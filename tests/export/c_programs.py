@@ -29,9 +29,7 @@ def compiler() -> list[str]:
         pytest.skip(str(missing))
 
 
-def compile_c(
-    *arguments: object, strict: bool = True, by: Sequence[str] = ()
-) -> subprocess.CompletedProcess[str]:
+def compile_c(*arguments: object, strict: bool = True, by: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     """`by` another compiler than that of this machine."""
     flags = STRICT_C99 if strict else ("-std=c99",)
     command = [*(by or compiler()), *flags, *map(str, arguments)]
