@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 # Left alone: what the preprocessor or an initializer needs as a constant, assertions, operands of single instructions.
 SKIPPED_LINE = re.compile(
-    r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const|.*(extract|insert)i128|.*v\w+_n_[su]\d+\(|.*\] = \{0\}|[-0-9,}; ]*$)"
+    r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const"
+    r"|.*(extract|insert)i128|.*v\w+_n_[su]\d+\(|.*\] = \{0\}|[-0-9,}; ]*$)"
 )
 NUMBER = re.compile(r"(?<![\w.])(\d+)(u?)(?![\w.])")
 SWAPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "<<": ">>", ">>": "<<"}

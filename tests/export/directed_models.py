@@ -77,8 +77,9 @@ def row_shifts(shift: int) -> IntegerModel:
     powers = np.repeat(2 ** np.arange(31), 8)
     ties = (2 ** (shift - 1) // powers) * random.choice([-3, -1, 1, 3], len(powers))
     others = random.choice([1, -1, 2, 3, 100, -1000, 2**20, -(2**20), 2**31 - 1, -(2**31) + 1], len(powers))
-    bias = np.clip(np.where(np.arange(len(powers)) % 2, ties, others), -largest, largest)
+    bias = np.where(np.arange(len(powers)) % 2, ties, others)
     bias[powers == 2**shift] = random.choice([20000, -20000], np.count_nonzero(powers == 2**shift))  # z as it is
+    bias = np.clip(bias, -largest, largest)
     model = zero_weights(bias, 1, shift, "int8_pot_scale")
     layer = IntegerLayer(model.layers[0].weights, model.layers[0].bias, powers.astype(np.int32), shift)
     return IntegerModel((layer,), model.output, model.weight_code)

@@ -166,7 +166,7 @@ def test_every_mutant_is_caught(builder: MutantBuilder) -> None:
         ("#define FSDD_FORGET_SHIFT 15", "15 -> 14"),
         ("#define FSDD_INPUT_SHIFT 19", "19 -> 20"),
         ("#define FSDD_HIDDEN_SHIFT 23", "23 -> 22"),
-        ("#define FSDD_TANH_DOMAIN_BITS 15", "15 -> 16"),
+        ("#define FSDD_TANH_BITS 15", "15 -> 16"),
         ("logits[k] > logits[best]", "> -> >="),
     ],
 )
