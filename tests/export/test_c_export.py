@@ -103,7 +103,7 @@ def test_labels_arrive_as_they_are_but_steer_no_terminal(tmp_path: Path) -> None
 def test_an_export_has_these_files_in_ascii_and_nothing_else(tmp_path: Path) -> None:
     export_c(nasty_deployment(), tmp_path, name="ünï", golden=None, notes=NOTES)
     written = {path.name for path in tmp_path.iterdir()}
-    assert written >= FILES and all(name.startswith("fsdd_lstm_") for name in written - FILES)
+    assert written >= FILES and all(name.startswith(("fsdd_lstm_", "fsdd_weights_")) for name in written - FILES)
     assert all(path.read_bytes().isascii() for path in tmp_path.iterdir())
 
 
