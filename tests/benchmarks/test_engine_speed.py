@@ -1,16 +1,25 @@
-"""The exported C on this machine against ONNX Runtime's dynamic int8 and torch's float: `pytest tests/benchmarks
---benchmark-only -s`.
+"""The C on this machine against ONNX Runtime's dynamic int8 and torch's float:
+`pytest tests/benchmarks/test_engine_speed.py --benchmark-only -s`.
 
-One clip of 36 frames, one thread, the same network; the three take turns of ten calls, so that whatever else the
-machine does slows down all of them, and all find their own weights in the processor's caches after the first call of a
-turn. Every call starts with a numpy array or tensor and ends with logits.
+One clip of 36 frames, one thread, the same network; all take turns of ten calls, so that whatever else the machine does
+slows down all of them, and all find their own weights in the processor's caches after the first call of a turn. Every
+call starts with a numpy array or tensor and ends with logits; where it starts with floats, as the rivals' do, numpy
+quantizes them first.
+
+The C is timed three times: as the `c` backend compiles it for this processor, and the exported files by their own
+Makefile, which only gets another program than main.c and is told to make a library: as it is, and with CFLAGS for this
+processor.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from importlib import resources
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -24,10 +33,14 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.arithmetic.quantize import convert, float_model
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.export import compile_host
+from fsdd_lightning.export import compile_host, export_c
+from fsdd_lightning.export.host import HostNetwork
+from fsdd_lightning.runs.machine import describe_machine
 
 FRAMES, FEATURES, CLASSES = 36, 13, 10
 ROUNDS, CALLS = 300, 10
+THIS_PROCESSOR = "-O3 -march=native -std=c99"
+ENGINE = "C backend"
 
 
 class FloatNetwork(torch.nn.Module):
@@ -122,23 +135,50 @@ def seconds(run: Callable[[], np.ndarray]) -> list[float]:
     return [after - before for before, after in pairwise(times)]
 
 
-@pytest.mark.parametrize("hidden_size", [24, 48])
-def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
-    network = FloatNetwork(hidden_size).eval()
+def exported(deployment: Deployment, folder: Path, *variables: str) -> HostNetwork:
+    """The files of an export, compiled by its Makefile."""
+    export_c(deployment, folder, name="host", golden=None, notes={})
+    program = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
+    (folder / "fsdd_host.c").write_text(program.read_text("ascii"))
+    as_library = ("SOURCES=fsdd_host.c fsdd_model.c fsdd_lstm.c", "LDFLAGS=-shared -fPIC")
+    subprocess.run(["make", "-s", "-C", folder, "golden_test", *as_library, *variables], check=True)
+    return HostNetwork(deployment, folder / "golden_test")
+
+
+def engines(deployment: Deployment, folder: Path, stack: ExitStack) -> dict[str, HostNetwork]:
+    made = {
+        ENGINE: compile_host(deployment),
+        "exported, Makefile": exported(deployment, folder / "as_it_is"),
+        f"exported, {THIS_PROCESSOR[:17]}": exported(deployment, folder / "native", f"CFLAGS={THIS_PROCESSOR}"),
+    }
+    return {name: stack.enter_context(engine) for name, engine in made.items()}
+
+
+def all_runs(network: FloatNetwork, folder: Path, stack: ExitStack) -> dict[str, Callable[[], np.ndarray]]:
     features = np.random.default_rng(0).normal(size=(1, FRAMES, FEATURES)).astype(np.float32)
     features_q4, lengths = quantize_features(features), np.array([FRAMES])
-    with compile_host(deployment_of(network)) as engine:
-        runs = {
-            "C": lambda: engine.logits(features_q4, lengths),
-            "onnxruntime int8": onnxruntime_int8(network, tmp_path, features),
-            "torch float": torch_float(network, features),
-        }
+    made = engines(deployment_of(network), folder, stack)
+    runs = {name: partial(engine.logits, features_q4, lengths) for name, engine in made.items()}
+    logits = [run() for run in runs.values()]
+    assert all(np.array_equal(logits[0], other) for other in logits)
+    runs[f"{ENGINE}, from floats"] = lambda: made[ENGINE].logits(quantize_features(features), lengths)
+    runs["onnxruntime int8"] = onnxruntime_int8(network, folder, features)
+    runs["torch float"] = torch_float(network, features)
+    return runs
+
+
+@pytest.mark.parametrize("hidden_size", [24, 48])
+def test_one_clip(benchmark: Any, hidden_size: int, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        runs = all_runs(FloatNetwork(hidden_size).eval(), tmp_path, stack)
         for run in runs.values():
             seconds(run)
         rounds = []
         benchmark.pedantic(lambda: rounds.append([seconds(run) for run in runs.values()]), rounds=ROUNDS)
     sides = (chain.from_iterable(side) for side in zip(*rounds, strict=True))
     microseconds = {name: 1e6 * statistics.median(side) for name, side in zip(runs, sides, strict=True)}
-    ratios = {name: value / microseconds["C"] for name, value in microseconds.items()}
+    ratios = {name: value / microseconds[ENGINE] for name, value in microseconds.items()}
     benchmark.extra_info.update(microseconds=microseconds, ratios=ratios)
-    print(f"\n2x{hidden_size}: " + ", ".join(f"{k} {v:.0f} us ({ratios[k]:.1f} x)" for k, v in microseconds.items()))
+    machine = describe_machine()
+    print(f"\n2x{hidden_size} on {machine['processor']} ({machine['kind']}; {machine['instructions']}):")
+    print("\n".join(f"  {name:36}{value:6.0f} us ({ratios[name]:.2f} x)" for name, value in microseconds.items()))

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 # Left alone: what the preprocessor or an initializer needs as a constant, assertions, operands of single instructions.
-SKIPPED_LINE = re.compile(r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const|.*(extract|insert)i128|[-0-9,}; ]*$)")
+SKIPPED_LINE = re.compile(
+    r"^\s*(#(?!define \w+ \d+\b)|typedef char|static const"
+    r"|.*(extract|insert)i128|.*v\w+_n_[su]\d+\(|.*\] = \{0\}|[-0-9,}; ]*$)"
+)
 NUMBER = re.compile(r"(?<![\w.])(\d+)(u?)(?![\w.])")
 SWAPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "<<": ">>", ">>": "<<"}
 OPERATOR = re.compile(r" (<<|>>|<=|>=|==|!=|<|>) ")

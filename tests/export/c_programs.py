@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import resource
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import directed_models
@@ -28,14 +29,15 @@ def compiler() -> list[str]:
         pytest.skip(str(missing))
 
 
-def compile_c(*arguments: object, strict: bool = True) -> subprocess.CompletedProcess[str]:
+def compile_c(*arguments: object, strict: bool = True, by: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """`by` another compiler than that of this machine."""
     flags = STRICT_C99 if strict else ("-std=c99",)
-    command = [*compiler(), *flags, *map(str, arguments)]
+    command = [*(by or compiler()), *flags, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def compiled(*arguments: object, strict: bool = True) -> None:
-    finished = compile_c(*arguments, strict=strict)
+def compiled(*arguments: object, strict: bool = True, by: Sequence[str] = ()) -> None:
+    finished = compile_c(*arguments, strict=strict, by=by)
     assert finished.returncode == 0, finished.stderr
 
 
@@ -49,6 +51,8 @@ class TraceProgram:
 
     def __init__(self, models: Mapping[str, IntegerModel], folder: Path) -> None:
         self.folder = folder
+        self.compiler: tuple[str, ...] = ()
+        self.emulator: tuple[str, ...] = ()
         self.stdin, self.expected = b"", b""
         headers, sources, addresses = [], [], []
         for number, model in enumerate(models.values()):
@@ -74,25 +78,38 @@ class TraceProgram:
     def compile_models(self) -> None:
         """The constants of every model, once as they are and once under sanitizers."""
         for flags in ((), SANITIZED):
-            compiled("-c", *flags, "-I", self.runtime, self.folder / "models.c", "-o", self._object(*flags))
+            self._compile_models(*flags)
+
+    def for_processor(self, compiler: tuple[str, ...], emulator: tuple[str, ...]) -> TraceProgram:
+        """The same for a processor that this machine is not; without sanitizers."""
+        other = copy.copy(self)
+        other.compiler, other.emulator = compiler, emulator
+        other._compile_models()
+        return other
+
+    def _compile_models(self, *flags: str) -> None:
+        files = ("-I", self.runtime, self.folder / "models.c", "-o", self._object(*flags))
+        compiled("-c", *flags, *files, by=self.compiler)
 
     def _object(self, *flags: str) -> Path:
-        return self.folder / ("sanitized.o" if SANITIZED[-1] in flags else "models.o")
+        of = f"_{Path(self.compiler[0]).name}" if self.compiler else ""
+        return self.folder / ("sanitized.o" if SANITIZED[-1] in flags else f"models{of}.o")
 
     def build(self, name: str, *flags: str, runtime: Path | None = None, strict: bool = True) -> Path:
         program = self.folder / name
         where = runtime or self.runtime
         files = (HERE / "trace_program.c", where / "fsdd_lstm.c", self._object(*flags))
-        compiled(*flags, "-I", where, "-I", self.folder, *files, "-o", program, strict=strict)
+        include = ("-I", where, "-I", self.folder)
+        compiled(*flags, *include, *files, "-o", program, strict=strict, by=self.compiler)
         return program
 
     def run(self, program: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-        command = [program, *words]
+        command = [*self.emulator, program, *words]
         return subprocess.run(command, input=self.stdin, capture_output=True, preexec_fn=limit_cpu, check=False)
 
     def is_right(self, program: Path, mutant: int = 0) -> bool:
         """Whether a program computes what is expected; the first difference ends it."""
-        command = [program, str(mutant), self.folder / "expected.bin"]
+        command = [*self.emulator, program, str(mutant), self.folder / "expected.bin"]
         with (self.folder / "stdin.bin").open("rb") as stdin:
             finished = subprocess.run(command, stdin=stdin, capture_output=True, preexec_fn=limit_cpu, check=False)
         return finished.returncode == 0

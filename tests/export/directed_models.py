@@ -21,10 +21,11 @@ from fsdd_lightning.arithmetic.integer_lstm import (
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer, IntegerModel, IntegerOutput
 
 # inputs, hidden units, layers: one unit, a state that ends one word behind its vector, rows that end within a byte or a
-# word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, and several vectors.
+# word; for hosts with vectors of 8, 16 and 32 numbers: as many columns, one more, one less, several vectors, and units
+# that are left over; more columns than any of these takes.
 SHAPES = (
     *((1, 1, 1), (7, 1, 1), (3, 5, 3), (7, 8, 1), (8, 8, 1)),
-    *((9, 8, 1), (3, 16, 2), (13, 24, 2), (40, 2, 1), (3, 40, 2)),
+    *((9, 8, 1), (3, 16, 2), (13, 24, 2), (40, 2, 1), (3, 40, 2), (6, 35, 2), (990, 2, 1)),
 )
 # Pre-activations and cells at which tables end, saturations begin, and products are ties.
 EDGES = (0, 1, -1, 3, -3, 16, -16, 49, 255, 256, -256, 16382, 16383, 16384, -16384, -16385, 30718, 32767, -32768)
@@ -76,7 +77,9 @@ def row_shifts(shift: int) -> IntegerModel:
     powers = np.repeat(2 ** np.arange(31), 8)
     ties = (2 ** (shift - 1) // powers) * random.choice([-3, -1, 1, 3], len(powers))
     others = random.choice([1, -1, 2, 3, 100, -1000, 2**20, -(2**20), 2**31 - 1, -(2**31) + 1], len(powers))
-    bias = np.clip(np.where(np.arange(len(powers)) % 2, ties, others), -largest, largest)
+    bias = np.where(np.arange(len(powers)) % 2, ties, others)
+    bias[powers == 2**shift] = random.choice([20000, -20000], np.count_nonzero(powers == 2**shift))  # z as it is
+    bias = np.clip(bias, -largest, largest)
     model = zero_weights(bias, 1, shift, "int8_pot_scale")
     layer = IntegerLayer(model.layers[0].weights, model.layers[0].bias, powers.astype(np.int32), shift)
     return IntegerModel((layer,), model.output, model.weight_code)

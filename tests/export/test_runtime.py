@@ -7,13 +7,16 @@ from pathlib import Path
 import c_programs
 import pytest
 
+PORTABLE = "-ffreestanding"  # where no processor is asked what it has
 FLAGS = [
     pytest.param(("-O0",), marks=pytest.mark.slow),
-    pytest.param(("-Os",), marks=pytest.mark.slow),
+    pytest.param(("-Os", PORTABLE), marks=pytest.mark.slow),
     ("-O3",),
+    ("-O3", PORTABLE),
     ("-O3", "-march=native"),
     ("-O1", "-mavx2"),
     ("-O1", *c_programs.SANITIZED),
+    ("-O1", PORTABLE, *c_programs.SANITIZED),
     ("-O1", "-march=native", *c_programs.SANITIZED),
 ]
 

@@ -457,43 +457,11 @@ static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k
     return input;
 }
 
-#ifdef __AVX2__
-#define FSDD_AVX2
+#ifdef FSDD_AVX2
 #include "fsdd_lstm_avx2.h"
 #endif
-
-#ifdef FSDD_AVX2
-/* fsdd_lstm_step for FSDD_LANES units with these weights, biases and multipliers. */
-static void fsdd_lstm_units_of_avx2(const fsdd_model *model, int is_hidden, const fsdd_lstm_input *input,
-                                    const uint8_t *weights, const void **bias, const void **multiplier,
-                                    int16_t *cell_q11, int16_t *next_q7)
-{
-    const size_t stride = FSDD_GATES * fsdd_row_bytes(model->format, input->columns);
-    const int bytes = FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS) && fsdd_bits(model->format) == 8u && input->columns >= 16u;
-    int32_t z[FSDD_LANES * FSDD_GATES], factors[FSDD_LANES * FSDD_GATES];
-    size_t row;
-    for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES) {
-        *bias = fsdd_load_biases(model, *bias, z + row);
-        *multiplier = fsdd_load_multipliers(model, *multiplier, factors + row);
-    }
-    if (bytes && input->columns >= 32u && is_hidden)
-        fsdd_accumulate_int8_hidden_avx2(weights, input, z);
-    else if (bytes)
-        fsdd_accumulate_int8_rows_avx2(weights, input, z);
-    else
-        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_GATES, weights += stride)
-            fsdd_accumulate(model, weights, input, z + row);
-    for (row = 0; bytes && row < FSDD_LANES * FSDD_GATES; row++)
-        z[row] = fsdd_shift_left(z[row], input->left);
-    if (FSDD_USES(model, FSDD_INT8_POT_SCALE, FSDD_CODES)) {
-        for (row = 0; row < FSDD_LANES * FSDD_GATES; row++)
-            z[row] = fsdd_lstm_gate(model, z[row], factors[row], 0);
-    } else {
-        for (row = 0; row < FSDD_LANES * FSDD_GATES; row += FSDD_LANES)
-            fsdd_lstm_gates_avx2(z + row, factors + row);
-    }
-    fsdd_lstm_units_avx2(model, z, cell_q11, next_q7);
-}
+#ifdef FSDD_NEON
+#include "fsdd_lstm_neon.h"
 #endif
 
 /* One frame through layer k: vector_q7 (columns) is [input, hidden], cell_q11 (H) is updated, the new hidden values go to
@@ -507,9 +475,15 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
     const void *bias = model->layers[k].bias, *multiplier = model->layers[k].multiplier;
     size_t units = model->hidden;
 #ifdef FSDD_AVX2
-    for (; units >= FSDD_LANES; units -= FSDD_LANES, cell_q11 += FSDD_LANES, next_q7 += FSDD_LANES) {
-        fsdd_lstm_units_of_avx2(model, k > 0u, &input, weights, &bias, &multiplier, cell_q11, next_q7);
-        weights += FSDD_LANES * stride;
+    if (units >= FSDD_LANES && fsdd_has_avx2()) {
+        fsdd_lstm_step_avx2(model, k, &input, cell_q11, next_q7);
+        return;
+    }
+#endif
+#ifdef FSDD_NEON
+    if (fsdd_fits_neon(model, columns)) {
+        fsdd_lstm_step_neon(model, k, &input, cell_q11, next_q7);
+        return;
     }
 #endif
     for (; units > 0u; units--) {

@@ -37,15 +37,26 @@ extern "C" {
 #define FSDD_ARM_MVE
 #endif
 #if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
+#define FSDD_HAS_ARM_DSP
+#endif
+/* Code in assembly language for them needs registers that compilers keep for other things unless they optimize. */
+#if defined(FSDD_HAS_ARM_DSP) && defined(__OPTIMIZE__)
 #define FSDD_ARM_DSP
 #endif
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && !defined(__OPTIMIZE_SIZE__)
-#define FSDD_THUMB1 /* Cortex-M0, but for small code, in which GCC leaves half of the registers alone */
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && defined(__OPTIMIZE__) &&        \
+    !defined(__OPTIMIZE_SIZE__)
+#define FSDD_THUMB1 /* Cortex-M0; for small code GCC leaves half of its registers alone */
 #endif
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && defined(__OPTIMIZE__)
 #define FSDD_THUMB2 /* Cortex-M3 and larger */
 #endif
-#if defined(__AVX2__) || UINTPTR_MAX > 0xFFFFFFFFu
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#define FSDD_NEON
+#endif
+#if defined(__AVX2__) || (defined(__GNUC__) && defined(__x86_64__) && defined(__SSE2__) && __STDC_HOSTED__)
+#define FSDD_AVX2 /* or it is looked for at run time, where there is an operating system */
+#endif
+#if defined(FSDD_AVX2) || defined(FSDD_NEON)
 #define FSDD_LONG_VECTORS
 #endif
 
@@ -61,7 +72,7 @@ extern "C" {
 #endif
 #if defined(FSDD_ARM_MVE) && !defined(FSDD_LONG_VECTORS)
 #define FSDD_FASTEST(code) (FSDD_IS_INT8(code) ? FSDD_ROWS : FSDD_PAIRS)
-#elif defined(FSDD_ARM_DSP) && !defined(FSDD_LONG_VECTORS)
+#elif defined(FSDD_HAS_ARM_DSP) && !defined(FSDD_LONG_VECTORS)
 #define FSDD_FASTEST(code) FSDD_PAIRS
 #else
 #define FSDD_FASTEST(code) FSDD_FASTEST_UNPAIRED(code)
