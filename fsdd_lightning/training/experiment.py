@@ -30,6 +30,7 @@ from fsdd_lightning.runs.lock import claim, owned_by_record
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.runs.results import digests_of
+from fsdd_lightning.training.allocator import keep_freed_memory
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import (
     fit_float,
@@ -91,6 +92,7 @@ def prepare(
         require_portable()
     clear_folder(folder, owned_by_record(folder))
     use_threads(config)
+    keep_freed_memory()
     record.machine |= describe_kernels()
     data = prepare_data(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
