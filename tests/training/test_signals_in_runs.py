@@ -22,7 +22,7 @@ LOST = [place for place in PLACES if place != "in_logging"]
 
 # Where the signal comes: before this step.
 STEPS: dict[str, tuple[Any, str]] = {
-    "data": (experiment, "prepare_data"),
+    "data": (experiment.KEEPER, "prepare"),
     "training": (experiment, "seed_everything"),
     "first epoch": (fit.LastEpoch, "on_train_epoch_end"),
     "quantization": (experiment, "quantize"),
