@@ -14,7 +14,8 @@ from fsdd_lightning.arithmetic.activation_tables import full_table, sigmoid_q15,
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer
 from fsdd_lightning.arithmetic.quantize import FloatLayer, quantize_layer
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_weights
+from fsdd_lightning.model.recurrence import spans_of
+from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_matrix
 
 CODES = sorted(WEIGHT_CODES)
 END = 1 - 2.0**-15  # of the activation tables
@@ -97,7 +98,9 @@ def random_inputs(frames: int, inputs: int, clips: int, dtype: torch.dtype = tor
 
 def sequence(layer: IntegerLayer, inputs: Tensor, parameters: list[Tensor], running: list[int] | None = None) -> Tensor:
     frames, _, clips = inputs.shape
-    return StraightThroughLayer.apply(inputs, step_weights(layer, inputs), running or [clips] * frames, *parameters)
+    return StraightThroughLayer.apply(
+        inputs, step_matrix(layer, inputs), spans_of(running or [clips] * frames), *parameters
+    )
 
 
 def assert_same_gradients(
