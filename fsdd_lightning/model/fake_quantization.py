@@ -22,6 +22,7 @@ from fsdd_lightning.arithmetic.quantize import (
     quantize_output,
 )
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
+from fsdd_lightning.model.compiled_engine import CHOICE
 from fsdd_lightning.model.integer_lstm import LstmTrace, network_trace, output_logits
 from fsdd_lightning.model.network import classifier_parts, last_valid
 from fsdd_lightning.model.recurrence import running_clips, spans_of
@@ -80,14 +81,14 @@ class QuantizedView(nn.Module):
         lstm = self._parts.lstm
         order = lengths.argsort(descending=True)
         lengths, running = lengths[order], running_clips(lengths)
-        spans = spans_of(running)
+        spans, engine = spans_of(running), CHOICE.of(features)
         inputs_q7 = _features_q7(features[order, : len(running)]).permute(1, 2, 0).contiguous()  # (T, F, B)
         for index, parameters in enumerate(lstm.all_weights):
             if index:
                 inputs_q7 = F.dropout(inputs_q7, lstm.dropout)
             layer = quantize_layer(_float_layer(parameters), self._search, index)
             matrix = step_matrix(layer, features)
-            inputs_q7 = StraightThroughLayer.apply(inputs_q7, matrix, spans, *parameters)  # type: ignore[no-untyped-call]
+            inputs_q7 = StraightThroughLayer.apply(engine, inputs_q7, matrix, spans, *parameters)  # type: ignore[no-untyped-call]
         clips = torch.arange(len(lengths), device=lengths.device)
         last = inputs_q7[lengths - 1, :, clips] * 2.0**-HIDDEN_BITS
         return self._output_logits(F.dropout(last[order.argsort()], self._parts.dropout.p))

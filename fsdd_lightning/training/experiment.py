@@ -31,6 +31,7 @@ from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.runs.results import digests_of
 from fsdd_lightning.training.allocator import keep_freed_memory
+from fsdd_lightning.training.compiled_steps import use_compiled_steps
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import (
     fit_float,
@@ -93,6 +94,7 @@ def prepare(
     clear_folder(folder, owned_by_record(folder))
     use_threads(config)
     keep_freed_memory()
+    use_compiled_steps()
     record.machine |= describe_kernels()
     data = KEEPER.prepare(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
