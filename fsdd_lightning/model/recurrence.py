@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 _WIDTHS = 8  # clips: the width of a span is a multiple, for vectors
-_WORTH_IT = 0.7  # a span ends where a narrower one would be at most that wide: each costs as much as a step or two
+_WORTH_IT = 0.6  # a span ends where a narrower one would be at most that wide: each costs as much as a step or two
 
 
 @dataclass(frozen=True)

