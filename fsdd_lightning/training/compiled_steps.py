@@ -23,14 +23,23 @@ _FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-er
 logger = logging.getLogger(__name__)
 
 
+def use_compiled_steps(wanted: bool = True) -> bool:
+    """Whether this process trains with compiled steps from now on; without a compiler torch computes them.
+
+    Both give the same bits again and again, but not each other's: where they must not depend on whether there is a
+    compiler (`trainer.portable`), they are not wanted.
+    """
+    CHOICE.compiled = _engine() if wanted else None
+    return CHOICE.compiled is not None
+
+
 @cache
-def use_compiled_steps() -> bool:
-    """Whether this process trains with compiled steps from now on; without a compiler torch computes them."""
+def _engine() -> CompiledEngine | None:
     try:
-        CHOICE.compiled = CompiledEngine(_load(_library()))
+        return CompiledEngine(_load(_library()))
     except (RunFailedError, OSError, AttributeError) as error:
         logger.info("quantization-aware training uses operations of torch: %s", error)
-    return CHOICE.compiled is not None
+        return None
 
 
 def _library() -> bytes:

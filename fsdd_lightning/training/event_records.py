@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,9 @@ def crc32c(content: bytes) -> int:
     padded = np.zeros(blocks * _BLOCK, np.uint8)  # zeros in front change no checksum that starts from 0
     padded[len(padded) - len(content) :] = np.frombuffer(content, np.uint8)
     padded[len(padded) - len(content) :][:4] ^= 0xFF  # the same as to start from ones
-    sums = np.bitwise_xor.reduce(_of_positions()[np.arange(_BLOCK), padded.reshape(blocks, _BLOCK)], axis=1)
+    sums: NDArray[Any] = np.bitwise_xor.reduce(
+        _of_positions()[np.arange(_BLOCK), padded.reshape(blocks, _BLOCK)], axis=1
+    )
     level = 0
     while len(sums) > 1:
         sums = _followed(sums[0::2], _by_zeros(level)) ^ sums[1::2]
@@ -81,4 +84,5 @@ def _bytes_of_checksum() -> UInt32Array:
 
 def _followed(sums: UInt32Array, by_zeros: UInt32Array) -> UInt32Array:
     one, two, three, four = (by_zeros[byte, sums >> (8 * byte) & 0xFF] for byte in range(4))
-    return one ^ two ^ three ^ four
+    followed: UInt32Array = one ^ two ^ three ^ four
+    return followed

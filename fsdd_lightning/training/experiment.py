@@ -94,7 +94,7 @@ def prepare(
     clear_folder(folder, owned_by_record(folder))
     use_threads(config)
     keep_freed_memory()
-    use_compiled_steps()
+    use_compiled_steps(not config.trainer.portable)
     record.machine |= describe_kernels()
     data = KEEPER.prepare(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
