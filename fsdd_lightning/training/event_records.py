@@ -57,7 +57,7 @@ def _by_bytes(content: bytes) -> int:
 @cache
 def _of_positions() -> UInt32Array:
     """(_BLOCK, 256): checksums, from 0, of a byte at every position of a block of zeros."""
-    crc = np.arange(256, dtype=np.uint32)
+    crc: NDArray[Any] = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         crc = (crc >> 1) ^ np.where(crc & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
     rows = [crc]

@@ -1,7 +1,7 @@
 """A quantization-aware training step against a float one: `pytest tests/benchmarks --benchmark-only -s`.
 
-Both train the same network on the same batch of 64 clips, as a run does: forward, backward, clipping, AdamW, one thread.
-They alternate, step by step, and processor time is compared, so that whatever else the machine does slows down both.
+Both train the same network on the same batch of 64 clips: forward, backward, clipping, AdamW, one thread. They
+alternate, step by step, and processor time is compared, so that whatever else the machine does slows down both.
 """
 
 from __future__ import annotations
