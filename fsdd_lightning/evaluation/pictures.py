@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def label(text: str, longest: int = _LONGEST_LABEL) -> str:
     return f" {cut}" if cut.startswith("_") else cut
 
 
-def draw(path: Path, make: Callable[[], Figure], copies: Iterable[Path] = ()) -> str | None:
+def draw(path: Path, make: Callable[[], Figure], copies: Sequence[Path] = ()) -> str | None:
     """Write the figure that `make` returns to PNGs; equal figures give equal bytes. A line on why there is none."""
     try:
         with literal_texts():
@@ -64,7 +64,7 @@ def draw(path: Path, make: Callable[[], Figure], copies: Iterable[Path] = ()) ->
             replace_file(place, buffer.getvalue())
     except Exception as error:
         logger.info("%s is not drawn", path, exc_info=True)
-        return not_drawn(path.name, error)
+        return not_drawn(", ".join(place.name for place in (path, *copies)), error)
     return None
 
 

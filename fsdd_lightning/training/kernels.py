@@ -24,7 +24,7 @@ def describe_kernels() -> dict[str, Any]:
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "mkl": _version(r"Math Kernel Library Version (\S+)", built),
         "onednn": _version(r"MKL-DNN v(\S+)", built),
-        "quantized_steps": "torch" if CHOICE.compiled is None else "compiled",  # of quantization-aware training
+        "steps": "torch" if CHOICE.compiled is None else "compiled",  # of quantization-aware training
         "blas": ", ".join(sorted({_described(library) for library in blas})),
     }
 

@@ -28,7 +28,7 @@ def test_without_a_compiler_torch_computes_them(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(compiled_steps, "compiler_identity", missing)
     monkeypatch.setattr(compiled_steps, "_engine", compiled_steps._engine.__wrapped__)
     assert not use_compiled_steps()
-    assert CHOICE.of(torch.zeros(1)) is CHOICE.portable and describe_kernels()["quantized_steps"] == "torch"
+    assert CHOICE.of(torch.zeros(1)) is CHOICE.portable and describe_kernels()["steps"] == "torch"
 
 
 def test_they_are_for_float32_on_the_cpu_and_where_they_are_wanted() -> None:
@@ -36,7 +36,7 @@ def test_they_are_for_float32_on_the_cpu_and_where_they_are_wanted() -> None:
         find_compiler()
     except CompilerMissing:
         pytest.skip("no C compiler")
-    assert use_compiled_steps() and describe_kernels()["quantized_steps"] == "compiled"
+    assert use_compiled_steps() and describe_kernels()["steps"] == "compiled"
     assert CHOICE.of(torch.zeros(1)) is CHOICE.compiled
     for other in (torch.zeros(1, dtype=torch.float64), torch.zeros(1, device="meta")):
         assert CHOICE.of(other) is CHOICE.portable
