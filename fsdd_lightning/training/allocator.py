@@ -1,7 +1,9 @@
 """What the C library does with memory that torch frees: keeps it for the next step.
 
-A training step takes and frees a few megabytes. By default glibc gives them back to the system at once, and the system
-clears every page again that the next step touches: 1,280 pages a float step of 2x24 and 64 clips, 40 % of its time.
+A training step takes and frees a few megabytes. glibc may give them back to the system at once, and the system clears
+every page again that the next step touches: 1,280 pages a float step of 2x24 and 64 clips, a third of its time. It
+stops that by itself where a process has freed a block of many megabytes before, as most runs have; here it never
+begins.
 """
 
 from __future__ import annotations

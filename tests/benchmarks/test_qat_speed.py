@@ -2,6 +2,10 @@
 
 Both train the same network on the same batch of 64 clips: forward, backward, clipping, AdamW, one thread. They
 alternate, step by step, and processor time is compared, so that whatever else the machine does slows down both.
+
+Measured on two cores of an AMD EPYC with other programs, gcc 12, clips of 7 to 36 frames: int8 / int4 / pot took 1.31 /
+1.35 / 1.36 of a float step at 2x24 and 1.28 / 1.35 / 1.39 at 2x48; with steps in operations of torch, at the same time
+in another process, 2.49 / 2.55 / 2.59 and 2.13 / 2.23 / 2.26.
 """
 
 from __future__ import annotations
