@@ -82,6 +82,28 @@ class PreparedData:
         return self.extracted.lengths
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the recordings are."""
+
+    folders: dict[str, Path]  # by name of the corpus
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+def find_place(data: DataConfig, sample_rate_hz: int) -> Place:
+    """Find the recordings, or generate them. Raises what `prepare_data` raises of a root, or of a download."""
+    if data.source == "synthetic":
+        return Place({data.name: _synthetic(data, sample_rate_hz)}, "synthetic")
+    try:
+        return Place(locate_corpora(data), "fsdd")
+    except RunFailedError as error:
+        if data.fallback != "synthetic":
+            raise
+        banner = f"SYNTHETIC DATA: {error}. The results are not those of FSDD."
+        return Place({"synthetic": _synthetic(data, sample_rate_hz)}, "synthetic", (banner,))
+
+
 def prepare_data(
     data: DataConfig,
     split: SplitConfig,
@@ -99,7 +121,20 @@ def prepare_data(
         UserError: bad files, an impossible split, a root without recordings.
         RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
-    found = _find_folder(data, features.sample_rate_hz)
+    found = find_place(data, features.sample_rate_hz)
+    return prepare_at(found, data, split, features, waveform_augmentation, listener, text_to_speech)
+
+
+def prepare_at(
+    found: Place,
+    data: DataConfig,
+    split: SplitConfig,
+    features: FeatureConfig,
+    waveform_augmentation: WaveformAugmentationConfig | None = None,
+    listener: ListenerConfig | None = None,
+    text_to_speech: TextToSpeechConfig | None = None,
+) -> PreparedData:
+    """What `prepare_data` does once the recordings are found, or generated. Raises UserError as it does."""
     words = words_of(data)
     recordings = load_corpora(found.folders, features.sample_rate_hz, data.on_bad_file, features.least_samples, words)
     require_enough(recordings)
@@ -198,25 +233,6 @@ def _length_notes(cut: int, extracted: Features) -> tuple[str, ...]:
     longer = f"{cut} of {clips} clips longer than {frames} frames: their word was cut out"
     trimmed = f"{extracted.trimmed} of {clips} clips trimmed to {frames} frames"
     return (*([longer] if cut else []), *([trimmed] if extracted.trimmed else []))
-
-
-@dataclass(frozen=True)
-class _Found:
-    folders: dict[str, Path]  # by name of the corpus
-    source: str
-    notes: tuple[str, ...] = ()
-
-
-def _find_folder(data: DataConfig, sample_rate_hz: int) -> _Found:
-    if data.source == "synthetic":
-        return _Found({data.name: _synthetic(data, sample_rate_hz)}, "synthetic")
-    try:
-        return _Found(locate_corpora(data), "fsdd")
-    except RunFailedError as error:
-        if data.fallback != "synthetic":
-            raise
-        banner = f"SYNTHETIC DATA: {error}. The results are not those of FSDD."
-        return _Found({"synthetic": _synthetic(data, sample_rate_hz)}, "synthetic", (banner,))
 
 
 def _synthetic(data: DataConfig, sample_rate_hz: int) -> Path:

@@ -111,8 +111,13 @@ def folder_digest(folder: Path, words: Words = FSDD) -> str:
 
     What can't be read decides nothing.
     """
-    hashed = ((path, _sha256(path)) for path in list_folder(folder, words).paths)
+    hashed = file_digests(folder, words)
     return _digest(((path, sha256) for path, sha256 in hashed if sha256 is not None), folder, words)
+
+
+def file_digests(folder: Path, words: Words = FSDD) -> tuple[tuple[Path, str | None], ...]:
+    """Every file in `folder` that decides what is made of them, and its SHA-256 (hex); None where it can't be read."""
+    return tuple((path, _sha256(path)) for path in list_folder(folder, words).paths)
 
 
 def _digest(sha256_of_path: Iterable[tuple[Path, str]], folder: Path, words: Words) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,23 @@ def confusion_pictures(record: RunRecord, folder: Path) -> dict[str, Path]:
 
 
 def draw_confusions(record: RunRecord, folder: Path) -> list[str]:
-    """Draw those of all backends; a note on each that could not be drawn."""
-    notes = []
-    for name, path in confusion_pictures(record, folder).items():
-        score = record.views[name]
-        title = f"{label(record.name)}: {name}, {score['correct']} of {score['total']} test clips right"
-        notes.append(draw(path, partial(confusion_figure, score, title)))
-    return [note for note in notes if note is not None]
+    """Draw those of all backends, one picture for all that are equal; a note on each that could not be drawn."""
+    notes, paths = [], confusion_pictures(record, folder)
+    for names in _alike(record.views):
+        score, first = record.views[names[0]], paths[names[0]]
+        title = f"{label(record.name)}: {' = '.join(names)}\n{score['correct']} of {score['total']} test clips right"
+        note = draw(first, partial(confusion_figure, score, title), [paths[name] for name in names[1:]])
+        notes += [] if note is None else [note]
+    return notes
+
+
+def _alike(scores: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Names of backends that confuse the same words, together."""
+    groups: list[list[str]] = []
+    for name, score in scores.items():
+        group = next((names for names in groups if scores[names[0]]["confusion"] == score["confusion"]), None)
+        groups.append([name]) if group is None else group.append(name)
+    return groups
 
 
 def confusion_figure(score: dict[str, Any], title: str) -> Figure:

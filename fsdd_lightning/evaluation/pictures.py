@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,16 +54,17 @@ def label(text: str, longest: int = _LONGEST_LABEL) -> str:
     return f" {cut}" if cut.startswith("_") else cut
 
 
-def draw(path: Path, make: Callable[[], Figure]) -> str | None:
-    """Write the figure that `make` returns to a PNG; equal figures give equal bytes. A line on why there is none."""
+def draw(path: Path, make: Callable[[], Figure], copies: Sequence[Path] = ()) -> str | None:
+    """Write the figure that `make` returns to PNGs; equal figures give equal bytes. A line on why there is none."""
     try:
         with literal_texts():
             buffer = io.BytesIO()
             make().savefig(buffer, format="png", metadata={"Software": None})
-        replace_file(path, buffer.getvalue())
+        for place in (path, *copies):
+            replace_file(place, buffer.getvalue())
     except Exception as error:
         logger.info("%s is not drawn", path, exc_info=True)
-        return not_drawn(path.name, error)
+        return not_drawn(", ".join(place.name for place in (path, *copies)), error)
     return None
 
 

@@ -22,10 +22,12 @@ from fsdd_lightning.arithmetic.quantize import (
     quantize_output,
 )
 from fsdd_lightning.arithmetic.weight_codes import WeightCode, weight_code
+from fsdd_lightning.model.compiled_engine import CHOICE
 from fsdd_lightning.model.integer_lstm import LstmTrace, network_trace, output_logits
 from fsdd_lightning.model.network import classifier_parts, last_valid
+from fsdd_lightning.model.recurrence import running_clips, spans_of
 from fsdd_lightning.model.row_scale_search import with_fast_search
-from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_weights
+from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_matrix
 
 
 def quantize(network: nn.Module, code: str = "int8") -> QuantizedView:
@@ -78,14 +80,15 @@ class QuantizedView(nn.Module):
     def _training_logits(self, features: Tensor, lengths: Tensor) -> Tensor:
         lstm = self._parts.lstm
         order = lengths.argsort(descending=True)
-        lengths, running = lengths[order], _running(lengths)
+        lengths, running = lengths[order], running_clips(lengths)
+        spans, engine = spans_of(running), CHOICE.of(features)
         inputs_q7 = _features_q7(features[order, : len(running)]).permute(1, 2, 0).contiguous()  # (T, F, B)
         for index, parameters in enumerate(lstm.all_weights):
             if index:
                 inputs_q7 = F.dropout(inputs_q7, lstm.dropout)
             layer = quantize_layer(_float_layer(parameters), self._search, index)
-            weights = step_weights(layer, features)
-            inputs_q7 = StraightThroughLayer.apply(inputs_q7, weights, running, *parameters)  # type: ignore[no-untyped-call]
+            matrix = step_matrix(layer, features)
+            inputs_q7 = StraightThroughLayer.apply(engine, inputs_q7, matrix, spans, *parameters)  # type: ignore[no-untyped-call]
         clips = torch.arange(len(lengths), device=lengths.device)
         last = inputs_q7[lengths - 1, :, clips] * 2.0**-HIDDEN_BITS
         return self._output_logits(F.dropout(last[order.argsort()], self._parts.dropout.p))
@@ -130,12 +133,6 @@ def _in_full_precision(device: str) -> AbstractContextManager[object]:
     """Without autocast: the steps of the arithmetic are exact in float32, and would not be in 16 bits."""
     enabled = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     return torch.autocast(device, enabled=False) if enabled else nullcontext()
-
-
-def _running(lengths: Tensor) -> list[int]:
-    """How many clips still run in every step, up to the end of the longest one."""
-    ended: list[int] = lengths.cpu().bincount().cumsum(0).tolist()  # by step t, those of at most t frames
-    return [len(lengths) - count for count in ended[:-1]]
 
 
 def _features_q7(features: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from typing import Any
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.console.progress import EVALUATION, WRITING, current_progress, progress_of_run, stages_of
 from fsdd_lightning.console.summary import print_data, print_result, print_second_network
+from fsdd_lightning.data.kept import KEEPER
 from fsdd_lightning.data.locate import other_folders
 from fsdd_lightning.data.others import load_others, speakers_known
-from fsdd_lightning.data.preparation import prepare_data
 from fsdd_lightning.data.unheard_voice import UnheardVoice, leave_out
 from fsdd_lightning.errors import RunFailedError
 from fsdd_lightning.evaluation.backends import baseline_of, calibrated, open_backends
@@ -30,6 +30,8 @@ from fsdd_lightning.runs.lock import claim, owned_by_record
 from fsdd_lightning.runs.plan import RunPlan
 from fsdd_lightning.runs.record import EXPORT, RunRecord, recorded
 from fsdd_lightning.runs.results import digests_of
+from fsdd_lightning.training.allocator import keep_freed_memory
+from fsdd_lightning.training.compiled_steps import use_compiled_steps
 from fsdd_lightning.training.context import RunContext
 from fsdd_lightning.training.fit import (
     fit_float,
@@ -91,8 +93,10 @@ def prepare(
         require_portable()
     clear_folder(folder, owned_by_record(folder))
     use_threads(config)
+    keep_freed_memory()
+    use_compiled_steps(not config.trainer.portable)
     record.machine |= describe_kernels()
-    data = prepare_data(
+    data = KEEPER.prepare(
         config.data, config.split, config.features, config.waveform_augmentation, config.listener, config.text_to_speech
     )
     describe_data(record, data)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info
 
 from fsdd_lightning.config.portable import SETTINGS, is_portable, require_processor
 from fsdd_lightning.errors import RunFailedError
+from fsdd_lightning.model.compiled_engine import CHOICE
 
 
 def describe_kernels() -> dict[str, Any]:
@@ -23,6 +24,7 @@ def describe_kernels() -> dict[str, Any]:
         "torch_capability": torch.backends.cpu.get_cpu_capability(),
         "mkl": _version(r"Math Kernel Library Version (\S+)", built),
         "onednn": _version(r"MKL-DNN v(\S+)", built),
+        "steps": "torch" if CHOICE.compiled is None else "compiled",  # of quantization-aware training
         "blas": ", ".join(sorted({_described(library) for library in blas})),
     }
 

@@ -5,7 +5,6 @@ No torch here, so that a trial over budget has its row within a second.
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
@@ -24,6 +23,7 @@ from fsdd_lightning.escaping import visible
 from fsdd_lightning.files import EVENTS_BYTES, is_regular
 from fsdd_lightning.runs.metrics import FINAL_METRICS, final_metrics
 from fsdd_lightning.runs.record import RUN_FILE, RunRecord
+from fsdd_lightning.training.event_records import record as event_record
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -144,17 +144,14 @@ def _write_events(
     TensorBoard's own writer has a thread, and says nothing of what that could not write last.
     """
     from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.record_writer import RecordWriter
 
-    content, now = io.BytesIO(), time.time()
-    records = RecordWriter(content)
-    records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
-    for step, summary in steps:
-        records.write(Event(wall_time=now, step=step, summary=summary).SerializeToString())
+    now = time.time()
+    events = [Event(wall_time=now, file_version="brain.Event:2")]
+    events += [Event(wall_time=now, step=step, summary=summary) for step, summary in steps]
     earlier = [path for path in folder.glob("events.out.tfevents.*") if path.suffix in instead_of]
     # A page of TensorBoard that is open goes on to the next file in the order of names.
     name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.{next(_written)}{suffix}"
-    replace_file(folder / name, content.getvalue())
+    replace_file(folder / name, b"".join(event_record(event.SerializeToString()) for event in events))
     for path in earlier:
         path.unlink()
 

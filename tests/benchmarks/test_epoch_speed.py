@@ -23,6 +23,7 @@ from fsdd_lightning.data.preparation import PreparedData, prepare_data
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.plan import plan_run
 from fsdd_lightning.sweeps.compose import compose_trials
+from fsdd_lightning.training.allocator import keep_freed_memory
 from fsdd_lightning.training.logger import DashboardLogger
 from fsdd_lightning.training.module import WordClassifier
 from fsdd_lightning.training.optimization import Optimization
@@ -47,6 +48,7 @@ class EpochClock(pl.Callback):
 @pytest.fixture(scope="module")
 def prepared(fsdd_root: Path) -> tuple[Config, PreparedData]:
     register_resolvers()
+    keep_freed_memory()
     ((_, config),) = compose_trials([f"data.root={fsdd_root}", f"trainer.max_epochs={EPOCHS_PER_ROUND}"], False)
     return config, prepare_data(config.data, config.split, config.features)
 

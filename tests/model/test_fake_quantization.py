@@ -10,9 +10,11 @@ from fsdd_lightning.arithmetic import integer_lstm as integers
 from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.memory.shape import NetworkShape
+from fsdd_lightning.model.compiled_engine import CHOICE
 from fsdd_lightning.model.fake_quantization import QuantizedView, _features_q7, arrays_of
 from fsdd_lightning.model.network import LSTMClassifier
-from fsdd_lightning.model.straight_through_lstm import step_weights, steps_forward
+from fsdd_lightning.model.recurrence import spans_of
+from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_matrix
 
 CODES = sorted(WEIGHT_CODES)
 
@@ -147,8 +149,8 @@ def test_training_in_float32_is_near_the_integers(code: str) -> None:
     view = QuantizedView(network, WEIGHT_CODES[code]).eval()
     inputs_q7 = _features_q7(features).permute(1, 2, 0).contiguous()
     for layer, trace in zip(view.integer_model().layers, view.trace(features), strict=True):
-        memory = steps_forward(step_weights(layer, torch.empty(0)), inputs_q7, [64] * 36)
-        inputs_q7 = memory.vector[1:, layer.input_size :]
+        matrix, unused = step_matrix(layer, torch.empty(0)), [torch.empty(0)] * 4
+        inputs_q7 = StraightThroughLayer.apply(CHOICE.portable, inputs_q7, matrix, spans_of([64] * 36), *unused)  # type: ignore[no-untyped-call]
         difference = (inputs_q7.permute(2, 0, 1) - trace.hidden_q7).abs()
         assert difference.max() <= 4 and (difference > 0).double().mean() < 0.01
 

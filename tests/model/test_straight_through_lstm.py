@@ -14,7 +14,10 @@ from fsdd_lightning.arithmetic.activation_tables import full_table, sigmoid_q15,
 from fsdd_lightning.arithmetic.integer_model import IntegerLayer
 from fsdd_lightning.arithmetic.quantize import FloatLayer, quantize_layer
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
-from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_weights
+from fsdd_lightning.model.compiled_engine import CHOICE
+from fsdd_lightning.model.recurrence import Engine, spans_of
+from fsdd_lightning.model.straight_through_lstm import StraightThroughLayer, step_matrix
+from fsdd_lightning.training.compiled_steps import use_compiled_steps
 
 CODES = sorted(WEIGHT_CODES)
 END = 1 - 2.0**-15  # of the activation tables
@@ -95,9 +98,16 @@ def random_inputs(frames: int, inputs: int, clips: int, dtype: torch.dtype = tor
     return steps.to(dtype).requires_grad_()
 
 
-def sequence(layer: IntegerLayer, inputs: Tensor, parameters: list[Tensor], running: list[int] | None = None) -> Tensor:
+def sequence(
+    layer: IntegerLayer,
+    inputs: Tensor,
+    parameters: list[Tensor],
+    running: list[int] | None = None,
+    engine: Engine = CHOICE.portable,
+) -> Tensor:
     frames, _, clips = inputs.shape
-    return StraightThroughLayer.apply(inputs, step_weights(layer, inputs), running or [clips] * frames, *parameters)
+    spans = spans_of(running or [clips] * frames)
+    return StraightThroughLayer.apply(engine, inputs, step_matrix(layer, inputs), spans, *parameters)
 
 
 def assert_same_gradients(
@@ -173,7 +183,18 @@ def test_float64_states_are_the_integers(code: str, spread: float) -> None:
     np.testing.assert_array_equal(ours.detach().permute(2, 0, 1).numpy(), theirs.hidden_q7)
 
 
-def test_float32_gradients_are_near_those_of_float64() -> None:
+@pytest.fixture(params=["torch", "compiled"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Of float32 on the CPU."""
+    if request.param == "torch":
+        return CHOICE.portable
+    if not use_compiled_steps():
+        pytest.skip("no C compiler")
+    assert CHOICE.compiled is not None
+    return CHOICE.compiled
+
+
+def test_float32_gradients_are_near_those_of_float64(engine: Engine) -> None:
     """If no rounding falls on the other side, as for these seeds, float32 changes 1e-5 of the largest gradient."""
     grown = [p.detach().float().double().requires_grad_() for p in random_layer(5, 7, 1.0)]
     layer = quantized(grown, "int8")
@@ -181,11 +202,71 @@ def test_float32_gradients_are_near_those_of_float64() -> None:
     for dtype in (torch.float64, torch.float32):
         parameters = [p.detach().to(dtype).requires_grad_() for p in grown]
         inputs = random_inputs(9, 5, 11, dtype)
-        hidden = sequence(layer, inputs, parameters)
+        hidden = sequence(layer, inputs, parameters, engine=engine if dtype == torch.float32 else CHOICE.portable)
         results.append((hidden, *torch.autograd.grad(hidden.sum(), [inputs, *parameters])))
     assert torch.equal(results[0][0], results[1][0].double())
     for exact, single in zip(*results, strict=True):
         torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-5 * float(exact.detach().abs().max()))
+
+
+@pytest.mark.parametrize("signs", [(1, -1), (1, 1), (-1, -1)])
+def test_saturated_states_pass_no_gradient_in_float32_either(signs: tuple[int, int], engine: Engine) -> None:
+    """All of their steps are exact in float32; slopes near a table's end are differences of nearly equal values."""
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        parameters = [p.detach().to(dtype).requires_grad_() for p in saturating_layer(signs)]
+        inputs = torch.tensor([128.0] * 25 + [-128.0] * 4, dtype=dtype)[:, None, None].repeat(1, 1, 3).requires_grad_()
+        layer = quantized(parameters, "int8")
+        hidden = sequence(layer, inputs, parameters, engine=engine if dtype == torch.float32 else CHOICE.portable)
+        results.append((hidden, *torch.autograd.grad(hidden.sum(), [inputs, *parameters])))
+    assert torch.equal(results[0][0], results[1][0].double())
+    for exact, single in zip(*results, strict=True):
+        torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-3 * float(exact.detach().abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "clips"), [(1, 1, 1), (7, 5, 11), (24, 13, 64), (9, 24, 40), (16, 13, 33)]
+)
+def test_compiled_steps_are_those_of_torch(size: int, channels: int, clips: int) -> None:
+    """For every width and number of rows, clips that end early, with and without gradients by the inputs."""
+    if not use_compiled_steps():
+        pytest.skip("no C compiler")
+    assert CHOICE.compiled is not None
+    parameters = random_layer(channels, size, 1.0, torch.float32)
+    layer, frames = quantized(parameters, "int8"), 12
+    running = [max(clips - step * clips // frames, 1) for step in range(frames)]
+    valid = torch.tensor([[clip < count for clip in range(clips)] for count in running])[:, None]
+    upstream = torch.randn(frames, size, clips, generator=torch.Generator().manual_seed(9)) * valid
+    for needs_inputs in (True, False):
+        inputs = random_inputs(frames, channels, clips, torch.float32).requires_grad_(needs_inputs)
+        sources = [inputs, *parameters] if needs_inputs else parameters
+        ours, theirs = (
+            sequence(layer, inputs, parameters, running, engine) for engine in (CHOICE.compiled, CHOICE.portable)
+        )
+        assert ((ours - theirs).abs() * valid).max() <= 1 and ((ours != theirs) & valid).sum() <= 0.001 * valid.sum()
+        found, expected = (torch.autograd.grad(each, sources, upstream) for each in (ours, theirs))
+        for mine, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(mine, other, rtol=0, atol=0.01 * float(other.abs().max()))
+
+
+def test_compiled_steps_give_the_same_bits_again() -> None:
+    if not use_compiled_steps():
+        pytest.skip("no C compiler")
+    assert CHOICE.compiled is not None
+    parameters, inputs = random_layer(13, 24, 1.0, torch.float32), random_inputs(36, 13, 64, torch.float32)
+    layer = quantized(parameters, "int4")
+    hidden = [sequence(layer, inputs, parameters, engine=CHOICE.compiled) for _ in range(2)]
+    gradients = [torch.autograd.grad(each.sum(), [inputs, *parameters]) for each in hidden]
+    assert torch.equal(*hidden) and all(map(torch.equal, *gradients))
+
+
+def test_compiled_steps_refuse_what_they_would_misread() -> None:
+    if not use_compiled_steps():
+        pytest.skip("no C compiler")
+    assert CHOICE.compiled is not None
+    parameters = random_layer(5, 7, 1.0)
+    with pytest.raises(ValueError, match="float32"):
+        sequence(quantized(parameters, "int8"), random_inputs(9, 5, 11), parameters, engine=CHOICE.compiled)
 
 
 def test_backward_can_be_repeated() -> None:

@@ -125,7 +125,7 @@ def test_an_accelerator_that_is_not_there_is_named_before_anything_is_computed(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(experiment, "prepare_data", None)  # is not called
+    monkeypatch.setattr(experiment, "KEEPER", None)  # is not called
     with pytest.raises(UserError, match=rf"^trainer\.accelerator={accelerator}: torch .* finds none here; "):
         run_trial([*tiny_overrides, f"trainer.accelerator={accelerator}"], tmp_path)
     assert read_record(tmp_path).status == "failed"

@@ -22,7 +22,7 @@ LOST = [place for place in PLACES if place != "in_logging"]
 
 # Where the signal comes: before this step.
 STEPS: dict[str, tuple[Any, str]] = {
-    "data": (experiment, "prepare_data"),
+    "data": (experiment.KEEPER, "prepare"),
     "training": (experiment, "seed_everything"),
     "first epoch": (fit.LastEpoch, "on_train_epoch_end"),
     "quantization": (experiment, "quantize"),
@@ -129,7 +129,8 @@ def test_a_picture_that_fails_is_a_note(
         record = run_trial(finished_overrides, tmp_path)
     assert record.status == "done" and "pictures" not in record.timings_s
     notes = [note for note in record.notes if "could not be drawn" in note]
-    assert len(notes) == len(record.views) + 1 and "wrongly recognized clips" in record.notes[-1]
+    assert all(any(f"confusion_{view}.png" in note for note in notes) for view in record.views)
+    assert "wrongly recognized" in notes[-1] and "wrongly recognized clips" in record.notes[-1]
     assert read_record(tmp_path).notes == record.notes
     shown = " ".join(capsys.readouterr().out.split())
     assert all(" ".join(note.split()) in shown for note in record.notes)
