@@ -68,8 +68,8 @@ def export_c(
 ) -> ExportedModel:
     """Make all files, then put every one in its place in one step; `folder` is made where it is missing.
 
-    Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README. `target` is
-    the family of processors that the weights are laid out for; `auto` writes one header for each.
+    Without `golden` clips, the example gets noise. `notes` (such as the accuracy) stand on top of the README. `target`
+    is the family of processors that the weights are laid out for; `auto` writes one header for each.
 
     Raises:
         RangeError: the model could overflow.

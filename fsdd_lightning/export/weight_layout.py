@@ -1,8 +1,8 @@
 """The arrays of a deployment in the order in which the C runtime reads them. The number of bytes is the same.
 
-Rows go unit by unit, the four gates of a unit together. How the weights of a unit lie is a layout, one for each family of
-processors: see `fsdd_accumulate_columns`, `fsdd_accumulate_pairs` and `fsdd_accumulate_rows` in runtime/fsdd_lstm.c. Every
-processor reads every layout, with the same result; an export carries those that its target asks for.
+Rows go unit by unit, the four gates of a unit together. How the weights of a unit lie is a layout, one for each family
+of processors: see `fsdd_accumulate_columns`, `fsdd_accumulate_pairs` and `fsdd_accumulate_rows` in runtime/fsdd_lstm.c.
+Every processor reads every layout, with the same result; an export carries those that its target asks for.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def arranged_weights(deployment: Deployment, layout: Layout) -> dict[str, UInt8A
 def can_be_paired(model: IntegerModel) -> bool:
     """Whether no sum of any row can leave the room that the kernels for `pairs` have for it.
 
-    They hold 2^(16 - bits) times an accumulator, in int8 256 times that of a row beside another one, and shift right what
-    is otherwise shifted left by 32 - shift.
+    They hold 2^(16 - bits) times an accumulator, in int8 256 times that of a row beside another one, and shift right
+    what is otherwise shifted left by 32 - shift.
     """
     code = weight_code(model.weight_code)
     if code.name == "pot":
