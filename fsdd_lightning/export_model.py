@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,10 @@ from fsdd_lightning.console.command_line import CommandParser, run_command
 from fsdd_lightning.console.lines import say
 
 if TYPE_CHECKING:
+    from fsdd_lightning.config.schema import Target
     from fsdd_lightning.runs.folder import Run
+
+TARGETS = ("auto", "portable", "arm_dsp", "arm_mve", "host")  # of config/schema.py, whose import takes time
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.npz)")
     parser.add_argument(
         "--format",
-        choices=tuple(FORMATS),
+        choices=("c", "onnx"),
         default="c",
         help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
     )
@@ -32,28 +34,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--name", help="prefix of all C names, or the name of the ONNX file (default: digits, or words)"
     )
+    parser.add_argument(
+        "--target",
+        choices=TARGETS,
+        help="processors that the C is laid out for (default: export.target of the run); auto: all, each takes its own",
+    )
     return parser
 
 
 def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.artifacts import place_within
-    from fsdd_lightning.errors import RunFailedError
+    from fsdd_lightning.errors import RunFailedError, UserError
     from fsdd_lightning.evaluation.deployment import model_name
     from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
     run = read_run(arguments.run)
     folder = arguments.output if arguments.output is not None else place_within(run.folder, EXPORT)
+    name = model_name(run.checkpoint.labels) if arguments.name is None else arguments.name
+    if arguments.target is not None and arguments.format != "c":
+        raise UserError(f"--target is for C files, not for --format {arguments.format}")
     try:
-        FORMATS[arguments.format](
-            run, folder, model_name(run.checkpoint.labels) if arguments.name is None else arguments.name
-        )
+        if arguments.format == "c":
+            _export_c(run, folder, name, arguments.target or run.config.export.target)
+        else:
+            _export_onnx(run, folder, name)
     except OSError as error:
         raise RunFailedError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
-def _export_c(run: Run, folder: Path, name: str) -> None:
+def _export_c(run: Run, folder: Path, name: str, target: Target) -> None:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.deployment import export_run, kept_golden_clips
 
@@ -64,7 +75,7 @@ def _export_c(run: Run, folder: Path, name: str) -> None:
             "use --format onnx, or a run with quantization=int8_ptq"
         )
     golden = kept_golden_clips(run.deployment, run.folder)
-    exported = export_run(run.deployment, golden, run.record, folder, name)
+    exported = export_run(run.deployment, golden, run.record, folder, name, target=target)
     say(f"C files are in {exported.folder}; this builds and runs their example:")
     say(f"  {exported.build_command}")
 
@@ -79,9 +90,6 @@ def _export_onnx(run: Run, folder: Path, name: str) -> None:
     path = folder / f"{name}.onnx"
     export_onnx(run.checkpoint, run.config.features.described(), path, name=name)
     say(f"the float network is in {path}")
-
-
-FORMATS: dict[str, Callable[[Run, Path, str], None]] = {"c": _export_c, "onnx": _export_onnx}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from example_listening import DEFAULT as FRONT_END
 from fsdd_lightning import plan
 from fsdd_lightning.config.load import run_name
 from fsdd_lightning.memory.bill import memory_bill
+from fsdd_lightning.memory.device_cost import clip_costs
 from fsdd_lightning.memory.shape import NetworkShape
 from fsdd_lightning.runs.machine import describe_machine
 from fsdd_lightning.runs.plan import plan_run
@@ -133,8 +134,45 @@ def test_a_single_run_is_always_to_run(plan_of: Call, fixed: list[str], tmp_path
 def test_a_single_trial_comes_with_its_bill(plan_of: Call) -> None:
     code, out, _ = plan_of("model=fit", "memory_budget=kb36", "quantization=int4_qat")
     assert code == 0
-    assert [row[:2] for row in table(out)] == [["2x68", "int4_qat"]]
+    assert [row[:2] for row in table(out)] == [["2x71", "int4_qat"]]
     assert "Memory bill" in out and "row multipliers" in out
+
+
+def test_a_single_trial_comes_with_its_cost_on_microcontrollers(plan_of: Call) -> None:
+    code, out, err = plan_of("--mhz", "80", "quantization=int4_qat", "--ua-per-mhz", "100", "--volts", "1.8")
+    assert (code, err) == (0, "")
+    (cost,) = [
+        cost for cost in clip_costs(NetworkShape(13, 24, 2, 10), "int4", MAX_FRAMES, FRONT_END) if cost.core == "M4"
+    ]
+    assert cost.cycles is not None
+    (row,) = [line.split() for line in out.splitlines() if line.startswith("M4 ")]
+    expected = [f"{count:,.0f}" for count in (cost.network, cost.instructions, cost.cycles)]
+    assert row[1:4] == expected
+    assert row[-1] == f"{cost.cycles * 100 * 1.8 * 1e-9:.3g}"
+    assert "ms at 80" in out and "at 80 MHz, where a microphone gives 50" in out
+    assert states(out) == ["to run"]
+
+
+def test_a_front_end_of_ones_own_is_not_counted(plan_of: Call) -> None:
+    _, out, _ = plan_of("features.bands=16")
+    assert "this front end is not counted" in out and "and sound" not in out
+
+
+def test_a_network_in_float_has_no_cost_on_microcontrollers(plan_of: Call) -> None:
+    code, out, _ = plan_of("quantization=float32")
+    assert code == 0
+    assert "no time on microcontrollers: float32 is not exported as C" in out.splitlines()
+
+
+def test_a_sweep_says_how_to_ask_for_the_cost(plan_of: Call) -> None:
+    _, out, _ = plan_of(*SWEEP)
+    assert "time and energy on microcontrollers: fsdd-plan of one trial, without -m" in out.splitlines()
+
+
+def test_a_wrong_device_is_answered_in_one_line(plan_of: Call) -> None:
+    code, out, err = plan_of("model=fit", "--mhz", "fast")
+    assert (code, out) == (2, "")
+    assert err == "error: --mhz 'fast' is no number of MHz from 1 to 2,000\n"
 
 
 def test_a_single_trial_that_does_not_fit_names_the_size_that_does(plan_of: Call) -> None:

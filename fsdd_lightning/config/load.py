@@ -73,6 +73,7 @@ ADDED_KEYS = {
     "data.noise": 0,
     "data.speaker_pattern": None,
     "evaluation": {"unheard_speaker": None},
+    "export": {"target": "auto"},
     "features.kind": "mfcc",
     "listener": None,
     "memory_budget.front_end": True,

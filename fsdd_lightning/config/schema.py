@@ -201,6 +201,16 @@ class EvaluationConfig:
     unheard_speaker: Text | None
 
 
+Target = Literal["auto", "portable", "arm_dsp", "arm_mve", "host"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ExportConfig:
+    """What the C files of a run are for."""
+
+    target: Target  # the family of processors that weights are laid out for; auto: all, and each takes its own
+
+
 @dataclass(frozen=True, config=STRICT)
 class MfccConfig(Framed):
     """librosa's MFCC, in float; frequencies are in hertz. `durations.py` says what is a window, a hop, a frame."""
@@ -527,6 +537,7 @@ class Config:
     callbacks: CallbacksConfig
     logger: LoggerConfig
     evaluation: EvaluationConfig
+    export: ExportConfig
 
     def __post_init__(self) -> None:
         _require(

@@ -18,7 +18,7 @@ from fsdd_lightning.arithmetic.quantize import convert
 from fsdd_lightning.arithmetic.ranges import NarrowRowsError
 from fsdd_lightning.arithmetic.weight_codes import weight_code
 from fsdd_lightning.artifacts import replace_file
-from fsdd_lightning.config.schema import Config
+from fsdd_lightning.config.schema import Config, Target
 from fsdd_lightning.data.preparation import PreparedData
 from fsdd_lightning.data.words import DIGITS
 from fsdd_lightning.errors import UserError
@@ -105,9 +105,15 @@ def _golden(deployment: Deployment, kept: Mapping[str, np.ndarray]) -> GoldenVec
 
 
 def export_run(
-    deployment: Deployment, golden: GoldenVectors | None, record: RunRecord, folder: Path, name: str | None = None
+    deployment: Deployment,
+    golden: GoldenVectors | None,
+    record: RunRecord,
+    folder: Path,
+    name: str | None = None,
+    *,
+    target: Target = "auto",
 ) -> ExportedModel:
-    """Write the C files of a run to `folder`: a function of the run folder's content and the name alone.
+    """Write the C files of a run to `folder`: a function of the run folder's content, the name and the target alone.
 
     Raises:
         UserError: a record without what is told, or a network of an earlier version, which the C cannot store.
@@ -118,7 +124,7 @@ def export_run(
     except (LookupError, TypeError, StopIteration) as error:  # of an older version, or a stranger's
         raise UserError(f"the record of the run lacks what the README of its C files tells ({error})") from error
     try:
-        return export_c(deployment, folder, name=name, golden=golden, notes=notes)
+        return export_c(deployment, folder, name=name, golden=golden, notes=notes, target=target)
     except NarrowRowsError as error:
         raise UserError(f"no C files of this run: {error}") from error
 

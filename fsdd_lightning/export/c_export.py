@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fsdd_lightning.arithmetic.device_arrays import Deployment, FloatInput
 from fsdd_lightning.arithmetic.ranges import check_model
 from fsdd_lightning.artifacts import place_within, replace_file
+from fsdd_lightning.config.schema import Target
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.escaping import json_text, markdown, visible
 from fsdd_lightning.export.c_text import C_TYPES, c_identifier, c_string, c_values
@@ -24,13 +25,12 @@ from fsdd_lightning.export.golden import GoldenVectors
 from fsdd_lightning.export.listening import is_in_model_file, listening_context
 from fsdd_lightning.export.weight_layout import (
     Layout,
-    Target,
     arranged_arrays,
     arranged_weights,
     is_read_in_words,
     target_layouts,
 )
-from fsdd_lightning.memory.bill import MemoryBill, memory_bill
+from fsdd_lightning.memory.bill import MemoryBill, memory_bill, uses_pot_table
 from fsdd_lightning.memory.shape import NetworkShape
 
 TEMPLATES = ("fsdd_model.h", "fsdd_model.c", "fsdd_golden.h", "main.c", "Makefile", "README.md")
@@ -49,7 +49,7 @@ class ExportedModel:
     folder: Path
     name: str  # the prefix of all names in the C text
     bill: MemoryBill
-    format: str  # what the C macro FSDD_FORMATS must contain
+    formats: str  # what the C macro FSDD_FORMATS must contain
 
     @property
     def build_command(self) -> str:
@@ -78,7 +78,8 @@ def export_c(
     check_model(deployment.model)
     shape = _shape(deployment)
     listening, golden = deployment.listening, golden or GoldenVectors.random(deployment)
-    bill = memory_bill(shape, deployment.model.weight_code, 1, listening.front_end if listening else None)
+    front_end = listening.front_end if listening else None
+    bill = memory_bill(shape, deployment.model.weight_code, 1, front_end, target)
     context = _context(deployment, shape, bill, name, target)
     context |= {"golden": golden, "notes": _table_rows(notes)} | listening_context(listening, golden)
     templates = TEMPLATES + (LISTENING_TEMPLATES if listening else ())
@@ -90,7 +91,7 @@ def export_c(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         replace_file(folder / file, text.encode("ascii"))
-    return ExportedModel(folder, context["id"], bill, context["format"])
+    return ExportedModel(folder, context["id"], bill, context["formats"])
 
 
 def runtime_files(listening: bool) -> dict[str, str]:
@@ -127,7 +128,7 @@ def _context(
     deployment: Deployment, shape: NetworkShape, bill: MemoryBill, name: str, target: Target
 ) -> dict[str, Any]:
     identifier, code = c_identifier(name), deployment.model.weight_code
-    layouts = target_layouts(target, deployment.model)
+    layouts, has_table = target_layouts(target, deployment.model), uses_pot_table(code, target)
     plural = "s" if shape.layers > 1 else ""
     return {
         "id": identifier,
@@ -142,6 +143,8 @@ def _context(
         "target": target,
         "layouts": layouts,
         "format": _format(f"FSDD_{code.upper()}", layouts),
+        "formats": _format(f"FSDD_{code.upper()}", layouts) + (" | FSDD_POT_TABLE" if has_table else ""),
+        "pot_table": has_table,
         "labels": [c_string(visible(label)) for label in deployment.labels],  # a board prints them on a terminal
         "classes": ", ".join(f'"{_markdown(label)}"' for label in deployment.labels),
         "arrays": _arrays(deployment, identifier),
@@ -178,7 +181,7 @@ def _arrays(deployment: Deployment, identifier: str) -> list[dict[str, Any]]:
 def _array(identifier: str, name: str, array: NDArray[Any]) -> dict[str, Any]:
     return {
         "name": f"{identifier}_{name}",
-        "in_words": is_read_in_words(name),
+        "in_words": is_read_in_words(name, array),
         "storage": "" if name.startswith("feature_") else "static ",
         "type": C_TYPES[array.dtype.str],
         "length": array.size,

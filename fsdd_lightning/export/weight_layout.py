@@ -17,11 +17,12 @@ from fsdd_lightning.arithmetic.fixed_point import Int8Array
 from fsdd_lightning.arithmetic.integer_model import GATES, IntegerModel
 from fsdd_lightning.arithmetic.ranges import LARGEST_FEATURE, LARGEST_HIDDEN, LARGEST_SHIFT, accumulator_bounds
 from fsdd_lightning.arithmetic.weight_codes import UInt8Array, WeightCode, weight_code
+from fsdd_lightning.config.schema import Target
 
 Layout = Literal["columns", "pairs", "rows"]
-Target = Literal["auto", "portable", "arm_dsp", "arm_mve", "host"]
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+WORD_BYTES = 4
 SMALLEST_SHIFT = 2
 LARGEST_LEFT_SHIFT = 15  # further left, any accumulator but 0 saturates z
 TERNARY_COLUMN_OF_BYTE = (0, 2, 1, 3)  # so that a mask of two bits finds neighboring columns in the halves of a word
@@ -82,9 +83,10 @@ def can_be_paired(model: IntegerModel) -> bool:
     return True
 
 
-def is_read_in_words(name: str) -> bool:
-    """Whether a device may read this array of bytes a word at a time: it starts at, and takes, a multiple of four."""
-    return name.startswith("layer") and name.endswith("_weights")
+def is_read_in_words(name: str, array: NDArray[Any]) -> bool:
+    """Whether a device may read this array of smaller numbers a word at a time: it starts at, and takes, a multiple of
+    four bytes."""
+    return name.startswith("layer") and name != "layer_shifts" and array.dtype.itemsize < WORD_BYTES
 
 
 def by_unit(rows: NDArray[Any]) -> NDArray[Any]:

@@ -30,6 +30,8 @@ from fsdd_lightning.memory.shape import NetworkShape
 
 FLOAT32 = "float32"  # the name of a network without weight code
 MODEL_STRUCT_BYTES = 32  # `fsdd_model` of export/runtime/fsdd_lstm.h: 6 pointers, 3 uint16, 2 uint8
+POT_TABLE_BYTES = 1024  # `fsdd_pot_pairs` of export/runtime/fsdd_lstm_arm_dsp.h: a word for each byte of two weights
+POT_TABLE_TARGETS = ("arm_dsp", "arm_mve")  # of an export; the other ones do without
 LAYER_STRUCT_BYTES = 12  # `fsdd_layer`: 3 pointers
 OUTPUT_LAYER = "output layer"
 
@@ -43,6 +45,7 @@ class MemoryBill:
     frames: int
     lines: tuple[BillLine, ...]
     front_end: FrontEnd | None = None  # that is counted; None: features are made elsewhere
+    target: str = "auto"  # the processors that it is exported for
 
     def total(self, memory: Memory) -> int:
         """Bytes of "flash" or "ram"."""
@@ -87,18 +90,19 @@ class MemoryBill:
 
 
 def memory_bill(
-    shape: NetworkShape, code_name: str | None, frames: int, front_end: FrontEnd | None = None
+    shape: NetworkShape, code_name: str | None, frames: int, front_end: FrontEnd | None = None, target: str = "auto"
 ) -> MemoryBill:
     """The bill for weights of this code (None: float32) and clips of at most `frames` frames.
 
-    With a front end, all that a device needs from samples to words; without, the network alone.
+    With a front end, all that a device needs from samples to words; without, the network alone. `target` is that of the
+    export: some processors look power-of-two weights up in a table.
 
     Raises:
         ValueError: no weight code has this name; the message lists those that exist.
     """
     if code_name is None:
         return float32_bill(shape, frames, front_end)
-    return integer_bill(shape, weight_code(code_name), frames, front_end)
+    return integer_bill(shape, weight_code(code_name), frames, front_end, target)
 
 
 def lstm_layer_name(layer: int) -> str:
@@ -151,18 +155,27 @@ def _float_line(name: str, detail: str, count: int, memory: Memory) -> BillLine:
     return BillLine(name, detail, count, FLOAT32_BYTES * count, memory)
 
 
-def integer_bill(shape: NetworkShape, code: WeightCode, frames: int, front_end: FrontEnd | None = None) -> MemoryBill:
+def integer_bill(
+    shape: NetworkShape, code: WeightCode, frames: int, front_end: FrontEnd | None = None, target: str = "auto"
+) -> MemoryBill:
     """The integer network's arrays in storage order (`arithmetic/device_arrays.py`), its structs, then its state."""
     lines = [line for layer in range(shape.layers) for line in _lstm_layer_flash(shape, layer, code)]
     lines += _output_flash(shape, code)
     lines += _shared_flash(shape, front_end)
+    if uses_pot_table(code.name, target):
+        lines.append(BillLine("weights", "pairs of powers of two, int16", 512, POT_TABLE_BYTES, "flash"))
     lines += [line for layer in range(shape.layers) for line in _lstm_layer_ram(shape, layer)]
     if not shares_scratch(front_end, shape.hidden_size):
         lines.append(_even_line("scratch", "new hidden", shape.hidden_size))
     if front_end is not None:
         lines += front_end_ram(front_end)
         lines += padding(sum(line.bytes for line in lines if line.memory == "ram"))
-    return MemoryBill(shape, code.name, frames, tuple(lines), front_end)
+    return MemoryBill(shape, code.name, frames, tuple(lines), front_end, target)
+
+
+def uses_pot_table(code_name: str, target: str) -> bool:
+    """Whether an export for this target has `fsdd_pot_pairs`."""
+    return code_name == "pot" and target in POT_TABLE_TARGETS
 
 
 def _lstm_layer_flash(shape: NetworkShape, layer: int, code: WeightCode) -> list[BillLine]:

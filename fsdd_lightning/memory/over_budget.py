@@ -39,6 +39,7 @@ def _remedy(bill: MemoryBill, budget: MemoryBudget) -> str:
         code_name=bill.code_name,
         budget=budget,
         front_end=bill.front_end,
+        target=bill.target,
     )
     if largest is None:
         return "not even a hidden size of 1 fits: choose a larger budget, fewer layers or smaller weights"

@@ -23,6 +23,7 @@ def largest_hidden_size(
     code_name: str | None,
     budget: MemoryBudget,
     front_end: FrontEnd | None = None,
+    target: str = "auto",
 ) -> int | None:
     """The largest hidden size whose bill fits `budget`; None if not even 1 fits.
 
@@ -41,6 +42,6 @@ def largest_hidden_size(
 
     def too_large(hidden_size: int) -> bool:
         shape = NetworkShape(inputs=inputs, hidden_size=hidden_size, layers=layers, classes=classes)
-        return not budget.fits(memory_bill(shape, code_name, 1, front_end))  # frames change MACs, not bytes
+        return not budget.fits(memory_bill(shape, code_name, 1, front_end, target))  # frames change MACs, not bytes
 
     return bisect_left(range(1, budget.flash_bytes + 1), True, key=too_large) or None

@@ -80,7 +80,10 @@ def plan_run(config: Config) -> RunPlan:
     frames = config.features.max_frames
     solved = dataclasses.replace(config, model=dataclasses.replace(config.model, hidden_size=hidden_size))
     baseline = config.quantization.baseline is not None
-    bill = torch_int8_bill(shape, frames, front_end) if baseline else memory_bill(shape, code, frames, front_end)
+    if baseline:
+        bill = torch_int8_bill(shape, frames, front_end)
+    else:
+        bill = memory_bill(shape, code, frames, front_end, config.export.target)
     return RunPlan(solved, labels, shape, bill, memory_bill(shape, None, frames, front_end), budget)
 
 
@@ -123,6 +126,7 @@ def _hidden_size(config: Config, classes: int, budget: MemoryBudget, front_end: 
         code_name=config.quantization.weight_code,
         budget=budget,
         front_end=front_end,
+        target=config.export.target,
     )
     if largest is None:
         raise UserError(

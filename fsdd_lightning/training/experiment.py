@@ -186,7 +186,8 @@ def write(deployment: Deployment | None, context: RunContext) -> None:
     golden = None if deployment is None else keep_golden_clips(deployment, context.data, context.folder)
     context.record.digests = digests_of(context.folder)
     if deployment is not None:
-        export_run(deployment, golden, context.record, context.folder / EXPORT)
+        target = context.config.export.target
+        export_run(deployment, golden, context.record, context.folder / EXPORT, target=target)
     log_bill(logger, context.plan.bill)
     log_trial_end(logger, context.record)
     logger.finalize("done")

@@ -111,6 +111,25 @@ def narrow_models(p: Any) -> dict[str, Any]:
     return models
 
 
+def brim_model(p: Any, code: str, *, inputs: int = 60, hidden: int = 6) -> Any:
+    """Accumulators that nearly fill the room of kernels that hold several times a sum, in both directions and in every
+    gate: all levels are the largest, biases take what is left."""
+    room = {"int8": 2**23, "int8_pot_scale": 2**23, "int4": 2**19, "pot": 2**31, "ternary": 2**17}[code]
+    largest = p.weight_codes.WEIGHT_CODES[code].largest
+    of_weights = largest * (1024 * inputs + 128 * hidden)
+    narrow = code in ("int4", "pot", "ternary")
+    left = min(room - 1 - of_weights, 2**15 - 1 if narrow else 2**31 - 1)
+    assert left > 0, (code, of_weights)
+    rows = np.arange(4 * hidden)
+    sign = np.where(rows % 3 == 0, -1, 1)
+    weights = np.repeat((largest * sign)[:, None], inputs + hidden, axis=1).astype(np.int8)
+    weights[rows % 5 == 4, ::2] *= -1
+    multiplier = np.full(4 * hidden, 2**22 if not narrow else 2**26, np.int32)
+    layer = p.integer_model.IntegerLayer(weights, (left * sign).astype(np.int32), multiplier, 32)
+    output = p.integer_model.IntegerOutput(weights[:3, :hidden].copy(), np.array([3, -3, 0], np.int32), 1.0)
+    return p.integer_model.IntegerModel((layer,), output, code)
+
+
 def all_models(p: Any) -> dict[str, Any]:
     """Name to IntegerModel; `p` holds the modules of the arithmetic package. All read 5 features."""
     models = {}
@@ -131,8 +150,8 @@ def all_models(p: Any) -> dict[str, Any]:
 
 
 def state_words(features_q4: np.ndarray, states: Any) -> np.ndarray:
-    """(..., words) int16, in the order of FSDD_STATE_WORDS, after frames (..., F): new hidden, then input and hidden, and
-    cells, of every layer, each padded to an even number. `states` are of all layers, and have these axes, too."""
+    """(..., words) int16, in the order of FSDD_STATE_WORDS, after frames (..., F): new hidden, then of every layer
+    input and hidden, and cells, each padded to an even number. `states` are of all layers, and have these axes, too."""
     below = features_q4.astype(np.int16) << 3
     words = [_even_words(states[-1].hidden_q7)]
     for state in states:
@@ -147,11 +166,12 @@ def _even_words(*parts: np.ndarray) -> np.ndarray:
 
 
 def clips(seed: int, count: int, frames: int, inputs: int = 5) -> np.ndarray:
-    """(count, frames, inputs) int8: ordinary features, then uniform over int8, then only the two ends."""
+    """(count, frames, inputs) int8: ordinary features, then uniform over int8, then only the two ends, then all of a
+    frame at one end."""
     random = np.random.default_rng(seed)
     shape = (count, frames, inputs)
     ordinary = np.clip(np.round(random.normal(0, 16, shape)), -128, 127)
     uniform = random.integers(-128, 128, shape)
     ends = random.choice([-128, 127], shape)
-    kind = np.arange(count)[:, None, None] % 3
-    return np.choose(kind, [ordinary, uniform, ends]).astype(np.int8)
+    kind = np.arange(count)[:, None, None] % 4
+    return np.choose(kind, [ordinary, uniform, ends, ends[..., :1]]).astype(np.int8)

@@ -48,7 +48,7 @@ def test_the_example_notices_a_wrong_sample(tmp_path: Path) -> None:
     assert samples in header.read_text()
     wrong = ", ".join(map(str, golden.samples[0][:8] + np.int16(5000)))
     header.write_text(header.read_text().replace(samples, wrong, 1))
-    finished = make(ExportedModel(tmp_path, "digits", export(tmp_path / "again").bill))
+    finished = make(replace(export(tmp_path / "again"), folder=tmp_path))
     assert finished.returncode != 0 and "differ from the expected" in finished.stdout
 
 

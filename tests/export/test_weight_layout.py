@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fsdd_lightning.arithmetic.device_arrays import device_arrays
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES, weight_code
-from fsdd_lightning.export.weight_layout import arranged_arrays, by_unit, interleaved, plain_rows
+from fsdd_lightning.export.weight_layout import ARRANGEMENTS, LAYOUTS, arranged_arrays, arranged_weights, by_unit
 
 
 def test_rows_go_unit_by_unit() -> None:
@@ -20,43 +20,62 @@ def test_rows_go_unit_by_unit() -> None:
     assert by_unit(rows).tolist() == [[10, 20, 30, 40], [11, 21, 31, 41]]
 
 
-def test_int8_interleaved_by_hand() -> None:
-    """One unit, six columns: a word of each gate in the byte order 0, 2, 1, 3, then two columns of each gate."""
-    levels = np.array([[10, 11, 12, 13, 14, 15]] * 4, np.int8) + np.arange(0, 40, 10, dtype=np.int8)[:, None]
-    words = [10, 12, 11, 13, 20, 22, 21, 23, 30, 32, 31, 33, 40, 42, 41, 43]
-    rest = [14, 15, 24, 25, 34, 35, 44, 45]
-    assert interleaved(levels, weight_code("int8")).tolist() == words + rest
-    assert plain_rows(levels, weight_code("int8")).tolist() == levels.reshape(-1).tolist()
+def bytes_of(layout: str, code: str, levels: list[list[int]]) -> list[int]:
+    return list(ARRANGEMENTS[layout](np.array(levels, np.int8), weight_code(code)))
 
 
-def test_int4_interleaved_by_hand() -> None:
-    """Nine columns 1...7, 1, 2: low nibbles hold columns 0, 2, 1, 3, high ones 4, 6, 5, 7; the ninth is alone."""
-    levels = np.array([[1, 2, 3, 4, 5, 6, 7, 1, 2]] * 4, np.int8)
-    packed = interleaved(levels, weight_code("int4")).tolist()
-    assert packed == [0x51, 0x73, 0x62, 0x14] * 4 + [0x02] * 4
+LEVELS = [[10, 11, 12], [20, -21, 22], [-30, 31, 32], [-40, -41, -42]]  # of one unit, gate by gate
 
 
-def test_ternary_interleaved_by_hand() -> None:
-    """Sixteen columns, -1 in the 5th and 15th: the second pair of bits of byte 0, the fourth of byte 1."""
-    levels = np.zeros((4, 16), np.int8)
-    levels[1, [4, 14]] = -1
-    packed = interleaved(levels, weight_code("ternary")).reshape(4, 4)
-    assert packed.tolist() == [[0] * 4, [0b00_00_11_00, 0b11_00_00_00, 0, 0], [0] * 4, [0] * 4]
+def test_int8_by_hand() -> None:
+    """Columns: column by column, 128 too large. Pairs: 256 * i + f and 256 * g + o; of two columns first both of the
+    first kind, and of the third column both kinds."""
+    assert bytes_of("rows", "int8", LEVELS) == [level & 255 for row in LEVELS for level in row]
+    assert bytes_of("columns", "int8", LEVELS) == [
+        level + 128 for column in zip(*LEVELS, strict=True) for level in column
+    ]
+    words = [256 * 10 + 20, 256 * 11 - 21, 256 * -30 - 40, 256 * 31 - 41, 256 * 12 + 22, 256 * 32 - 42]
+    assert bytes_of("pairs", "int8", LEVELS) == list(np.array(words, "<i2").tobytes())
+
+
+def test_int4_by_hand() -> None:
+    """Two bytes a column, gate i in the lowest bits; the third column is followed by zeros."""
+    levels = [[1, 2, 3], [-1, 4, 5], [6, 7, -7], [0, -3, 2]]
+    assert bytes_of("pairs", "int4", levels) == [0xF1, 0x06, 0x42, 0xD7, 0x53, 0x29, 0, 0]
+    assert bytes_of("columns", "int4", levels) == [0x79, 0x8E, 0xCA, 0x5F, 0xDB, 0xA1, 0, 0]
+
+
+def test_ternary_by_hand() -> None:
+    """One byte a column; pairs: in the order 0, 2, 1, 3."""
+    levels = [[1, 0, -1, 1, 1], [0, 0, 1, 1, 0], [-1, 0, 0, 1, 0], [0, 1, 0, 1, 0]]
+    assert bytes_of("pairs", "ternary", levels) == [0b00110001, 0b00000111, 0b01000000, 0b01010101, 1, 0, 0, 0]
+    assert bytes_of("columns", "ternary", levels) == [0b10011011, 0b11101010, 0b10101101, 0xFF, 0b10101011, 0, 0, 0]
+
+
+def test_powers_of_two_by_hand() -> None:
+    """A byte holds two columns of a gate, four bytes all gates."""
+    levels = [[1, -1, 64], [2, 0, 0], [0, 4, -64], [-2, 8, 1]]
+    packed = [0x91, 0x02, 0x30, 0x4A, 0x07, 0x00, 0x0F, 0x01]
+    assert bytes_of("pairs", "pot", levels) == bytes_of("columns", "pot", levels) == packed
 
 
 @given(st.sampled_from(sorted(WEIGHT_CODES)), st.integers(1, 6), st.integers(2, 50))
-def test_both_layouts_are_as_long_as_the_rows(code_name: str, units: int, columns: int) -> None:
+def test_all_layouts_are_as_long_as_the_rows(code_name: str, units: int, columns: int) -> None:
     code = weight_code(code_name)
     levels = np.random.default_rng(columns).choice(np.array(code.levels, np.int8), (4 * units, columns))
-    size = 4 * units * code.row_bytes(columns)
-    assert interleaved(levels, code).nbytes == plain_rows(levels, code).nbytes == size
+    sizes = {layout: ARRANGEMENTS[layout](levels, code).nbytes for layout in LAYOUTS}
+    assert set(sizes.values()) == {4 * units * code.row_bytes(columns)}
 
 
-@pytest.mark.parametrize("layout", ["device", "host"])
 @pytest.mark.parametrize("name", ["int8", "int4, (3, 5, 3)", "int8_pot_scale, (13, 24, 2)", "row shifts, 31"])
-def test_every_array_keeps_its_name_type_and_bytes(name: str, layout: str) -> None:
+def test_every_array_keeps_its_name_type_and_bytes(name: str) -> None:
     deployment = any_deployment(directed_models.all_models()[name])
-    stored, arranged = device_arrays(deployment), arranged_arrays(deployment, layout)
-    assert list(stored) == list(arranged)
-    for array in stored:
-        assert (stored[array].nbytes, stored[array].dtype) == (arranged[array].nbytes, arranged[array].dtype)
+    stored, arranged = device_arrays(deployment), arranged_arrays(deployment)
+    weights = {key for key in stored if key.startswith("layer") and key.endswith("_weights")}
+    assert list(arranged) == [key for key in stored if key not in weights]
+    for key, array in arranged.items():
+        assert (stored[key].nbytes, stored[key].dtype) == (array.nbytes, array.dtype)
+    for layout in LAYOUTS:
+        assert {key: array.nbytes for key, array in arranged_weights(deployment, layout).items()} == {
+            key: stored[key].nbytes for key in sorted(weights)
+        }

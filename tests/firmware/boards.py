@@ -1,6 +1,7 @@
-"""The emulated boards: how a bare-metal program is built for one and run on it.
+"""The emulated boards: how a program is built for one and run on it.
 
-Nothing is linked but the program, `board/` and libgcc. QEMU is not cycle accurate: what is counted is instructions.
+Nothing is linked but the program, `board/` and libgcc, or under Linux the C library. QEMU is not cycle accurate: what
+is counted is instructions.
 """
 
 from __future__ import annotations
@@ -11,45 +12,118 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 BOARD_FOLDER = Path(__file__).parent / "board"
-SUPPORT = ("startup.c", "semihosting.c", "measure.c")
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")  # what is exported must pass
 LENIENT = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")  # start-up and measuring code can't be strict C99
-FREESTANDING = ("-ffreestanding", "-mthumb", "-mfloat-abi=soft", "-ffunction-sections", "-fdata-sections")
-TOOLS = ("arm-none-eabi-gcc", "arm-none-eabi-nm", "arm-none-eabi-size", "qemu-system-arm")
+SECTIONS = ("-ffunction-sections", "-fdata-sections")
+FREESTANDING = ("-ffreestanding", *SECTIONS)
 BUILD_TIMEOUT_S = 60
 RUN_TIMEOUT_S = 120
 
-EXIT_DONE, EXIT_MISMATCH, EXIT_FILE, EXIT_HARD_FAULT = 0, 1, 2, 64 + 3  # as in board/semihosting.h
+EXIT_DONE, EXIT_MISMATCH, EXIT_FILE, EXIT_FAULT = 0, 1, 2, 64  # as in board/semihosting.h
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What the boards of one kind of processor share: a cross compiler and a folder of `board/`."""
+
+    folder: str
+    prefix: str  # of the compiler's programs
+    flags: tuple[str, ...]
+    linking: tuple[str, ...]  # before the objects
+    support: tuple[str, ...]  # of `board/`, or of the folder
+    packages: str  # Debian's
+    library: str = "libgcc.a"  # one that programs are linked with and that may be missing
+
+    def tool(self, name: str) -> str:
+        return self.prefix + name
 
 
 @dataclass(frozen=True)
 class Board:
-    """A machine of QEMU's, its processor as GCC calls it, and which memories it has."""
+    """A processor as GCC calls it, in an emulated machine."""
 
-    machine: str
-    cpu: str
-    memories: str
-    dsp: bool  # has SMLAD
-
-
-M0 = Board("microbit", "cortex-m0", "microbit.ld", dsp=False)
-M3 = Board("mps2-an385", "cortex-m3", "mps2.ld", dsp=False)
-M4 = Board("mps2-an386", "cortex-m4", "mps2.ld", dsp=True)
-M7 = Board("mps2-an500", "cortex-m7", "mps2.ld", dsp=True)
-M33 = Board("mps2-an505", "cortex-m33", "mps2_an505.ld", dsp=True)
-BOARDS = (M0, M3, M4, M7, M33)
+    name: str  # in the names of tests and rows of tables
+    kit: Kit
+    flags: tuple[str, ...]
+    emulator: tuple[str, ...]  # the command before the program
+    memories: str | None  # the linker script in the kit's folder
+    fault_status: int  # of a read where no memory is
 
 
-def board_id(board: Board) -> str:
-    """Such as M4, for the names of tests and rows of tables."""
-    return board.cpu.removeprefix("cortex-").upper()
+STARTED = ("startup.c", "counter.c", "program.c", "semihosting.c", "measure.c")
+BARE = ("-nostdlib", f"-L{BOARD_FOLDER}", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments")
+ARM = Kit("arm", "arm-none-eabi-", ("-mthumb", *FREESTANDING), BARE, STARTED, "gcc-arm-none-eabi qemu-system-arm")
+RISCV = Kit(
+    "riscv", "riscv64-unknown-elf-", (*FREESTANDING, "-mcmodel=medany"), BARE, STARTED,
+    "gcc-riscv64-unknown-elf qemu-system-misc",
+)  # fmt: skip
+A64_BARE = Kit(
+    "aarch64", "aarch64-linux-gnu-", (*FREESTANDING, "-fno-pie"), (*BARE, "-no-pie", "-static"), STARTED,
+    "gcc-aarch64-linux-gnu qemu-system-arm",
+)  # fmt: skip
+A64_LINUX = Kit(
+    "linux", "aarch64-linux-gnu-", SECTIONS, ("-static", "-Wl,--gc-sections"), ("files.c", "counter.c", "measure.c"),
+    "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user", "libc.a",
+)  # fmt: skip
+
+
+def machine(emulator: str, name: str, *options: str) -> tuple[str, ...]:
+    """The command that runs a program on a machine of QEMU's without an operating system."""
+    command = (emulator, "-M", name, *options, "-nographic", "-monitor", "none", "-serial", "none")
+    return (*command, "-semihosting-config", "enable=on,target=native", "-kernel")
+
+
+def cortex_m(name: str, cpu: str, machine_name: str, memories: str, *flags: str) -> Board:
+    """Of Arm's small processors; a HardFault is exception 3."""
+    flags = (f"-mcpu={cpu}", *(flags or ("-mfloat-abi=soft",)))
+    return Board(name, ARM, flags, machine("qemu-system-arm", machine_name), memories, EXIT_FAULT + 3)
+
+
+def risc_v(name: str, bits: int, architecture: str, abi: str, *off: str) -> Board:
+    """With the processor's extensions `off`; a load access fault is cause 5."""
+    emulator, cpu = f"qemu-system-riscv{bits}", ",".join([f"rv{bits}", *(f"{letter}=off" for letter in off)])
+    command = machine(emulator, "virt", "-cpu", cpu, "-bios", "none")
+    return Board(name, RISCV, (f"-march={architecture}", f"-mabi={abi}"), command, "virt.ld", EXIT_FAULT + 5)
+
+
+# Integer vectors alone: its float unit would hide float arithmetic from a search for routines.
+MVE = ("-mfloat-abi=hard", "-DTIMER_MHZ=32u")
+M0 = cortex_m("M0", "cortex-m0", "microbit", "microbit.ld")
+M3 = cortex_m("M3", "cortex-m3", "mps2-an385", "mps2.ld")
+M4 = cortex_m("M4", "cortex-m4", "mps2-an386", "mps2.ld")
+M7 = cortex_m("M7", "cortex-m7", "mps2-an500", "mps2.ld")
+M33 = cortex_m("M33", "cortex-m33", "mps2-an505", "mps2_an505.ld")
+M55 = cortex_m("M55", "cortex-m55+nofp", "mps3-an547", "mps3_an547.ld", *MVE)
+M55_DSP = cortex_m(
+    "M55-nomve", "cortex-m55+nomve", "mps3-an547", "mps3_an547.ld", "-mfloat-abi=soft", "-DTIMER_MHZ=32u"
+)
+RV32 = risc_v("RV32IMC", 32, "rv32imc", "ilp32", "a", "f", "d")
+RV32_NO_MULTIPLIER = risc_v("RV32IC", 32, "rv32ic", "ilp32", "m", "a", "f", "d")
+RV64 = risc_v("RV64IMAC", 64, "rv64imac", "lp64", "f", "d")
+A64 = Board("A64", A64_LINUX, ("-mcpu=cortex-a53",), ("qemu-aarch64",), None, -11)  # SIGSEGV
+# Where instructions of these two can be counted: neither Linux nor M0's board has a counter of them for a program.
+COUNTED_A64 = Board(
+    "A64", A64_BARE, A64.flags, machine("qemu-system-aarch64", "virt", "-cpu", "cortex-a53", "-nic", "none"), "virt.ld",
+    EXIT_FAULT + 0x25,
+)  # fmt: skip
+COUNTED_M0 = replace(M3, name="M0", flags=M0.flags)  # it knows all of M0's instructions, and has a timer for them
+CORTEX_M = (M0, M3, M4, M7, M33, M55)
+OF_EACH_KIND = (M3, M4, M55, RV32, RV64, A64)  # of what the runtime is compiled to
+BOARDS = (*CORTEX_M, M55_DSP, RV32, RV32_NO_MULTIPLIER, RV64, A64)
+COUNTED = (M4, M3, COUNTED_M0, M55, RV32, RV32_NO_MULTIPLIER, RV64, COUNTED_A64)
+LEVELS = (*((board, "-O3") for board in BOARDS), *((board, "-Os") for board in CORTEX_M))  # for tests of every board
+
+
+def board_id(board: object) -> str:
+    """Such as M4, for the names of tests."""
+    return board.name if isinstance(board, Board) else str(board)
 
 
 @dataclass(frozen=True)
@@ -61,18 +135,29 @@ class TrialEnd:
     lines: tuple[str, ...] = ()  # all that was printed
 
 
-def missing_tools() -> list[str]:
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+@cache
+def missing_tools(board: Board) -> list[str]:
+    """Programs and libraries that are not installed."""
+    compiler = board.kit.tool("gcc")
+    tools = [*map(board.kit.tool, ("gcc", "nm", "size", "objdump")), board.emulator[0]]
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if (
+        compiler not in missing
+        and not Path(run_tool(compiler, f"-print-file-name={board.kit.library}").strip()).exists()
+    ):
+        missing.append(f"{board.kit.library} of {compiler}")
+    return missing
 
 
-def require_tools() -> None:
+def remedy(board: Board) -> str:
+    """One line on what is not installed."""
+    return f"{', '.join(missing_tools(board))} not installed: apt-get install {board.kit.packages}"
+
+
+def require(board: Board) -> None:
     """Skips, with the remedy, where a tool is not installed."""
-    missing = missing_tools()
-    if missing:
-        pytest.skip(
-            f"{', '.join(missing)} not installed: apt-get install gcc-arm-none-eabi qemu-system-arm",
-            allow_module_level=True,
-        )
+    if missing_tools(board):
+        pytest.skip(remedy(board), allow_module_level=True)
 
 
 def compile_object(
@@ -85,8 +170,10 @@ def compile_object(
     warnings: Sequence[str] = STRICT,
 ) -> Path:
     """One object file at optimization `level` (-Os, -O3), any warning an error."""
-    flags = [f"-mcpu={board.cpu}", *FREESTANDING, *warnings, level, f"-I{BOARD_FOLDER}", *options]
-    _tool("arm-none-eabi-gcc", *flags, "-c", str(source), "-o", str(target))
+    require(board)
+    folders = (f"-I{BOARD_FOLDER}", f"-I{BOARD_FOLDER / board.kit.folder}")
+    flags = [*board.flags, *board.kit.flags, *warnings, level, *folders, *options]
+    run_tool(board.kit.tool("gcc"), *flags, "-c", str(source), "-o", str(target))
     return target
 
 
@@ -95,15 +182,18 @@ def support_objects(board: Board) -> tuple[Path, ...]:
     """Start-up, semihosting and measuring code, compiled once in a session."""
     folder = Path(tempfile.mkdtemp(prefix="fsdd-board-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    own = BOARD_FOLDER / board.kit.folder
+    sources = (own / name if (own / name).exists() else BOARD_FOLDER / name for name in board.kit.support)
     return tuple(
-        compile_object(BOARD_FOLDER / name, board, "-Os", folder / f"{name}.o", warnings=LENIENT) for name in SUPPORT
+        compile_object(source, board, "-Os", folder / f"{source.name}.o", warnings=LENIENT) for source in sources
     )
 
 
 @cache
 def data_object(source: Path, board: Board, options: tuple[str, ...]) -> Path:
     """A file of constants, which no optimization level changes: compiled once, beside the source."""
-    return compile_object(source, board, "-Os", source.with_suffix(f".{board.cpu}.o"), options=options)
+    target = source.with_suffix(f".{board.name}.o")
+    return compile_object(source, board, "-Os", target, options=options)
 
 
 def build(
@@ -116,38 +206,21 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     objects = [compile_object(source, board, level, folder / f"{source.stem}.o", options=options) for source in code]
     objects += [data_object(source, board, options) for source in data]
-    target, script = folder / "program.elf", BOARD_FOLDER / board.memories
-    flags = [f"-mcpu={board.cpu}", "-mthumb", "-nostdlib", f"-L{BOARD_FOLDER}", f"-T{script}"]
+    target = folder / "program.elf"
+    script = [] if board.memories is None else [f"-T{BOARD_FOLDER / board.kit.folder / board.memories}"]
     inputs = map(str, [*objects, *support_objects(board)])
-    _tool("arm-none-eabi-gcc", *flags, "-Wl,--gc-sections", *inputs, "-lgcc", "-o", str(target))
+    run_tool(board.kit.tool("gcc"), *board.flags, *board.kit.linking, *script, *inputs, "-lgcc", "-o", str(target))
     return target
 
 
 def run(elf: Path, board: Board, folder: Path, *, count_instructions: bool = False) -> TrialEnd:
     """Runs to the end; the program's files are in `folder`. A lock-up ends QEMU with a negative status (abort)."""
-    command = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
-    command += ["-icount", "shift=0"] if count_instructions else []
+    counting = ("-icount", "shift=0") if count_instructions else ()
+    command = [board.emulator[0], *counting, *board.emulator[1:], str(elf.resolve())]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S)
     lines = tuple(done.stderr.splitlines())
     numbers = {pair[0]: int(pair[1]) for pair in map(str.split, lines) if _is_number(pair)}
     return TrialEnd(done.returncode, numbers, lines)
-
-
-@dataclass(frozen=True)
-class Symbol:
-    """A function or variable as nm shows it."""
-
-    kind: str  # nm's letter: t and T code, r and R constants, b and B variables
-    address: int
-    bytes: int
-
-
-def symbols(path: Path) -> dict[str, Symbol]:
-    """Every symbol with a size that an object or ELF defines. Local names of several files may repeat."""
-    lines = _tool("arm-none-eabi-nm", "--print-size", "--defined-only", str(path)).splitlines()
-    sized = (line.split() for line in lines if len(line.split()) == 4)
-    return {name: Symbol(kind, int(address, 16), int(size, 16)) for address, size, kind, name in sized}
 
 
 def assert_expected(elf: Path, board: Board, folder: Path) -> None:
@@ -157,22 +230,12 @@ def assert_expected(elf: Path, board: Board, folder: Path) -> None:
     assert filecmp.cmp(folder / "output.bin", folder / "expected.bin", shallow=False)
 
 
-def undefined_symbols(path: Path) -> set[str]:
-    """What an object needs from elsewhere."""
-    return {line.split()[-1] for line in _tool("arm-none-eabi-nm", "-u", str(path)).splitlines()}
-
-
-def section_sizes(path: Path) -> dict[str, int]:
-    """Bytes of text (code and constants), data and bss, as `arm-none-eabi-size` prints them."""
-    header, numbers = (line.split() for line in _tool("arm-none-eabi-size", str(path)).splitlines())
-    return dict(zip(header[:3], map(int, numbers[:3]), strict=True))
-
-
 def _is_number(pair: list[str]) -> bool:
     return len(pair) == 2 and pair[1].isdecimal()
 
 
-def _tool(*command: str) -> str:
+def run_tool(*command: str) -> str:
+    """What it prints; fails with its complaints."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
     return done.stdout

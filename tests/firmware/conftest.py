@@ -6,14 +6,11 @@ import itertools
 from pathlib import Path
 
 import board_sounds as sounds
-import example_models
-import networks
 import numpy as np
 import phone_numbers
 import pytest
-from example_deployment import PACKAGE
 from streams import Clips
-from vectors import VectorProgram, vector_program
+from vectors import VectorProgram, adversarial_models, vector_program
 
 from fsdd_lightning.arithmetic.integer_lstm import quantize_features
 from fsdd_lightning.data.audio import audio_paths
@@ -29,9 +26,7 @@ OFFICIAL_TEST_TAKES = 5  # of 6 speakers and 10 digits: 300 clips
 
 @pytest.fixture(scope="session")
 def adversarial(tmp_path_factory: pytest.TempPathFactory) -> VectorProgram:
-    """Networks that live on ties, saturations and largest values, and one of the real size."""
-    models = example_models.all_models(PACKAGE) | {"real size": networks.spoken_digit_model("int8", 24)}
-    return vector_program(models, tmp_path_factory.mktemp("adversarial"), clips=3, frames=12)
+    return vector_program(adversarial_models(), tmp_path_factory.mktemp("adversarial"), clips=4, frames=12)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,16 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.integer_model import IntegerModel
 from fsdd_lightning.arithmetic.quantize import FloatLayer, FloatModel, convert
 from fsdd_lightning.arithmetic.weight_codes import weight_code
-from fsdd_lightning.export import ExportedModel, export_c
+from fsdd_lightning.export import ExportedModel, Target, export_c
 
 PROGRAMS = Path(__file__).parent / "programs"
 INPUTS, CLASSES = 13, 10
 HEARING = ("fsdd_front_end.c", "fsdd_listen.c")
 
 
-def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int = INPUTS) -> IntegerModel:
+def spoken_digit_model(
+    code: str, hidden: int, *, layers: int = 2, inputs: int = INPUTS, classes: int = CLASSES
+) -> IntegerModel:
     """Normal weights, of the size that training gives, in the product's shape."""
     random = np.random.default_rng(hidden)
 
@@ -34,7 +36,7 @@ def spoken_digit_model(code: str, hidden: int, *, layers: int = 2, inputs: int =
         FloatLayer(normal(rows, hidden if k else inputs), normal(rows, hidden), normal(rows), normal(rows))
         for k in range(layers)
     )
-    return convert(FloatModel(stack, normal(CLASSES, hidden), normal(CLASSES)), weight_code(code))
+    return convert(FloatModel(stack, normal(classes, hidden), normal(classes)), weight_code(code))
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,29 @@ class Sources:
         return boards.build(code, constants, board, level, folder, options=self.options)
 
 
-def export(models: Mapping[str, IntegerModel], folder: Path) -> Sources:
+def export(models: Mapping[str, IntegerModel], folder: Path, target: Target = "auto") -> Sources:
     """Networks that get features: name_model to folder/name."""
-    return export_deployments({name: any_deployment(model) for name, model in models.items()}, folder)
+    return export_deployments({name: any_deployment(model) for name, model in models.items()}, folder, target)
 
 
-def export_deployments(deployments: Mapping[str, Deployment], folder: Path) -> Sources:
+def export_deployments(deployments: Mapping[str, Deployment], folder: Path, target: Target = "auto") -> Sources:
     """Exports each to folder/name; the first one's runtime serves all, with just their formats."""
     exported = [
-        export_c(deployment, folder / name, name=name, golden=None, notes={})
+        export_c(deployment, folder / name, name=name, golden=None, notes={}, target=target)
         for name, deployment in deployments.items()
     ]
     table = folder / "models.c"
     table.write_text(_table(exported))
-    formats = "|".join(sorted({model.format.replace(" ", "") for model in exported}))
-    options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", f"-DFSDD_FORMATS=({formats})")
+    formats = [model.formats for model in exported]
+    options = (f"-I{PROGRAMS}", f"-I{exported[0].folder}", f"-I{folder}", formats_option(formats))
     constants = tuple(model.folder / "fsdd_model.c" for model in exported)
     hearing = tuple(exported[0].folder / name for name in HEARING if (exported[0].folder / name).exists())
     return Sources(constants, exported[0].folder / "fsdd_lstm.c", hearing, table, options)
+
+
+def formats_option(formats: Iterable[str]) -> str:
+    """For a compiler: just the formats of these models."""
+    return f"-DFSDD_FORMATS=({'|'.join(sorted({text.replace(' ', '') for text in formats}))})"
 
 
 def _table(exported: Sequence[ExportedModel]) -> str:

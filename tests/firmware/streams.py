@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # for costs.py as a script
-
 import example_models
+import numpy as np
 
 from fsdd_lightning.arithmetic.integer_lstm import classify, network_trace, output_logits
 from fsdd_lightning.arithmetic.integer_model import IntegerModel

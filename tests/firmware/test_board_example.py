@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import boards
+import networks
 import numpy as np
 import phone_numbers
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.runs.archive import INTEGER_MODEL, load_archive
 
-boards.require_tools()
+boards.require(boards.M4)
 pytestmark = pytest.mark.slow
 RUNTIME = ("fsdd_lstm.c", "fsdd_front_end.c", "fsdd_listen.c")
 NUMBERS = {"lucas": (0, "0369258147"), "theo": (4, "4703692581"), "george": (3, "3692581470")}  # take, digits
@@ -29,7 +30,7 @@ class Example:
         shutil.copytree(run / "export", export)
         code = [export / "example" / "main.c", export / "example" / "microphone_semihosting.c"]
         code += [export / name for name in RUNTIME]
-        options = (f"-I{export}", "-DFSDD_FORMATS=(FSDD_INT8|FSDD_INTERLEAVED)")
+        options = (f"-I{export}", networks.formats_option({"FSDD_INT8 | FSDD_FASTEST(FSDD_INT8)"}))
         self.board, self.folder = board, folder
         self.elf = boards.build(code, [export / "fsdd_model.c"], board, "-O3", folder / "build", options=options)
 

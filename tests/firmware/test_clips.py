@@ -1,4 +1,4 @@
-"""300 clips on emulated Cortex-M3 (portable C) and M4 (DSP instructions): every state, logit and class is numpy's."""
+"""300 clips on one emulated board of each kind: every state, logit and class is numpy's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streams import Clips
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 
-boards.require_tools()
 pytestmark = pytest.mark.slow
 PROGRAM = ("clips.c", "file_streams.c")
 HIDDEN = 24
+LEVELS = [(boards.M3, "-Os"), (boards.M4, "-Os"), *((board, "-O3") for board in boards.OF_EACH_KIND)]
 
 
 @pytest.fixture(scope="module", params=WEIGHT_CODES)
@@ -27,8 +27,7 @@ def program(request: pytest.FixtureRequest, digit_clips: Clips, tmp_path_factory
     return networks.export({request.param: model}, folder), folder
 
 
-@pytest.mark.parametrize("level", ["-Os", "-O3"])
-@pytest.mark.parametrize("board", [boards.M3, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize(("board", "level"), LEVELS, ids=boards.board_id)
 def test_output_is_numpys_byte_for_byte(
     board: boards.Board, level: str, program: tuple[networks.Sources, Path], tmp_path: Path
 ) -> None:
@@ -37,7 +36,7 @@ def test_output_is_numpys_byte_for_byte(
     boards.assert_expected(elf, board, folder)
 
 
-@pytest.mark.parametrize("board", [boards.M3, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize("board", boards.BOARDS, ids=boards.board_id)
 def test_one_wrong_bit_is_noticed(board: boards.Board, digit_clips: Clips, tmp_path: Path) -> None:
     """Both by the program, by its exit status, and in the file that it writes."""
     few = Clips(digit_clips.features_q4[:2], digit_clips.lengths[:2])

@@ -12,13 +12,16 @@ import phone_numbers
 import pytest
 from example_listening import FRONT_ENDS
 
-boards.require_tools()
 pytestmark = pytest.mark.slow
 CLIPS = ("sounds.c", "file_streams.c")
 STREAM = ("listen.c", "file_streams.c")
 HIDDEN = 24
 WORDS = 12
-LEVELS = [*((board, "-O3") for board in boards.BOARDS), (boards.M0, "-Os"), (boards.M4, "-Os")]
+ALL = [
+    board for board in boards.BOARDS if board is not boards.RV32_NO_MULTIPLIER
+]  # RV32IMC's code, but for slow products
+LEVELS = [*((board, "-O3") for board in ALL), (boards.M0, "-Os"), (boards.M4, "-Os")]
+HARD = (boards.M0, boards.M4, boards.M55, boards.RV32_NO_MULTIPLIER, boards.A64)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def clip_program(heard_clips: list[np.ndarray], tmp_path_factory: pytest.TempPat
     return networks.export_deployments({"net": deployment}, folder), folder
 
 
-@pytest.mark.parametrize(("board", "level"), LEVELS, ids=lambda value: getattr(value, "cpu", value))
+@pytest.mark.parametrize(("board", "level"), LEVELS, ids=boards.board_id)
 def test_clips_are_numpys_byte_for_byte(
     board: boards.Board, level: str, clip_program: tuple[networks.Sources, Path], tmp_path: Path
 ) -> None:
@@ -41,7 +44,7 @@ def test_clips_are_numpys_byte_for_byte(
     boards.assert_expected(elf, board, folder)
 
 
-@pytest.mark.parametrize("board", [boards.M0, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize("board", HARD, ids=boards.board_id)
 @pytest.mark.parametrize("front_end", ["default", "deltas", "decay", "128"])
 def test_hard_sounds_and_other_front_ends(front_end: str, board: boards.Board, tmp_path: Path) -> None:
     """Products of 64 bits are not M0's: it computes the same from several of 32."""
@@ -70,7 +73,7 @@ def stream_program(heard_clips: list[np.ndarray], tmp_path_factory: pytest.TempP
     return networks.export_deployments({"net": deployment}, folder), folder
 
 
-@pytest.mark.parametrize("board", [boards.M0, boards.M4], ids=boards.board_id)
+@pytest.mark.parametrize("board", HARD, ids=boards.board_id)
 def test_events_of_a_stream_in_pieces_are_the_listeners(
     board: boards.Board, stream_program: tuple[networks.Sources, Path], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ OPTIONS = (
         "--info=all",
         "--resolve",
     ),
+    *("--mhz=80", "--mhz x", "--ua-per-mhz 1e400", "--ua-per-mhz=100 --volts 1.8", "--volts=", "--mhz"),
     *("--package=x", "--experimental-rerun=run.pickle", "--config-name=x", "--config-path=..", "--config-dir=nowhere"),
     *(
         "--config-dir=/dev/null",

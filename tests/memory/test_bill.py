@@ -75,11 +75,11 @@ def test_the_two_numbers_of_a_row_by_hand(code_name: str, lines: dict[str, int])
 
 def test_ram_of_2x24_by_hand() -> None:
     bill = memory_bill(SMALL, "int8", FRAMES)
-    for layer, inputs_bytes in ((1, 74), (2, 96)):
+    for layer, inputs_bytes in ((1, 76), (2, 96)):  # 37 words, and one that keeps the cells aligned
         expected = {"input and hidden, int16": inputs_bytes, "cells, int16": 48}
         assert bytes_by_detail(bill, f"lstm layer {layer}", "ram") == expected
     assert bytes_by_detail(bill, "scratch", "ram") == {"new hidden, int16": 48}
-    assert bill.ram_bytes == 266 + 48 <= 320
+    assert bill.ram_bytes == 268 + 48 <= 320
 
 
 def test_float32_ram_of_2x24_by_hand() -> None:
@@ -92,7 +92,8 @@ def test_float32_ram_of_2x24_by_hand() -> None:
 def test_integer_ram_is_int16_and_the_same_for_every_code(shape: NetworkShape, code_name: str) -> None:
     h, upper = shape.hidden_size, shape.layers - 1
     bill = memory_bill(shape, code_name, FRAMES)
-    assert bill.ram_bytes == 2 * ((shape.inputs + 2 * h) + upper * 3 * h + h)
+    even, even_vector = h + h % 2, shape.inputs + h + (shape.inputs + h) % 2
+    assert bill.ram_bytes == 2 * (even_vector + even + upper * (2 * h + even) + even)
     assert all(line.bytes == 2 * line.count for line in bill.lines if line.memory == "ram")
 
 

@@ -44,9 +44,9 @@ def plan_of(mode: str, budget: str, hidden_size: int | Literal["fit"], layers: i
         ("float32", "kb36", 24),
         ("int8_ptq", "kb36", 48),
         ("int8_qat", "kb36", 48),
-        ("int8_pot_scale", "kb36", 48),
-        ("int4_qat", "kb36", 68),
-        ("pot_qat", "kb36", 68),
+        ("int8_pot_scale", "kb36", 49),
+        ("int4_qat", "kb36", 71),
+        ("pot_qat", "kb36", 71),
     ],
 )
 def test_fit_is_the_largest_size_within_the_budget(mode: str, budget: str, hidden_size: int) -> None:

@@ -156,20 +156,22 @@ FSDD_INLINE static int32_t fsdd_pot_product(unsigned field, int32_t value)
 #ifdef FSDD_NO_MULTIPLIER
 /* The sum of powers of two times vector_q7 (columns), by additions alone: every entry is added to the sum of those with the
  * same weight, the seven differences of positive and negative sums are doubled into one another. A byte holds two columns,
- * and the bytes of the row are `stride` apart. */
+ * and the bytes of the row are `stride` apart. sums (16) are zero before and after. */
 FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights, size_t stride, const int16_t *vector_q7,
-                                                   size_t columns)
+                                                          size_t columns, int32_t *sums)
 {
-    int32_t sums[16] = {0}, sum;
+    const int16_t *const end_q7 = vector_q7 + columns;
+    int32_t sum = 0;
     unsigned field;
-    for (; columns > 1u; columns -= 2u, weights += stride, vector_q7 += 2) {
+    for (; vector_q7 < end_q7; weights += stride, vector_q7 += 2) {
         sums[*weights & 15u] += vector_q7[0];
-        sums[*weights >> 4] += vector_q7[1];
+        sums[*weights >> 4] += vector_q7[1]; /* behind an odd column the weight is zero, and there is a word */
     }
-    if (columns > 0u)
-        sums[*weights & 15u] += vector_q7[0];
-    for (sum = 0, field = 7; field > 0u; field--)
+    for (field = 7; field > 0u; field--) {
         sum += sum + sums[field] - sums[field + 8u];
+        sums[field] = sums[field + 8u] = 0;
+    }
+    sums[0] = 0;
     return sum;
 }
 #endif
@@ -181,8 +183,10 @@ static inline int32_t fsdd_row(unsigned code, const uint8_t *weights, const int1
     int32_t sum = 0;
     size_t k;
 #ifdef FSDD_NO_MULTIPLIER
-    if (code == FSDD_POT)
-        return fsdd_pot_row_by_additions(weights, 1, vector_q7, columns);
+    if (code == FSDD_POT) {
+        int32_t sums[16] = {0};
+        return fsdd_pot_row_by_additions(weights, 1, vector_q7, columns, sums);
+    }
 #endif
     for (k = 0; k < columns; k++) {
         const unsigned byte = weights[bits == 8u ? k : k * bits >> 3]; /* so plain that a compiler makes vectors of it */
@@ -208,9 +212,10 @@ static inline void fsdd_accumulate_rows(unsigned code, const uint8_t *weights, c
 static inline void fsdd_accumulate_pot(const uint8_t *weights, const int16_t *vector_q7, size_t columns, uint32_t *sum)
 {
 #ifdef FSDD_NO_MULTIPLIER
+    int32_t sums[16] = {0};
     size_t gate;
     for (gate = 0; gate < FSDD_GATES; gate++)
-        sum[gate] += (uint32_t)fsdd_pot_row_by_additions(weights + gate, FSDD_GATES, vector_q7, columns);
+        sum[gate] += (uint32_t)fsdd_pot_row_by_additions(weights + gate, FSDD_GATES, vector_q7, columns, sums);
 #else
     static const int8_t level[16] = {0, 1, 2, 4, 8, 16, 32, 64, 0, -1, -2, -4, -8, -16, -32, -64};
     size_t gate, k;
@@ -347,28 +352,33 @@ static inline const void *fsdd_load_four(const void *words, int32_t *target)
 }
 #endif
 
+/* The same of int16, times 2^shift, a constant. */
+#ifndef FSDD_ARM_DSP
+static inline const void *fsdd_load_four_halves(const void *halves, unsigned shift, int32_t *target)
+{
+    const int16_t *const from = halves;
+    const int32_t factor = (int32_t)1 << shift;
+    target[0] = from[0] * factor, target[1] = from[1] * factor, target[2] = from[2] * factor, target[3] = from[3] * factor;
+    return from + 4;
+}
+#endif
+
 /* The biases of four rows, and the address of the next. */
 static inline const void *fsdd_load_biases(const fsdd_model *model, const void *bias, int32_t *accumulator)
 {
-    const int16_t *const narrow = bias;
-    if (!FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
-        return fsdd_load_four(bias, accumulator);
-    accumulator[0] = narrow[0], accumulator[1] = narrow[1], accumulator[2] = narrow[2], accumulator[3] = narrow[3];
-    return narrow + FSDD_GATES;
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 0, accumulator);
+    return fsdd_load_four(bias, accumulator);
 }
 
 /* The same for multipliers, or for the right shifts of FSDD_INT8_POT_SCALE. */
 static inline const void *fsdd_load_multipliers(const fsdd_model *model, const void *multiplier, int32_t *factor)
 {
-    const int16_t *const upper = multiplier;
     const int8_t *const shift = multiplier;
     if (FSDD_USES(model, FSDD_INT8, FSDD_CODES))
         return fsdd_load_four(multiplier, factor);
-    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES)) {
-        factor[0] = upper[0] * 65536, factor[1] = upper[1] * 65536;
-        factor[2] = upper[2] * 65536, factor[3] = upper[3] * 65536;
-        return upper + FSDD_GATES;
-    }
+    if (FSDD_USES(model, FSDD_NARROW_CODES, FSDD_CODES))
+        return fsdd_load_four_halves(multiplier, 16, factor);
     factor[0] = shift[0], factor[1] = shift[1], factor[2] = shift[2], factor[3] = shift[3];
     return shift + FSDD_GATES;
 }
@@ -487,6 +497,16 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step(const fsdd_model *model, size_t k, c
 }
 
 #ifdef FSDD_ARM_DSP
+/* fsdd_load_biases, as many times too large as fsdd_accumulate_arm_dsp has its sums. */
+static inline const void *fsdd_load_biases_arm_dsp(const fsdd_model *model, const void *bias, int32_t *accumulator)
+{
+    if (FSDD_USES(model, FSDD_INT4, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 12, accumulator);
+    if (FSDD_USES(model, FSDD_TERNARY, FSDD_CODES))
+        return fsdd_load_four_halves(bias, 14, accumulator);
+    return fsdd_load_biases(model, bias, accumulator);
+}
+
 /* fsdd_lstm_step for FSDD_PAIRS. */
 FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, size_t k, const int16_t *vector_q7,
                                                     size_t columns, int16_t *cell_q11, int16_t *next_q7)
@@ -497,7 +517,7 @@ FSDD_OUT_OF_LINE static void fsdd_lstm_step_arm_dsp(const fsdd_model *model, siz
     const int16_t *const end_q7 = next_q7 + model->hidden;
     while (next_q7 < end_q7) {
         int32_t accumulator[FSDD_GATES], factor[FSDD_GATES];
-        bias = fsdd_load_biases(model, bias, accumulator);
+        bias = fsdd_load_biases_arm_dsp(model, bias, accumulator);
 #define FSDD_ACCUMULATE(code) fsdd_accumulate_arm_dsp(code, weights, vector_q7, columns, left, accumulator)
         weights = FSDD_WITH_CODE(model, FSDD_ACCUMULATE);
 #undef FSDD_ACCUMULATE
@@ -555,11 +575,21 @@ FSDD_OUT_OF_LINE static void fsdd_copy(const int16_t *from, size_t count, int16_
         *to++ = *from++;
 }
 
+#ifdef FSDD_ARM_MVE
+#include "fsdd_lstm_arm_mve.h"
+#endif
+
 void fsdd_network_step_in(const fsdd_model *model, int16_t *scratch, int16_t *state, const int8_t *frame_q4)
 {
     const size_t hidden = model->hidden;
     size_t inputs = model->inputs, k;
     int16_t *next_q7 = scratch, *vector_q7 = state;
+#ifdef FSDD_ARM_MVE
+    if (FSDD_USES(model, FSDD_ROWS, FSDD_LAYOUTS) && FSDD_USES(model, FSDD_INT8 | FSDD_INT8_POT_SCALE, FSDD_CODES)) {
+        fsdd_network_step_arm_mve(model, scratch, state, frame_q4);
+        return;
+    }
+#endif
     for (k = 0; k < inputs; k++)
         vector_q7[k] = (int16_t)(frame_q4[k] * (1 << FSDD_FEATURE_SHIFT));
     for (k = 0; k < model->layer_count; k++, inputs = hidden) {

@@ -37,12 +37,17 @@ extern "C" {
 #define FSDD_ARM_MVE
 #endif
 #if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
+#define FSDD_HAS_ARM_DSP
+#endif
+/* Code in assembly language for them needs registers that compilers keep for other things unless they optimize. */
+#if defined(FSDD_HAS_ARM_DSP) && defined(__OPTIMIZE__)
 #define FSDD_ARM_DSP
 #endif
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && !defined(__OPTIMIZE_SIZE__)
-#define FSDD_THUMB1 /* Cortex-M0, but for small code, in which GCC leaves half of the registers alone */
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && defined(__OPTIMIZE__) &&        \
+    !defined(__OPTIMIZE_SIZE__)
+#define FSDD_THUMB1 /* Cortex-M0; for small code GCC leaves half of its registers alone */
 #endif
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && defined(__OPTIMIZE__)
 #define FSDD_THUMB2 /* Cortex-M3 and larger */
 #endif
 #if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
@@ -67,7 +72,7 @@ extern "C" {
 #endif
 #if defined(FSDD_ARM_MVE) && !defined(FSDD_LONG_VECTORS)
 #define FSDD_FASTEST(code) (FSDD_IS_INT8(code) ? FSDD_ROWS : FSDD_PAIRS)
-#elif defined(FSDD_ARM_DSP) && !defined(FSDD_LONG_VECTORS)
+#elif defined(FSDD_HAS_ARM_DSP) && !defined(FSDD_LONG_VECTORS)
 #define FSDD_FASTEST(code) FSDD_PAIRS
 #else
 #define FSDD_FASTEST(code) FSDD_FASTEST_UNPAIRED(code)
@@ -75,11 +80,12 @@ extern "C" {
 
 /* The codes and layouts that a program needs: -DFSDD_FORMATS='(FSDD_INT8 | FSDD_FASTEST(FSDD_INT8))' leaves out the others. */
 #ifndef FSDD_FORMATS
-#define FSDD_FORMATS 0xFFu
+#define FSDD_FORMATS 0x1FFu
 #endif
 
 /* Beside these: power-of-two weights in pairs are looked up in a table of 1,024 bytes, which is otherwise left out. */
 #define FSDD_POT_TABLE 0x100u
+#define FSDD_POT_TABLE_BYTES 1024u
 
 #define FSDD_GATES 4 /* i, f, g, o: rows 4 * unit ... 4 * unit + 3 of a layer belong to one hidden unit */
 

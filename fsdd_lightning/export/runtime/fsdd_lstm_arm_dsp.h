@@ -97,7 +97,7 @@ static inline const uint8_t *fsdd_accumulate_int4_arm_dsp(const uint8_t *weights
 {
     const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
     const uint32_t mask = 0xF000F000u;
-    int32_t i = accumulator[0] * 4096, f = accumulator[1] * 4096, g = accumulator[2] * 4096, o = accumulator[3] * 4096;
+    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3]; /* times 2^12 */
     int32_t first, second, x01, x23, fields;
     if (vector_q7 < fours)
         __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldrd %[first], %[second], [%[weights]], #8\n\t"
@@ -122,7 +122,7 @@ static inline const uint8_t *fsdd_accumulate_ternary_arm_dsp(const uint8_t *weig
 {
     const int16_t *const end = vector_q7 + columns; /* up to three behind it, weights are zero, and there are cells */
     const uint32_t mask = 0xC000C000u;
-    int32_t i = accumulator[0] * 16384, f = accumulator[1] * 16384, g = accumulator[2] * 16384, o = accumulator[3] * 16384;
+    int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3]; /* times 2^14 */
     int32_t word, x01, x23, fields;
     __asm__("1:\tldrd %[x01], %[x23], [%[vector]], #8\n\tldr %[word], [%[weights]], #4\n\t"
             FSDD_ADD_FIELDS("i", "word", ", lsl #14", "x01") FSDD_ADD_FIELDS("f", "word", ", lsl #12", "x01")

@@ -63,4 +63,22 @@ static inline const void *fsdd_load_four(const void *words, int32_t *target)
 }
 #endif
 
+#ifdef FSDD_ARM_DSP
+/* Four int16 times 2^shift to target, and the address of the next; they start at a multiple of four. */
+static inline const void *fsdd_load_four_halves(const void *words, unsigned shift, int32_t *target)
+{
+    const int32_t factor = (int32_t)1 << shift;
+    register int32_t a __asm__("r0"), b __asm__("r1");
+    __asm__("ldmia %[words]!, {%[a], %[b]}" : [words] "+r"(words), [a] "=r"(a), [b] "=r"(b) : : "memory");
+    if (shift == 16u) {
+        target[0] = (int32_t)((uint32_t)a << 16), target[1] = (int32_t)((uint32_t)a & 0xFFFF0000u);
+        target[2] = (int32_t)((uint32_t)b << 16), target[3] = (int32_t)((uint32_t)b & 0xFFFF0000u);
+    } else {
+        target[0] = (int16_t)a * factor, target[1] = (a >> 16) * factor;
+        target[2] = (int16_t)b * factor, target[3] = (b >> 16) * factor;
+    }
+    return words;
+}
+#endif
+
 #endif

@@ -22,19 +22,19 @@ static void run_clip(const fsdd_model *model, uint32_t state_bytes)
     }
     fsdd_output_logits(model, state, result);
     result[model->classes] = (int32_t)fsdd_classify(model, result);
-    give_output(result, (model->classes + 1u) * sizeof *result);
+    give_output(result, (model->classes + 1u) * (uint32_t)sizeof *result);
 }
 
 static void run_model(const fsdd_model *model)
 {
-    const uint32_t words = FSDD_STATE_WORDS((uint32_t)model->inputs, model->hidden, model->layer_count);
+    const size_t words = FSDD_STATE_WORDS((size_t)model->inputs, model->hidden, model->layer_count);
     uint16_t clips;
     if (words > MOST_STATE_WORDS || model->inputs > MOST_INPUTS || model->classes > MOST_CLASSES) {
         exit_with(EXIT_FILE);
     }
     take_input(&clips, sizeof clips);
     for (; clips > 0; clips--) {
-        run_clip(model, words * sizeof *state);
+        run_clip(model, (uint32_t)(words * sizeof *state));
     }
 }
 

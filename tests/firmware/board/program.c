@@ -1,9 +1,11 @@
-/* Reset and faults. No C library: what the compiler itself may call (memcpy, memset) is here. */
+/* No C library: what the compiler itself may call (memcpy, memset) is here. */
+#include "program.h"
+
 #include <stddef.h>
 
 #include "semihosting.h"
 
-extern uint32_t data_start[], data_end[], data_image[], bss_start[], bss_end[], stack_top[];
+extern uint32_t data_start[], data_end[], data_image[], bss_start[], bss_end[];
 extern int main(void);
 
 void *memcpy(void *restrict target, const void *restrict source, size_t size);
@@ -28,9 +30,7 @@ void *memset(void *target, int value, size_t size)
     return target;
 }
 
-__attribute__((noreturn)) void reset(void);
-
-void reset(void)
+void run_program(void)
 {
     const uint32_t *image = data_image;
     for (uint32_t *word = data_start; word < data_end; word++) {
@@ -41,20 +41,3 @@ void reset(void)
     }
     exit_with((uint32_t)main());
 }
-
-__attribute__((noreturn)) static void fault(void)
-{
-    uint32_t exception;
-    __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
-    exit_with(EXIT_FAULT + exception);
-}
-
-#define HANDLERS 15 /* reset, the faults and calls; nothing here enables an interrupt */
-
-__attribute__((section(".vectors"), used)) static const struct {
-    uint32_t *stack_top;
-    void (*handlers[HANDLERS])(void);
-} vectors = {
-    stack_top,
-    {reset, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault},
-};
