@@ -74,7 +74,7 @@ def row_shifts(shift: int) -> IntegerModel:
     """int8_pot_scale: every right shift that a layer of this shift can have, also those to the left."""
     random = np.random.default_rng(shift)
     largest = (2**31 - 1) >> (32 - shift)
-    powers = np.repeat(2 ** np.arange(31), 8)
+    powers = np.tile(np.repeat(2 ** np.arange(31), 2), 4)  # the same for the gates of a unit
     ties = (2 ** (shift - 1) // powers) * random.choice([-3, -1, 1, 3], len(powers))
     others = random.choice([1, -1, 2, 3, 100, -1000, 2**20, -(2**20), 2**31 - 1, -(2**31) + 1], len(powers))
     bias = np.where(np.arange(len(powers)) % 2, ties, others)

@@ -61,6 +61,7 @@ EQUIVALENT = {
     (PORTABLE_AVX2, "units >= FSDD_LANES", ">= -> >"): "the portable way does the same",
     (AVX2, "fsdd_has_avx2(void)", "1 -> 2"): "anything but 0 is true",
     (AVX2, "fsdd_has_avx2(void)", "1 -> 0"): "the portable way does the same",
+    (AVX2, "k + 32u < columns", "32 -> 33"): "above the lowest layer columns are even",
     (AVX2, "input->columns < 16u", "16 -> 17"): "the portable way does the same",
     (AVX2, "input->columns < 16u", "< -> <="): "the portable way does the same",
     (AVX2, "is_hidden && input->columns >= 32u", "32 -> 33"): "the other kernel does the same",
