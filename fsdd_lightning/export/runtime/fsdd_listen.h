@@ -60,7 +60,7 @@ typedef struct {
 /* One stream. */
 typedef struct {
     const fsdd_listener_model *model;
-    int16_t *state; /* FSDD_LISTENER_WORDS(inputs, hidden, layers) */
+    int16_t *state; /* FSDD_LISTENER_WORDS(inputs, hidden, layers), aligned to 4 bytes */
     fsdd_front_end front_end;
     fsdd_endpointer endpointer;
     int32_t margin; /* of the open word up to its last frame with speech */

@@ -432,15 +432,18 @@ static inline int32_t fsdd_lstm_gate(const fsdd_model *model, int32_t accumulato
 static inline void fsdd_lstm_unit(const fsdd_model *model, const int32_t *accumulator, const int32_t *multiplier,
                                   int16_t *cell_q11, int16_t *next_q7)
 {
-    const int32_t i_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[0], multiplier[0], FSDD_SIGMOID_ZERO));
-    const int32_t f_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[1], multiplier[1], FSDD_SIGMOID_ZERO));
-    const int32_t g_q15 = fsdd_tanh_q15(model, fsdd_lstm_gate(model, accumulator[2], multiplier[2], FSDD_TANH_ZERO));
-    const int32_t o_q15 = fsdd_sigmoid_q15(model, fsdd_lstm_gate(model, accumulator[3], multiplier[3], FSDD_SIGMOID_ZERO));
+    const int32_t i = fsdd_lstm_gate(model, accumulator[0], multiplier[0], FSDD_SIGMOID_ZERO);
+    const int32_t f = fsdd_lstm_gate(model, accumulator[1], multiplier[1], FSDD_SIGMOID_ZERO);
+    const int32_t g = fsdd_lstm_gate(model, accumulator[2], multiplier[2], FSDD_TANH_ZERO);
+    const int32_t o = fsdd_lstm_gate(model, accumulator[3], multiplier[3], FSDD_SIGMOID_ZERO);
+    const int32_t i_q15 = fsdd_sigmoid_q15(model, i), f_q15 = fsdd_sigmoid_q15(model, f);
+    const int32_t g_q15 = fsdd_tanh_q15(model, g), o_q15 = fsdd_sigmoid_q15(model, o);
     const int32_t kept = fsdd_rounding_shift_right(f_q15 * *cell_q11, FSDD_FORGET_SHIFT);
     const int32_t added = fsdd_rounding_shift_right(i_q15 * g_q15, FSDD_INPUT_SHIFT);
     const int32_t cell = fsdd_sat16(kept + added);
+    const int32_t squashed_q15 = fsdd_tanh_q15(model, cell + FSDD_TANH_ZERO);
     *cell_q11 = (int16_t)cell;
-    *next_q7 = (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * fsdd_tanh_q15(model, cell + FSDD_TANH_ZERO), FSDD_HIDDEN_SHIFT));
+    *next_q7 = (int16_t)fsdd_sat8(fsdd_rounding_shift_right(o_q15 * squashed_q15, FSDD_HIDDEN_SHIFT));
 }
 
 static inline fsdd_lstm_input fsdd_layer_input(const fsdd_model *model, size_t k, const int16_t *vector_q7,

@@ -33,10 +33,11 @@ extern "C" {
 #define FSDD_ROWS 0x80u           /* for processors with vectors; see fsdd_accumulate_rows */
 
 /* Instructions that the compiler says the processor has. */
-#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1) && !defined(__ARM_BIG_ENDIAN)
 #define FSDD_ARM_MVE
 #endif
-#if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED)
+#if (defined(__clang__) || __GNUC__ >= 10) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) &&        \
+    !defined(__ARM_BIG_ENDIAN)
 #define FSDD_HAS_ARM_DSP
 #endif
 /* Code in assembly language for them needs registers that compilers keep for other things unless they optimize. */
