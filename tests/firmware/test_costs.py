@@ -19,10 +19,21 @@ import pytest
 boards.require(boards.M4)
 pytestmark = pytest.mark.slow
 SLACK = 1.02
-MOST_INSTRUCTIONS = {24: 700_000, 48: 2_100_000}  # int8, -O3
-MOST_CODE_BYTES = 1_228  # 1.2 KB, int8, -Os
-MOST_STATE_BYTES = {24: 320}
-MOST_STACK_BYTES = 200
+MOST_INSTRUCTIONS = {  # a clip at -O3: board, weights, hidden size
+    (boards.M4, "int8", 24): 500_000,
+    (boards.M4, "int8", 48): 1_500_000,
+    (boards.M4, "int4", 24): 580_000,
+    (boards.M4, measurements.TABLE, 24): 720_000,
+    (boards.M4, "ternary", 24): 580_000,
+    (boards.M55, "int8", 24): 230_000,
+    (boards.M55, "int8", 48): 500_000,
+    (boards.COUNTED_M0, "int8", 24): 2_000_000,
+    (boards.COUNTED_M0, "int8", 48): 6_000_000,
+    (boards.M3, "int8", 24): 970_000,
+}
+MOST_CODE_BYTES = 1_331  # 1.3 KB, int8, M4, -Os
+MOST_STATE_BYTES = 330  # 2x24
+MOST_STACK_BYTES = 160  # int8, M4
 
 MOST_FRONT_END = {boards.M4: 22_500, boards.COUNTED_M0: 50_000}  # instructions of a frame, -O3
 MOST_FRAME = 40_000  # of a frame of a word on M4 from samples on, 2x24 int8, -O3
@@ -42,18 +53,19 @@ def compiler_version(board: boards.Board) -> str:
     return boards.run_tool(board.kit.tool("gcc"), "-dumpfullversion")
 
 
-@pytest.mark.parametrize("hidden", MOST_INSTRUCTIONS)
-def test_int8_at_o3_keeps_the_promises(hidden: int) -> None:
-    cost = measurements.measure(boards.M4, "-O3", "int8", hidden)
-    assert 0 < cost.instructions <= MOST_INSTRUCTIONS[hidden] * SLACK
-    assert cost.stack_bytes <= MOST_STACK_BYTES * SLACK
+@pytest.mark.parametrize(("board", "weights", "hidden"), MOST_INSTRUCTIONS, ids=str)
+def test_instructions_keep_the_promises(board: boards.Board, weights: str, hidden: int) -> None:
+    boards.require(board)
+    cost = measurements.measure(board, "-O3", weights, hidden)
+    assert 0 < cost.instructions <= MOST_INSTRUCTIONS[board, weights, hidden]
+    assert cost.state_bytes <= MOST_STATE_BYTES or hidden != 24
 
 
-def test_int8_at_os_keeps_the_promises() -> None:
-    cost = measurements.measure(boards.M4, "-Os", "int8", 24)
-    assert cost.code_bytes <= MOST_CODE_BYTES * SLACK
-    assert cost.state_bytes <= MOST_STATE_BYTES[24]
-    assert 0 < cost.stack_bytes <= MOST_STACK_BYTES * SLACK
+@pytest.mark.parametrize("level", ["-O3", "-Os"])
+def test_int8_keeps_the_promises_on_m4(level: str) -> None:
+    cost = measurements.measure(boards.M4, level, "int8", 24)
+    assert cost.code_bytes <= MOST_CODE_BYTES or level == "-O3"
+    assert 0 < cost.stack_bytes <= MOST_STACK_BYTES
 
 
 def test_the_same_count_in_every_run() -> None:
