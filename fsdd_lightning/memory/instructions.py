@@ -28,6 +28,7 @@ class FrameTerms:
     an_input: float
     layer: float
     unit: float
+    four_units: float  # of which the last ones may be fewer; vectors hold as many
     word: float  # of the four gates of a unit
     rest_column: float
     rest: float  # where there are such columns
@@ -38,7 +39,8 @@ class FrameTerms:
         rests = [columns % self.word_columns for columns in self._columns(shape)]
         words = sum(columns // self.word_columns for columns in self._columns(shape))
         beside = sum(rest > 0 for rest in rests)
-        return (1, shape.inputs, layers, layers * units, words * units, sum(rests) * units, beside * units)
+        fours = layers * -(-units // 4)
+        return (1, shape.inputs, layers, layers * units, fours, words * units, sum(rests) * units, beside * units)
 
     def _columns(self, shape: NetworkShape) -> list[int]:
         pairs = [(shape.layer_inputs(layer), shape.hidden_size) for layer in range(shape.layers)]

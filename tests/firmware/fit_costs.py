@@ -61,7 +61,7 @@ def fitted(counted: Sequence[Counted], cycles_per_instruction: float | None) -> 
 
 
 def _frame_terms(counted: Sequence[Counted], steps: np.ndarray, word: int, parts: int) -> FrameTerms:
-    empty = FrameTerms(word, parts, *[0.0] * 7)
+    empty = FrameTerms(word, parts, *[0.0] * 8)
     return FrameTerms(word, parts, *_least_squares([empty.variables(each.shape) for each in counted], steps))
 
 
