@@ -24,23 +24,22 @@ class FrameTerms:
 
     word_columns: int  # weights of so many columns are read at once, and what fills no word one by one
     parts: int  # a row of weights is one, [input, hidden], or two, each in words of its own
+    units_together: int  # vectors hold the gates of so many units; the last one is filled up
     frame: float
     an_input: float
     layer: float
     unit: float
-    four_units: float  # of which the last ones may be fewer; vectors hold as many
     word: float  # of the four gates of a unit
     rest_column: float
     rest: float  # where there are such columns
 
     def variables(self, shape: NetworkShape) -> tuple[int, ...]:
         """What the coefficients are multiplied by, in their order from `frame` on."""
-        units, layers = shape.hidden_size, shape.layers
+        units, layers = -(-shape.hidden_size // self.units_together) * self.units_together, shape.layers
         rests = [columns % self.word_columns for columns in self._columns(shape)]
         words = sum(columns // self.word_columns for columns in self._columns(shape))
         beside = sum(rest > 0 for rest in rests)
-        fours = layers * -(-units // 4)
-        return (1, shape.inputs, layers, layers * units, fours, words * units, sum(rests) * units, beside * units)
+        return (1, shape.inputs, layers, layers * units, words * units, sum(rests) * units, beside * units)
 
     def _columns(self, shape: NetworkShape) -> list[int]:
         pairs = [(shape.layer_inputs(layer), shape.hidden_size) for layer in range(shape.layers)]

@@ -7,6 +7,7 @@ fitted and over others: to be run again after every change of the C.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -53,16 +54,17 @@ UNSEEN = _shapes(
 def fitted(counted: Sequence[Counted], cycles_per_instruction: float | None) -> NetworkCost:
     """The formulas nearest to the counts, in relative errors; coefficients are not negative."""
     steps = np.array([each.steps / shapes.FRAMES for each in counted])
-    frames = [_frame_terms(counted, steps, word, parts) for word in WORDS for parts in (1, 2)]
+    layouts = itertools.product(WORDS, (1, 2), (1, 4))
+    frames = [_frame_terms(counted, steps, *layout) for layout in layouts]
     best = min(frames, key=lambda terms: _worst(terms, counted, steps))
     rows = [ClipTerms(0, 0, 0, 0).variables(each.shape) for each in counted]
     clip = ClipTerms(*_least_squares(rows, np.array([each.once for each in counted])))
     return NetworkCost(best, clip, cycles_per_instruction)
 
 
-def _frame_terms(counted: Sequence[Counted], steps: np.ndarray, word: int, parts: int) -> FrameTerms:
-    empty = FrameTerms(word, parts, *[0.0] * 8)
-    return FrameTerms(word, parts, *_least_squares([empty.variables(each.shape) for each in counted], steps))
+def _frame_terms(counted: Sequence[Counted], steps: np.ndarray, word: int, parts: int, units: int) -> FrameTerms:
+    empty = FrameTerms(word, parts, units, *[0.0] * 7)
+    return FrameTerms(word, parts, units, *_least_squares([empty.variables(each.shape) for each in counted], steps))
 
 
 def _least_squares(rows: Sequence[tuple[int, ...]], values: np.ndarray) -> list[float]:
