@@ -123,8 +123,9 @@ def _fit(module: WordClassifier, epochs: int, context: RunContext, callbacks: li
         monitor=MONITORS[context.config.training.checkpoint],
         mode="min",
         enable_version_counter=False,
+        save_on_train_epoch_end=True,
     )
-    last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context))
+    last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context), best)
     trainer = _trainer(epochs, context, [*averaging, *callbacks, best, last])
     resumed = last.path if is_of_run(last.path, last.key) else None
     if resumed is not None:
