@@ -8,9 +8,9 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from fsdd_lightning.arithmetic.front_end import FrontEnd
 from fsdd_lightning.arithmetic.listener import WordEvent
 from fsdd_lightning.artifacts import cached, sealed, unsealed, user_cache_folder
 from fsdd_lightning.errors import RunFailedError
-from fsdd_lightning.export.c_export import LISTENING_RUNTIME, export_c, runtime_files
+from fsdd_lightning.export.c_export import LISTENING_RUNTIME, LISTENING_TEMPLATES, export_c, runtime_files
 from fsdd_lightning.export.compiler import STRICT_C99, compile_c, compiler_identity, find_compiler
 from fsdd_lightning.export.host_listener import HostEvent, HostListener, check_samples
 
@@ -34,6 +34,8 @@ OPTIMIZE = ("-O3", "-fPIC", "-fvisibility=hidden")
 THIS_PROCESSOR = ("-march=native",)  # AVX2 where there is any; the library never leaves this machine
 BUILDS = "compiled"  # in the user's cache folder
 ABANDONED_AFTER_S = 3600.0  # a build takes a second
+
+Files = tuple[tuple[str, str], ...]  # name and text of each, by name
 
 
 class HostNetwork:
@@ -181,15 +183,30 @@ def _remove_abandoned(builds: Path) -> None:
 
 
 def _build_library(deployment: Deployment, folder: Path) -> Path:
-    runtime, library = folder / "runtime.o", folder / "fsdd_host.so"
-    runtime.write_bytes(_runtime(tuple(find_compiler())))
+    library = folder / "fsdd_host.so"
     export_c(deployment, folder, name=NAME, golden=None, notes={}, target="host")
     source = resources.files("fsdd_lightning.export") / "host" / "fsdd_host.c"
     (folder / "fsdd_host.c").write_text(source.read_text("ascii"))
-    front_end = sorted(path for name in LISTENING_RUNTIME for path in folder.glob(f"{name}.c"))
-    sources = (folder / "fsdd_host.c", folder / "fsdd_model.c", *front_end)
-    _compile(folder, "-shared", *sources, runtime, "-o", library)
+    objects = []
+    for name, files in _shared_sources(folder, deployment.listening is not None):
+        objects.append(folder / f"{name}.o")
+        objects[-1].write_bytes(_object(tuple(find_compiler()), name, files))
+    _compile(folder, "-shared", folder / "fsdd_host.c", folder / "fsdd_model.c", *objects, "-o", library)
     return library
+
+
+def _shared_sources(folder: Path, listening: bool) -> list[tuple[str, Files]]:
+    """What no network is in: each C file without its suffix, with all files that it may include."""
+    shared = [("fsdd_lstm", _in_order(runtime_files(listening=False)))]
+    if listening:
+        constants = {name: (folder / name).read_text("ascii") for name in LISTENING_TEMPLATES}
+        files = _in_order(runtime_files(listening=True) | constants)
+        shared += [(name, files) for name in LISTENING_RUNTIME]
+    return shared
+
+
+def _in_order(files: Mapping[str, str]) -> Files:
+    return tuple(sorted(files.items()))
 
 
 def _compile(folder: Path, *arguments: str | Path) -> None:
@@ -200,25 +217,25 @@ def _compile(folder: Path, *arguments: str | Path) -> None:
 
 
 @cache  # for processes that find no cache folder
-def _runtime(compiler: tuple[str, ...]) -> bytes:
-    """The object file of the runtime for all weight codes, kept in the user's cache folder: it is most of a build.
+def _object(compiler: tuple[str, ...], name: str, files: Files) -> bytes:
+    """An object file that networks share, kept in the user's cache folder: these are most of a build.
 
-    A network takes 0.68 s to build with gcc 12 where the runtime has to be compiled, and 0.09 s otherwise.
+    The runtime is one for all weight codes. A network that gets features takes 0.68 s to build with gcc 12 where it has
+    to be compiled, and 0.09 s otherwise; front end and listener take 0.25 s more.
     """
-    path = user_cache_folder() / BUILDS / f"fsdd_lstm-{_runtime_key()}.o"
-    return cached(path, load=unsealed, make=_compiled_runtime, dump=sealed)
+    path = user_cache_folder() / BUILDS / f"{name}-{_object_key(files)}.o"
+    return cached(path, load=unsealed, make=partial(_compiled_object, name, files), dump=sealed)
 
 
-def _runtime_key() -> str:
-    """SHA-256 (32 hex digits) of all that the object file depends on: sources, compiler, processor and flags."""
+def _object_key(files: Files) -> str:
+    """SHA-256 (32 hex digits) of all that an object file depends on: sources, compiler, processor and flags."""
     flags = (*STRICT_C99, *OPTIMIZE, *THIS_PROCESSOR)
-    parts = [runtime_files(listening=False), compiler_identity(flags), flags]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([files, compiler_identity(flags), flags]).encode()).hexdigest()[:32]
 
 
-def _compiled_runtime() -> bytes:
+def _compiled_object(name: str, files: Files) -> bytes:
     with _build_folder() as folder:
-        for name, text in runtime_files(listening=False).items():
-            (folder / name).write_text(text)
-        _compile(folder, "-c", folder / "fsdd_lstm.c", "-o", folder / "fsdd_lstm.o")
-        return (folder / "fsdd_lstm.o").read_bytes()
+        for file, text in files:
+            (folder / file).write_text(text)
+        _compile(folder, "-c", folder / f"{name}.c", "-o", folder / f"{name}.o")
+        return (folder / f"{name}.o").read_bytes()

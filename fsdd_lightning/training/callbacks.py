@@ -95,14 +95,18 @@ class GradientNorms(pl.Callback):
     """
 
     def __init__(self) -> None:
+        self._weights: list[tuple[str, torch.nn.Parameter]] = []
         self._squares: list[torch.Tensor] = []  # (parameters,) of each step
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """To look for the weights takes longer than their norms: once an epoch, as a callback may freeze some."""
+        self._weights = [(name, each) for name, each in pl_module.named_parameters() if each.requires_grad]
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         """Lightning clips after this."""
-        weights = [weights for _, weights in _trained(pl_module)]
-        gradients = [each.new_zeros(1) if each.grad is None else each.grad for each in weights]
+        gradients = [each.new_zeros(1) if each.grad is None else each.grad for _, each in self._weights]
         self._squares.append(torch.stack(torch._foreach_norm(gradients)).square())
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -111,15 +115,11 @@ class GradientNorms(pl.Callback):
             return
         squares = torch.stack(self._squares).cpu()  # (steps, parameters)
         self._squares.clear()
-        layers = [_layer(name) for name, _ in _trained(pl_module)]
+        layers = [_layer(name) for name, _ in self._weights]
         pl_module.log("optimizer/gradient_norm", squares.sum(dim=1).sqrt().mean())
         for layer in dict.fromkeys(layers):
             own = [at for at, other in enumerate(layers) if other == layer]
             pl_module.log(f"optimizer/gradient_norm_{layer}", squares[:, own].sum(dim=1).sqrt().mean())
-
-
-def _trained(module: pl.LightningModule) -> list[tuple[str, torch.nn.Parameter]]:
-    return [(name, weights) for name, weights in module.named_parameters() if weights.requires_grad]
 
 
 def _short(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fsdd_lightning.arithmetic.ranges import RangeError
 from fsdd_lightning.arithmetic.weight_codes import weight_code
@@ -27,6 +27,7 @@ from fsdd_lightning.model.checkpoint import Checkpoint
 from fsdd_lightning.model.fake_quantization import QuantizedView
 from fsdd_lightning.model.network import LSTMClassifier
 from fsdd_lightning.runs.results import CHECKPOINTS
+from fsdd_lightning.training.averaging import MovingAverage
 from fsdd_lightning.training.callbacks import GradientNorms, Obedience, QuantizationSchedule, WeightHistograms
 from fsdd_lightning.training.checkpoint_files import WholeCheckpoints
 from fsdd_lightning.training.context import RunContext
@@ -122,8 +123,9 @@ def _fit(module: WordClassifier, epochs: int, context: RunContext, callbacks: li
         monitor=MONITORS[context.config.training.checkpoint],
         mode="min",
         enable_version_counter=False,
+        save_on_train_epoch_end=True,
     )
-    last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context))
+    last = LastEpoch(last_checkpoint(context.folder, stage), run_key(context), best)
     trainer = _trainer(epochs, context, [*averaging, *callbacks, best, last])
     resumed = last.path if is_of_run(last.path, last.key) else None
     if resumed is not None:
@@ -185,7 +187,7 @@ def _weight_averaging(context: RunContext, epochs: int) -> list[pl.Callback]:
     training = context.config.training
     steps = steps_per_epoch(context.config.trainer, context.data, training.batch_size) * epochs
     horizon_steps = training.weight_averaging * steps
-    return [EMAWeightAveraging(decay=1.0 - 1.0 / horizon_steps)] if horizon_steps > 1.0 else []
+    return [MovingAverage(decay=1.0 - 1.0 / horizon_steps)] if horizon_steps > 1.0 else []
 
 
 def _trainer(epochs: int, context: RunContext, callbacks: list[pl.Callback]) -> pl.Trainer:

@@ -19,7 +19,7 @@ from fsdd_lightning.evaluation.pictures import literal_texts, not_drawn
 from fsdd_lightning.files import PICTURE_BYTES, read_regular
 from fsdd_lightning.runs.metrics import deployed_backend
 from fsdd_lightning.runs.record import RunRecord
-from fsdd_lightning.training.tensorboard import picture_summary, write_pictures
+from fsdd_lightning.training.tensorboard import clip_summary, picture_summary, write_pictures
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -86,7 +86,7 @@ def mistakes(data: PreparedData, predictions: np.ndarray, most: int) -> Iterator
     The tags of both begin alike, but differ: TensorBoard keeps one kind of data a tag. predictions: int (test clips,),
     in the order of the split.
     """
-    from torch.utils.tensorboard.summary import audio, image
+    from torch.utils.tensorboard.summary import audio
 
     from fsdd_lightning.training.clip_pictures import ClipPainter
 
@@ -102,4 +102,4 @@ def mistakes(data: PreparedData, predictions: np.ndarray, most: int) -> Iterator
             yield audio(tag, samples[None], sample_rate=rate_hz)  # type: ignore[no-untyped-call]
             seen = data.features[position, : data.lengths[position]]
             picture = painter.picture(samples, rate_hz, seen)
-            yield image(f"{tag}: seen", picture, dataformats="HWC")  # type: ignore[no-untyped-call]
+            yield clip_summary(f"{tag}: seen", picture)

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 
+from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.console.summary import print_note
 from fsdd_lightning.runs.results import (
     CHECKPOINTS,
@@ -47,14 +48,18 @@ class LastEpoch(Checkpoint):
     Derived from Lightning's `Checkpoint`: such callbacks run after all others, when the metrics of the epoch exist.
     """
 
-    def __init__(self, path: Path, key: str) -> None:
-        self.path, self.key = path, key
+    def __init__(self, path: Path, key: str, best: ModelCheckpoint) -> None:
+        """`best`: the callback just before this one, which writes the epochs that may be kept."""
+        self.path, self.key, self.best = path, key, best
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the curves, then the checkpoint."""
+        """Write the curves, then the checkpoint: a copy of that of `best` where this epoch is the best one so far."""
         if isinstance(trainer.logger, DashboardLogger):
             trainer.logger.finalize("running")
-        trainer.save_checkpoint(self.path)
+        if self.best._last_global_step_saved == trainer.global_step:  # the state is still the same, to the byte
+            replace_file(self.path, Path(self.best._last_checkpoint_saved).read_bytes())
+        else:
+            trainer.save_checkpoint(self.path)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

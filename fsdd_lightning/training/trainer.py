@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelSummary, ProgressBar
-from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from pytorch_lightning.profilers import AdvancedProfiler, PassThroughProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from fsdd_lightning.config.schema import Config, TrainerConfig
 from fsdd_lightning.console.terminal import console
@@ -100,9 +101,22 @@ def shows_progress(callbacks: Sequence[pl.Callback]) -> bool:
     return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
 
-def make_profiler(config: TrainerConfig, folder: Path, stage: str) -> Profiler | None:
-    """It writes its report to the run folder."""
-    return None if config.profiler is None else _PROFILERS[config.profiler](dirpath=folder, filename=f"profile_{stage}")
+class NoProfiler(PassThroughProfiler):
+    """Lightning's own makes a generator for each of a step's hundred actions."""
+
+    def profile(self, action_name: str) -> nullcontext[None]:  # type: ignore[override]
+        """Nothing, once for all."""
+        return _UNWATCHED
+
+
+_UNWATCHED = nullcontext()
+
+
+def make_profiler(config: TrainerConfig, folder: Path, stage: str) -> Profiler:
+    """It writes its report to the run folder, where one is asked for."""
+    if config.profiler is None:
+        return NoProfiler()
+    return _PROFILERS[config.profiler](dirpath=folder, filename=f"profile_{stage}")
 
 
 def gpu_note(config: TrainerConfig, shape: NetworkShape, batch_size: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The runtime is compiled once for all processes, again only where that is needed, and leaves nothing behind."""
+"""What networks share is compiled once for all processes, again only where needed, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fsdd_lightning.export import compiler, host
 from fsdd_lightning.export.host import BUILDS, compile_host
 from fsdd_lightning.runs.archive import load_archive
 
+OBJECTS = 3  # that networks share: runtime, front end, listener
 OPEN = "import sys, test_runtime_object as tests; tests.assert_works(tests.load_archive(tests.Path(sys.argv[1])))"
 
 
@@ -44,13 +46,13 @@ def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(host, "OPTIMIZE", ("-O0", *host.OPTIMIZE[1:]))  # compiles in half the time
-    host._runtime.cache_clear()
+    host._object.cache_clear()
     return tmp_path / "cache" / "fsdd_lightning" / BUILDS
 
 
 @pytest.fixture
 def compilations(builds: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of every call of the compiler, whether it compiled the runtime."""
+    """Of every call of the compiler, whether it compiled what networks share."""
     calls: list[bool] = []
     compile_c = host.compile_c
 
@@ -71,13 +73,13 @@ def assert_works(deployment: Deployment) -> None:
     assert np.array_equal(logits, network_logits(deployment.model, features_q4, lengths))
 
 
-def assert_nothing_is_left(builds: Path, runtimes: int = 1) -> None:
-    assert [path.suffix for path in sorted(builds.glob("*"))] == [".o", ".lock"] * runtimes
+def assert_nothing_is_left(builds: Path, compilers: int = 1) -> None:
+    assert [path.suffix for path in sorted(builds.glob("*"))] == [".o", ".lock"] * (OBJECTS * compilers)
     assert not list(Path(os.environ["TMPDIR"]).iterdir())
 
 
 def as_a_new_process() -> None:
-    host._runtime.cache_clear()
+    host._object.cache_clear()
 
 
 def replaced_compiler(builds: Path, instead: str) -> dict[str, str]:
@@ -89,25 +91,25 @@ def replaced_compiler(builds: Path, instead: str) -> dict[str, str]:
     return {**os.environ, "CC": str(path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def test_networks_and_processes_share_one_runtime(
+def test_networks_and_processes_share_all_but_weights(
     deployment: Deployment, builds: Path, compilations: list[bool]
 ) -> None:
     assert_works(deployment)
     assert_works(deployment)
     as_a_new_process()
     assert_works(deployment)
-    assert compilations == [True, False, False, False]
+    assert compilations == [True] * OBJECTS + [False] * 3
     assert_nothing_is_left(builds)
 
 
 def test_a_damaged_runtime_is_compiled_again(deployment: Deployment, builds: Path, compilations: list[bool]) -> None:
     assert_works(deployment)
-    (runtime,) = builds.glob("*.o")
+    (runtime,) = builds.glob("fsdd_lstm-*.o")
     whole = runtime.read_bytes()
     runtime.write_bytes(whole[:999] + bytes([whole[999] ^ 1]) + whole[1000:])
     as_a_new_process()
     assert_works(deployment)
-    assert sum(compilations) == 2
+    assert sum(compilations) == OBJECTS + 1
     assert runtime.read_bytes() == whole
 
 
@@ -132,6 +134,11 @@ def change_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "_run", updated)
 
 
+def runtime_key() -> str:
+    ((_, files),) = host._shared_sources(Path(), listening=False)
+    return host._object_key(files)
+
+
 CHANGES = {
     "compiler": change_compiler,
     "flags": lambda monkeypatch: monkeypatch.setattr(host, "OPTIMIZE", ("-O1", *host.OPTIMIZE[1:])),
@@ -146,10 +153,10 @@ def test_another_origin_has_another_key(
     builds: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     c_programs.compiler()
-    before = host._runtime_key()
-    assert host._runtime_key() == before
+    before = runtime_key()
+    assert runtime_key() == before
     change(monkeypatch)
-    assert host._runtime_key() != before
+    assert runtime_key() != before
 
 
 def test_another_compiler_has_a_runtime_of_its_own(
@@ -158,7 +165,7 @@ def test_another_compiler_has_a_runtime_of_its_own(
     assert_works(deployment)
     change_compiler(monkeypatch)
     assert_works(deployment)
-    assert_nothing_is_left(builds, runtimes=2)
+    assert_nothing_is_left(builds, compilers=2)
 
 
 def test_a_processor_that_the_compiler_does_not_know_is_done_without(
@@ -166,7 +173,7 @@ def test_a_processor_that_the_compiler_does_not_know_is_done_without(
 ) -> None:
     monkeypatch.setattr(host, "THIS_PROCESSOR", ("-march=abacus",))
     assert_works(deployment)
-    assert compilations == [True, True, False, False]
+    assert compilations == [True] * (2 * OBJECTS) + [False, False]
 
 
 def unusable(builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +214,7 @@ def test_without_a_cache_folder_it_works_and_leaves_nothing(
     spoil(builds, monkeypatch)
     assert_works(deployment)
     assert_works(deployment)
-    assert compilations == [True, False, False]  # kept in memory
+    assert compilations == [True] * OBJECTS + [False, False]  # kept in memory
     assert not list(Path(os.environ["TMPDIR"]).iterdir())
     assert not builds.is_dir() or not list(builds.iterdir())
 
@@ -235,10 +242,21 @@ def test_a_killed_compilation_harms_nobody_and_its_files_go(
     job.wait()
     abandoned = list(builds.glob("build-*"))
     assert_works(deployment)
-    assert compilations == [True, False]
+    assert compilations == [True] * OBJECTS + [False]
     assert all(folder.exists() for folder in abandoned), "it might belong to a process that is at work"
     for folder in abandoned:
         os.utime(folder, (0, 0))
     assert_works(deployment)
     assert not list(builds.glob("build-*"))
     assert not list(Path(os.environ["TMPDIR"]).iterdir())
+
+
+def test_another_front_end_has_objects_of_its_own_beside_the_same_runtime(
+    deployment: Deployment, builds: Path, compilations: list[bool]
+) -> None:
+    assert_works(deployment)
+    listening = deployment.listening
+    assert listening is not None
+    front_end = replace(listening.front_end, quietest_level=listening.front_end.quietest_level + 1)
+    assert_works(replace(deployment, input=replace(listening, front_end=front_end)))
+    assert compilations == [True] * OBJECTS + [False] + [True] * (OBJECTS - 1) + [False]

@@ -248,6 +248,23 @@ def equal(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_copied_checkpoint_is_what_lightning_would_write(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, copied = LastEpoch.on_train_epoch_end, []
+
+    def compared(last: LastEpoch, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        save(last, trainer, module)
+        if last.path.read_bytes() == (last.path.parent / f"best_{last.path.stem[5:]}.ckpt").read_bytes():
+            copied.append(last.path.read_bytes())
+            trainer.save_checkpoint(last.path)
+            assert last.path.read_bytes() == copied[-1]
+
+    monkeypatch.setattr(LastEpoch, "on_train_epoch_end", compared)
+    stages(tmp_path / "run", "quantization=int8_qat")
+    assert len(copied) >= 2  # the first epoch of each stage is its best one so far
+
+
 OTHER_CODES = [("int8", 0), ("int8", 2), ("pot", 0), ("ternary", 1)]
 
 

@@ -153,7 +153,7 @@ def test_weights_are_averaged_over_the_steps_that_there_are(
     engines.espeak()
     data, config = prepared([*words, f"text_to_speech.share={share}", "training.weight_averaging=0.2"])
     decays: list[float] = []
-    monkeypatch.setattr(fit, "EMAWeightAveraging", lambda decay: decays.append(decay))
+    monkeypatch.setattr(fit, "MovingAverage", lambda decay: decays.append(decay))
     fit._weight_averaging(SimpleNamespace(config=config, data=data), 10)  # type: ignore[arg-type]
     assert decays == [pytest.approx(1.0 - 1.0 / (0.2 * 10 * steps), abs=1e-12)]
 
