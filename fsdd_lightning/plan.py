@@ -95,7 +95,7 @@ def _print_cost(plan: RunPlan, device: Device) -> None:
         return
     costs = clip_costs(plan.shape, code, plan.bill.frames, config.front_end)
     console.print(cost_table(costs, device))
-    for line in (*cost_lines(costs, device, config.features.hop_ms), ""):
+    for line in (*cost_lines(costs, device, config.features.hop_ms, code), ""):
         console.print(line, soft_wrap=True)
 
 

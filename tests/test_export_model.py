@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from commands import Call
 
 from fsdd_lightning import export_model
+from fsdd_lightning.config.schema import Target
 from fsdd_lightning.model.inference import float_logits
 from fsdd_lightning.runs.folder import read_run, recorded_data
 from fsdd_lightning.runs.record import RunRecord
@@ -107,3 +109,25 @@ def test_damaged_golden_clips_are_reported_in_one_line(fsdd_export: Call, moved_
     code, out, err = fsdd_export(moved_run)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1 and "golden_clips.npz is damaged" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "layouts"),
+    [("portable", {"columns"}), ("arm_dsp", {"pairs"}), ("arm_mve", {"rows"}), ("host", {"rows"})],
+)
+def test_one_family_of_processors_alone(
+    fsdd_export: Call, moved_run: Path, tmp_path: Path, target: str, layouts: set[str]
+) -> None:
+    code, _, err = fsdd_export(moved_run, "--output", tmp_path / target, "--target", target)
+    assert (code, err) == (0, "")
+    written = {path.stem.removeprefix("fsdd_weights_") for path in (tmp_path / target).glob("fsdd_weights_*.h")}
+    assert written == layouts
+
+
+def test_a_target_is_of_c_alone(fsdd_export: Call, moved_run: Path) -> None:
+    code, _, err = fsdd_export(moved_run, "--format", "onnx", "--target", "host")
+    assert (code, err) == (2, "error: --target is for C files, not for --format onnx\n")
+
+
+def test_the_parsers_targets_are_the_configs() -> None:
+    assert get_args(Target) == export_model.TARGETS

@@ -10,6 +10,7 @@ from fsdd_lightning.console.tables import plain_table
 from fsdd_lightning.memory.device_cost import ClipCost, Device
 
 UNKNOWN = "-"
+WITHOUT_TABLE = "M4, M55: without the table of export.target=arm_dsp, which takes a third of it"
 MILLIONS_FROM = 10_000_000  # longer numbers have no room in 80 columns
 
 
@@ -26,7 +27,7 @@ def cost_table(costs: Sequence[ClipCost], device: Device) -> Table:
     return table
 
 
-def cost_lines(costs: Sequence[ClipCost], device: Device, hop_ms: float) -> list[str]:
+def cost_lines(costs: Sequence[ClipCost], device: Device, hop_ms: float, code_name: str) -> list[str]:
     """What stands below the table, each of at most 80 columns."""
     sound = "and sound: + front end and listener" if _heard(costs) else "this front end is not counted"
     energy = "energy: --ua-per-mhz UA --volts V, of your device's datasheet"
@@ -37,6 +38,7 @@ def cost_lines(costs: Sequence[ClipCost], device: Device, hop_ms: float) -> list
         "cycles: estimated, by Arm's manuals, without wait states; -: no figure",
         f"ms: at MHz; frames/s: at {device.mhz[0]:g} MHz, where a microphone gives {1000 / hop_ms:g}",
         energy,
+        *([WITHOUT_TABLE] if code_name == "pot" else []),
     ]
 
 

@@ -23,27 +23,30 @@ class FrameTerms:
     """The instructions of one frame through a network with weights of one code."""
 
     word_columns: int  # weights of so many columns are read at once, and what fills no word one by one
-    parts: int  # a row of weights is one, [input, hidden], or two, each in words of its own
-    units_together: int  # vectors hold the gates of so many units; the last one is filled up
+    split_layers: int  # in so many of the lowest layers a row is two, input and hidden, each in words of its own
     frame: float
     an_input: float
     layer: float
     unit: float
+    split_unit: float  # of the layers that are split
+    four_units: float  # of which the last ones may be fewer: vectors hold as many
     word: float  # of the four gates of a unit
     rest_column: float
     rest: float  # where there are such columns
 
     def variables(self, shape: NetworkShape) -> tuple[int, ...]:
         """What the coefficients are multiplied by, in their order from `frame` on."""
-        units, layers = -(-shape.hidden_size // self.units_together) * self.units_together, shape.layers
+        units, layers, split = shape.hidden_size, shape.layers, min(self.split_layers, shape.layers)
         rests = [columns % self.word_columns for columns in self._columns(shape)]
         words = sum(columns // self.word_columns for columns in self._columns(shape))
         beside = sum(rest > 0 for rest in rests)
-        return (1, shape.inputs, layers, layers * units, words * units, sum(rests) * units, beside * units)
+        once = (1, shape.inputs, layers, layers * units, split * units, layers * -(-units // 4))
+        return (*once, words * units, sum(rests) * units, beside * units)
 
     def _columns(self, shape: NetworkShape) -> list[int]:
-        pairs = [(shape.layer_inputs(layer), shape.hidden_size) for layer in range(shape.layers)]
-        return [columns for pair in pairs for columns in (pair if self.parts == 2 else (sum(pair),))]
+        split = min(self.split_layers, shape.layers)
+        parts = [columns for layer in range(split) for columns in (shape.layer_inputs(layer), shape.hidden_size)]
+        return parts + [shape.layer_inputs(layer) + shape.hidden_size for layer in range(split, shape.layers)]
 
     def instructions(self, shape: NetworkShape) -> float:
         """Of one frame."""

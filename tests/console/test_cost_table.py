@@ -73,7 +73,7 @@ def test_without_energy_and_front_end_their_columns_are_left_out() -> None:
     alone = ClipCost("M4", 36, network=622_980.4, front_end=None, cycles=640_000.0)
     lines = printed(alone, device=Device((64.0,)))
     assert row(lines, "M4") == ["622,980", "640,000", "10.0", "3,600"]
-    notes = cost_lines([alone], Device((64.0,)), hop_ms=20.0)
+    notes = cost_lines([alone], Device((64.0,)), hop_ms=20.0, code_name="int8")
     assert "this front end is not counted" in notes[0] and "--ua-per-mhz" in notes[-1]
 
 
@@ -81,7 +81,12 @@ def test_numbers_are_whole_in_80_columns() -> None:
     device = Device((33.25, 1999.0), ua_per_mhz=1000, volts=3.3)
     lines = printed(SMALL, LARGE, device=device)
     assert row(lines, "RV32IMC") == ["98.8", "M", "100.0", "M", "2,345.7", "M", "70,547", "1,173", "1", "7,741"]
-    notes = cost_lines([LARGE], device, hop_ms=20.0)
+    notes = cost_lines([LARGE], device, hop_ms=20.0, code_name="int8")
     assert all(len(line) <= 80 for line in [*lines, *notes])
     assert "cycles x 1000 uA/MHz x 3.3 V" in notes[-1]
     assert notes[2].endswith("at 33.25 MHz, where a microphone gives 50")
+
+
+def test_what_a_table_of_powers_of_two_would_save_is_told() -> None:
+    *_, last = cost_lines([LARGE], Device((64.0,)), hop_ms=20.0, code_name="pot")
+    assert "export.target=arm_dsp" in last and len(last) <= 80

@@ -16,11 +16,11 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent / "arithmetic"))  # as pytest has it
 
 import boards
+import counted_shapes as shapes
 import front_ends
 import numpy as np
-import shapes
+from counted_shapes import Counted
 from scipy.optimize import nnls
-from shapes import Counted
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.memory import instructions
@@ -30,6 +30,7 @@ from fsdd_lightning.memory.shape import NetworkShape
 TABLE = Path(instructions.__file__).with_name(instructions.FILE_NAME)
 CORES = (boards.COUNTED_M0, boards.M3, boards.M4, boards.M55, boards.RV32)  # in the order of the table
 WORDS = (1, 2, 4, 8, 16)  # columns of a word that are tried
+MOST_LAYERS = 255  # of fsdd_model
 FRAMES = 36  # of the clip whose error is reported
 
 
@@ -54,7 +55,7 @@ UNSEEN = _shapes(
 def fitted(counted: Sequence[Counted], cycles_per_instruction: float | None) -> NetworkCost:
     """The formulas nearest to the counts, in relative errors; coefficients are not negative."""
     steps = np.array([each.steps / shapes.FRAMES for each in counted])
-    layouts = itertools.product(WORDS, (1, 2), (1, 4))
+    layouts = itertools.product(WORDS, (0, 1, MOST_LAYERS))
     frames = [_frame_terms(counted, steps, *layout) for layout in layouts]
     best = min(frames, key=lambda terms: _worst(terms, counted, steps))
     rows = [ClipTerms(0, 0, 0, 0).variables(each.shape) for each in counted]
@@ -62,9 +63,9 @@ def fitted(counted: Sequence[Counted], cycles_per_instruction: float | None) -> 
     return NetworkCost(best, clip, cycles_per_instruction)
 
 
-def _frame_terms(counted: Sequence[Counted], steps: np.ndarray, word: int, parts: int, units: int) -> FrameTerms:
-    empty = FrameTerms(word, parts, units, *[0.0] * 7)
-    return FrameTerms(word, parts, units, *_least_squares([empty.variables(each.shape) for each in counted], steps))
+def _frame_terms(counted: Sequence[Counted], steps: np.ndarray, word: int, split: int) -> FrameTerms:
+    empty = FrameTerms(word, split, *[0.0] * 9)
+    return FrameTerms(word, split, *_least_squares([empty.variables(each.shape) for each in counted], steps))
 
 
 def _least_squares(rows: Sequence[tuple[int, ...]], values: np.ndarray) -> list[float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import boards
+import counted_shapes as shapes
 import cycles
 import fit_costs
 import front_ends
 import pytest
-import shapes
 
 from fsdd_lightning.arithmetic.weight_codes import WEIGHT_CODES
 from fsdd_lightning.memory.instructions import CoreCost, core_costs

@@ -7,7 +7,7 @@ from pathlib import Path
 import boards
 import mve_networks
 import pytest
-from test_dsp_mutants import copied, mutated
+from test_cortex_m_mutants import copied, mutated
 from vectors import VectorProgram, status_of, vector_program
 
 boards.require(boards.M55)

@@ -21,7 +21,9 @@ from fsdd_lightning.memory.instructions import (
 from fsdd_lightning.memory.shape import NetworkShape
 
 SHAPE = NetworkShape(13, 24, 2, 10)  # rows of 37 and 48 columns
-FRAME = FrameTerms(4, 1, 1, frame=1, an_input=0, layer=0, unit=0, word=0, rest_column=0, rest=0)
+FRAME = FrameTerms(
+    4, 0, frame=1, an_input=0, layer=0, unit=0, split_unit=0, four_units=0, word=0, rest_column=0, rest=0
+)
 CLIP = ClipTerms(clip=5, state_word=1, word=0, word_column=2)
 HEARD = FrontEndCost(256, 160, 32, 13, False, front_end=2000, endpointer=100, cycles_per_instruction=2.0)
 
@@ -48,7 +50,9 @@ def test_what_a_term_of_a_frame_is_multiplied_by(term: str, count: int) -> None:
 
 
 def test_rows_of_two_parts_have_words_of_their_own() -> None:
-    terms = FrameTerms(16, 2, 1, frame=0, an_input=0, layer=0, unit=0, word=1, rest_column=1000, rest=0)
+    terms = FrameTerms(
+        16, 255, frame=0, an_input=0, layer=0, unit=0, split_unit=0, four_units=0, word=1, rest_column=1000, rest=0
+    )
     assert terms.instructions(SHAPE) == 24 * (0 + 1 + 1 + 1) + 1000 * 24 * (13 + 8 + 8 + 8)
 
 

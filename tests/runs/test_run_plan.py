@@ -134,3 +134,12 @@ def test_exactly_as_much_as_allowed_fits_and_a_byte_more_does_not() -> None:
         planned = plan_run(dataclasses.replace(plan().config, memory_budget=smaller))
         assert planned.fits is fits
         assert (planned.over_budget_reason is None) is fits
+
+
+def test_a_table_of_powers_of_two_is_in_the_bill_where_it_is_exported() -> None:
+    """1,024 bytes, which leave room for fewer units."""
+    without, with_table = (plan("quantization=pot_qat", f"export.target={target}") for target in ("auto", "arm_dsp"))
+    assert with_table.bill.flash_bytes == without.bill.flash_bytes + 1024
+    assert plan("quantization=int4_qat", "export.target=arm_dsp").bill.flash_bytes == without.bill.flash_bytes
+    fit = ("model=fit", "memory_budget=kb8", "quantization=pot_qat")
+    assert plan(*fit, "export.target=arm_dsp").shape.hidden_size < plan(*fit).shape.hidden_size

@@ -22,7 +22,6 @@ from lost_signals import CODES
 
 from fsdd_lightning.runs.lock import is_locked
 from fsdd_lightning.runs.record import RunRecord, read_record
-from fsdd_lightning.training import experiment
 
 RunTrial = Callable[[Sequence[str], Path], RunRecord]
 
@@ -38,11 +37,11 @@ def end(number: int, *arguments: object, **keywords: object) -> NoReturn:
     raise AssertionError("the signal was not delivered")
 
 
-@pytest.mark.parametrize("moment", ["prepare_data", "evaluate_backends", "export_run", "log_bill"])
+@pytest.mark.parametrize("moment", ["KEEPER.prepare", "evaluate_backends", "export_run", "log_bill"])
 def test_at_any_moment_of_a_run_it_is_recorded(
     finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    monkeypatch.setattr(experiment, moment, press)
+    monkeypatch.setattr(f"fsdd_lightning.training.experiment.{moment}", press)
     with pytest.raises(KeyboardInterrupt):
         run_trial(finished_overrides, tmp_path)
     record = read_record(tmp_path)

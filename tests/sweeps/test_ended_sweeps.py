@@ -42,17 +42,15 @@ def test_at_random_moments_the_exit_code_is_right_and_nothing_is_lost(finished_s
     assert not list((tmp_path / "multirun" / "grid").rglob("*.tmp"))
 
 
-def killed_before_pictures(at: int) -> None:
-    """The process dies as the `at`-th picture is to be drawn."""
+def killed_among_pictures() -> None:
+    """The process dies as soon as one picture is there, of which others are to be copies."""
     from fsdd_lightning.evaluation import confusion
 
-    drawn, draw = [], confusion.draw
+    draw = confusion.draw
 
-    def fatal(path: Path, make: object) -> object:
-        drawn.append(path)
-        if len(drawn) == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return draw(path, make)  # type: ignore[arg-type]
+    def fatal(path: Path, make: object, copies: object) -> None:
+        draw(path, make)  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGKILL)
 
     confusion.draw = fatal  # type: ignore[assignment]
 
@@ -73,7 +71,7 @@ def shown(root: Path) -> dict[str, str]:
 
 
 def test_the_next_sweep_draws_what_a_kill_left_undone(finished_sweep: Finished, tmp_path: Path) -> None:
-    child = start_sweep(finished_sweep.words, tmp_path, killed_before_pictures, 2)
+    child = start_sweep(finished_sweep.words, tmp_path, killed_among_pictures)
     code, _, _ = end_of(child, tmp_path)
     assert code == -signal.SIGKILL
     (first,) = tmp_path.glob("multirun/grid/*/run.json")

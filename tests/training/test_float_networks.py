@@ -40,7 +40,7 @@ LEAVES = [
 # Of `data`, the digest of the recordings and their words matter; the rest changes nothing.
 NOT_DECIDING = {
     *("name", "output_root", "fail_fast", "quiet", "data", "memory_budget", "quantization", "logger"),
-    "evaluation",
+    *("evaluation", "export"),
 }
 DECIDING = {*FLOAT_GROUPS, "listener", "seed", "torch_threads"}
 
