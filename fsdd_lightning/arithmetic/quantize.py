@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +84,9 @@ def quantize_layer(layer: FloatLayer, code: WeightCode, index: int) -> IntegerLa
     names = [row_name(index, hidden_size, row) for row in range(weights.shape[0])]
     _require_finite(weights, bias, names)
     rescaling = narrow_rescaling if code.narrow_rows else wide_rescaling
-    scales, multiplier, shift = rescaling(code.row_scales(weights), bias, names)
-    return IntegerLayer(code.quantize(weights, scales), quantize_bias(bias, scales, names), multiplier, shift)
+    rows = rescaling(code.row_scales(weights), bias, names)
+    levels, biases = code.quantize(weights, rows.scales), quantize_bias(bias, rows.scales, names)
+    return IntegerLayer(levels, biases, rows.multiplier, rows.shift)
 
 
 def quantize_output(weight: FloatArray, bias: FloatArray, code: WeightCode) -> IntegerOutput:
@@ -98,7 +99,8 @@ def quantize_output(weight: FloatArray, bias: FloatArray, code: WeightCode) -> I
     return IntegerOutput(code.quantize(weight, scales), quantize_bias(bias, scales, names), float(scale[0]))
 
 
-class Rescaling(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Rescaling:
     """The scales of a layer's rows, and what the device has of them."""
 
     scales: Float64Array  # (rows,) of which levels and bias are multiples
