@@ -22,7 +22,7 @@ class Target(NamedTuple):
     emulator: tuple[str, ...] = ()
 
 
-# What depends on the processor is left out of PORTABLE. Cortex-M: tests/firmware/test_dsp_mutants.py.
+# What depends on the processor is left out of PORTABLE. Cortex-M: tests/firmware/test_cortex_m_mutants.py.
 A64 = {"compiler": ("aarch64-linux-gnu-gcc", "-static"), "emulator": ("qemu-aarch64", "-cpu", "max")}
 PORTABLE = Target("fsdd_lstm.c", ("-ffreestanding",))
 NO_MULTIPLIER = Target("fsdd_lstm.c", ("-ffreestanding", "-DFSDD_NO_MULTIPLIER"), "FSDD_NO_MULTIPLIER")
@@ -58,6 +58,7 @@ EQUIVALENT = {
     (PORTABLE, "second = k + 1u < columns", "1 -> 0"): "the field behind the last column is 0",
     (PORTABLE, "second = k + 1u < columns", "0 -> 1"): "the field behind the last column is 0",
     (PORTABLE, "second = k + 1u < columns", "< -> <="): "the field behind the last column is 0",
+    (NO_MULTIPLIER, "sums[field] = sums[field + 8u] = 0", "0 -> 1"): "the same in both, of which the difference counts",
     (PORTABLE_AVX2, "units >= FSDD_LANES", ">= -> >"): "the portable way does the same",
     (AVX2, "fsdd_has_avx2(void)", "1 -> 2"): "anything but 0 is true",
     (AVX2, "fsdd_has_avx2(void)", "1 -> 0"): "the portable way does the same",

@@ -156,7 +156,7 @@ FSDD_INLINE static int32_t fsdd_pot_product(unsigned field, int32_t value)
 #ifdef FSDD_NO_MULTIPLIER
 /* The sum of powers of two times vector_q7 (columns), by additions alone: every entry is added to the sum of those with the
  * same weight, the seven differences of positive and negative sums are doubled into one another. A byte holds two columns,
- * and the bytes of the row are `stride` apart. sums (16) are zero before and after. */
+ * and the bytes of the row are `stride` apart. sums (16) are zero before and after, but for those of weight zero. */
 FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights, size_t stride, const int16_t *vector_q7,
                                                           size_t columns, int32_t *sums)
 {
@@ -171,7 +171,6 @@ FSDD_OUT_OF_LINE static int32_t fsdd_pot_row_by_additions(const uint8_t *weights
         sum += sum + sums[field] - sums[field + 8u];
         sums[field] = sums[field + 8u] = 0;
     }
-    sums[0] = 0;
     return sum;
 }
 #endif
