@@ -73,11 +73,13 @@ def wait_for_changes(folder: Path, changes: int, child: BaseProcess) -> None:
 
 
 def contents(folder: Path) -> list[tuple[str, int, int]]:
+    """Of all that is there; os.walk passes over folders that go meanwhile."""
     found = []
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            state = path.stat()
-            found.append((str(path), state.st_size, state.st_mtime_ns))
+    for parent, folders, names in os.walk(folder):
+        for path in (os.path.join(parent, name) for name in (*folders, *names)):
+            with contextlib.suppress(FileNotFoundError):
+                state = os.stat(path)
+                found.append((path, state.st_size, state.st_mtime_ns))
     return found
 
 
