@@ -76,10 +76,10 @@ def contents(folder: Path) -> list[tuple[str, int, int]]:
     """Of all that is there; os.walk passes over folders that go meanwhile."""
     found = []
     for parent, folders, names in os.walk(folder):
-        for path in (os.path.join(parent, name) for name in (*folders, *names)):
+        for name in (*folders, *names):
             with contextlib.suppress(FileNotFoundError):
-                state = os.stat(path)
-                found.append((path, state.st_size, state.st_mtime_ns))
+                state = Path(parent, name).stat()
+                found.append((str(Path(parent, name)), state.st_size, state.st_mtime_ns))
     return found
 
 
