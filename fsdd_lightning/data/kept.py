@@ -10,7 +10,7 @@ from typing import Any
 
 from fsdd_lightning.config.schema import DataConfig
 from fsdd_lightning.data.layouts import find_folder
-from fsdd_lightning.data.preparation import Place, PreparedData, find_place, prepare_at
+from fsdd_lightning.data.preparation import Place, PreparedData, find_place, prepare_data
 from fsdd_lightning.data.recordings import file_digests
 from fsdd_lightning.data.words import words_of
 
@@ -30,7 +30,7 @@ class DataKeeper:
         made_of = (place, contents(place, data), data, settings)
         if self._last is None or self._last[0] != made_of:
             self._last = None  # its memory is needed
-            self._last = (made_of, prepare_at(place, data, *settings))
+            self._last = (made_of, prepare_data(data, *settings, place=place))
         return self._last[1]
 
 

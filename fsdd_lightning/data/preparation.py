@@ -111,30 +111,20 @@ def prepare_data(
     waveform_augmentation: WaveformAugmentationConfig | None = None,
     listener: ListenerConfig | None = None,
     text_to_speech: TextToSpeechConfig | None = None,
+    *,
+    place: Place | None = None,
 ) -> PreparedData:
     """Find or generate the recordings, extract their features (or read them from the cache), split, standardize.
 
     `listener` finds the word in clips that are longer than the network hears, and cuts endpointed copies. Only training
     needs `waveform_augmentation` and `text_to_speech`; their clips do not count in the statistics of the features.
+    `place`: what `find_place` found, where that was done before.
 
     Raises:
         UserError: bad files, an impossible split, a root without recordings.
         RunFailedError: FSDD is not on this machine and cannot be downloaded (with `data.fallback: none`).
     """
-    found = find_place(data, features.sample_rate_hz)
-    return prepare_at(found, data, split, features, waveform_augmentation, listener, text_to_speech)
-
-
-def prepare_at(
-    found: Place,
-    data: DataConfig,
-    split: SplitConfig,
-    features: FeatureConfig,
-    waveform_augmentation: WaveformAugmentationConfig | None = None,
-    listener: ListenerConfig | None = None,
-    text_to_speech: TextToSpeechConfig | None = None,
-) -> PreparedData:
-    """What `prepare_data` does once the recordings are found, or generated. Raises UserError as it does."""
+    found = find_place(data, features.sample_rate_hz) if place is None else place
     words = words_of(data)
     recordings = load_corpora(found.folders, features.sample_rate_hz, data.on_bad_file, features.least_samples, words)
     require_enough(recordings)

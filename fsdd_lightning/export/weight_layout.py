@@ -33,14 +33,13 @@ def target_layouts(target: Target, model: IntegerModel) -> tuple[Layout, ...]:
 
     Where the sums of a layer are not proven to fit the kernels for `pairs`, there are `columns` in place of these.
     """
-    allowed = LAYOUTS if can_be_paired(model) else ("columns", "rows")
-    if target == "auto":
-        return tuple(layout for layout in LAYOUTS if layout in allowed)
     # The vectors of MVE are of bytes; for smaller weights its processors have the DSP instructions, too.
     mve: Layout = "rows" if weight_code(model.weight_code).bits == 8 else "pairs"
-    wanted_of: dict[Target, Layout] = {"portable": "columns", "host": "rows", "arm_dsp": "pairs", "arm_mve": mve}
-    wanted = wanted_of[target]
-    return (wanted if wanted in allowed else "columns",)
+    single: dict[Target, Layout] = {"portable": "columns", "host": "rows", "arm_dsp": "pairs", "arm_mve": mve}
+    wanted = LAYOUTS if target == "auto" else (single[target],)
+    if "pairs" in wanted and not can_be_paired(model):
+        return tuple(dict.fromkeys("columns" if layout == "pairs" else layout for layout in wanted))
+    return wanted
 
 
 def arranged_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
@@ -51,7 +50,7 @@ def arranged_arrays(deployment: Deployment) -> dict[str, NDArray[Any]]:
         del arrays[f"layer{k}_weights"]
         for name in (f"layer{k}_bias", f"layer{k}_multiplier"):
             arrays[name] = by_unit(arrays[name]).reshape(-1)
-        if code.name == "int8_pot_scale":
+        if code.stores_shifts:
             arrays[f"layer{k}_multiplier"] = np.maximum(arrays[f"layer{k}_multiplier"], -LARGEST_LEFT_SHIFT)
     # Shift 1 is proven only for a layer whose accumulators are all 0; any shift makes 0 of them.
     arrays["layer_shifts"] = np.maximum(arrays["layer_shifts"], SMALLEST_SHIFT)
@@ -68,15 +67,15 @@ def arranged_weights(deployment: Deployment, layout: Layout) -> dict[str, UInt8A
 def can_be_paired(model: IntegerModel) -> bool:
     """Whether no sum of any row can leave the room that the kernels for `pairs` have for it.
 
-    They hold 2^(16 - bits) times an accumulator, in int8 256 times that of a row beside another one, and shift right
-    what is otherwise shifted left by 32 - shift.
+    They hold 2^(16 - bits) times an accumulator, in int8 beside that of another row, and shift right what is otherwise
+    shifted left by 32 - shift.
     """
     code = weight_code(model.weight_code)
     if code.name == "pot":
         return True  # sums as they are, modulo 2^32
-    spare = 8 if code.bits == 8 else 16 - code.bits
+    spare = 16 - code.bits
     for index, layer in enumerate(model.layers):
-        left = 0 if code.name == "int8_pot_scale" else LARGEST_SHIFT - max(layer.shift, SMALLEST_SHIFT)
+        left = 0 if code.stores_shifts else LARGEST_SHIFT - max(layer.shift, SMALLEST_SHIFT)
         bounds = accumulator_bounds(layer, LARGEST_HIDDEN if index else LARGEST_FEATURE)
         if left > spare or bounds.max() >= 2 ** (31 - spare):
             return False

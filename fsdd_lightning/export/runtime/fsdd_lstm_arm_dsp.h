@@ -47,7 +47,7 @@ static inline int32_t fsdd_interpolate(const int16_t *table, int32_t offset, uns
 
 /* accumulator (4) += weights * vector_q7 (columns), then times 2^left. */
 static inline const uint8_t *fsdd_accumulate_int8_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
-                                                unsigned left, int32_t *accumulator)
+                                                          unsigned left, int32_t *accumulator)
 {
     const int16_t *const eights = vector_q7 + (columns & ~(size_t)7u), *const twos = vector_q7 + (columns & ~(size_t)1u);
     int32_t f = accumulator[1], i = (int32_t)((uint32_t)accumulator[0] * 256u + (uint32_t)f);
@@ -93,7 +93,7 @@ static inline int32_t fsdd_fields_to_sum(int32_t sum, unsigned bits, unsigned le
 }
 
 static inline const uint8_t *fsdd_accumulate_int4_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
-                                                unsigned left, int32_t *accumulator)
+                                                          unsigned left, int32_t *accumulator)
 {
     const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
     const uint32_t mask = 0xF000F000u;
@@ -118,7 +118,7 @@ static inline const uint8_t *fsdd_accumulate_int4_arm_dsp(const uint8_t *weights
 }
 
 static inline const uint8_t *fsdd_accumulate_ternary_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
-                                                   unsigned left, int32_t *accumulator)
+                                                             unsigned left, int32_t *accumulator)
 {
     const int16_t *const end = vector_q7 + columns; /* up to three behind it, weights are zero, and there are cells */
     const uint32_t mask = 0xC000C000u;
@@ -174,7 +174,7 @@ static const uint32_t fsdd_pot_pairs[256] = {FSDD_POT_PAIRS_64(0), FSDD_POT_PAIR
     FSDD_ADD_POT_BYTE("i", x) FSDD_ADD_POT_BYTE("f", x) FSDD_ADD_POT_BYTE("g", x) FSDD_ADD_POT_BYTE("o", x)
 
 static inline const uint8_t *fsdd_accumulate_pot_arm_dsp(const uint8_t *weights, const int16_t *vector_q7, size_t columns,
-                                               unsigned left, int32_t *accumulator)
+                                                         unsigned left, int32_t *accumulator)
 {
     const int16_t *const fours = vector_q7 + (columns & ~(size_t)3u), *const end = vector_q7 + columns;
     int32_t i = accumulator[0], f = accumulator[1], g = accumulator[2], o = accumulator[3];
