@@ -25,25 +25,34 @@ extern "C" {
 #define FSDD_POINTS (FSDD_WINDOW / 2u) /* of the complex transform, and bins of the spectrum */
 #define FSDD_SCRATCH_WORDS (4u * FSDD_POINTS)
 
+/* What arrays have room for: just as much. Where the constants of a front end are variables, as in a web page that hears any
+ * model, this is their largest values. */
+#ifndef FSDD_LARGEST_WINDOW
+#define FSDD_LARGEST_WINDOW FSDD_WINDOW
+#define FSDD_MOST_BANDS FSDD_BANDS
+#define FSDD_MOST_COEFFICIENTS FSDD_COEFFICIENTS
+#define FSDD_MOST_CHANNELS FSDD_CHANNELS
+#endif
+
 typedef struct {
     int32_t re, im;
 } fsdd_complex;
 
 /* Memory for what is computed next: it means nothing between frames. */
 typedef union {
-    fsdd_complex z[FSDD_POINTS]; /* after fsdd_front_end_levels, im of number b is the level of band b */
-    int16_t network[FSDD_SCRATCH_WORDS];
+    fsdd_complex z[FSDD_LARGEST_WINDOW / 2u]; /* after fsdd_front_end_levels, im of number b is the level of band b */
+    int16_t network[2u * FSDD_LARGEST_WINDOW];
 } fsdd_scratch;
 
 typedef struct {
     fsdd_scratch scratch;
     int32_t reference_q8; /* the highest level of the word so far */
 #if FSDD_DELTAS
-    int32_t before[FSDD_COEFFICIENTS]; /* the coefficients of the frame before */
+    int32_t before[FSDD_MOST_COEFFICIENTS]; /* the coefficients of the frame before */
 #endif
     uint16_t filled; /* of samples */
     uint16_t fresh;  /* no frame of this word yet */
-    int16_t samples[FSDD_WINDOW];
+    int16_t samples[FSDD_LARGEST_WINDOW];
 } fsdd_front_end;
 
 /* Forgets all sound. */

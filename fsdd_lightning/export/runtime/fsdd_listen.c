@@ -151,7 +151,7 @@ static void fsdd_listener_step(fsdd_listener *listener)
     const fsdd_listener_model *const model = listener->model;
     const fsdd_model *const network = model->network;
     int16_t *scratch = listener->front_end.scratch.network;
-    int8_t frame_q4[FSDD_CHANNELS];
+    int8_t frame_q4[FSDD_MOST_CHANNELS];
     fsdd_front_end_features(&listener->front_end, model->multiplier, model->bias, frame_q4);
     if (network->hidden > FSDD_SCRATCH_WORDS)
         scratch = listener->state + FSDD_STATE_WORDS_IN(network->inputs, network->hidden, network->layer_count);

@@ -37,7 +37,7 @@ typedef struct {
 } fsdd_endpointer_config;
 
 typedef struct {
-    int16_t floor_q8[FSDD_BANDS];
+    int16_t floor_q8[FSDD_MOST_BANDS];
     uint16_t age;    /* frames since the reset, counted to settle_frames */
     uint16_t length; /* frames of the open word so far, 0 in a pause */
     uint16_t voiced; /* its frames up to the last one with speech */
