@@ -40,7 +40,7 @@ class Resampler {
 
   /**
    * Resamples the next piece. Sample n of all that is given is that at the time n / toHz; it comes once the source
-   * is known half a kernel further, 8.9 ms at 8 kHz.
+   * is known half a kernel further, 9 ms at 8 kHz.
    * @param {Float32Array} samples
    * @returns {Float32Array} what can be told by now; the same piece where the rates are equal
    */
@@ -75,9 +75,8 @@ class Resampler {
       this.whole += Math.floor(this.part / this.up);
       this.part %= this.up;
     }
-    const used = Math.min(this.whole, known.length);
-    this.history = known.slice(used);
-    this.whole -= used;
+    this.history = known.slice(this.whole);
+    this.whole = 0;
     this.given += given.length;
     return given;
   }
@@ -95,7 +94,11 @@ class Resampler {
 
 /** The steps of a 16-bit converter: Float32Array in [-1, 1] to Int16Array, half up, saturated; exact for 16-bit sound. */
 function toInt16(samples) {
-  return Int16Array.from(samples, (sample) => Math.max(-(2 ** 15), Math.min(2 ** 15 - 1, Math.round(sample * 2 ** 15))));
+  const steps = new Int16Array(samples.length);
+  for (let i = 0; i < steps.length; i++) {
+    steps[i] = Math.max(-(2 ** 15), Math.min(2 ** 15 - 1, Math.round(samples[i] * 2 ** 15)));
+  }
+  return steps;
 }
 
 function commonDivisor(a, b) {
