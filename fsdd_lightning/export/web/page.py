@@ -132,11 +132,7 @@ def _floats(weights: FloatWeights, pack: Pack) -> dict[str, Any]:
         }
         for layer in weights.layers
     ]
-    return {
-        "layers": layers,
-        "output_weight": place(weights.output_weight),
-        "output_bias": place(weights.output_bias),
-    }
+    return {"layers": layers, "output_weight": place(weights.output_weight), "output_bias": place(weights.output_bias)}
 
 
 def _golden(golden: WebGolden, pack: Pack) -> dict[str, Any]:
