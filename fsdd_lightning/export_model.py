@@ -1,8 +1,10 @@
-"""`fsdd-export RUN`: the network of a run as files for other programs, from its folder alone."""
+"""`fsdd-export RUN`: the network of a run as files for other programs, or as a page, from its folder alone."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +25,23 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser("fsdd-export", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder (it holds run.json and network.npz)")
+    parser.add_argument(
+        "runs",
+        type=Path,
+        metavar="RUN",
+        nargs="+",
+        help="a run folder (it holds run.json and network.npz); with --format web also two, to hear side by side",
+    )
     parser.add_argument(
         "--format",
-        choices=("c", "onnx"),
+        choices=("c", "onnx", "web"),
         default="c",
-        help="c: the integer network, for devices (default); onnx: the float network, for other runtimes",
+        help="c: the integer network, for devices (default); onnx: the float network, for other runtimes; web: a page "
+        "that hears your microphone with the same C",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to (default: RUN/export)")
     parser.add_argument(
-        "--name", help="prefix of all C names, or the name of the ONNX file (default: digits, or words)"
+        "--name", help="prefix of all C names, name of the ONNX file, title of the page (default: digits, or words)"
     )
     parser.add_argument(
         "--target",
@@ -45,26 +54,38 @@ def _parser() -> argparse.ArgumentParser:
 def _export() -> None:
     arguments = _parser().parse_args()
     from fsdd_lightning.artifacts import place_within
-    from fsdd_lightning.errors import RunFailedError, UserError
-    from fsdd_lightning.evaluation.deployment import model_name
+    from fsdd_lightning.errors import RunFailedError
     from fsdd_lightning.runs.folder import read_run
     from fsdd_lightning.runs.record import EXPORT
 
-    run = read_run(arguments.run)
-    folder = arguments.output if arguments.output is not None else place_within(run.folder, EXPORT)
-    name = model_name(run.checkpoint.labels) if arguments.name is None else arguments.name
-    if arguments.target is not None and arguments.format != "c":
-        raise UserError(f"--target is for C files, not for --format {arguments.format}")
+    _check(arguments)
+    runs = [read_run(folder) for folder in arguments.runs]
+    folder = arguments.output if arguments.output is not None else place_within(runs[0].folder, EXPORT)
     try:
-        if arguments.format == "c":
-            _export_c(run, folder, name, arguments.target or run.config.export.target)
+        if arguments.format == "web":
+            _export_page(runs, folder, arguments.name)
+        elif arguments.format == "onnx":
+            _export_onnx(runs[0], folder, arguments.name)
         else:
-            _export_onnx(run, folder, name)
+            _export_c(runs[0], folder, arguments.name, arguments.target or runs[0].config.export.target)
     except OSError as error:
         raise RunFailedError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
-def _export_c(run: Run, folder: Path, name: str, target: Target) -> None:
+def _check(arguments: argparse.Namespace) -> None:
+    """UserError for what does not go together."""
+    from fsdd_lightning.errors import UserError
+
+    count, most = len(arguments.runs), 2 if arguments.format == "web" else 1
+    if arguments.target is not None and arguments.format != "c":
+        raise UserError(f"--target is for C files, not for --format {arguments.format}")
+    if count > most:
+        raise UserError(f"--format {arguments.format} takes {most} run{'s' * (most > 1)} at most, not {count}")
+    if len({folder.resolve() for folder in arguments.runs}) < count:
+        raise UserError(f"{arguments.runs[1]} is the same run: name another one to hear beside it")
+
+
+def _export_c(run: Run, folder: Path, name: str | None, target: Target) -> None:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.deployment import export_run, kept_golden_clips
 
@@ -80,10 +101,24 @@ def _export_c(run: Run, folder: Path, name: str, target: Target) -> None:
     say(f"  {exported.build_command}")
 
 
-def _export_onnx(run: Run, folder: Path, name: str) -> None:
+def _export_page(runs: Sequence[Run], folder: Path, title: str | None) -> None:
+    from fsdd_lightning.evaluation.web import export_page
+    from fsdd_lightning.runs.record import COMPARE_PAGE, LISTEN_PAGE
+
+    path = folder / (LISTEN_PAGE if len(runs) == 1 else COMPARE_PAGE)
+    export_page(runs, path, title)
+    say(f"the page is {path} ({path.stat().st_size / 1000:.0f} kB): open it in a browser")
+    say("where the browser gives files no microphone:")
+    say(f"  python -m http.server --bind localhost --directory {shlex.quote(str(folder))}")
+    say(f"  and open http://localhost:8000/{path.name}")
+
+
+def _export_onnx(run: Run, folder: Path, name: str | None) -> None:
     from fsdd_lightning.errors import UserError
+    from fsdd_lightning.evaluation.deployment import model_name
     from fsdd_lightning.export.onnx import export_onnx
 
+    name = model_name(run.checkpoint.labels) if name is None else name
     if not name.isprintable() or not name or set(name) & set("/\\"):
         raise UserError(f"--name must be fit for a file, not {name!r}")
     folder.mkdir(parents=True, exist_ok=True)

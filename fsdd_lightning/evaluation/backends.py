@@ -181,9 +181,14 @@ def open_backend(run: Run, name: str | None = None, data: PreparedData | None = 
 
 
 def calibrated(backend: Backend, calibration: Mapping[str, Mapping[str, Any]]) -> Backend:
-    """With the temperature of a record's `calibration`; 1 where it has none for these logits."""
-    alike = "integer" if backend.name in ("quantized", "c") and "integer" in calibration else backend.name
-    return replace(backend, temperature=float(calibration.get(alike, {}).get("temperature", 1.0)))
+    """With the temperature of a record's `calibration`."""
+    return replace(backend, temperature=recorded_temperature(calibration, backend.name))
+
+
+def recorded_temperature(calibration: Mapping[str, Mapping[str, Any]], name: str) -> float:
+    """Of the backend of this name; 1 where a record's `calibration` has none for its logits."""
+    alike = "integer" if name in ("quantized", "c") and "integer" in calibration else name
+    return float(calibration.get(alike, {}).get("temperature", 1.0))
 
 
 def available_backends(run: Run) -> tuple[str, ...]:

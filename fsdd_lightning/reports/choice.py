@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 from omegaconf import OmegaConf
@@ -38,7 +39,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Answer:
-    """The best config for a budget, in words; `trial`: (sweep, run) of its best run, by validation accuracy, too."""
+    """The best config for a budget, in words.
+
+    `trial`: (sweep, run) of its best run, by validation accuracy, too; `folder` of that, None where it is not known.
+    """
 
     limit: str
     mode: str
@@ -48,6 +52,7 @@ class Answer:
     facts: tuple[str, ...]
     chosen: str
     trial: tuple[str, str]
+    folder: Path | None
 
 
 def budgets_of(section: Section) -> tuple[Budget, ...]:
@@ -132,6 +137,7 @@ def _answer(section: Section, best: pd.DataFrame, limit: Budget | None) -> Answe
         facts=(_whose(section) + _interval(point), *_unheard(own), *_people(section, point, own)),
         chosen=f"{among} by validation accuracy ({percent(first['mean'])} %)",
         trial=(str(first["sweep"]), str(first["run"])),
+        folder=first["folder"],
     )
 
 

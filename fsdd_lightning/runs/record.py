@@ -26,6 +26,7 @@ RUN_FILE = "run.json"
 KIND = Kind("a run record", 1, "run this one again", version_key="schema_version", limit=RECORD_BYTES)
 EVALUATIONS = "evaluations"  # the folder beside it about other recordings
 EXPORT = "export"  # the folder beside it that holds the C files of an integer network
+LISTEN_PAGE, COMPARE_PAGE = "listen.html", "compare.html"  # in it: pages that hear with this network, and with another
 BACKENDS = ("float", "quantized", "integer", "c")
 WAYS = {"heard": "through the listener", "alone": "clips alone"}  # in which other corpora are recognized, in words
 PRESENTED = "pictures"  # in `timings_s` of a run that is done and shown

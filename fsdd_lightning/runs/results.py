@@ -16,7 +16,7 @@ from pathlib import Path
 from fsdd_lightning.artifacts import TEMPORARY, file_digest, place_within
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.files import JSON_BYTES, NETWORK_BYTES, parse_json, read_regular
-from fsdd_lightning.runs.record import BACKENDS, EVALUATIONS, EXPORT, RUN_FILE, RunRecord
+from fsdd_lightning.runs.record import BACKENDS, COMPARE_PAGE, EVALUATIONS, EXPORT, LISTEN_PAGE, RUN_FILE, RunRecord
 
 LOCK = "run.lock"
 EARLIER = "earlier"  # records of finished runs, outdated by a changed config, code or dataset
@@ -39,7 +39,7 @@ RESULTS = (
     *_PICTURES,
     *_TRAINING,
     *_IN_SECOND,
-    *(f"{EXPORT}/{name}" for name in ("fsdd_*.[ch]", "main.c", "Makefile", "README.md")),
+    *(f"{EXPORT}/{name}" for name in ("fsdd_*.[ch]", "main.c", "Makefile", "README.md", LISTEN_PAGE, COMPARE_PAGE)),
     *(f"{EXPORT}/example/{name}" for name in _EXAMPLE),
     *(f"{name}.{kind}" for name in _REPORTS for kind in ("json", "csv", "png")),
 )

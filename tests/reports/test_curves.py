@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fabricated_runs import ended, finished, frame_of, grid, run, with_curves, write
@@ -12,12 +13,13 @@ from fabricated_runs import ended, finished, frame_of, grid, run, with_curves, w
 from fsdd_lightning.reports.html import details as embedding
 from fsdd_lightning.reports.html.curves import CURVES, curves_of, thinned
 from fsdd_lightning.reports.html.details import details, embedded
+from fsdd_lightning.reports.html.links import Links
 from fsdd_lightning.reports.sections import sections
 
 
 def detailed(folder: Path) -> dict:
     trials = frame_of(folder)
-    return details(trials, sections(trials), lambda path: f"../{path.name}/")
+    return details(trials, sections(trials), Links(folder / "report"))
 
 
 def test_scalars_are_read_and_all_else_is_skipped(tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ def test_every_trial_has_its_place_in_the_data(tmp_path: Path) -> None:
     found = detailed(tmp_path)
     names = list(frame_of(tmp_path)["run"])
     assert [trial["name"] for trial in found["trials"]] == names
-    assert [trial["href"] for trial in found["trials"]] == [f"../{name}/" for name in names]
+    assert [trial["href"] for trial in found["trials"]] == [f"../{quote(name)}/" for name in names]
     done = [trial for trial in found["trials"] if "rank" in trial]
     assert sorted(trial["rank"] for trial in done) == [0, 1] and len(found["trials"]) == 3
     assert found["labels"] == [[str(digit) for digit in range(10)]]

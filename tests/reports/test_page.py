@@ -6,6 +6,7 @@ import base64
 import errno
 import hashlib
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,8 @@ from fsdd_lightning.escaping import markdown as escaped
 from fsdd_lightning.reports import page as writing
 from fsdd_lightning.reports.collect import collect_runs
 from fsdd_lightning.reports.document import Document, build_document
-from fsdd_lightning.reports.html.render import link, page
+from fsdd_lightning.reports.html.links import link
+from fsdd_lightning.reports.html.render import page
 from fsdd_lightning.reports.markdown import markdown
 from fsdd_lightning.reports.page import write_report
 from fsdd_lightning.reports.style import Picture
@@ -36,6 +38,12 @@ def document(*folders: Path, title: str | None = None) -> Document:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def exported(folder: Path) -> Path:
+    (folder / "export").mkdir(parents=True)
+    (folder / "export" / "listen.html").write_text("<title>Hear it</title>")
+    return folder
 
 
 class Reader(HTMLParser):
@@ -68,8 +76,8 @@ def evil_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record.config["quantization"]["name"] = EVIL
     record.config["feature_augmentation"]["name"] = EVIL + "2"
     record.git["commit"] = EVIL
-    write(sweep / "a?b#c%20d:e&f<i>", record)
-    run(sweep, "int8_ptq", 8, 1, 580)
+    exported(write(sweep / "a?b#c%20d:e&f<i>", record))
+    exported(run(sweep, "int8_ptq", 8, 1, 580))
     ended(sweep, "failed", EVIL + "\n\n# second line", "seed=2")
     ended(sweep, EVIL, EVIL, "seed=3")
     (sweep / "<img src=x onerror=alert(3)>").mkdir()
@@ -93,9 +101,12 @@ def test_no_name_becomes_markup(evil_page: Reader, tmp_path: Path) -> None:
 
 def test_links_lead_to_the_runs(evil_page: Reader, evil_sweep: Path) -> None:
     links = [href for href in evil_page.values("a", "href") if not href.startswith("#")]
-    assert all(re.fullmatch(r"\.\./[\w.~/%-]+/", href) for href in links)
+    assert all(re.fullmatch(r"\.\./[\w.~/%-]+(/|/export/listen\.html)", href) for href in links)
     runs = {found.folder.resolve() for found in collect_runs([evil_sweep])}
-    assert {(evil_sweep / "report" / unquote(href)).resolve() for href in links} == runs
+    places = {(evil_sweep / "report" / unquote(href)).resolve() for href in links}
+    assert {place for place in places if place.name != "listen.html"} == runs
+    pages = places - runs
+    assert pages and all(place.is_file() and place.parents[1] in runs for place in pages)
 
 
 def test_a_link_can_leave_the_sweep(tmp_path: Path) -> None:
@@ -156,6 +167,67 @@ def test_answers_lead_to_rows_without_any_script(tmp_path: Path) -> None:
     places = [unquote(href.removeprefix("#")) for href in reader.values("a", "href") if href.startswith("#trial")]
     assert len(places) == 2 and set(places) <= set(reader.values("td", "id"))
     assert "trial=b/quantization=pot_qat,model.hidden_size=8,seed=1" in reader.values("td", "id")
+
+
+def heard(reader: Reader) -> list[str]:
+    """The addresses of pages on which one can hear a network, outside of the data of the script."""
+    return [href for href in reader.values("a", "href") if href.endswith("listen.html")]
+
+
+def test_the_best_network_of_a_budget_can_be_heard_where_it_was_exported(tmp_path: Path) -> None:
+    best, smaller = exported(run(tmp_path, "int8_ptq", 24, 1, 590)), run(tmp_path, "int8_ptq", 8, 1, 580)
+    other = exported(run(tmp_path, "pot_qat", 8, 1, 500))
+    made = document(tmp_path)
+    text = page(made, tmp_path / "report")
+    reader = Reader(text)
+    assert len(made.parts[0].answers) == 2 and smaller in {answer.folder for answer in made.parts[0].answers}
+    (href,) = heard(reader)
+    assert (tmp_path / "report" / unquote(href)).resolve() == best / "export" / "listen.html"
+    assert f'<a href="{href}">hear it</a></li>' in text and "fsdd-export" not in reader.text
+    (content,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    listens = {trial["name"]: unquote(trial["listen"]) for trial in json.loads(content)["trials"] if "listen" in trial}
+    assert listens == {one.name: f"../{one.name}/export/listen.html" for one in (best, other)}
+
+
+def test_where_no_answer_was_exported_the_page_tells_how(tmp_path: Path) -> None:
+    run(tmp_path, "int8_ptq", 24, 1, 590)
+    exported(run(tmp_path, "int8_ptq", 24, 2, 500))  # which is no budget's best run
+    made = document(tmp_path)
+    reader = Reader(page(made, tmp_path / "report"))
+    assert heard(reader) == [] and reader.text.count("fsdd-export RUN --format web") == 1
+    assert "fsdd-export" not in page(made, tmp_path / "report", links=False)
+    assert "fsdd-export" not in markdown(made)
+
+
+def test_a_report_for_elsewhere_leads_to_no_page(tmp_path: Path) -> None:
+    exported(run(tmp_path, "int8_ptq", 8, 1, 580))
+    assert "listen.html" not in page(document(tmp_path), tmp_path / "report", links=False)
+
+
+def test_without_any_answer_nothing_is_told_of_hearing_one(tmp_path: Path) -> None:
+    record = finished((), {"float": 590, "integer": 580})
+    record.training["val_accuracy"] = {}
+    write(tmp_path / "trial", record)
+    assert "fsdd-export" not in page(document(tmp_path), tmp_path / "report")
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "link to a folder", "pipe", "linked export"])
+def test_only_a_file_in_the_run_folder_is_such_a_page(tmp_path: Path, kind: str) -> None:
+    elsewhere = exported(tmp_path / "elsewhere")
+    folder = run(tmp_path / "sweep", "int8_ptq", 8, 1, 580)
+    place = folder / "export" / "listen.html"
+    if kind == "linked export":
+        place.parent.symlink_to(elsewhere / "export")
+    else:
+        place.parent.mkdir()
+        {
+            "link": lambda: place.symlink_to(elsewhere / "export" / "listen.html"),
+            "folder": place.mkdir,
+            "link to a folder": lambda: place.symlink_to(elsewhere),
+            "pipe": lambda: os.mkfifo(place),
+        }[kind]()
+    text = page(document(tmp_path / "sweep"), tmp_path / "sweep" / "report")
+    assert "listen.html" not in text and "fsdd-export RUN --format web" in text
 
 
 def test_markdown_shows_names_as_they_are(evil_sweep: Path) -> None:

@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from fabricated_runs import ended, grid, leave_one_out, with_curves
+from fabricated_runs import ended, grid, leave_one_out, run, with_curves
 
+from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.page import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -73,6 +75,25 @@ def test_an_address_chooses_a_trial_with_folder_curves_and_confusion(report: Pat
     assert detail.count("<tr>") == 11  # classes, and their names
     (row,) = re.findall(r'<tr id="trial-(\d+)"[^>]*class="chosen"', text)
     assert re.search(rf'data-trial="{row}"', text)
+
+
+def test_a_trial_that_was_exported_can_be_heard(tmp_path: Path) -> None:
+    folder = run(tmp_path / "sweep", "int8_ptq", 8, 1, 580)
+    silent = folder.rename(folder.with_name("a?b#c%20d&e<i>"))
+    heard = run(tmp_path / "sweep", "pot_qat", 8, 1, 500).rename(folder.with_name("\u202e?b#c%20d:e&f<i>\"'"))
+    (heard / "export").mkdir()
+    (heard / "export" / "listen.html").write_text("<title>Hear it</title>")
+    path = write_report([tmp_path / "sweep"]).output / "report.html"
+    detail = r'<aside id="detail"[^>]*>(.*?)</aside>'
+    assert "hear it" not in part(dom(path, f"#trial={quote(silent.name)}"), detail)
+    follow = """
+      const link = [...detail.querySelectorAll("a")].find((one) => one.textContent === "hear it in the browser");
+      link.click();
+    """
+    address = quote(visible(heard.name))
+    text = dom(path, f"#trial={address}")
+    assert chosen(text).startswith("pot_qat 2×8") and "hear it in the browser</a>" in part(text, detail)
+    assert "<title>Hear it</title>" in dom(path, f"#trial={address}", follow)
 
 
 def test_an_address_that_names_nothing_does_no_harm(report: Path) -> None:

@@ -56,7 +56,7 @@ def ear_image(listening: Listening) -> bytes:
     channels = listening.front_end.channels
     rows = len(GATES)
     zeros = np.zeros(rows, np.int32)
-    layer = IntegerLayer(np.zeros((rows, channels + 1), np.int8), zeros, zeros, 2)
+    layer = IntegerLayer(np.zeros((rows, channels + 1), np.int8), zeros, zeros + 1, 2)
     model = IntegerModel((layer,), IntegerOutput(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), 1.0), "int8")
     return network_image(Deployment(model, listening, {}, ("",)))
 

@@ -70,9 +70,7 @@ class WebNetwork:
 
 def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, file: str, version: str) -> str:
     """The page, whose name will be `file`. `command` made it."""
-    pack = Pack()
-    data = {"version": version, "title": title, "command": command, "file": file, "wasm": pack.add(_bytes(WASM))}
-    data["networks"] = [_described(network, pack) for network in networks]
+    data, pack = page_data(networks, title=title, command=command, file=file, version=version)
     script = Markup("\n".join(map(_text, SCRIPTS)))
     style = Markup(_text("page.css"))
     return (
@@ -89,6 +87,16 @@ def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, fil
             script_hash=_hash(script),
         )
     )
+
+
+def page_data(
+    networks: Sequence[WebNetwork], *, title: str, command: str, file: str, version: str
+) -> tuple[dict[str, Any], Pack]:
+    """What the page's script reads: JSON values, and the bytes whose places are in them."""
+    pack = Pack()
+    data = {"version": version, "title": visible(title), "command": visible(command), "file": visible(file)}
+    networks_data = [_described(network, pack) for network in networks]
+    return {**data, "wasm": pack.add(_bytes(WASM)), "networks": networks_data}, pack
 
 
 def _described(network: WebNetwork, pack: Pack) -> dict[str, Any]:
@@ -132,11 +140,7 @@ def _floats(weights: FloatWeights, pack: Pack) -> dict[str, Any]:
         }
         for layer in weights.layers
     ]
-    return {
-        "layers": layers,
-        "output_weight": place(weights.output_weight),
-        "output_bias": place(weights.output_bias),
-    }
+    return {"layers": layers, "output_weight": place(weights.output_weight), "output_bias": place(weights.output_bias)}
 
 
 def _golden(golden: WebGolden, pack: Pack) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,30 +11,25 @@ import pandas as pd
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.choice import ranked
 from fsdd_lightning.reports.html.curves import CURVES, curves_of, thinned
+from fsdd_lightning.reports.html.links import Links
 from fsdd_lightning.reports.sections import Section
 
 _MOST_POINTS, _FEWEST_POINTS = 80, 16  # of a curve
 _ALL_POINTS = 24_000  # of one curve of all trials together
 _MOST_BYTES = 1_500_000  # of confusions, and again of curves
 _SCALE = 10_000  # curves are integers of this step
-Link = Callable[[Path], str | None]
 
 
-def details(trials: pd.DataFrame, sections: Sequence[Section], link: Link) -> dict[str, Any]:
-    """One entry a row of the frame, in its order: {"name", "sweep", "href", "bytes", "rank", "curves", "confusion"}.
+def details(trials: pd.DataFrame, sections: Sequence[Section], links: Links) -> dict[str, Any]:
+    """One entry a row of the frame, in its order: {"name", "sweep", "href", "listen", "bytes", "rank", "curves",
+    "confusion"}.
 
-    `rank`, of what a budget chooses, is missing for what can't be chosen. "labels": classes, by the index that a
+    `listen` is the address of the page on which one can hear the network. `rank`, of what a budget chooses, is missing
+    for what can't be chosen. "labels": classes, by the index that a
     confusion begins with. Where the bytes do not suffice, the trials that are ranked last go without.
     """
     ranks = _ranks(sections)
-    entries: list[dict[str, Any]] = [
-        {
-            "name": visible(row["run"]),
-            "sweep": visible(row["sweep"]),
-            "href": link(row["folder"]) if row["folder"] else None,
-        }
-        for row in trials[["run", "sweep", "folder"]].to_dict("records")
-    ]
+    entries = [_entry(row, links) for row in trials[["run", "sweep", "folder"]].to_dict("records")]
     place = {label: at for at, label in enumerate(trials.index)}
     labels: list[list[str]] = []
     order = sorted(place, key=lambda label: (ranks.get(label, len(place)), place[label]))
@@ -45,6 +39,13 @@ def details(trials: pd.DataFrame, sections: Sequence[Section], link: Link) -> di
     _fill(entries, "curves", {place[label]: _curves(trials.loc[label], len(done)) for label in done})
     _fill(entries, "confusion", {place[label]: _confusion(trials.loc[label], labels) for label in done})
     return {"scale": _SCALE, "labels": labels, "trials": entries}
+
+
+def _entry(row: Mapping[Any, Any], links: Links) -> dict[str, Any]:
+    """Names and addresses of a trial."""
+    page = links.listen(row["folder"])
+    entry = {"name": visible(row["run"]), "sweep": visible(row["sweep"]), "href": links.run(row["folder"])}
+    return entry | ({} if page is None else {"listen": page})
 
 
 def _ranks(sections: Sequence[Section]) -> dict[Any, int]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from fsdd_lightning.reports.frame import without_folders
 from fsdd_lightning.reports.html.chart import Chart
 from fsdd_lightning.reports.html.details import details, embedded
 from fsdd_lightning.reports.html.heat import LEVELS, Heat, evaluation_maps, size_map, speaker_maps
+from fsdd_lightning.reports.html.links import Links
 from fsdd_lightning.reports.html.size_charts import size_charts
 from fsdd_lightning.reports.html.trial_chart import trial_chart
 from fsdd_lightning.reports.palette import style_of
@@ -54,7 +53,7 @@ def page(document: Document, output: Path, links: bool = True) -> str:
     style, script = Markup(_text("report.css") + _mode_rules(modes)), Markup(_text("report.js"))
     names = _row_names(document.frame)
     named = dict(zip(zip(document.frame["sweep"], document.frame["run"], strict=True), names, strict=True))
-    linked = partial(_existing, output=output) if links else _nowhere
+    linked = Links(output if links else None)
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -63,7 +62,8 @@ def page(document: Document, output: Path, links: bool = True) -> str:
             commands=document.origin.commands if links else map(without_folders, document.origin.commands),
             shown=shown,
             explained=EXPLAINED,
-            link=linked,
+            links=linked,
+            tell_of_listening=_tells_of_listening(document, linked),
             address=lambda trial: f"#{quote(named[trial], safe='')}",
             row_names=names,
             evaluation_maps=evaluation_maps(document.evaluated),
@@ -104,8 +104,14 @@ def _hash(content: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
-def _data(document: Document, linked: Callable[[Path], str | None]) -> dict[str, Any]:
-    return details(document.frame, [part.section for part in document.parts], linked)
+def _data(document: Document, links: Links) -> dict[str, Any]:
+    return details(document.frame, [part.section for part in document.parts], links)
+
+
+def _tells_of_listening(document: Document, links: Links) -> bool:
+    """Where none of the best runs has a page to hear it, a reader should know that there could be one."""
+    best = [answer.folder for part in document.parts for answer in part.answers if links.run(answer.folder)]
+    return bool(best) and not any(map(links.listen, best))
 
 
 def _shown(document: Document, part: Part, prefix: str) -> Shown:
@@ -139,16 +145,3 @@ def _row_names(trials: pd.DataFrame) -> list[str]:
     counts = trials["run"].value_counts()
     pairs = zip(trials["sweep"], trials["run"], strict=True)
     return [visible(f"trial={run if counts[run] == 1 else f'{sweep}/{run}'}") for sweep, run in pairs]
-
-
-def _existing(folder: Path, output: Path) -> str | None:
-    return link(folder, output) if folder.is_dir() else None
-
-
-def _nowhere(folder: Path) -> None:
-    return None
-
-
-def link(folder: Path, output: Path) -> str:
-    """A relative URL of a run folder; its name may hold anything."""
-    return quote(os.fsencode(os.path.relpath(folder, output))) + "/"

@@ -123,9 +123,10 @@ function drawMark(dot) {
 }
 
 function fillDetail(trial, row) {
-  const { name, sweep, href, curves, confusion } = data.trials[trial];
+  const { name, sweep, href, listen, curves, confusion } = data.trials[trial];
   const title = dotOf.get(trial)?.getAttribute("aria-label").split("\n")[0] ?? name;
   const folder = href ? element("a", { href }, `${sweep}/${name}`) : `${sweep}/${name}`;
+  const heard = listen ? [" · ", element("a", { href: listen }, "hear it in the browser")] : [];
   const back = element("a", { href: "#trials" }, "its row");
   back.addEventListener("click", (event) => {
     event.preventDefault();
@@ -133,7 +134,7 @@ function fillDetail(trial, row) {
   });
   detail.replaceChildren(
     element("h3", {}, title),
-    element("p", { class: "small" }, "folder ", folder, " · ", back),
+    element("p", { class: "small" }, "folder ", folder, ...heard, " · ", back),
     facts(row),
     ...(curves ? curveCharts(curves, dotOf.get(trial)) : [element("p", { class: "faint" }, "No curves at hand.")]),
     ...(confusion ? [confusionTable(...confusion)] : []),

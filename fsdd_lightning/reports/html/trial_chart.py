@@ -105,7 +105,7 @@ def _front(section: Section, across: Scale, up: Scale) -> list[Line]:
         if rank < lowest:
             lowest = rank
             corners.append((across(math.log2(size)), up(100 * accuracy)))
-    ends = [x for x, _ in corners[1:]] + [100.0]
+    ends = [*(x for x, _ in corners), 100.0][1:]  # none where nothing can be chosen
     level = [Line(x, y, end, y) for (x, y), end in zip(corners, ends, strict=True)]
     rises = [Line(x, y, x, above) for (_, y), (x, above) in pairwise(corners)]
     return level + rises
