@@ -3,6 +3,8 @@
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const LOST_MS = 10000; // how long lost samples are told of
+const SILENT_MS = 3000; // without any sound until that is told
+const SILENT = "The microphone gives no sound at all: unmute it in the system's settings, or choose another one.";
 
 /** One line that says what is wrong and what to do; null: nothing is. */
 function tell(line) {
@@ -76,17 +78,25 @@ class Page {
     byId("rate").textContent = `${whole(rateHz)} Hz${own.length ? `, resampled to ${own.map(whole).join(" and ")} Hz` : ""}`;
     this.picture.reset();
     this.meters.reset();
-    this.lost = 0;
+    [this.lost, this.isAwake] = [0, false];
+    setTimeout(() => this.live && !this.isAwake && tell(SILENT), SILENT_MS);
     this.live = this.recorded = new Hearing(this, "microphone", rateHz, true);
     this.showDevices();
   }
 
-  /** Blocks that come before begin() are of a stream that nobody hears yet. */
+  /** From the first sound on: before it a microphone that is being opened gives zeros, which are nobody's quiet. */
   hear(samples, lost) {
     if (!this.live) return;
+    if (!this.isAwake) this.wake(samples);
+    if (!this.isAwake) return;
     if (lost) this.tellLost(lost);
     this.meters.hear(samples);
     this.live.push(samples);
+  }
+
+  wake(samples) {
+    this.isAwake = samples.some((sample) => sample !== 0);
+    if (this.isAwake && byId("alert").textContent === SILENT) tell(null);
   }
 
   tellLost(lost) {
@@ -181,7 +191,7 @@ function showTexts() {
   byId("version").textContent = `${data.version}. This page was made by`;
   byId("command").textContent = data.command;
   byId("vocabulary").textContent = [...new Set(data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at))))].join(", ");
-  byId("legend").textContent = `Sound in ${data.networks[0].bands} bands: the darker, the louder. Features, only within a word: `
+  byId("legend").textContent = `Sound in ${data.networks[0].bands} bands: the stronger, the louder. Features, only within a word: `
     + "blue is above the average of training, orange below.";
 }
 
