@@ -182,9 +182,9 @@ def test_reset_and_flush_forget(from_hz: int, to_hz: int) -> None:
 
 
 def test_samples_come_while_the_source_goes_on() -> None:
-    """9 ms late: half a kernel."""
-    got = in_page(48_000, 8_000, "answer([0, 1, 2].map(() => resampler.push(new Float32Array(4800)).length));")
-    assert got == [800 - 72, 800, 800]
+    """9 ms late: half a kernel, 432 samples at 48 kHz."""
+    code = "answer([432, 1, 5, 1, 4800, 4800].map((size) => resampler.push(new Float32Array(size)).length));"
+    assert in_page(48_000, 8_000, code) == [0, 1, 0, 1, 800, 800]
 
 
 def test_long_streams_do_not_drift() -> None:

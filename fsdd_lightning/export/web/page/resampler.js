@@ -56,8 +56,7 @@ class Resampler {
   flush() {
     if (this.up === this.down) return new Float32Array(0);
     const total = Math.floor((2 * this.heard * this.up + this.down) / (2 * this.down));
-    const silence = new Float32Array(this.half + Math.ceil(this.down / this.up));
-    const tail = this.resample(silence, total - this.given);
+    const tail = this.resample(new Float32Array(this.half), total - this.given);
     this.reset();
     return tail;
   }

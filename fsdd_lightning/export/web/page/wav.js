@@ -45,7 +45,8 @@ function findWavSound(view) {
   for (let at = 12; at + 8 <= view.byteLength; ) {
     const [id, stated, start] = [wavId(view, at), view.getUint32(at + 4, true), at + 8];
     const size = Math.min(stated, view.byteLength - start);
-    if (id === "fmt " && format === null) format = readWavFormat(view, start, size);
+    if (id === "fmt " && format !== null) throw new Error("not a WAV file: more than one format");
+    if (id === "fmt ") format = readWavFormat(view, start, size);
     if (id === "data" && format === null) throw new Error("not a WAV file: no format before its sound");
     if (id === "data") return { format, start, size };
     at = start + stated + (stated % 2); // chunks start at even offsets
