@@ -90,7 +90,7 @@ class Resampler {
   }
 }
 
-/** The steps of a 16-bit converter: Float32Array in [-1, 1] to Int16Array, half up, saturated; exact for 16-bit sound. */
+/** Steps of a 16-bit converter: Float32Array in [-1, 1] to Int16Array, half up, saturated; exact for 16-bit sound. */
 function toInt16(samples) {
   const steps = new Int16Array(samples.length);
   for (let i = 0; i < steps.length; i++) {

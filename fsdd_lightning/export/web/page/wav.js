@@ -19,7 +19,7 @@ const WAV_SAMPLES = {
   "3:8": (view, at) => view.getFloat64(at, true),
 };
 const WAV_EXTENSIBLE = 0xfffe; // the format tag stands further behind, where its 16 bytes of name begin
-const WAV_FORMATS = { 1: "PCM", 2: "ADPCM", 3: "float", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 49: "GSM", 85: "MP3" };
+const WAV_FORMATS = { 1: "PCM", 2: "ADPCM", 3: "float", 6: "A-law", 7: "mu-law", 17: "ADPCM", 49: "GSM", 85: "MP3" };
 
 /**
  * Reads a WAV file: PCM of 8 to 32 bits or float of 32 or 64, any channels, mixed by their mean.
