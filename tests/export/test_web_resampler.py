@@ -1,8 +1,5 @@
 """The page's resampler: the same samples in any pieces, its pass and stop bands, and soxr's samples."""
 
-<<<<<<< HEAD
-from web_scripts import run_scripts
-=======
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -14,7 +11,6 @@ import soxr
 from web_scripts import needs_node, run_scripts
 
 pytestmark = needs_node
->>>>>>> sounds
 
 RATES = [
     *((48_000, 8_000), (44_100, 8_000), (44_100, 16_000), (11_025, 8_000), (8_000, 16_000), (16_000, 44_100)),
@@ -22,17 +18,6 @@ RATES = [
     *((47_999, 8_000), (8_000, 47_999), (16_001, 16_000)),  # more phases than the table has rows
 ]
 RESAMPLER = ["wav.js", "resampler.js"]
-<<<<<<< HEAD
-WHOLE = "const whole = (resampler, samples) => joinSamples(resampler.push(samples), resampler.flush());"
-
-
-def resampled(sounds, from_hz, to_hz):
-    code = """
-      const resampler = new Resampler(data.fromHz, data.toHz);
-      answer(data.sounds.map((each) => whole(resampler, each)));
-    """
-    return run_scripts(RESAMPLER, WHOLE + code, {"sounds": sounds, "fromHz": from_hz, "toHz": to_hz})
-=======
 SECONDS = 0.25
 EDGE_S = 0.02  # where the kernel reaches beyond the sound
 PASSED = (0.01, 0.1, 0.5, 0.8, 0.9)  # of the lower Nyquist frequency
@@ -224,4 +209,3 @@ def test_long_streams_do_not_drift() -> None:
 def test_rates_of_no_speech_are_refused(rate: str, message: str) -> None:
     code = f"answer([errorOf(() => new Resampler({rate}, 8000)), errorOf(() => new Resampler(8000, {rate}))]);"
     assert run_scripts(RESAMPLER, code) == [message, message]
->>>>>>> sounds

@@ -199,16 +199,7 @@ def test_wav_is_written_as_by_python(samples: int) -> None:
 
 def test_zip_is_read_by_python() -> None:
     random = np.random.default_rng(0)
-<<<<<<< HEAD
-    files = {
-        "zwölf/grün_ß_0.wav": random.bytes(70_000),
-        "empty": b"",
-        "日本/😀.wav": b"x",
-        "a b.txt": bytes(range(256)),
-    }
-=======
     files = {"zwölf/grün_ß_0.wav": random.bytes(70_000), "empty": b"", "日本/😀.wav": b"x", "a b": bytes(range(256))}
->>>>>>> sounds
     data = [{"name": name, "bytes": content} for name, content in files.items()]
     got = run_scripts(["zip.js"], "answer(writeZip(data))", data)
     with zipfile.ZipFile(io.BytesIO(got.tobytes())) as archive:
