@@ -1,0 +1,130 @@
+// A card for each network: what it heard, its logits as bars, and what is known of it.
+
+const MOST_BARS = 12; // labels that stand in their own order; of more, the best ten
+const BEST_BARS = 10;
+const LEAST_REACH = 8; // of the bars' scale, in nats
+
+/** A new element; texts are only ever set as text, never as markup. */
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+const whole = (number) => Math.round(number).toLocaleString("en");
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+const unit = (value) => minus(value.toFixed(1));
+const sure = (share) => (share > 0.999 ? "over 99.9 %" : percent(share, share > 0.99 ? 1 : 0));
+
+/** A word of listener.js in words: {text, note}; description: of its network. */
+function wordText({ label, nearest, isOverlong, margin, share }, { labels, none, logit_step: step, least_margin: least }) {
+  if (isOverlong) return { text: "too long to be a word", note: "Pause before and behind it." };
+  const sizes = `margin ${unit(margin * step)}, at least ${unit(least * step)} · probability ${sure(share)}`;
+  if (label !== null) return { text: label, note: sizes };
+  const isOther = none.includes(labels.indexOf(nearest));
+  return { text: "none of these", note: `${isOther ? "heard as" : "nearest:"} ${nearest} · ${sizes}` };
+}
+
+/** Bars of logits around zero. */
+class Bars {
+  constructor({ labels, logit_step: step }) {
+    [this.labels, this.step, this.reach] = [labels, step, LEAST_REACH];
+    this.isSorted = labels.length > MOST_BARS;
+    const count = this.isSorted ? BEST_BARS : labels.length;
+    this.rows = Array.from({ length: count }, (_, at) => this.row(labels[at]));
+    this.root = element("div", { class: "bars", role: "img", "aria-label": "Logits: nothing yet" });
+    this.root.append(...this.rows.flatMap(({ parts }) => parts));
+  }
+
+  row(label) {
+    const [name, fill, number] = [element("span", { class: "name" }, label), element("i"), element("span", { class: "number" }, "–")];
+    return { name, fill, number, parts: [name, element("span", { class: "track" }, fill), number] };
+  }
+
+  /** logits: of all labels; isFinal: of a word that ended, for screen readers. */
+  show(logits, isFinal) {
+    const values = Array.from(logits, (logit) => logit * this.step);
+    const order = values.map((_, at) => at).sort((a, b) => values[b] - values[a] || a - b);
+    this.reach = Math.max(this.reach, ...values.map(Math.abs));
+    const shown = this.isSorted ? order.slice(0, BEST_BARS) : values.map((_, at) => at);
+    shown.forEach((label, at) => this.fill(this.rows[at], label, values[label], label === order[0]));
+    const best = order.slice(0, 3).map((at) => `${this.labels[at]} ${unit(values[at])}`);
+    if (isFinal) this.root.setAttribute("aria-label", `Logits, the largest ones: ${best.join(", ")}`);
+  }
+
+  fill({ name, fill, number }, label, value, isBest) {
+    name.textContent = this.labels[label];
+    number.textContent = unit(value);
+    const share = (50 * value) / this.reach;
+    fill.style.left = `${50 + Math.min(share, 0)}%`;
+    fill.style.width = `${Math.abs(share)}%`;
+    for (const part of [name, fill, number]) part.classList.toggle("best", isBest);
+  }
+}
+
+class Card {
+  /** at: the network's number on the page; isOne: it is alone. */
+  constructor(description, at, isOne) {
+    this.description = description;
+    this.bars = new Bars(description);
+    this.label = element("p", { class: "label" }, "–");
+    this.note = element("p", { class: "small faint" }, "nothing heard yet");
+    const name = element("h2", { id: `network-${at}-name` }, description.name);
+    if (!isOne) name.prepend(element("span", { class: "badge" }, "AB"[at]), " ");
+    const heard = element("div", { class: "heard" }, name, bytesLine(description), this.label, this.note);
+    const attributes = { class: "card", id: `network-${at}`, "aria-labelledby": name.id };
+    this.root = element("article", attributes, element("div", { class: "inside" }, heard, this.bars.root, facts(description)));
+  }
+
+  /** Of the word that is being spoken; drawn with the next picture. */
+  live(logits) {
+    this.logits = logits;
+  }
+
+  draw() {
+    if (this.logits) this.bars.show(this.logits, false);
+    this.logits = null;
+  }
+
+  word(word) {
+    const { text, note } = wordText(word, this.description);
+    this.label.textContent = text;
+    this.label.classList.toggle("none", word.label === null);
+    this.note.textContent = note;
+    this.logits = null;
+    if (word.logits.length) this.bars.show(word.logits, true);
+  }
+}
+
+function bytesLine({ flash_bytes: flash, ram_bytes: ram }) {
+  const bold = (number) => element("b", {}, whole(number));
+  return element("p", { class: "bytes" }, bold(flash), " bytes of flash, ", bold(ram), " of RAM");
+}
+
+/** What is known of a network before it hears anything. */
+function facts({ mode, size, instructions, rate_hz: rateHz, hop, expected, experiment, recordings, command }) {
+  const told = { network: `${mode}, ${size}`, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
+  const items = Object.entries(told).filter(([, text]) => text);
+  const list = element("dl", {}, ...items.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+  return element("div", { class: "facts" }, list, ...(expected.length ? [expectedTable(expected)] : []),
+    element("p", { class: "small faint" }, "Trained by"), element("pre", { tabindex: 0 }, command));
+}
+
+function frameText({ core, frame }, framesPerSecond) {
+  return `${whole(frame)} instructions on a ${core}, ${((frame * framesPerSecond) / 1e6).toFixed(2)} million a second`;
+}
+
+/** Accuracy, by whose voice it is. */
+function expectedTable(expected) {
+  const head = ["Accuracy on", "", "95 % interval", "clips"].map((text, at) => element("th", { scope: "col", class: at ? "number" : "" }, text));
+  const rows = expected.map(({ who, accuracy, ci95, clips, people, worst }) => {
+    const whose = element("th", { scope: "row" }, who);
+    if (worst) whose.append(element("span", { class: "faint" }, ` (worst: ${worst[0]} ${percent(worst[1])})`));
+    const from = people ? `${whole(clips)} of ${people}` : whole(clips);
+    const cells = [percent(accuracy), ci95 ? `${(100 * ci95[0]).toFixed(1)} to ${percent(ci95[1])}` : "–", from];
+    return element("tr", {}, whose, ...cells.map((text) => element("td", { class: "number" }, text)));
+  });
+  const body = element("tbody", {}, ...rows);
+  return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), body));
+}
