@@ -153,7 +153,8 @@ def test_a_clip_is_heard_as_long_as_the_network_listens() -> None:
 
 def test_ties_go_to_the_lowest_label_and_a_single_one_always_leads() -> None:
     code = """
-      answer([[[3, 7, 7, 1], 0], [[3, 7, 7, 1], 1], [[-5], 2 ** 31 - 1], [[9, -2147483648], 0]].map((each) => decide(...each)));
+      const cases = [[[3, 7, 7, 1], 0], [[3, 7, 7, 1], 1], [[-5], 2 ** 31 - 1], [[9, -2147483648], 0]];
+      answer(cases.map((each) => decide(...each)));
     """
     found = opened(web_network(HEARD, CLIPS), code)
     assert [(each["label"], each["margin"]) for each in found] == [(1, 0), (-1, 0), (0, 2**31 - 1), (0, 2**31 - 1)]

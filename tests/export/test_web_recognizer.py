@@ -196,8 +196,8 @@ def test_an_ear_alone_hears_the_same_frames() -> None:
     sound = words(DEFAULT, 8, seed=6)
     code = """
       const ear = new Recognizer(new WebAssembly.Module(data.wasm), data.ear);
-      const shown = ({ levels, features, excess, event }) => JSON.stringify([
-        Array.from(levels), features && Array.from(features), excess, event && [event.kind, event.frames, event.framesAgo]]);
+      const shown = ({ levels, features, excess, event }) => JSON.stringify([Array.from(levels),
+        features && Array.from(features), excess, event && [event.kind, event.frames, event.framesAgo]]);
       const [one, other] = [recognizer, ear].map((each) => each.push(data.sound).map(shown));
       const features = ear.clipFeatures(data.sound).map((frame) => Array.from(frame));
       answer([one.length, one.every((text, at) => text === other[at]), features]);
