@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -88,7 +90,7 @@ def test_a_name_that_is_no_file_name_is_refused(fsdd_export: Call, finished_run:
     assert code == 2 and err.startswith("error: --name must be fit for a file")
 
 
-@pytest.mark.parametrize("form", ["c", "onnx"])
+@pytest.mark.parametrize("form", ["c", "onnx", "web"])
 def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
     fsdd_export: Call, finished_run: Path, tmp_path: Path, form: str
 ) -> None:
@@ -124,9 +126,110 @@ def test_one_family_of_processors_alone(
     assert written == layouts
 
 
-def test_a_target_is_of_c_alone(fsdd_export: Call, moved_run: Path) -> None:
-    code, _, err = fsdd_export(moved_run, "--format", "onnx", "--target", "host")
-    assert (code, err) == (2, "error: --target is for C files, not for --format onnx\n")
+@pytest.mark.parametrize("form", ["onnx", "web"])
+def test_a_target_is_of_c_alone(fsdd_export: Call, moved_run: Path, form: str) -> None:
+    code, _, err = fsdd_export(moved_run, "--format", form, "--target", "host")
+    assert (code, err) == (2, f"error: --target is for C files, not for --format {form}\n")
+
+
+# ---- pages
+
+
+def test_a_page_is_one_file_that_is_made_again_byte_for_byte(
+    fsdd_export: Call, finished_run: Path, moved_run: Path, tmp_path: Path
+) -> None:
+    code, out, err = fsdd_export(moved_run, "--format", "web")
+    assert (code, err) == (0, "")
+    page = moved_run / "export" / "listen.html"
+    assert list(files(moved_run / "export")) == ["listen.html"]
+    place, *rest = out.splitlines()
+    assert place == f"the page is {page} ({page.stat().st_size / 1000:.0f} kB): open it in a browser"
+    assert rest[-2:] == [
+        f"  python -m http.server --bind localhost --directory {page.parent}",
+        "  and open http://localhost:8000/listen.html",
+    ]
+    fsdd_export(finished_run, "--format", "web", "--output", tmp_path / "again")
+    again = (tmp_path / "again" / "listen.html").read_bytes()
+    assert again == page.read_bytes().replace(b"fsdd-export moved ", f"fsdd-export {finished_run.name} ".encode())
+    assert page.stat().st_size < 150_000
+
+
+def test_the_title_of_a_page_is_the_users(fsdd_export: Call, moved_run: Path) -> None:
+    fsdd_export(moved_run, "--format", "web", "--name", "Door <bell> & </script>")
+    text = (moved_run / "export" / "listen.html").read_text()
+    assert "<title>Door &lt;bell&gt; &amp; &lt;/script&gt;</title>" in text
+    assert '"title": "Door \\u003cbell\\u003e \\u0026 \\u003c/script\\u003e"' in text
+
+
+def test_two_networks_on_one_page(
+    fsdd_export: Call, moved_run: Path, finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial
+) -> None:
+    (tmp_path / "float").mkdir()
+    run_trial([*finished_overrides, "quantization=float32"], tmp_path / "float")
+    code, out, _ = fsdd_export(moved_run, tmp_path / "float", "--format", "web")
+    assert code == 0 and str(moved_run / "export" / "compare.html") in out
+    data = page_data(moved_run / "export" / "compare.html")
+    integer, float_network = data["networks"]
+    assert [network["mode"] for network in (integer, float_network)] == ["int8_ptq", "float32"]
+    assert integer["float"] is None and len(float_network["float"]["layers"]) == 2
+    assert float_network["golden"]["clips"] == integer["golden"]["clips"], "both check themselves by the same sounds"
+    assert data["command"] == "fsdd-export moved float --format web"
+    records = [read_run(folder).record for folder in (moved_run, tmp_path / "float")]
+    for network, record in zip(data["networks"], records, strict=True):
+        assert network["flash_bytes"] == record.memory["flash_bytes"]
+        assert network["command"].startswith("fsdd-train ")
+
+
+def test_networks_of_one_mode_and_size_are_told_apart_by_their_folders(
+    fsdd_export: Call, moved_run: Path, finished_run: Path
+) -> None:
+    fsdd_export(moved_run, finished_run, "--format", "web")
+    names = [network["name"] for network in page_data(moved_run / "export" / "compare.html")["networks"]]
+    assert names == [f"int8_ptq 2x8, {folder.name}" for folder in (moved_run, finished_run)]
+
+
+def test_a_page_without_kept_clips_checks_itself_by_noise(fsdd_export: Call, moved_run: Path) -> None:
+    (moved_run / "golden_clips.npz").unlink()
+    record = json.loads((moved_run / "run.json").read_text())
+    del record["digests"]["golden_clips.npz"]
+    (moved_run / "run.json").write_text(json.dumps(record))
+    code, _, err = fsdd_export(moved_run, "--format", "web")
+    assert (code, err) == (0, "")
+    (network,) = page_data(moved_run / "export" / "listen.html")["networks"]
+    assert len(network["golden"]["clips"]) == 2
+
+
+def test_more_runs_than_a_format_takes(fsdd_export: Call, finished_run: Path, moved_run: Path) -> None:
+    for form, most in (("c", "1 run at most"), ("onnx", "1 run at most"), ("web", "2 runs at most")):
+        runs = [finished_run, moved_run, finished_run][: 3 if form == "web" else 2]
+        code, _, err = fsdd_export(*runs, "--format", form)
+        assert (code, err) == (2, f"error: --format {form} takes {most}, not {len(runs)}\n")
+    code, _, err = fsdd_export(moved_run, moved_run / ".", "--format", "web")
+    assert code == 2 and err == f"error: {moved_run} is the same run: name another one to hear beside it\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("quantization=torch_dynamic", "is torch_dynamic, which PyTorch alone computes: export a run with"),
+        ("features=mfcc", "has features=mfcc, which need float and whole clips, and a page hears samples: export"),
+    ],
+)
+def test_what_a_page_cannot_compute_is_refused_in_one_line(
+    fsdd_export: Call, finished_overrides: list[str], tmp_path: Path, run_trial: RunTrial, override: str, why: str
+) -> None:
+    run_trial([*finished_overrides, override], tmp_path)
+    code, out, err = fsdd_export(tmp_path, "--format", "web")
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1 and why in err
+    assert not (tmp_path / "export" / "listen.html").exists()
+
+
+def page_data(page: Path) -> dict[str, Any]:
+    """What the page's script reads."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
 
 
 def test_the_parsers_targets_are_the_configs() -> None:

@@ -268,6 +268,7 @@ def test_what_is_no_sweep_is_not_searched_forever(tmp_path: Path, call: Call, mo
     [
         ("export", export_model, ()),
         ("export", export_model, ("--format", "onnx")),
+        ("export", export_model, ("--format", "web")),
         ("report", report, ()),
         ("evaluations", evaluate, ("--data", "{sound}")),
         ("evaluations", evaluate, ("--others", "{sound}")),

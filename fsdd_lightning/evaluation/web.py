@@ -183,7 +183,7 @@ def float_weights(network: LSTMClassifier) -> FloatWeights:
 
 def web_facts(run: Run) -> dict[str, Any]:
     """Of a run, for `networks` of the page's data: JSON values."""
-    record = run.record
+    record, dataset = run.record, run.record.dataset
     return {
         "mode": run.config.quantization.name,
         "size": _size(run),
@@ -192,7 +192,7 @@ def web_facts(run: Run) -> dict[str, Any]:
         "instructions": _instructions(run.config, run.checkpoint.network.shape, run.checkpoint.weight_code),
         "expected": [asdict(expectation) for expectation in expectations(record)],
         "experiment": f"{record.name}, seed {record.seed}",
-        "recordings": f"{record.dataset['name']}, {record.dataset['recordings']:,} recordings, split {record.split['name']}",
+        "recordings": f"{dataset['name']}, {dataset['recordings']:,} recordings, split {record.split['name']}",
         "command": shlex.join(["fsdd-train", *record.overrides]),
     }
 

@@ -258,7 +258,7 @@ def _evaluate(room: Room, place: str) -> Case:
 
 def _export(room: Room, place: str) -> Case:
     random = room.random
-    words = [place, *random.choice(([], [], ["--format=onnx"], ["--output=out"], ["--output=export"]))]
+    words = [place, *random.choice(([], [], ["--format=onnx"], ["--format=web"], ["--output=out"], ["--output=export"]))]
     if random.random() < 0.3:
         words += [f"--name={random.choice(NAMES)}"]
     created = ("work/out", "work/out/*", "work/export/*")

@@ -19,7 +19,7 @@ const WAV_SAMPLES = {
   "3:8": (view, at) => view.getFloat64(at, true),
 };
 const WAV_EXTENSIBLE = 0xfffe; // the format tag stands further behind, where its 16 bytes of name begin
-const WAV_FORMATS = { 1: "PCM", 2: "ADPCM", 3: "float", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 49: "GSM", 85: "MP3" };
+const WAV_FORMATS = { 1: "PCM", 2: "ADPCM", 3: "float", 6: "A-law", 7: "mu-law", 17: "ADPCM", 49: "GSM", 85: "MP3" };
 
 /**
  * Reads a WAV file: PCM of 8 to 32 bits or float of 32 or 64, any channels, mixed by their mean.
@@ -45,7 +45,8 @@ function findWavSound(view) {
   for (let at = 12; at + 8 <= view.byteLength; ) {
     const [id, stated, start] = [wavId(view, at), view.getUint32(at + 4, true), at + 8];
     const size = Math.min(stated, view.byteLength - start);
-    if (id === "fmt " && format === null) format = readWavFormat(view, start, size);
+    if (id === "fmt " && format !== null) throw new Error("not a WAV file: more than one format");
+    if (id === "fmt ") format = readWavFormat(view, start, size);
     if (id === "data" && format === null) throw new Error("not a WAV file: no format before its sound");
     if (id === "data") return { format, start, size };
     at = start + stated + (stated % 2); // chunks start at even offsets
