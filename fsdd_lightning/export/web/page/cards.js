@@ -14,13 +14,13 @@ function element(name, attributes = {}, ...children) {
 
 const whole = (number) => Math.round(number).toLocaleString("en");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
-const unit = (value) => minus(value.toFixed(1));
+const unit = (value) => minus(value.toFixed(1).replace(/^-0\.0$/, "0.0"));
 const sure = (share) => (share > 0.999 ? "over 99.9\u00a0%" : percent(share, share > 0.99 ? 1 : 0));
 
 /** A word of listener.js in words: {text, note, sizes}; description: of its network. */
 function wordText({ label, nearest, isOverlong, margin, share }, { labels, none, logit_step: step, least_margin: least }) {
   if (isOverlong) return { text: "too long to be a word", note: "Pause before and behind a word.", sizes: "" };
-  const sizes = `margin ${unit(margin * step)} of at least ${unit(least * step)}, probability ${sure(share)}`;
+  const sizes = `margin ${unit(margin * step)} (at least ${unit(least * step)}), probability ${sure(share)}`;
   if (label !== null) return { text: label, note: "", sizes };
   return { text: "none of these", note: `${none.includes(labels.indexOf(nearest)) ? "heard as" : "nearest:"} ${nearest}`, sizes };
 }
@@ -103,10 +103,12 @@ function bytesLine({ flash_bytes: flash, ram_bytes: ram }) {
 
 /** What is known of a network before it hears anything. */
 function facts({ mode, size, instructions, rate_hz: rateHz, hop, expected, experiment, recordings, command }) {
-  const told = { network: `${mode}, ${size}`, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
+  const [layers, cells] = size.split("x");
+  const told = { network: `${mode}, ${layers} layer${layers === "1" ? "" : "s"} of ${cells}`, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
   const items = Object.entries(told).filter(([, text]) => text);
   const list = element("dl", {}, ...items.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
-  return element("div", { class: "facts" }, list, ...(expected.length ? [expectedTable(expected)] : []),
+  const closed = matchMedia("(max-width: 640px)").matches ? {} : { open: "" }; // on a phone the next network is near
+  return element("details", { class: "facts", ...closed }, element("summary", {}, "Size, accuracy, origin"), list, ...(expected.length ? [expectedTable(expected)] : []),
     element("p", { class: "small faint" }, "Trained by"), element("pre", { tabindex: 0 }, command));
 }
 

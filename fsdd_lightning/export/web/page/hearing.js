@@ -8,7 +8,7 @@ class Hearing {
   constructor(page, source, rateHz, isShown) {
     Object.assign(this, { page, source, rateHz, isShown });
     this.listeners = page.networks.map((network) => network.newListener(rateHz));
-    this.found = 0;
+    this.found = page.networks.map(() => 0);
   }
 
   /** samples: Float32Array. */
@@ -32,7 +32,7 @@ class Hearing {
   }
 
   word(at, word) {
-    this.found++;
+    this.found[at]++;
     if (this.isShown) this.page.picture.mark(at, word, word.label ?? (word.isOverlong ? "too long" : "none"));
     this.page.word(at, word, this);
   }
@@ -81,7 +81,8 @@ class Files {
     hearing.push(new Float32Array(Math.ceil(this.pauseS() * sampleRateHz)));
     hearing.finish();
     if (isShown) page.meters.reset();
-    const count = hearing.found || this.hearClip(hearing, sampleRateHz, samples);
+    if (!hearing.found.some(Boolean)) this.hearClip(hearing, sampleRateHz, samples);
+    const count = Math.max(...hearing.found);
     return count ? `${count} word${count === 1 ? "" : "s"}` : "no word in it";
   }
 
@@ -98,8 +99,7 @@ class Files {
       const clip = [resampler.push(samples), resampler.flush()].map(toInt16);
       const word = samples.length / sampleRateHz <= (CLIP_FRAMES * longest * hop + window) / rateHz && network.clip(joined(clip));
       if (word) this.page.word(at, word, hearing);
-      hearing.found += word ? 1 : 0;
+      if (word) hearing.found[at]++;
     });
-    return hearing.found;
   }
 }

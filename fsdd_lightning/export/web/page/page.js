@@ -81,15 +81,17 @@ class Page {
     [this.lost, this.isAwake] = [0, false];
     setTimeout(() => this.live && !this.isAwake && tell(SILENT), SILENT_MS);
     this.live = this.recorded = new Hearing(this, "microphone", rateHz, true);
+    byId("save").disabled = false;
     this.showDevices();
   }
 
   /** From the first sound on: before it a microphone that is being opened gives zeros, which are nobody's quiet. */
   hear(samples, lost) {
     if (!this.live) return;
-    if (!this.isAwake) this.wake(samples);
+    const wasAwake = this.isAwake;
+    if (!wasAwake) this.wake(samples);
     if (!this.isAwake) return;
-    if (lost) this.tellLost(lost);
+    if (lost && wasAwake) this.tellLost(lost);
     this.meters.hear(samples);
     this.live.push(samples);
   }
@@ -132,7 +134,6 @@ class Page {
     this.cards[at].word(word);
     this.words.add(at, word, hearing.source, hearing);
     byId("none-yet").hidden = true;
-    byId("save").disabled = !this.recorded;
     this.announce(`${this.networks.length > 1 ? `${name} heard ` : ""}${wordText(word, this.descriptions[at]).text}`);
   }
 
@@ -191,8 +192,7 @@ function showTexts() {
   byId("version").textContent = `${data.version}. This page was made by`;
   byId("command").textContent = data.command;
   byId("vocabulary").textContent = [...new Set(data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at))))].join(", ");
-  byId("legend").textContent = `Sound in ${data.networks[0].bands} bands: the stronger, the louder. Features, only within a word: `
-    + "blue is above the average of training, orange below.";
+  byId("legend").textContent = "Features are made only within a word: blue is above the average of training, orange below.";
 }
 
 async function openPage() {
@@ -220,5 +220,5 @@ async function openPage() {
 
 openPage().catch((error) => {
   byId("status").replaceChildren();
-  tell(error instanceof WebAssembly.CompileError ? `This browser compiles no WebAssembly here: ${error.message}` : error.message);
+  tell(error.name === "CompileError" ? `This browser compiles no WebAssembly here: ${error.message}` : error.message);
 });

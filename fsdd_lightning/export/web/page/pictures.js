@@ -2,7 +2,7 @@
 // draw() is for the browser's animation frames alone.
 
 const PICTURE_S = 4;
-const PANE = { left: 52, right: 10, top: 6, gap: 10, lane: 24, axis: 20 }; // CSS pixels
+const PANE = { left: 58, right: 10, top: 6, gap: 10, lane: 24, axis: 20 }; // CSS pixels
 const OCTAVE_DB = 10 * Math.log10(2); // of power; levels and excess are steps of 2^-8 of it
 const LEAST_RANGE = 10 * 256; // of the colors: 30 dB, so that noise alone stays pale
 const MOST_FEATURE = 48; // steps of 2^-4: three standard deviations

@@ -89,7 +89,7 @@ class WordList {
     if (this.descriptions.length > 1) cell.append(element("span", { class: "badge" }, "AB"[at]), " ");
     if (!word) return cell.append(element("span", { class: "faint" }, "heard no word")), cell;
     const { text, note, sizes } = wordText(word, this.descriptions[at]);
-    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }), note && ` ${note}`,
+    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }), note && ` ${note}`, " ",
       element("span", { class: "faint small sizes" }, sizes));
     return cell;
   }
