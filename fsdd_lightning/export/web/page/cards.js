@@ -89,6 +89,7 @@ class Card {
   word(word) {
     const { text, note, sizes } = wordText(word, this.description);
     this.label.textContent = text;
+    this.label.className = `label ${word.label === null || text.length > 10 ? "phrase" : text.length > 3 ? "long" : ""}`;
     this.label.classList.toggle("none", word.label === null);
     this.note.textContent = [note, sizes].filter(Boolean).join("; ");
     this.logits = null;
@@ -97,8 +98,8 @@ class Card {
 }
 
 function bytesLine({ flash_bytes: flash, ram_bytes: ram }) {
-  const bold = (number) => element("b", {}, whole(number));
-  return element("p", { class: "bytes" }, bold(flash), " bytes of flash, ", bold(ram), " of RAM");
+  const part = (number, of) => element("span", {}, element("b", {}, whole(number)), ` bytes of ${of}`);
+  return element("p", { class: "bytes" }, part(flash, "flash"), part(ram, "RAM"));
 }
 
 /** What is known of a network before it hears anything. */

@@ -3,6 +3,8 @@
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const LOST_MS = 10000; // how long lost samples are told of
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+const CALM_MS = 500;
 const SILENT_MS = 3000; // without any sound until that is told
 const SILENT = "The microphone gives no sound at all: unmute it in the system's settings, or choose another one.";
 
@@ -46,12 +48,13 @@ class Page {
       const isTyped = event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest("input, select");
       if (event.key.toLowerCase() === "l" && !isTyped && !byId("listen").disabled) this.toggle();
     });
-    byId("devices").addEventListener("change", () => this.microphone.isOpen && this.start());
+    byId("devices").addEventListener("change", () => this.microphone.isOpen && !this.isStarting && this.start());
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.showDevices());
     this.showDevices();
   }
 
   toggle() {
+    if (this.isStarting) return null;
     if (!this.microphone.isOpen) return this.start();
     this.microphone.stop();
     tell(null);
@@ -61,7 +64,7 @@ class Page {
   async start() {
     this.microphone.stop();
     tell(null);
-    byId("listen").disabled = true;
+    this.isStarting = true;
     this.live = null;
     try {
       const rateHz = await this.microphone.start(byId("devices").value);
@@ -69,7 +72,7 @@ class Page {
     } catch (error) {
       tell(error.message);
     }
-    byId("listen").disabled = false;
+    this.isStarting = false;
     this.showListening(this.microphone.isOpen);
   }
 
@@ -130,7 +133,8 @@ class Page {
 
   word(at, word, hearing) {
     const { name } = this.descriptions[at];
-    this.all.push({ network: name, source: hearing.source, ...word });
+    const { samples, ...told } = word; // the list keeps the sound of the last ones
+    this.all.push({ network: name, source: hearing.source, ...told });
     this.cards[at].word(word);
     this.words.add(at, word, hearing.source, hearing);
     byId("none-yet").hidden = true;
@@ -167,12 +171,12 @@ class Page {
     byId("speaker").setAttribute("aria-invalid", !speaker);
   }
 
-  /** All that moves is drawn here, when the browser draws. */
+  /** All that moves is drawn here, when the browser draws; seldom for who wants little motion. */
   draw() {
-    this.picture.draw();
-    this.meters.draw();
-    for (const card of this.cards) card.draw();
-    requestAnimationFrame(() => this.draw());
+    for (const each of [this.picture, this.meters, ...this.cards]) each.draw();
+    const next = () => requestAnimationFrame(() => this.draw());
+    if (CALM.matches) setTimeout(next, CALM_MS);
+    else next();
   }
 }
 

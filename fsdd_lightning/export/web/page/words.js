@@ -43,7 +43,7 @@ class WordList {
     Object.assign(this, { list, descriptions, player, onChange });
     this.labels = [...new Set(descriptions.flatMap(({ labels }) => labels))];
     this.rows = [];
-    this.lastTake = 0;
+    [this.lastTake, this.count] = [0, 0];
   }
 
   /** word: that network `at` has heard in a source, "microphone" or a file's name; session: tells one stream from another. */
@@ -59,7 +59,7 @@ class WordList {
     const now = new Date();
     this.lastTake = Math.max(this.lastTake + 1, Math.floor((now - TAKES_FROM) / 1000));
     const answers = this.descriptions.map(() => null);
-    const row = { source, session, start, end, at: now, take: this.lastTake, answers, truth: "", item: element("li") };
+    const row = { number: ++this.count, source, session, start, end, at: now, take: this.lastTake, answers, truth: "", item: element("li") };
     this.rows.unshift(row);
     this.list.prepend(row.item);
     this.forget();
@@ -95,14 +95,14 @@ class WordList {
   }
 
   playButton(row) {
-    const button = element("button", { type: "button", "aria-label": `Play word ${this.rows.length}` }, "▶ Play");
+    const button = element("button", { type: "button", "aria-label": `Play word ${row.number}` }, "▶ Play");
     button.addEventListener("click", () => this.player.play(this.sound(row)));
     return button;
   }
 
   choice(row) {
     const options = [["", "That was …"], ...this.labels.map((label) => [label, `that was: ${label}`])];
-    const select = element("select", { "aria-label": "That was" }, ...options.map(([value, text]) => element("option", { value }, text)));
+    const select = element("select", { "aria-label": `That was, of word ${row.number}` }, ...options.map(([value, text]) => element("option", { value }, text)));
     select.addEventListener("change", () => {
       row.truth = select.value;
       this.judge(row);
