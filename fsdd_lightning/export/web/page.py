@@ -28,7 +28,7 @@ _PACKAGE = "fsdd_lightning.export.web"
 WASM = "fsdd.wasm"
 SCRIPTS = (  # one after another they are the page's script
     *("wav.js", "zip.js", "resampler.js", "float_network.js", "recognizer.js", "network.js", "listener.js"),
-    *("microphone.js", "pictures.js", "meters.js", "cards.js", "words.js", "page.js"),
+    *("microphone.js", "pictures.js", "meters.js", "cards.js", "words.js", "hearing.js", "page.js"),
 )
 CAPTURE = "capture.js"  # what the audio thread runs
 

@@ -2,7 +2,7 @@
 
 const MOST_BARS = 12; // labels that stand in their own order; of more, the best ten
 const BEST_BARS = 10;
-const LEAST_REACH = 8; // of the bars' scale, in nats
+const LEAST_REACH = 4; // of the bars' scale, in nats
 
 /** A new element; texts are only ever set as text, never as markup. */
 function element(name, attributes = {}, ...children) {
@@ -13,17 +13,16 @@ function element(name, attributes = {}, ...children) {
 }
 
 const whole = (number) => Math.round(number).toLocaleString("en");
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
 const unit = (value) => minus(value.toFixed(1));
-const sure = (share) => (share > 0.999 ? "over 99.9 %" : percent(share, share > 0.99 ? 1 : 0));
+const sure = (share) => (share > 0.999 ? "over 99.9\u00a0%" : percent(share, share > 0.99 ? 1 : 0));
 
-/** A word of listener.js in words: {text, note}; description: of its network. */
+/** A word of listener.js in words: {text, note, sizes}; description: of its network. */
 function wordText({ label, nearest, isOverlong, margin, share }, { labels, none, logit_step: step, least_margin: least }) {
-  if (isOverlong) return { text: "too long to be a word", note: "Pause before and behind it." };
-  const sizes = `margin ${unit(margin * step)}, at least ${unit(least * step)} · probability ${sure(share)}`;
-  if (label !== null) return { text: label, note: sizes };
-  const isOther = none.includes(labels.indexOf(nearest));
-  return { text: "none of these", note: `${isOther ? "heard as" : "nearest:"} ${nearest} · ${sizes}` };
+  if (isOverlong) return { text: "too long to be a word", note: "Pause before and behind a word.", sizes: "" };
+  const sizes = `margin ${unit(margin * step)} of at least ${unit(least * step)}, probability ${sure(share)}`;
+  if (label !== null) return { text: label, note: "", sizes };
+  return { text: "none of these", note: `${none.includes(labels.indexOf(nearest)) ? "heard as" : "nearest:"} ${nearest}`, sizes };
 }
 
 /** Bars of logits around zero. */
@@ -88,10 +87,10 @@ class Card {
   }
 
   word(word) {
-    const { text, note } = wordText(word, this.description);
+    const { text, note, sizes } = wordText(word, this.description);
     this.label.textContent = text;
     this.label.classList.toggle("none", word.label === null);
-    this.note.textContent = note;
+    this.note.textContent = [note, sizes].filter(Boolean).join("; ");
     this.logits = null;
     if (word.logits.length) this.bars.show(word.logits, true);
   }
@@ -117,12 +116,11 @@ function frameText({ core, frame }, framesPerSecond) {
 
 /** Accuracy, by whose voice it is. */
 function expectedTable(expected) {
-  const head = ["Accuracy on", "", "95 % interval", "clips"].map((text, at) => element("th", { scope: "col", class: at ? "number" : "" }, text));
+  const head = ["Accuracy on", "", "95 % interval"].map((text, at) => element("th", { scope: "col", class: at ? "number" : "" }, text));
   const rows = expected.map(({ who, accuracy, ci95, clips, people, worst }) => {
-    const whose = element("th", { scope: "row" }, who);
-    if (worst) whose.append(element("span", { class: "faint" }, ` (worst: ${worst[0]} ${percent(worst[1])})`));
-    const from = people ? `${whole(clips)} of ${people}` : whole(clips);
-    const cells = [percent(accuracy), ci95 ? `${(100 * ci95[0]).toFixed(1)} to ${percent(ci95[1])}` : "–", from];
+    const from = `${whole(clips)} clips${people > 1 ? ` of ${people} people` : ""}${worst ? `; worst: ${worst[0]}, ${percent(worst[1])}` : ""}`;
+    const whose = element("th", { scope: "row" }, `${who} `, element("span", { class: "faint" }, from));
+    const cells = [percent(accuracy), ci95 ? `${(100 * ci95[0]).toFixed(1)} to ${percent(ci95[1])}` : "–"];
     return element("tr", {}, whose, ...cells.map((text) => element("td", { class: "number" }, text)));
   });
   const body = element("tbody", {}, ...rows);

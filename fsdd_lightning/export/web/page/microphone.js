@@ -19,6 +19,15 @@ function refusal(error, file) {
   return new Error(fromFile ? `${known} If the browser does not ask, ${serveIt(file)}.` : known);
 }
 
+/** From a blob: URL; Chromium takes none in a page from a file, but a data: URL. */
+async function addCapture(worklet) {
+  const script = document.getElementById("capture").textContent;
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  await worklet.addModule(url)
+    .catch(() => worklet.addModule(`data:text/javascript,${encodeURIComponent(script)}`))
+    .finally(() => URL.revokeObjectURL(url));
+}
+
 /**
  * A node that gives all sound that is connected to it to onBlock(samples, lost): Float32Array, one channel, at the
  * context's rate; lost: how many samples are missing before it, 0 as a rule. Messages queue while the page is busy:
@@ -28,13 +37,7 @@ async function captureNode(context, onBlock) {
   if (!context.audioWorklet || typeof AudioWorkletNode === "undefined") {
     throw new Error("This browser has no AudioWorklet, which hears the microphone: use one of 2023 or newer.");
   }
-  const script = document.getElementById("capture").textContent;
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  try {
-    await context.audioWorklet.addModule(url);
-  } finally {
-    URL.revokeObjectURL(url);
-  }
+  await addCapture(context.audioWorklet);
   const node = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
   let next = null; // the number of the sample that should come
   node.port.onmessage = ({ data: { first, samples } }) => {

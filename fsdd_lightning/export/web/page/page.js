@@ -2,8 +2,9 @@
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
-const FILE_STEP_S = 1; // of a file that is heard at once; then the page may draw
-const CLIP_FRAMES = 2; // times the longest clip of training: a file without a word that is no longer is one clip
+const LOST_MS = 10000; // how long lost samples are told of
+const SILENT_MS = 3000; // without any sound until that is told
+const SILENT = "The microphone gives no sound at all: unmute it in the system's settings, or choose another one.";
 
 /** One line that says what is wrong and what to do; null: nothing is. */
 function tell(line) {
@@ -15,41 +16,6 @@ const missing = () =>
   typeof WebAssembly === "undefined" ? "This browser runs no WebAssembly: use one of 2023 or newer, or allow it for this file."
   : typeof DecompressionStream === "undefined" ? "This browser is too old to unpack the networks: use one of 2023 or newer."
   : null;
-
-/** Networks on one stream of sound, a microphone or a file: what each hears goes to cards, list and picture. */
-class Hearing {
-  constructor(page, source, rateHz, isShown) {
-    Object.assign(this, { page, source, rateHz, isShown });
-    this.listeners = page.networks.map((network) => network.newListener(rateHz));
-    this.found = 0;
-  }
-
-  /** samples: Float32Array. */
-  push(samples) {
-    this.listeners.forEach((listener, at) => this.take(at, listener.push(samples)));
-  }
-
-  finish() {
-    this.listeners.forEach((listener, at) => this.take(at, listener.finish()));
-  }
-
-  take(at, frames) {
-    for (const frame of frames) {
-      if (this.isShown && at === 0) {
-        this.page.picture.push(frame);
-        this.page.meters.push(frame);
-      }
-      if (this.isShown && frame.logits) this.page.cards[at].live(frame.logits);
-      if (frame.event?.word) this.word(at, frame.event.word);
-    }
-  }
-
-  word(at, word) {
-    this.found++;
-    if (this.isShown) this.page.picture.mark(at, word, word.label ?? (word.isOverlong ? "too long" : "none"));
-    this.page.word(at, word, this);
-  }
-}
 
 class Page {
   constructor(networks) {
@@ -68,7 +34,7 @@ class Page {
     }, data.file);
     this.listen();
     this.keep();
-    this.files();
+    this.files = new Files(this);
     this.draw();
   }
 
@@ -112,17 +78,31 @@ class Page {
     byId("rate").textContent = `${whole(rateHz)} Hz${own.length ? `, resampled to ${own.map(whole).join(" and ")} Hz` : ""}`;
     this.picture.reset();
     this.meters.reset();
-    this.lost = 0;
+    [this.lost, this.isAwake] = [0, false];
+    setTimeout(() => this.live && !this.isAwake && tell(SILENT), SILENT_MS);
     this.live = this.recorded = new Hearing(this, "microphone", rateHz, true);
     this.showDevices();
   }
 
-  /** Blocks that come before begin() are of a stream that nobody hears yet. */
+  /** From the first sound on: before it a microphone that is being opened gives zeros, which are nobody's quiet. */
   hear(samples, lost) {
     if (!this.live) return;
-    if (lost) tell(`${whole((this.lost += lost))} samples were lost: close other programs that keep the computer busy.`);
+    if (!this.isAwake) this.wake(samples);
+    if (!this.isAwake) return;
+    if (lost) this.tellLost(lost);
     this.meters.hear(samples);
     this.live.push(samples);
+  }
+
+  wake(samples) {
+    this.isAwake = samples.some((sample) => sample !== 0);
+    if (this.isAwake && byId("alert").textContent === SILENT) tell(null);
+  }
+
+  tellLost(lost) {
+    const line = `${whole((this.lost += lost))} samples were lost: close other programs that keep the computer busy.`;
+    tell(line);
+    setTimeout(() => byId("alert").textContent === line && tell(null), LOST_MS);
   }
 
   showListening(isOn) {
@@ -186,69 +166,6 @@ class Page {
     byId("speaker").setAttribute("aria-invalid", !speaker);
   }
 
-  // ---- files
-
-  files() {
-    const [input, drop] = [byId("files"), byId("drop")];
-    byId("choose").addEventListener("click", () => input.click());
-    input.addEventListener("change", () => this.hearFiles([...input.files]).then(() => { input.value = ""; }));
-    document.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
-    document.addEventListener("dragleave", (event) => event.relatedTarget || drop.classList.remove("over"));
-    document.addEventListener("drop", (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      if (!byId("choose").disabled) this.hearFiles([...event.dataTransfer.files]);
-    });
-  }
-
-  /** One after another. */
-  async hearFiles(files) {
-    const notes = byId("file-notes");
-    notes.replaceChildren();
-    byId("choose").disabled = true;
-    for (const file of files) {
-      const line = await this.hearFile(file).catch((error) => element("span", { class: "failed" }, error.message));
-      notes.append(element("li", {}, `${file.name}: `, line));
-    }
-    byId("choose").disabled = false;
-  }
-
-  /** Like a microphone, with a pause behind it; a clip without a pause before it may be no word, but is one as a whole. */
-  async hearFile(file) {
-    const { sampleRateHz, samples } = readWav(new Uint8Array(await file.arrayBuffer()));
-    const isShown = !this.live;
-    if (isShown) this.picture.reset();
-    const hearing = new Hearing(this, file.name, sampleRateHz, isShown);
-    const step = FILE_STEP_S * sampleRateHz;
-    for (let at = 0; at < samples.length; at += step) {
-      hearing.push(samples.subarray(at, at + step));
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    hearing.push(new Float32Array(Math.ceil(this.pauseS() * sampleRateHz)));
-    hearing.finish();
-    if (isShown) this.meters.reset();
-    const count = hearing.found || this.hearClip(hearing, sampleRateHz, samples);
-    return count ? `${count} word${count === 1 ? "" : "s"}` : "no word in it";
-  }
-
-  /** Long enough to end a word, for each network. */
-  pauseS() {
-    return Math.max(...this.descriptions.map(({ hangover_frames: frames, hop, window, rate_hz: rateHz }) => ((frames + 3) * hop + window) / rateHz));
-  }
-
-  /** The whole file as one word, if it is short. */
-  hearClip(hearing, sampleRateHz, samples) {
-    this.networks.forEach((network, at) => {
-      const { rate_hz: rateHz, longest_frames: longest, hop, window } = network.description;
-      const resampler = new Resampler(sampleRateHz, rateHz);
-      const clip = [resampler.push(samples), resampler.flush()].map(toInt16);
-      const word = samples.length / sampleRateHz <= (CLIP_FRAMES * longest * hop + window) / rateHz && network.clip(joined(clip));
-      if (word) this.word(at, word, hearing);
-      hearing.found += word ? 1 : 0;
-    });
-    return hearing.found;
-  }
-
   /** All that moves is drawn here, when the browser draws. */
   draw() {
     this.picture.draw();
@@ -274,7 +191,7 @@ function showTexts() {
   byId("version").textContent = `${data.version}. This page was made by`;
   byId("command").textContent = data.command;
   byId("vocabulary").textContent = [...new Set(data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at))))].join(", ");
-  byId("legend").textContent = `Sound in ${data.networks[0].bands} bands: the darker, the louder. Features, only within a word: `
+  byId("legend").textContent = `Sound in ${data.networks[0].bands} bands: the stronger, the louder. Features, only within a word: `
     + "blue is above the average of training, orange below.";
 }
 

@@ -129,11 +129,12 @@ class RollingPicture {
     this.paint(this.sound, bands, (frame, row) => (frame ? color(frame.levels[bands - 1 - row]) : this.levelRamp[0]));
   }
 
-  /** Grows at once and shrinks slowly: colors must not flicker. */
+  /** From the quietest frame's mean to the loudest level; it grows at once and shrinks slowly, so that no color flickers. */
   levelRange() {
-    let [low, high] = [Infinity, -Infinity];
-    for (const { levels } of this.frames) for (const level of levels) [low, high] = [Math.min(low, level), Math.max(high, level)];
     if (!this.frames.length) return [0, 1];
+    const mean = (levels) => levels.reduce((sum, level) => sum + level, 0) / levels.length;
+    const low = Math.min(...this.frames.map(({ levels }) => mean(levels)));
+    const high = Math.max(...this.frames.map(({ levels }) => Math.max(...levels)));
     const before = this.range ?? [low, high];
     const from = Math.min(low, before[0] + 8);
     this.range = [from, Math.max(high, before[1] - 8, from + LEAST_RANGE)];

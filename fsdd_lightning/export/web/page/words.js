@@ -88,9 +88,9 @@ class WordList {
     const cell = element("span", { class: "answer" });
     if (this.descriptions.length > 1) cell.append(element("span", { class: "badge" }, "AB"[at]), " ");
     if (!word) return cell.append(element("span", { class: "faint" }, "heard no word")), cell;
-    const { text, note } = wordText(word, this.descriptions[at]);
-    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }), " ",
-      element("span", { class: "faint small" }, note));
+    const { text, note, sizes } = wordText(word, this.descriptions[at]);
+    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }), note && ` ${note}`,
+      element("span", { class: "faint small sizes" }, sizes));
     return cell;
   }
 
