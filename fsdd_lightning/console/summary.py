@@ -98,7 +98,8 @@ def print_result(record: RunRecord, folder: Path) -> None:
         _print_export(Path(shown) / EXPORT)
     console.print()
     console.print("Next:")
-    for command in _next_commands(shown):
+    has_page = record.config["features"]["kind"] == "integer" and deployed in ("integer", "float")
+    for command in _next_commands(shown, has_page):
         console.print(f"  {command}", soft_wrap=True)
 
 
@@ -121,9 +122,10 @@ def _describe(stage: str, training: dict[str, Any]) -> str:
     return f"{stage}: kept epoch {training['best_epoch'] + 1} of {training['epochs']}{source}"
 
 
-def _next_commands(folder: str) -> list[str]:
+def _next_commands(folder: str, has_page: bool) -> list[str]:
     quoted = shlex.quote(folder)
     return [
+        *([f"fsdd-export {quoted} --format web    # a page that hears your microphone"] if has_page else []),
         f"fsdd-evaluate {quoted}",
         f"fsdd-predict {quoted} SOME.wav",
         f"tensorboard --logdir {quoted}",

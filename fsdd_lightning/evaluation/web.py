@@ -20,7 +20,7 @@ from fsdd_lightning.arithmetic.ranges import NarrowRowsError
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.schema import Config
 from fsdd_lightning.data.features import padded
-from fsdd_lightning.data.words import NO_WORDS
+from fsdd_lightning.data.words import DIGITS, NO_WORDS
 from fsdd_lightning.errors import UserError
 from fsdd_lightning.evaluation.backends import Backend, logit_step, recorded_temperature, torch_backend
 from fsdd_lightning.evaluation.clips import Clips
@@ -194,7 +194,15 @@ def web_facts(run: Run) -> dict[str, Any]:
         "experiment": f"{record.name}, seed {record.seed}",
         "recordings": f"{dataset['name']}, {dataset['recordings']:,} recordings, split {record.split['name']}",
         "command": shlex.join(["fsdd-train", *record.overrides]),
+        "train_on": _train_on(run.checkpoint.labels),
     }
+
+
+def _train_on(labels: Sequence[str]) -> str:
+    """The command that adds recordings of the page to those of a training."""
+    if set(labels) <= set(DIGITS):
+        return "fsdd-train 'data.root=[fsdd,FOLDER]'"
+    return "fsdd-train data=words data.layout=fsdd data.root=FOLDER"
 
 
 def _instructions(config: Config, shape: NetworkShape, code_name: str | None) -> dict[str, Any] | None:

@@ -258,7 +258,8 @@ def _evaluate(room: Room, place: str) -> Case:
 
 def _export(room: Room, place: str) -> Case:
     random = room.random
-    words = [place, *random.choice(([], [], ["--format=onnx"], ["--format=web"], ["--output=out"], ["--output=export"]))]
+    formats = (["--format=onnx"], ["--format=web"], ["--format=web", "digits"])
+    words = [place, *random.choice(([], [], *formats, ["--output=out"], ["--output=export"]))]
     if random.random() < 0.3:
         words += [f"--name={random.choice(NAMES)}"]
     created = ("work/out", "work/out/*", "work/export/*")
