@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,7 @@ SCRIPTS = (  # one after another they are the page's script
     *("wav.js", "zip.js", "resampler.js", "float_network.js", "recognizer.js", "network.js", "listener.js"),
     *("microphone.js", "pictures.js", "meters.js", "cards.js", "words.js", "hearing.js", "page.js"),
 )
+_BESIDE_CODE = re.compile(r"^ *(/\*\*[\s\S]*?\*/|//.*)?\n|^ +", re.MULTILINE)
 CAPTURE = "capture.js"  # what the audio thread runs
 
 
@@ -71,7 +73,7 @@ class WebNetwork:
 def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, file: str, version: str) -> str:
     """The page, whose name will be `file`. `command` made it."""
     data, pack = page_data(networks, title=title, command=command, file=file, version=version)
-    script = Markup("\n".join(map(_text, SCRIPTS)))
+    script = Markup("".join(map(_script, SCRIPTS)))
     style = Markup(_text("page.css"))
     return (
         _environment()
@@ -82,7 +84,7 @@ def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, fil
             pack=Markup(pack.text()),
             style=style,
             script=script,
-            capture=Markup(_text(CAPTURE)),
+            capture=Markup(_script(CAPTURE)),
             style_hash=_hash(style),
             script_hash=_hash(script),
         )
@@ -170,6 +172,11 @@ def _environment() -> jinja2.Environment:
 @cache
 def _text(name: str) -> str:
     return (files(_PACKAGE) / "page" / name).read_text(encoding="utf-8")
+
+
+def _script(name: str) -> str:
+    """Without lines of comment and indentation, a sixth of a page. No script has a text of several lines."""
+    return _BESIDE_CODE.sub("", _text(name))
 
 
 def _bytes(name: str) -> bytes:
