@@ -63,6 +63,16 @@ def test_a_clip_without_a_whole_window_has_no_logits() -> None:
     assert short is None and none is None and len(whole) == 10
 
 
+def test_a_network_without_room_is_refused() -> None:
+    """More memory than there is: an image that asks for it can only be a damaged one."""
+    code = """
+      const image = data.image.slice();
+      new Uint32Array(image.buffer)[IMAGE.classes] = 0x3fffffff;
+      answer(errorOf(() => new Recognizer(new WebAssembly.Module(data.wasm), image)));
+    """
+    assert recognized(HEARD, code) == "there is no memory for this network"
+
+
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("hidden", "layers", "classes"), [(5, 1, 1), (7, 3, 2), (24, 2, 10), (48, 2, 35)])
 def test_all_weights_and_shapes(code: str, hidden: int, layers: int, classes: int) -> None:

@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     int32_t is_complete; /* a frame; else nothing below is new */
     int32_t kind, label, margin, frames, frames_ago; /* of fsdd_event */
-    int32_t is_overlong; /* the word that ended was none */
+    int32_t is_overlong; /* the word that ended, if one did, was none */
     int32_t excess_q8;   /* of the frame's levels above their floors */
     int32_t length, voiced; /* of the open word */
     int32_t levels_q8[FSDD_MOST_BANDS];
@@ -177,7 +177,7 @@ static void fsdd_web_look_at_word(const fsdd_event *event)
     fsdd_web_last.margin = event->margin;
     fsdd_web_last.frames = event->frames;
     fsdd_web_last.frames_ago = event->frames_ago;
-    fsdd_web_last.is_overlong = event->kind == FSDD_WORD_ENDS && state->age == 0u;
+    fsdd_web_last.is_overlong = state->age == 0u; /* then floors are set anew */
     fsdd_web_last.length = state->length;
     fsdd_web_last.voiced = state->voiced;
     if (state->length == 1u)

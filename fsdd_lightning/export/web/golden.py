@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fsdd_lightning.arithmetic.fixed_point import Int16Array
 from fsdd_lightning.arithmetic.listener import Listening, WordEvent
 
-MOST_SAMPLES = 12_000  # of all clips, so that the page stays small
+MOST_SAMPLES = 8_000  # of all clips, so that the page stays small
 PAUSE_FRAMES = 40
 
 Event = tuple[str, int, int, int, int, int]  # kind, frame, first frame, frames, label (-1: none of these), margin

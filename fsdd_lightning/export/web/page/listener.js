@@ -61,11 +61,10 @@ class NetworkListener {
 
   /** Int16Array of samples [start, end) as far as they are kept. */
   sound(start, end) {
-    const first = Math.max(start, this.keptFrom);
     const parts = [];
     let at = this.keptFrom;
     for (const part of this.kept) {
-      if (at + part.length > first && at < end) parts.push(part.subarray(Math.max(first - at, 0), Math.max(end - at, 0)));
+      if (at + part.length > start && at < end) parts.push(part.subarray(Math.max(start - at, 0), end - at));
       at += part.length;
     }
     return joined(parts);
