@@ -137,11 +137,13 @@ def test_the_words_come_out(trained_run: Path, fsdd_root: Path, tmp_path: Path) 
 
 
 def aligned(sound: np.ndarray, heard: np.ndarray) -> np.ndarray:
-    """The sound, moved to where it is heard."""
-    count = len(sound)
-    spectrum = np.fft.rfft(heard[:count], 2 * count) * np.conj(np.fft.rfft(sound, 2 * count))
-    delay = int(np.argmax(np.fft.irfft(spectrum)[:count]))
-    return np.concatenate([np.zeros(delay, np.int16), sound])[:count]
+    """The sound, moved to where it is heard, by eighths of a sample: earlier where the page missed its first ones."""
+    count = 2 * len(sound)
+    spectrum = np.fft.rfft(sound, count)
+    likeness = np.fft.irfft(np.fft.rfft(heard[: len(sound)], count) * np.conj(spectrum), 8 * count)
+    delay = np.argmax(likeness) / 8
+    moved: np.ndarray = np.fft.irfft(spectrum * np.exp(-2j * np.pi * np.fft.rfftfreq(count) * delay))
+    return moved[: len(sound)]
 
 
 def test_no_block_is_dropped_far_faster_than_real_time(page: Path) -> None:

@@ -15,7 +15,7 @@ function element(name, attributes = {}, ...children) {
 const whole = (number) => Math.round(number).toLocaleString("en");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
 const unit = (value) => minus(value.toFixed(1).replace(/^-0\.0$/, "0.0"));
-const sure = (share) => (share > 0.999 ? "over 99.9\u00a0%" : percent(share, share > 0.99 ? 1 : 0));
+const sure = (share) => (share > 0.999 ? ">\u00a099.9\u00a0%" : percent(share, share > 0.99 ? 1 : 0));
 
 /** A word of listener.js in words: {text, note, sizes}; description: of its network. */
 function wordText({ label, nearest, isOverlong, margin, share }, { labels, none, logit_step: step, least_margin: least }) {

@@ -5,6 +5,7 @@ const PICTURE_S = 4;
 const PANE = { left: 58, right: 10, top: 6, gap: 10, lane: 24, axis: 20 }; // CSS pixels
 const OCTAVE_DB = 10 * Math.log10(2); // of power; levels and excess are steps of 2^-8 of it
 const LEAST_RANGE = 10 * 256; // of the colors: 30 dB, so that noise alone stays pale
+const QUIET_SHARE = 0.2; // of the frames in the picture are no louder than quiet
 const MOST_FEATURE = 48; // steps of 2^-4: three standard deviations
 
 const decibels = (octavesQ8) => (octavesQ8 / 256) * OCTAVE_DB;
@@ -129,11 +130,12 @@ class RollingPicture {
     this.paint(this.sound, bands, (frame, row) => (frame ? color(frame.levels[bands - 1 - row]) : this.levelRamp[0]));
   }
 
-  /** From the quietest frame's mean to the loudest level; it grows at once and shrinks slowly, so that no color flickers. */
+  /** From the quiet frames' mean to the loudest level; it grows at once and shrinks slowly, so that no color flickers. */
   levelRange() {
     if (!this.frames.length) return [0, 1];
     const mean = (levels) => levels.reduce((sum, level) => sum + level, 0) / levels.length;
-    const low = Math.min(...this.frames.map(({ levels }) => mean(levels)));
+    const means = this.frames.map(({ levels }) => mean(levels)).sort((a, b) => a - b);
+    const low = means[Math.floor(QUIET_SHARE * means.length)];
     const high = Math.max(...this.frames.map(({ levels }) => Math.max(...levels)));
     const before = this.range ?? [low, high];
     const from = Math.min(low, before[0] + 8);
