@@ -62,14 +62,20 @@ def _export() -> None:
     runs = [read_run(folder) for folder in arguments.runs]
     folder = arguments.output if arguments.output is not None else place_within(runs[0].folder, EXPORT)
     try:
-        if arguments.format == "web":
-            _export_page(runs, folder, arguments.name)
-        elif arguments.format == "onnx":
-            _export_onnx(runs[0], folder, arguments.name)
-        else:
-            _export_c(runs[0], folder, arguments.name, arguments.target or runs[0].config.export.target)
+        lines = _written(arguments, runs, folder)
     except OSError as error:
         raise RunFailedError(f"cannot write to {folder}: {error.strerror or error}") from error
+    for line in lines:
+        say(line)
+
+
+def _written(arguments: argparse.Namespace, runs: Sequence[Run], folder: Path) -> list[str]:
+    """Writes the files; what is to be said of them."""
+    if arguments.format == "web":
+        return _export_page(runs, folder, arguments.name)
+    if arguments.format == "onnx":
+        return _export_onnx(runs[0], folder, arguments.name)
+    return _export_c(runs[0], folder, arguments.name, arguments.target or runs[0].config.export.target)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -85,7 +91,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.runs[1]} is the same run: name another one to hear beside it")
 
 
-def _export_c(run: Run, folder: Path, name: str | None, target: Target) -> None:
+def _export_c(run: Run, folder: Path, name: str | None, target: Target) -> list[str]:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.deployment import export_run, kept_golden_clips
 
@@ -97,23 +103,24 @@ def _export_c(run: Run, folder: Path, name: str | None, target: Target) -> None:
         )
     golden = kept_golden_clips(run.deployment, run.folder)
     exported = export_run(run.deployment, golden, run.record, folder, name, target=target)
-    say(f"C files are in {exported.folder}; this builds and runs their example:")
-    say(f"  {exported.build_command}")
+    return [f"C files are in {exported.folder}; this builds and runs their example:", f"  {exported.build_command}"]
 
 
-def _export_page(runs: Sequence[Run], folder: Path, title: str | None) -> None:
+def _export_page(runs: Sequence[Run], folder: Path, title: str | None) -> list[str]:
     from fsdd_lightning.evaluation.web import export_page
     from fsdd_lightning.runs.record import COMPARE_PAGE, LISTEN_PAGE
 
     path = folder / (LISTEN_PAGE if len(runs) == 1 else COMPARE_PAGE)
     export_page(runs, path, title)
-    say(f"the page is {path} ({path.stat().st_size / 1000:.0f} kB): open it in a browser")
-    say("where the browser gives files no microphone:")
-    say(f"  python -m http.server --bind localhost --directory {shlex.quote(str(folder))}")
-    say(f"  and open http://localhost:8000/{path.name}")
+    return [
+        f"the page is {path} ({path.stat().st_size / 1000:.0f} kB): open it in a browser",
+        "where the browser gives files no microphone:",
+        f"  python -m http.server --bind localhost --directory {shlex.quote(str(folder))}",
+        f"  and open http://localhost:8000/{path.name}",
+    ]
 
 
-def _export_onnx(run: Run, folder: Path, name: str | None) -> None:
+def _export_onnx(run: Run, folder: Path, name: str | None) -> list[str]:
     from fsdd_lightning.errors import UserError
     from fsdd_lightning.evaluation.deployment import model_name
     from fsdd_lightning.export.onnx import export_onnx
@@ -124,7 +131,7 @@ def _export_onnx(run: Run, folder: Path, name: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"
     export_onnx(run.checkpoint, run.config.features.described(), path, name=name)
-    say(f"the float network is in {path}")
+    return [f"the float network is in {path}"]
 
 
 if __name__ == "__main__":
