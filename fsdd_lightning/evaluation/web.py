@@ -206,7 +206,7 @@ def _train_on(labels: Sequence[str]) -> str:
 
 
 def _instructions(config: Config, shape: NetworkShape, code_name: str | None) -> dict[str, Any] | None:
-    """Of one frame of a word, by the formulas of memory/instructions.py; None where they do not know it."""
+    """Of one frame of a word, to three digits, by the formulas of memory/; None where they don't know it."""
     core = next((core for core in core_costs() if core.name == CORE), None)
     if core is None or code_name not in core.networks:
         return None
@@ -214,4 +214,4 @@ def _instructions(config: Config, shape: NetworkShape, code_name: str | None) ->
     if front_end is None:
         return None
     network = core.networks[code_name].frame.instructions(shape)
-    return {"core": CORE_NAME, "frame": round(network + front_end.instructions)}
+    return {"core": CORE_NAME, "frame": int(float(f"{network + front_end.instructions:.3g}"))}

@@ -124,8 +124,17 @@ def _described(network: WebNetwork, pack: Pack) -> dict[str, Any]:
         "image": pack.add(network.image),
         "float": None if network.float_weights is None else _floats(network.float_weights, pack),
         "golden": _golden(network.golden, pack),
-        **network.facts,
+        **_visible(network.facts),
     }
+
+
+def _visible(value: Any) -> Any:
+    """A JSON value whose texts are visible ones."""
+    if isinstance(value, Mapping):
+        return {key: _visible(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible(each) for each in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def _floats(weights: FloatWeights, pack: Pack) -> dict[str, Any]:

@@ -37,7 +37,8 @@ class Bars {
   }
 
   row(label) {
-    const [name, fill, number] = [element("span", { class: "name" }, label), element("i"), element("span", { class: "number" }, "–")];
+    const [name, number] = [element("span", { class: "name" }, label), element("span", { class: "number" }, "–")];
+    const fill = element("i");
     return { name, fill, number, parts: [name, element("span", { class: "track" }, fill), number] };
   }
 
@@ -105,27 +106,33 @@ function bytesLine({ flash_bytes: flash, ram_bytes: ram }) {
 /** What is known of a network before it hears anything. */
 function facts({ mode, size, instructions, rate_hz: rateHz, hop, expected, experiment, recordings, command }) {
   const [layers, cells] = size.split("x");
-  const told = { network: `${mode}, ${layers} layer${layers === "1" ? "" : "s"} of ${cells}`, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
+  const network = `${mode}, ${layers} layer${layers === "1" ? "" : "s"} of ${cells}`;
+  const told = { network, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
   const items = Object.entries(told).filter(([, text]) => text);
   const list = element("dl", {}, ...items.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
   const closed = matchMedia("(max-width: 640px)").matches ? {} : { open: "" }; // on a phone the next network is near
-  return element("details", { class: "facts", ...closed }, element("summary", {}, "Size, accuracy, origin"), list, ...(expected.length ? [expectedTable(expected)] : []),
+  return element("details", { class: "facts", ...closed }, element("summary", {}, "Size, accuracy, origin"), list,
+    ...(expected.length ? [expectedTable(expected)] : []),
+    element("p", { class: "small faint" }, "Probabilities are calibrated on voices that it knows: of yours it may be too sure."),
     element("p", { class: "small faint" }, "Trained by"), element("pre", { tabindex: 0 }, command));
 }
 
 function frameText({ core, frame }, framesPerSecond) {
-  return `${whole(frame)} instructions on a ${core}, ${((frame * framesPerSecond) / 1e6).toFixed(2)} million a second`;
+  return `about ${whole(frame)} instructions on a ${core}, ${((frame * framesPerSecond) / 1e6).toPrecision(3)} million a second`;
 }
 
 /** Accuracy, by whose voice it is. */
 function expectedTable(expected) {
-  const head = ["Accuracy on", "", "95 % interval"].map((text, at) => element("th", { scope: "col", class: at ? "number" : "" }, text));
+  const head = ["Accuracy on", "right", "95 % interval"].map((text, at) =>
+    element("th", { scope: "col", class: at ? "number" : "" }, text));
   const rows = expected.map(({ who, accuracy, ci95, clips, people, worst }) => {
-    const from = `${whole(clips)} clips${people > 1 ? ` of ${people} people` : ""}${worst ? `; worst: ${worst[0]}, ${percent(worst[1])}` : ""}`;
-    const whose = element("th", { scope: "row" }, `${who} `, element("span", { class: "faint" }, from));
+    const from = [`${whole(clips)} clips${people > 1 ? ` of ${people} people` : ""}`];
+    if (worst) from.push(`worst: ${worst[0]}, ${percent(worst[1])}`);
+    const whose = element("th", { scope: "row" }, `${who} `, element("span", { class: "faint" }, from.join("; ")));
     const cells = [percent(accuracy), ci95 ? `${(100 * ci95[0]).toFixed(1)} to ${percent(ci95[1])}` : "–"];
     return element("tr", {}, whose, ...cells.map((text) => element("td", { class: "number" }, text)));
   });
   const body = element("tbody", {}, ...rows);
-  return element("div", { class: "scroll", tabindex: 0 }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), body));
+  const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), body);
+  return element("div", { class: "scroll", tabindex: 0 }, table);
 }

@@ -1,7 +1,6 @@
 // Streams of sound on their way through the networks: a microphone's, or a file's.
 
 const FILE_STEP_S = 1; // of a file that is heard at once; then the page may draw
-const CLIP_FRAMES = 2; // times the longest clip of training: a file without a word that is no longer is one clip
 
 /** Networks on one stream of sound, a microphone or a file: what each hears goes to cards, list and picture. */
 class Hearing {
@@ -88,16 +87,17 @@ class Files {
 
   /** Long enough to end a word, for each network. */
   pauseS() {
-    return Math.max(...this.page.descriptions.map(({ hangover_frames: frames, hop, window, rate_hz: rateHz }) => ((frames + 3) * hop + window) / rateHz));
+    return Math.max(...this.page.descriptions.map(({ hangover_frames: frames, hop, window, rate_hz: rateHz }) =>
+      ((frames + 3) * hop + window) / rateHz));
   }
 
-  /** The whole file as one word, if it is short. */
+  /** The whole file as one word, if it is no longer than the network listens: as fsdd-predict hears a file. */
   hearClip(hearing, sampleRateHz, samples) {
     this.page.networks.forEach((network, at) => {
       const { rate_hz: rateHz, longest_frames: longest, hop, window } = network.description;
       const resampler = new Resampler(sampleRateHz, rateHz);
-      const clip = [resampler.push(samples), resampler.flush()].map(toInt16);
-      const word = samples.length / sampleRateHz <= (CLIP_FRAMES * longest * hop + window) / rateHz && network.clip(joined(clip));
+      const clip = joined([resampler.push(samples), resampler.flush()].map(toInt16));
+      const word = clip.length <= window + (longest - 1) * hop && network.clip(clip);
       if (word) this.page.word(at, word, hearing);
       if (word) hearing.found[at]++;
     });

@@ -28,7 +28,8 @@ class Page {
     byId("networks").classList.toggle("two", networks.length > 1);
     this.picture = new RollingPicture(byId("picture"), descriptions);
     this.meters = new Meters(byId, descriptions[0]);
-    this.words = new WordList(byId("words"), descriptions, new Player(byId("player")), () => this.showKept());
+    this.player = new Player(byId("player"));
+    this.words = new WordList(byId("words"), descriptions, this.player, () => this.showKept());
     this.microphone = new Microphone({
       block: (samples, lost) => this.hear(samples, lost),
       trouble: tell,
@@ -90,7 +91,7 @@ class Page {
 
   /** From the first sound on: before it a microphone that is being opened gives zeros, which are nobody's quiet. */
   hear(samples, lost) {
-    if (!this.live) return;
+    if (!this.live || this.player.isPlaying) return; // what it plays itself is nobody's word
     const wasAwake = this.isAwake;
     if (!wasAwake) this.wake(samples);
     if (!this.isAwake) return;
@@ -187,7 +188,8 @@ function checkText(network, isOne) {
   const { clips, events, problem } = network.check();
   const name = isOne ? "" : `${network.description.name}: `;
   if (problem) return [`✗ ${name}this browser does not compute what the device computes: ${problem}`, false];
-  const numbers = network.description.float ? "every number as PyTorch computed it, to the rounding of floats" : "every number as numpy computed it";
+  const numbers = network.description.float ? "every number as PyTorch computed it, to the rounding of floats"
+    : "every number as numpy computed it";
   return [`✓ ${name}${clips} golden clips and ${events} events in a stream: ${numbers}.`, true];
 }
 
@@ -195,7 +197,9 @@ function showTexts() {
   document.title = data.title;
   byId("version").textContent = `${data.version}. This page was made by`;
   byId("command").textContent = data.command;
-  byId("vocabulary").textContent = [...new Set(data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at))))].join(", ");
+  byId("train-on").textContent = data.networks[0].train_on;
+  const words = data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at)));
+  byId("vocabulary").textContent = [...new Set(words)].join(", ");
   byId("legend").textContent = "Features are made only within a word: blue is above the average of training, orange below.";
 }
 
@@ -211,7 +215,7 @@ async function openPage() {
   byId("status").replaceChildren(...checks.map(([text, isGood]) => element("li", { class: isGood ? "done" : "failed" }, text)));
   const isGood = checks.every(([, each]) => each);
   for (const id of ["listen", "choose"]) byId(id).disabled = !isGood;
-  if (!isGood) tell("Listening is off: what you would hear is not what the device does. Try another browser, and tell the project.");
+  if (!isGood) tell("Listening is off: what you would hear is not what the device does. Try another browser.");
   // For the console and for tests. words: of every network, all so far, with label, nearest, margin, share, logits, start
   // and end (samples at rateHz since Listen); heard: Int16Array, what the first network got since Listen.
   window.fsdd = {

@@ -51,7 +51,8 @@ class RollingPicture {
   restyle() {
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(name).trim();
-    this.colors = { text: color("--text"), faint: color("--faint"), line: color("--line"), back: color("--back"), chosen: color("--chosen") };
+    const names = ["text", "faint", "line", "back", "chosen"];
+    this.colors = Object.fromEntries(names.map((name) => [name, color(`--${name}`)]));
     this.levelRamp = ramp(["--ramp-0", "--ramp-1", "--ramp-2", "--ramp-3"]);
     this.featureRamp = ramp(["--minus-2", "--minus-1", "--ramp-0", "--plus-1", "--plus-2"]);
     this.isStale = true;
@@ -72,7 +73,8 @@ class RollingPicture {
     this.words.push({ lane, text, isNone: word.label === null, start: word.start / word.rateHz, end: word.end / word.rateHz });
     this.words = this.words.filter(({ end }) => end > this.count * this.frameS - PICTURE_S);
     const shown = this.words.filter((each) => each.lane === 0).map((each) => each.text);
-    this.canvas.setAttribute("aria-label", `The last ${PICTURE_S} seconds of sound, with the words: ${shown.join(", ") || "none"}`);
+    const label = `The last ${PICTURE_S} seconds of sound, with the words: ${shown.join(", ") || "none"}`;
+    this.canvas.setAttribute("aria-label", label);
     this.isStale = true;
   }
 

@@ -27,7 +27,11 @@ class Player {
     this.stop();
     this.url = URL.createObjectURL(new Blob([writeWav(samples, rateHz)], { type: "audio/wav" }));
     this.audio.src = this.url;
-    return this.audio.play().catch(() => {}); // stopped by the next one
+    return this.audio.play().catch((error) => error.name !== "AbortError" && this.stop()); // AbortError: the next one plays
+  }
+
+  get isPlaying() {
+    return !!this.url;
   }
 
   stop() {
@@ -36,7 +40,10 @@ class Player {
   }
 }
 
-/** Rows of words, the newest first. A row: {source, at (Date), take, start, end (s), answers (a word or null for each network), truth}. */
+/**
+ * Rows of words, the newest first. A row: {source, at (Date), take, start, end (s), answers (a word or null for each
+ * network), truth}.
+ */
 class WordList {
   /** list: <ol>; descriptions: of the networks; onChange(): what may be kept has changed. */
   constructor(list, descriptions, player, onChange) {
@@ -59,7 +66,8 @@ class WordList {
     const now = new Date();
     this.lastTake = Math.max(this.lastTake + 1, Math.floor((now - TAKES_FROM) / 1000));
     const answers = this.descriptions.map(() => null);
-    const row = { number: ++this.count, source, session, start, end, at: now, take: this.lastTake, answers, truth: "", item: element("li") };
+    const row = { number: ++this.count, source, session, start, end, at: now, take: this.lastTake, answers, truth: "" };
+    row.item = element("li");
     this.rows.unshift(row);
     this.list.prepend(row.item);
     this.forget();
@@ -102,7 +110,8 @@ class WordList {
 
   choice(row) {
     const options = [["", "That was …"], ...this.labels.map((label) => [label, `that was: ${label}`])];
-    const select = element("select", { "aria-label": `That was, of word ${row.number}` }, ...options.map(([value, text]) => element("option", { value }, text)));
+    const select = element("select", { "aria-label": `That was, of word ${row.number}` });
+    select.append(...options.map(([value, text]) => element("option", { value }, text)));
     select.addEventListener("change", () => {
       row.truth = select.value;
       this.judge(row);
