@@ -30,6 +30,7 @@ class Tab:
 
     page: Page
     errors: list[str] = field(default_factory=list)  # of its console
+    crashes: list[str] = field(default_factory=list)  # errors that its script did not catch
     requests: list[str] = field(default_factory=list)  # to any address but its own and those in its memory
 
     def evaluate(self, code: str, *arguments: Any) -> Any:
@@ -42,6 +43,7 @@ class Tab:
         """Until this JavaScript is true. Playwright's own way evaluates text in the page, which the policy forbids."""
         end = time.monotonic() + PATIENCE_S
         while not self.evaluate(condition):
+            assert not self.crashes, self.crashes
             assert time.monotonic() < end, f"still not: {condition}; {self.errors}"
             self.page.wait_for_timeout(50)
 
@@ -77,7 +79,7 @@ def open_tab(address: Path | str, *options: str, script: str = "", **context: An
         page = browser.new_context(**context).new_page()
         tab = Tab(page)
         page.on("console", lambda message: tab.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: tab.errors.append(str(error)))
+        page.on("pageerror", lambda error: tab.crashes.append(str(error)))
         page.on(
             "request", lambda request: tab.requests.append(request.url) if _is_elsewhere(request.url, url) else None
         )
@@ -85,6 +87,7 @@ def open_tab(address: Path | str, *options: str, script: str = "", **context: An
             page.add_init_script(script)
         page.goto(url)
         yield tab
+        assert tab.crashes == [], tab.crashes
         browser.close()
 
 

@@ -21,7 +21,7 @@ from fsdd_lightning.runs.folder import read_run
 PICTURE = Path(__file__).resolve().parents[2] / "multirun" / "reference" / "listen.png"
 SPOKEN = ("3_jackson_1", "5_jackson_1", "7_jackson_1")
 RATE_HZ, MICROPHONE_HZ = 8000, 48000
-VIEW = {"width": 1280, "height": 1000}
+VIEW = {"width": 1280, "height": 960}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from example_listening import DEFAULT, FRONT_ENDS, deployment, model, words
 from web_networks import events_of, logits_of, opened, web_network
-from web_scripts import needs_node
+from web_scripts import NODE, needs_node, script
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.front_end import features, levels
@@ -19,6 +20,7 @@ from fsdd_lightning.evaluation.backends import torch_backend
 from fsdd_lightning.evaluation.clips import Clips
 from fsdd_lightning.evaluation.stream import FLOAT_STEP, BackendListener, device_logits
 from fsdd_lightning.evaluation.web import float_weights
+from fsdd_lightning.export.web import page
 from fsdd_lightning.export.web.golden import MOST_SAMPLES, WebGolden, shortest_clips
 from fsdd_lightning.export.web.image import ear_image
 from fsdd_lightning.export.web.page import WebNetwork
@@ -39,6 +41,17 @@ def word_clips(sound: np.ndarray, heard: Deployment = HEARD) -> list[np.ndarray]
     ends = [event for event in events_of(heard, sound) if event[0] == "ends" and event[5] > 0]
     hop, window = DEFAULT.hop, DEFAULT.window
     return [sound[first * hop : first * hop + window + (frames - 1) * hop] for _, _, first, frames, *_ in ends]
+
+
+def test_the_scripts_of_a_page_are_one_program() -> None:
+    """As one script, in which a name is declared once."""
+    program = "".join(map(script, (*page.SCRIPTS,)))
+    done = subprocess.run([str(NODE), "--check", "-"], input=program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, program.splitlines())) <= 120
+    shortened = "".join(map(page.script_text, page.SCRIPTS))
+    done = subprocess.run([str(NODE), "--check", "-"], input=shortened, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "/**" not in shortened and len(shortened) < 0.9 * len(program)
 
 
 # ---- golden sounds

@@ -73,7 +73,7 @@ class WebNetwork:
 def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, file: str, version: str) -> str:
     """The page, whose name will be `file`. `command` made it."""
     data, pack = page_data(networks, title=title, command=command, file=file, version=version)
-    script = Markup("".join(map(_script, SCRIPTS)))
+    script = Markup("".join(map(script_text, SCRIPTS)))
     style = Markup(_text("page.css"))
     return (
         _environment()
@@ -84,7 +84,7 @@ def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, fil
             pack=Markup(pack.text()),
             style=style,
             script=script,
-            capture=Markup(_script(CAPTURE)),
+            capture=Markup(script_text(CAPTURE)),
             style_hash=_hash(style),
             script_hash=_hash(script),
         )
@@ -183,7 +183,7 @@ def _text(name: str) -> str:
     return (files(_PACKAGE) / "page" / name).read_text(encoding="utf-8")
 
 
-def _script(name: str) -> str:
+def script_text(name: str) -> str:
     """Without lines of comment and indentation, a sixth of a page. No script has a text of several lines."""
     return _BESIDE_CODE.sub("", _text(name))
 

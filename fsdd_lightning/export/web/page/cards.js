@@ -18,11 +18,14 @@ const unit = (value) => minus(value.toFixed(1).replace(/^-0\.0$/, "0.0"));
 const sure = (share) => (share > 0.999 ? ">\u00a099.9\u00a0%" : percent(share, share > 0.99 ? 1 : 0));
 
 /** A word of listener.js in words: {text, note, sizes}; description: of its network. */
-function wordText({ label, nearest, isOverlong, margin, share }, { labels, none, logit_step: step, least_margin: least }) {
+function wordText({ label, nearest, isOverlong, margin, share }, description) {
+  const { labels, none, logit_step: step, least_margin: least } = description;
   if (isOverlong) return { text: "too long to be a word", note: "Pause before and behind a word.", sizes: "" };
-  const sizes = `margin ${unit(margin * step)} (at least ${unit(least * step)}), probability ${sure(share)}`;
+  const needed = least ? ` (at least ${unit(least * step)})` : "";
+  const sizes = `margin ${unit(margin * step)}${needed}, probability ${sure(share)}`;
   if (label !== null) return { text: label, note: "", sizes };
-  return { text: "none of these", note: `${none.includes(labels.indexOf(nearest)) ? "heard as" : "nearest:"} ${nearest}`, sizes };
+  const isClass = none.includes(labels.indexOf(nearest));
+  return { text: "none of these", note: `${isClass ? "heard as" : "nearest:"} ${nearest}`, sizes };
 }
 
 /** Bars of logits around zero. */
@@ -74,7 +77,8 @@ class Card {
     if (!isOne) name.prepend(element("span", { class: "badge" }, "AB"[at]), " ");
     const heard = element("div", { class: "heard" }, name, bytesLine(description), this.label, this.note);
     const attributes = { class: "card", id: `network-${at}`, "aria-labelledby": name.id };
-    this.root = element("article", attributes, element("div", { class: "inside" }, heard, this.bars.root, facts(description)));
+    const inside = element("div", { class: "inside" }, heard, this.bars.root, facts(description));
+    this.root = element("article", attributes, inside);
   }
 
   /** Of the word that is being spoken; drawn with the next picture. */
@@ -90,7 +94,8 @@ class Card {
   word(word) {
     const { text, note, sizes } = wordText(word, this.description);
     this.label.textContent = text;
-    this.label.className = `label ${word.label === null || text.length > 10 ? "phrase" : text.length > 3 ? "long" : ""}`;
+    const isPhrase = word.label === null || text.length > 10;
+    this.label.className = `label ${isPhrase ? "phrase" : text.length > 3 ? "long" : ""}`;
     this.label.classList.toggle("none", word.label === null);
     this.note.textContent = [note, sizes].filter(Boolean).join("; ");
     this.logits = null;
@@ -109,16 +114,18 @@ function facts({ mode, size, instructions, rate_hz: rateHz, hop, expected, exper
   const network = `${mode}, ${layers} layer${layers === "1" ? "" : "s"} of ${cells}`;
   const told = { network, "a frame": instructions && frameText(instructions, rateHz / hop), experiment, recordings };
   const items = Object.entries(told).filter(([, text]) => text);
-  const list = element("dl", {}, ...items.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+  const list = element("dl");
+  list.append(...items.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
   const closed = matchMedia("(max-width: 640px)").matches ? {} : { open: "" }; // on a phone the next network is near
   return element("details", { class: "facts", ...closed }, element("summary", {}, "Size, accuracy, origin"), list,
     ...(expected.length ? [expectedTable(expected)] : []),
-    element("p", { class: "small faint" }, "Probabilities are calibrated on voices that it knows: of yours it may be too sure."),
+    element("p", { class: "small faint" }, "Probabilities hold for voices that it knows: of yours it may be too sure."),
     element("p", { class: "small faint" }, "Trained by"), element("pre", { tabindex: 0 }, command));
 }
 
 function frameText({ core, frame }, framesPerSecond) {
-  return `about ${whole(frame)} instructions on a ${core}, ${((frame * framesPerSecond) / 1e6).toPrecision(3)} million a second`;
+  const millions = ((frame * framesPerSecond) / 1e6).toPrecision(3);
+  return `about ${whole(frame)} instructions on a ${core}, ${millions} million a second`;
 }
 
 /** Accuracy, by whose voice it is. */

@@ -65,7 +65,7 @@ class Files {
     byId("choose").disabled = false;
   }
 
-  /** Like a microphone, with a pause behind it; a clip without a pause before it may be no word, but is one as a whole. */
+  /** Like a microphone, with a pause behind it; a clip without a pause before it may be one word as a whole. */
   async hearFile(file) {
     const { sampleRateHz, samples } = readWav(new Uint8Array(await file.arrayBuffer()));
     const { page } = this;

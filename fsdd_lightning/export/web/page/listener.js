@@ -21,7 +21,7 @@ class NetworkListener {
     this.keptFrom = 0; // the first sample of what is kept
   }
 
-  /** samples: Float32Array at the source's rate, -1 to 1. The frames that they complete; a word that ended is its event's. */
+  /** samples: Float32Array at the source's rate, -1 to 1. The frames that they complete; an event has its word. */
   push(samples) {
     return this.hear(toInt16(this.resampler.push(samples)));
   }

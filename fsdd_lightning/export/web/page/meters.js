@@ -23,7 +23,8 @@ class Meters {
   }
 
   reset() {
-    Object.assign(this, { rms: 0, peak: 0, peakAt: 0, clippedAt: -Infinity, above: 0, age: 0, isWord: false, saidAt: 0 });
+    Object.assign(this, { rms: 0, peak: 0, peakAt: 0, clippedAt: -Infinity });
+    Object.assign(this, { above: 0, age: 0, isWord: false, saidAt: 0 });
     this.show("off");
     this.isStale = true;
   }

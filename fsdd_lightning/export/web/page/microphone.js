@@ -52,7 +52,7 @@ async function captureNode(context, onBlock) {
 /** One microphone, from start() to stop(). */
 class Microphone {
   /**
-   * on.block(samples, lost): as of captureNode. on.trouble(line or null): what is wrong while it listens; null: no more.
+   * on.block(samples, lost): as of captureNode. on.trouble(line): what is wrong while it listens; null: no more.
    * on.gone(line): it has stopped. file: the page's name.
    */
   constructor(on, file) {
@@ -101,11 +101,11 @@ class Microphone {
       this.stop();
       this.on.gone("The microphone is gone: connect it or choose another one, then press Listen again.");
     };
-    track.onmute = () => this.on.trouble("The system has muted the microphone: unmute it; listening goes on by itself.");
+    track.onmute = () => this.on.trouble("The system has muted the microphone: unmute it, and listening goes on.");
     track.onunmute = () => this.on.trouble(null);
     this.context.onstatechange = () => {
       const paused = this.context && this.context.state !== "running";
-      this.on.trouble(paused ? "The browser has paused the sound: come back to this page, or press Stop and Listen." : null);
+      this.on.trouble(paused ? "The browser has paused the sound: come back to this page, or stop and listen." : null);
       this.wake();
     };
   }

@@ -1,4 +1,4 @@
-// A network of the page: the recognizer, or for a float network the recognizer's ear with a network in JavaScript behind it.
+// A network of the page: the recognizer, or for a float network the recognizer's ear and JavaScript behind it.
 
 const FLOAT_STEP = 2 ** -16; // of a float network's logits, as evaluation/stream.py compares them
 const FLOAT_TOLERANCE = 16; // such steps between two orders of float sums
@@ -157,8 +157,9 @@ class Network {
     const stream = this.newStream();
     const frames = [...clips.flatMap((clip) => [pause, clip]), pause, pause].flatMap((samples) => stream.push(samples));
     const events = frames.flatMap(({ event }, at) => (event ? [eventNumbers(event, at)] : []));
+    const count = Math.min(events.length, expected.length);
     const differs = events.length === expected.length
-      ? events.findIndex((event, at) => !this.isSameEvent(event, expected[at])) : Math.min(events.length, expected.length);
+      ? events.findIndex((event, at) => !this.isSameEvent(event, expected[at])) : count;
     return differs < 0 ? null : `event ${differs + 1} of a stream is ${events[differs]}, not ${expected[differs]}`;
   }
 

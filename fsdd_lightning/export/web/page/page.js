@@ -15,8 +15,8 @@ function tell(line) {
 }
 
 const missing = () =>
-  typeof WebAssembly === "undefined" ? "This browser runs no WebAssembly: use one of 2023 or newer, or allow it for this file."
-  : typeof DecompressionStream === "undefined" ? "This browser is too old to unpack the networks: use one of 2023 or newer."
+  typeof WebAssembly === "undefined" ? "This browser runs no WebAssembly: allow it, or use a browser of 2023 or newer."
+  : typeof DecompressionStream === "undefined" ? "This browser is too old for this page: use one of 2023 or newer."
   : null;
 
 class Page {
@@ -46,7 +46,8 @@ class Page {
   listen() {
     byId("listen").addEventListener("click", () => this.toggle());
     document.addEventListener("keydown", (event) => {
-      const isTyped = event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest("input, select");
+      const isOther = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+      const isTyped = isOther || event.target.closest("input, select");
       if (event.key.toLowerCase() === "l" && !isTyped && !byId("listen").disabled) this.toggle();
     });
     byId("devices").addEventListener("change", () => this.microphone.isOpen && !this.isStarting && this.start());
@@ -79,7 +80,8 @@ class Page {
 
   begin(rateHz) {
     const own = [...new Set(this.descriptions.map(({ rate_hz: to }) => to))].filter((to) => to !== rateHz);
-    byId("rate").textContent = `${whole(rateHz)} Hz${own.length ? `, resampled to ${own.map(whole).join(" and ")} Hz` : ""}`;
+    const resampled = own.length ? `, resampled to ${own.map(whole).join(" and ")} Hz` : "";
+    byId("rate").textContent = `${whole(rateHz)} Hz${resampled}`;
     this.picture.reset();
     this.meters.reset();
     [this.lost, this.isAwake] = [0, false];
@@ -200,7 +202,7 @@ function showTexts() {
   byId("train-on").textContent = data.networks[0].train_on;
   const words = data.networks.flatMap(({ labels, none }) => labels.filter((_, at) => !none.includes(at)));
   byId("vocabulary").textContent = [...new Set(words)].join(", ");
-  byId("legend").textContent = "Features are made only within a word: blue is above the average of training, orange below.";
+  byId("legend").textContent = "Features are made only within a word: blue is above the average, orange below.";
 }
 
 async function openPage() {
@@ -212,12 +214,13 @@ async function openPage() {
   const networks = data.networks.map((description) => openNetwork(description, module, pack));
   const page = new Page(networks);
   const checks = networks.map((network) => checkText(network, networks.length === 1));
-  byId("status").replaceChildren(...checks.map(([text, isGood]) => element("li", { class: isGood ? "done" : "failed" }, text)));
+  byId("status").replaceChildren(
+    ...checks.map(([text, isGood]) => element("li", { class: isGood ? "done" : "failed" }, text)));
   const isGood = checks.every(([, each]) => each);
   for (const id of ["listen", "choose"]) byId(id).disabled = !isGood;
   if (!isGood) tell("Listening is off: what you would hear is not what the device does. Try another browser.");
-  // For the console and for tests. words: of every network, all so far, with label, nearest, margin, share, logits, start
-  // and end (samples at rateHz since Listen); heard: Int16Array, what the first network got since Listen.
+  // For the console and for tests. words: of every network, all so far, with label, nearest, margin, share, logits,
+  // start and end (samples at rateHz since Listen); heard: Int16Array, what the first network got since Listen.
   window.fsdd = {
     networks,
     words: page.all,

@@ -1,5 +1,5 @@
-// What moves while it listens: the rolling picture of sound, features and words, and the meters. Data come with push();
-// draw() is for the browser's animation frames alone.
+// The rolling picture of sound, features and words. Data come with push(); draw() is for the browser's animation frames
+// alone.
 
 const PICTURE_S = 4;
 const PANE = { left: 58, right: 10, top: 6, gap: 10, lane: 24, axis: 20 }; // CSS pixels
@@ -25,6 +25,9 @@ function ramp(names) {
     return (255 << 24) | (mix(0) << 16) | (mix(8) << 8) | mix(16); // little-endian RGBA
   });
 }
+
+/** A ramp's color of a share, 0 to 1. */
+const shade = (colors, share) => colors[Math.max(0, Math.min(255, Math.round(share * 255)))];
 
 /** The last seconds: bands of the sound, features within words, and a lane of words for each network. */
 class RollingPicture {
@@ -70,8 +73,9 @@ class RollingPicture {
 
   /** lane: the network's number; word: of listener.js; text: what is written there. */
   mark(lane, word, text) {
-    this.words.push({ lane, text, isNone: word.label === null, start: word.start / word.rateHz, end: word.end / word.rateHz });
-    this.words = this.words.filter(({ end }) => end > this.count * this.frameS - PICTURE_S);
+    const [start, end] = [word.start / word.rateHz, word.end / word.rateHz];
+    this.words.push({ lane, text, isNone: word.label === null, start, end });
+    this.words = this.words.filter((each) => each.end > this.count * this.frameS - PICTURE_S);
     const shown = this.words.filter((each) => each.lane === 0).map((each) => each.text);
     const label = `The last ${PICTURE_S} seconds of sound, with the words: ${shown.join(", ") || "none"}`;
     this.canvas.setAttribute("aria-label", label);
@@ -95,7 +99,8 @@ class RollingPicture {
     const { canvas, first, lanes } = this;
     const width = canvas.clientWidth;
     const sound = { top: PANE.top, height: width < 600 ? 112 : 160 };
-    const features = { top: sound.top + sound.height + PANE.gap, height: first.channels * (first.channels > 20 ? 4 : 7) };
+    const row = first.channels > 20 ? 4 : 7;
+    const features = { top: sound.top + sound.height + PANE.gap, height: first.channels * row };
     const words = { top: features.top + features.height + PANE.gap, height: lanes * PANE.lane };
     const height = words.top + words.height + PANE.axis;
     const ratio = devicePixelRatio || 1;
@@ -128,11 +133,11 @@ class RollingPicture {
   paintLevels() {
     const { bands } = this.first;
     const [low, high] = this.levelRange();
-    const color = (level) => this.levelRamp[Math.max(0, Math.min(255, Math.round(((level - low) / (high - low)) * 255)))];
+    const color = (level) => shade(this.levelRamp, (level - low) / (high - low));
     this.paint(this.sound, bands, (frame, row) => (frame ? color(frame.levels[bands - 1 - row]) : this.levelRamp[0]));
   }
 
-  /** From the quiet frames' mean to the loudest level; it grows at once and shrinks slowly, so that no color flickers. */
+  /** From the quiet frames' mean to the loudest level; it grows at once and shrinks slowly: no flicker. */
   levelRange() {
     if (!this.frames.length) return [0, 1];
     const mean = (levels) => levels.reduce((sum, level) => sum + level, 0) / levels.length;
@@ -146,7 +151,7 @@ class RollingPicture {
   }
 
   paintFeatures() {
-    const color = (value) => this.featureRamp[Math.max(0, Math.min(255, Math.round((value / MOST_FEATURE + 1) * 127.5)))];
+    const color = (value) => shade(this.featureRamp, (value / MOST_FEATURE + 1) / 2);
     this.paint(this.features, this.first.channels, (frame, row) => (frame?.features ? color(frame.features[row]) : 0));
   }
 

@@ -1,5 +1,5 @@
-// The firmware's C as WebAssembly, export/web/fsdd_web.c: 16-bit samples in, frames and words out. What is computed here,
-// bit for bit what a device computes, the page only shows.
+// The firmware's C as WebAssembly, export/web/fsdd_web.c: 16-bit samples in, frames and words out. What is computed
+// here, bit for bit what a device computes, the page only shows.
 
 const EVENT_KINDS = [null, "begins", "ends"];
 const MOST_BANDS = 64; // of fsdd_front_end_config.h
@@ -55,7 +55,8 @@ class Recognizer {
       buffer, this.heard, HEARD_WORDS);
     if (!isComplete) return null;
     const inWord = length > 0;
-    const event = EVENT_KINDS[kind] && { kind: EVENT_KINDS[kind], label, margin, frames, framesAgo, isOverlong: !!isOverlong };
+    const what = EVENT_KINDS[kind];
+    const event = what && { kind: what, label, margin, frames, framesAgo, isOverlong: !!isOverlong };
     return {
       levels: new Int32Array(buffer, this.heard + 4 * HEARD_WORDS, this.bands).slice(),
       features: inWord ? this.features() : null,

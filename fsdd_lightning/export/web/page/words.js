@@ -27,7 +27,7 @@ class Player {
     this.stop();
     this.url = URL.createObjectURL(new Blob([writeWav(samples, rateHz)], { type: "audio/wav" }));
     this.audio.src = this.url;
-    return this.audio.play().catch((error) => error.name !== "AbortError" && this.stop()); // AbortError: the next one plays
+    return this.audio.play().catch((error) => error.name !== "AbortError" && this.stop()); // or the next one plays
   }
 
   get isPlaying() {
@@ -53,10 +53,11 @@ class WordList {
     [this.lastTake, this.count] = [0, 0];
   }
 
-  /** word: that network `at` has heard in a source, "microphone" or a file's name; session: tells one stream from another. */
+  /** word: that network `at` has heard in a source, "microphone" or a file's name; session: of one stream. */
   add(at, word, source, session) {
     const [start, end] = [word.start / word.rateHz, word.end / word.rateHz];
-    let row = this.rows.find((each) => each.session === session && !each.answers[at] && each.start < end && start < each.end);
+    let row = this.rows.find((each) =>
+      each.session === session && !each.answers[at] && each.start < end && start < each.end);
     row ??= this.newRow(source, session, start, end);
     row.answers[at] = word;
     this.fill(row);
@@ -88,7 +89,8 @@ class WordList {
     row.choice ??= this.choice(row);
     row.play ??= this.playButton(row);
     row.item.replaceChildren(element("span", { class: "when faint", title: time }, where),
-      ...row.answers.map((word, at) => this.answer(word, at)), element("span", { class: "tools" }, row.play, row.choice));
+      ...row.answers.map((word, at) => this.answer(word, at)),
+      element("span", { class: "tools" }, row.play, row.choice));
     this.judge(row);
   }
 
@@ -97,8 +99,8 @@ class WordList {
     if (this.descriptions.length > 1) cell.append(element("span", { class: "badge" }, "AB"[at]), " ");
     if (!word) return cell.append(element("span", { class: "faint" }, "heard no word")), cell;
     const { text, note, sizes } = wordText(word, this.descriptions[at]);
-    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }), note && ` ${note}`, " ",
-      element("span", { class: "faint small sizes" }, sizes));
+    cell.append(element("b", { class: word.label === null ? "none" : "" }, text), element("span", { class: "mark" }),
+      note && ` ${note}`, " ", element("span", { class: "faint small sizes" }, sizes));
     return cell;
   }
 
