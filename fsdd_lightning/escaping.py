@@ -7,6 +7,8 @@ read from right to left that was written from left to right.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import logging
@@ -72,6 +74,17 @@ def markdown(text: object) -> str:
 def json_text(content: Any, indent: int | None = None) -> str:
     """JSON in visible ASCII: of what is not, there are escapes in its strings."""
     return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
+
+
+def embedded_json(content: Any) -> str:
+    """JSON in visible ASCII that may stand in a script element of a page: it closes none, and opens no comment."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def policy_hash(content: str) -> str:
+    """As a Content-Security-Policy names a script or a style sheet that it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def csv_cell(value: object) -> object:

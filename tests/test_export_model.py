@@ -158,7 +158,7 @@ def test_the_title_of_a_page_is_the_users(fsdd_export: Call, moved_run: Path) ->
     fsdd_export(moved_run, "--format", "web", "--name", "Door <bell> & </script>")
     text = (moved_run / "export" / "listen.html").read_text()
     assert "<title>Door &lt;bell&gt; &amp; &lt;/script&gt;</title>" in text
-    assert '"title": "Door \\u003cbell\\u003e \\u0026 \\u003c/script\\u003e"' in text
+    assert '"title":"Door \\u003cbell\\u003e \\u0026 \\u003c/script\\u003e"' in text
 
 
 def test_two_networks_on_one_page(

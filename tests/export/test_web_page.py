@@ -320,7 +320,7 @@ def test_a_microphone_that_goes_and_one_that_is_muted(page: Path, microphone: tu
 
 def test_a_page_that_computes_something_else_does_not_listen(page: Path, tmp_path: Path) -> None:
     text = page.read_text()
-    found = re.search(r'"logits": \[\[(-?\d+)', text)
+    found = re.search(r'"logits":\[\[(-?\d+)', text)
     assert found is not None
     wrong = tmp_path / "wrong.html"
     wrong.write_text(text[: found.start(1)] + str(int(found[1]) + 1) + text[found.end(1) :])

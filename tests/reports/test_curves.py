@@ -10,9 +10,10 @@ from urllib.parse import quote
 import pytest
 from fabricated_runs import ended, finished, frame_of, grid, run, with_curves, write
 
+from fsdd_lightning.escaping import embedded_json
 from fsdd_lightning.reports.html import details as embedding
 from fsdd_lightning.reports.html.curves import CURVES, curves_of, thinned
-from fsdd_lightning.reports.html.details import details, embedded
+from fsdd_lightning.reports.html.details import details
 from fsdd_lightning.reports.html.links import Links
 from fsdd_lightning.reports.sections import sections
 
@@ -109,5 +110,5 @@ def test_a_matrix_that_is_none_is_left_out(tmp_path: Path) -> None:
 
 def test_embedded_json_ends_no_script() -> None:
     content = {"name": "</script><!-- & \u2028"}
-    text = embedded(content)
+    text = embedded_json(content)
     assert not set("<>&\u2028") & set(text) and json.loads(text) == content

@@ -6,8 +6,6 @@ Content-Security-Policy allows the one script and the one style sheet whose hash
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.listener import Listening
-from fsdd_lightning.escaping import json_text, visible
+from fsdd_lightning.escaping import embedded_json, policy_hash, visible
 from fsdd_lightning.export.web.golden import WebGolden
 from fsdd_lightning.export.web.pack import Pack, Place
 
@@ -80,13 +78,13 @@ def render_page(networks: Sequence[WebNetwork], *, title: str, command: str, fil
         .get_template("page.html.jinja")
         .render(
             title=visible(title),
-            data=Markup(_embedded(data)),
+            data=Markup(embedded_json(data)),
             pack=Markup(pack.text()),
             style=style,
             script=script,
             capture=Markup(script_text(CAPTURE)),
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            style_hash=policy_hash(style),
+            script_hash=policy_hash(script),
         )
     )
 
@@ -163,11 +161,6 @@ def _golden(golden: WebGolden, pack: Pack) -> dict[str, Any]:
     }
 
 
-def _embedded(data: Mapping[str, Any]) -> str:
-    """JSON that no HTML parser takes for markup."""
-    return json_text(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader(_PACKAGE, "page"),
@@ -190,8 +183,3 @@ def script_text(name: str) -> str:
 
 def _bytes(name: str) -> bytes:
     return (files(_PACKAGE) / name).read_bytes()
-
-
-def _hash(content: str) -> str:
-    """As a Content-Security-Policy names what it allows."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

@@ -87,9 +87,3 @@ def _confusion(row: pd.Series, labels: list[list[str]]) -> list[Any]:
     if names not in labels:
         labels.append(names)
     return [labels.index(names), matrix]
-
-
-def embedded(content: Any) -> str:
-    """JSON that may stand in a script element: it closes none, and opens no comment."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

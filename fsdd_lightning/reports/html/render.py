@@ -1,14 +1,12 @@
 """report.html: one file that needs no other and no network, for screens of any width, light or dark.
 
-Nothing from outside is markup: jinja escapes all texts, `embedded` the JSON; in both, what is not seen is an escape.
+Nothing from outside is markup: jinja escapes all texts, `embedded_json` the JSON; what is not seen is an escape.
 The Content-Security-Policy allows the one script and the one style sheet whose hashes it names; there are no inline
 handlers and no style attributes.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,12 +18,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fsdd_lightning.escaping import visible
+from fsdd_lightning.escaping import embedded_json, policy_hash, visible
 from fsdd_lightning.reports.document import EXPLAINED, Document, Part
 from fsdd_lightning.reports.figures import MOST_SERIES
 from fsdd_lightning.reports.frame import without_folders
 from fsdd_lightning.reports.html.chart import Chart
-from fsdd_lightning.reports.html.details import details, embedded
+from fsdd_lightning.reports.html.details import details
 from fsdd_lightning.reports.html.heat import LEVELS, Heat, evaluation_maps, size_map, speaker_maps
 from fsdd_lightning.reports.html.links import Links
 from fsdd_lightning.reports.html.size_charts import size_charts
@@ -71,9 +69,9 @@ def page(document: Document, output: Path, links: bool = True) -> str:
             mode_class={mode: f"m{at}" for at, mode in enumerate(modes)},
             style=style,
             script=script,
-            style_hash=_hash(style),
-            script_hash=_hash(script),
-            data=Markup(embedded(_data(document, linked))),
+            style_hash=policy_hash(style),
+            script_hash=policy_hash(script),
+            data=Markup(embedded_json(_data(document, linked))),
         )
     )
 
@@ -97,11 +95,6 @@ def _shown_as_it_is(value: Any) -> Any:
 
 def _text(name: str) -> str:
     return files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    """As a Content-Security-Policy names what it allows."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def _data(document: Document, links: Links) -> dict[str, Any]:
