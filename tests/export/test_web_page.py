@@ -255,6 +255,24 @@ def test_what_it_got_wrong_is_downloaded_as_data(page: Path, spoken: np.ndarray,
     assert len(samples) > newest["end"] - newest["start"]
 
 
+def test_a_word_is_played_again_and_not_heard_meanwhile(
+    page: Path, microphone: tuple[str, ...], spoken: np.ndarray, tmp_path: Path
+) -> None:
+    with open_tab(page, *microphone) as tab:
+        tab.opened().page.set_input_files("#files", write_sound(tmp_path / "spoken.wav", spoken, RATE_HZ))
+        tab.wait("document.querySelectorAll('#file-notes li').length === 1")
+        listen(tab, 8000)
+        tab.evaluate("document.getElementById('player').loop = true")
+        tab.page.locator("#words button").first.click()
+        tab.wait("document.getElementById('player').currentTime > 0")
+        before = tab.evaluate("fsdd.heard.length")
+        tab.page.wait_for_timeout(300)
+        assert tab.evaluate("fsdd.heard.length") == before
+        tab.evaluate("document.getElementById('player').loop = false")
+        tab.wait(f"fsdd.heard.length > {before}")
+        assert tab.errors == []
+
+
 def test_all_that_was_heard_gives_the_same_words_again(
     page: Path, microphone: tuple[str, ...], spoken: np.ndarray, finished_run: Path
 ) -> None:

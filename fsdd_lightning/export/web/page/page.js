@@ -192,7 +192,8 @@ function checkText(network, isOne) {
   if (problem) return [`✗ ${name}this browser does not compute what the device computes: ${problem}`, false];
   const numbers = network.description.float ? "every number as PyTorch computed it, to the rounding of floats"
     : "every number as numpy computed it";
-  return [`✓ ${name}${clips} golden clips and ${events} events in a stream: ${numbers}.`, true];
+  const sounds = `${clips} golden clip${clips === 1 ? "" : "s"} and ${events} events in a stream`;
+  return [`✓ ${name}${sounds}: ${numbers}.`, true];
 }
 
 function showTexts() {
