@@ -320,6 +320,22 @@ def test_without_a_microphone_the_page_says_what_to_do(page: Path, script: str) 
         assert tab.page.get_attribute("#listen", "aria-pressed") == "false"
 
 
+def test_a_sound_that_does_not_start_is_told(page: Path, microphone: tuple[str, ...]) -> None:
+    """As where there is no sound card."""
+    script = """
+      const Started = AudioContext;
+      window.AudioContext = class extends Started {
+        resume() { return new Promise(() => {}); }
+        createMediaStreamSource() { return { connect() {} }; }
+        get state() { return "suspended"; }
+      };
+    """
+    with open_tab(page, *microphone, script=script) as tab:
+        tab.opened().page.click("#listen")
+        tab.wait("!document.getElementById('alert').hidden")
+        assert "paused the sound" in tab.text("#alert")
+
+
 def test_a_microphone_that_goes_and_one_that_is_muted(page: Path, microphone: tuple[str, ...]) -> None:
     keep = """
       const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

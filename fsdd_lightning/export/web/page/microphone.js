@@ -3,6 +3,7 @@
 /** The page's own address when it comes from a server at home, which every browser trusts with a microphone. */
 const serveIt = (file) => `run "python -m http.server" in this file's folder and open http://localhost:8000/${file}`;
 
+const PAUSED = "The browser has paused the sound: come back to this page, or stop and listen.";
 const REFUSALS = {
   NotAllowedError: "The microphone was refused: allow it beside the page's address, then press Listen again.",
   NotFoundError: "There is no microphone: connect one, then press Listen again. WAV files work without one.",
@@ -65,6 +66,10 @@ class Microphone {
     return !!this.context;
   }
 
+  get isRunning() {
+    return this.context?.state === "running";
+  }
+
   /** Opens it; returns its rate in Hz. deviceId: "" for the browser's choice. Throws an Error of one line. */
   async start(deviceId) {
     if (!navigator.mediaDevices?.getUserMedia) {
@@ -104,15 +109,14 @@ class Microphone {
     track.onmute = () => this.on.trouble("The system has muted the microphone: unmute it, and listening goes on.");
     track.onunmute = () => this.on.trouble(null);
     this.context.onstatechange = () => {
-      const paused = this.context && this.context.state !== "running";
-      this.on.trouble(paused ? "The browser has paused the sound: come back to this page, or stop and listen." : null);
+      this.on.trouble(this.isOpen && !this.isRunning ? PAUSED : null);
       this.wake();
     };
   }
 
   /** A context that was paused, by a call or in a tab behind, goes on as soon as it may. */
   wake() {
-    if (!document.hidden && this.context && this.context.state !== "running") this.context.resume().catch(() => {});
+    if (!document.hidden && this.isOpen && !this.isRunning) this.context.resume().catch(() => {});
   }
 
   stop() {

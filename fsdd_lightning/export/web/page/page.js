@@ -85,7 +85,7 @@ class Page {
     this.picture.reset();
     this.meters.reset();
     [this.lost, this.isAwake] = [0, false];
-    setTimeout(() => this.live && !this.isAwake && tell(SILENT), SILENT_MS);
+    setTimeout(() => this.live && !this.isAwake && tell(this.microphone.isRunning ? SILENT : PAUSED), SILENT_MS);
     this.live = this.recorded = new Hearing(this, "microphone", rateHz, true);
     byId("save").disabled = false;
     this.showDevices();
