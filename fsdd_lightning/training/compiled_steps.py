@@ -29,17 +29,18 @@ def use_compiled_steps(wanted: bool = True) -> bool:
     Both give the same bits again and again, but not each other's: where they must not depend on whether there is a
     compiler (`trainer.portable`), they are not wanted.
     """
-    CHOICE.compiled = _engine() if wanted else None
+    CHOICE.compiled = None
+    if wanted:
+        try:
+            CHOICE.compiled = _engine()
+        except (RunFailedError, OSError, AttributeError) as error:
+            logger.info("quantization-aware training uses operations of torch: %s", error)
     return CHOICE.compiled is not None
 
 
-@cache
-def _engine() -> CompiledEngine | None:
-    try:
-        return CompiledEngine(_load(_library()))
-    except (RunFailedError, OSError, AttributeError) as error:
-        logger.info("quantization-aware training uses operations of torch: %s", error)
-        return None
+@cache  # but for a failure: a compiler may be there the next time
+def _engine() -> CompiledEngine:
+    return CompiledEngine(_load(_library()))
 
 
 def _library() -> bytes:
