@@ -196,7 +196,7 @@ def test_a_page_without_kept_clips_checks_itself_by_noise(fsdd_export: Call, mov
     code, _, err = fsdd_export(moved_run, "--format", "web")
     assert (code, err) == (0, "")
     (network,) = page_data(moved_run / "export" / "listen.html")["networks"]
-    assert len(network["golden"]["clips"]) == 2
+    assert len(network["golden"]["clips"]) == 3
 
 
 def test_more_runs_than_a_format_takes(fsdd_export: Call, finished_run: Path, moved_run: Path) -> None:

@@ -8,24 +8,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import fsdd_lightning
 from fsdd_lightning.arithmetic.device_arrays import Deployment
-from fsdd_lightning.arithmetic.fixed_point import Int16Array, Int64Array
-from fsdd_lightning.arithmetic.front_end import FrontEnd, features
-from fsdd_lightning.arithmetic.integer_lstm import network_logits
+from fsdd_lightning.arithmetic.fixed_point import Int16Array
 from fsdd_lightning.arithmetic.listener import Listener, Listening
 from fsdd_lightning.arithmetic.ranges import NarrowRowsError
 from fsdd_lightning.artifacts import replace_file
 from fsdd_lightning.config.schema import Config
-from fsdd_lightning.data.features import padded
 from fsdd_lightning.data.words import DIGITS, NO_WORDS
 from fsdd_lightning.errors import UserError
-from fsdd_lightning.evaluation.backends import Backend, logit_step, recorded_temperature, torch_backend
-from fsdd_lightning.evaluation.clips import Clips
+from fsdd_lightning.evaluation.backends import logit_step, recorded_temperature, torch_backend
 from fsdd_lightning.evaluation.deployment import kept_golden_clips, model_name
-from fsdd_lightning.evaluation.stream import FLOAT_STEP, BackendListener, device_logits
+from fsdd_lightning.evaluation.stream import FLOAT_STEP, BackendListener
+from fsdd_lightning.export.golden import random_clips
 from fsdd_lightning.export.web.golden import WebGolden
 from fsdd_lightning.export.web.image import ear_image, network_image
 from fsdd_lightning.export.web.page import FloatLayer, FloatWeights, WebNetwork, render_page
@@ -36,8 +31,6 @@ from fsdd_lightning.runs.expected import expectations
 from fsdd_lightning.runs.folder import Run
 
 CORE, CORE_NAME = "M4", "Cortex-M4"  # whose instructions a page tells
-MOST_NETWORKS = 2
-NOISE_FRAMES, LOUDEST_NOISE = (10, 20), 3000  # of golden clips where a run has kept none
 
 
 def export_page(runs: Sequence[Run], path: Path, title: str | None = None) -> None:
@@ -67,13 +60,13 @@ def _distinct(networks: Sequence[WebNetwork], runs: Sequence[Run]) -> list[WebNe
 
 
 def _golden_clips(runs: Sequence[Run]) -> list[Sequence[Int16Array]]:
-    """Those that each run has kept; else another's of the same rate, which makes the page smaller, too; else noise."""
+    """Of each run those that the first one of its rate has kept: what is the same takes room once. Else noise."""
     kept: dict[int, Sequence[Int16Array]] = {}
     for run in runs:
         golden = None if run.deployment is None else kept_golden_clips(run.deployment, run.folder)
         if golden is not None and golden.samples:
             kept.setdefault(run.config.features.sample_rate_hz, golden.samples)
-    return [kept.get(run.config.features.sample_rate_hz) or _noise(_listening(run).front_end) for run in runs]
+    return [kept.get(run.config.features.sample_rate_hz) or random_clips(_listening(run).front_end) for run in runs]
 
 
 def web_network(run: Run, clips: Sequence[Int16Array]) -> WebNetwork:
@@ -120,10 +113,6 @@ def _integer_parts(run: Run, deployment: Deployment, clips: Sequence[Int16Array]
     listening, model = deployment.listening, deployment.model
     assert listening is not None
 
-    def logits(clips: Sequence[Int16Array]) -> Int64Array:
-        frames = [features(listening.front_end, listening.standardization, clip) for clip in clips]
-        return network_logits(model, padded(frames), np.array([len(clip) for clip in frames])).astype(np.int64)
-
     try:
         image = network_image(deployment)
     except NarrowRowsError as error:
@@ -132,38 +121,19 @@ def _integer_parts(run: Run, deployment: Deployment, clips: Sequence[Int16Array]
         "image": image,
         "logit_step": logit_step(model),
         "temperature": recorded_temperature(run.record.calibration, "integer"),
-        "golden": WebGolden.of(clips, listening, logits, Listener(model, listening)),
+        "golden": WebGolden.of(clips, Listener(model, listening)),
     }
 
 
 def _float_parts(run: Run, listening: Listening, clips: Sequence[Int16Array]) -> dict[str, Any]:
     backend = torch_backend(run.checkpoint.float_network)
-
-    def logits(clips: Sequence[Int16Array]) -> Int64Array:
-        frames = [features(listening.front_end, listening.standardization, clip) for clip in clips]
-        return device_logits(_float_logits(backend, frames), backend, FLOAT_STEP)
-
-    stream = BackendListener(listening, backend, FLOAT_STEP)
     return {
         "image": ear_image(listening),
         "float_weights": float_weights(run.checkpoint.float_network),
         "logit_step": FLOAT_STEP,
         "temperature": recorded_temperature(run.record.calibration, "float"),
-        "golden": WebGolden.of(clips, listening, logits, stream),
+        "golden": WebGolden.of(clips, BackendListener(listening, backend, FLOAT_STEP)),
     }
-
-
-def _float_logits(backend: Backend, frames: Sequence[np.ndarray]) -> np.ndarray:
-    """frames: of each clip (T, F) int8, in steps of 2^-4."""
-    values = padded(frames).astype(np.float32) / np.float32(16)
-    return backend.logits(Clips(values, np.array([len(clip) for clip in frames])))
-
-
-def _noise(front_end: FrontEnd) -> list[Int16Array]:
-    """Clips for a network without any."""
-    rng = np.random.default_rng(0)
-    counts = [front_end.samples(frames) for frames in NOISE_FRAMES]
-    return [rng.integers(-LOUDEST_NOISE, LOUDEST_NOISE, count).astype(np.int16) for count in counts]
 
 
 def float_weights(network: LSTMClassifier) -> FloatWeights:

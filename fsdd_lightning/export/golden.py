@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.fixed_point import Int8Array, Int16Array, Int32Array
-from fsdd_lightning.arithmetic.front_end import features
+from fsdd_lightning.arithmetic.front_end import FrontEnd, features
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.data.features import padded
 
@@ -49,17 +49,27 @@ class GoldenVectors:
     @classmethod
     def random(cls, deployment: Deployment, seed: int = 0) -> GoldenVectors:
         """Noise in place of clips, for a network without any: each clip is longer than the one before."""
-        rng = np.random.default_rng(seed)
-        lengths = np.linspace(1, RANDOM_FRAMES, RANDOM_CLIPS).astype(np.int64)
         if deployment.listening is not None:
-            counts = (deployment.listening.front_end.samples(int(frames)) for frames in lengths)
-            return cls.of_samples(deployment, [rng.integers(-3000, 3000, count).astype(np.int16) for count in counts])
+            return cls.of_samples(deployment, random_clips(deployment.listening.front_end, seed))
+        rng = np.random.default_rng(seed)
         shape = (RANDOM_CLIPS, RANDOM_FRAMES, deployment.model.input_size)
         features_q4 = np.clip(np.round(rng.normal(0, 16, shape)), -128, 127).astype(np.int8)
-        return cls.of(deployment, features_q4, lengths)
+        return cls.of(deployment, features_q4, random_lengths())
 
     @property
     def valid_frames_q4(self) -> Int8Array:
         """(sum of lengths, F): all clips one after another."""
         clips = zip(self.features_q4, self.lengths, strict=True)
         return np.concatenate([clip[:length] for clip, length in clips])
+
+
+def random_clips(front_end: FrontEnd, seed: int = 0) -> list[Int16Array]:
+    """Noise, (samples,) each, in place of clips."""
+    rng = np.random.default_rng(seed)
+    counts = (front_end.samples(int(frames)) for frames in random_lengths())
+    return [rng.integers(-3000, 3000, count).astype(np.int16) for count in counts]
+
+
+def random_lengths() -> NDArray[np.int64]:
+    """(RANDOM_CLIPS,) frames."""
+    return np.linspace(1, RANDOM_FRAMES, RANDOM_CLIPS).astype(np.int64)

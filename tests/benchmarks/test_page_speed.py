@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 import statistics
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 from example_listening import DEFAULT, deployment, model, words
 from web_networks import recognized
 from web_scripts import needs_node

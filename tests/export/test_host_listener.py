@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import c_programs
@@ -12,17 +10,8 @@ import directed_models
 import numpy as np
 import pytest
 from example_deployment import any_deployment
-from example_listening import (
-    DEFAULT,
-    FRONT_ENDS,
-    deployment,
-    hard_sounds,
-    model,
-    pieces,
-    to_int16,
-    words,
-    zeros_then_noise,
-)
+from example_listening import DEFAULT, FRONT_ENDS, deployment, hard_sounds, model, pieces, words, zeros_then_noise
+from real_recordings import noisy_stream, recordings
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.front_end import features
@@ -140,22 +129,14 @@ def test_a_closed_network_hears_nothing() -> None:
 @pytest.mark.fsdd
 @pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_real_recordings_as_clips(step: int, network: HostNetwork, fsdd_root: Path) -> None:
-    clips = [recording(path) for path in sorted((fsdd_root / "recordings").glob("*.wav"))[::step]]
+    clips = recordings(fsdd_root, step)
     np.testing.assert_array_equal(network.clip_logits(clips), [logits_of(DEPLOYMENT, clip) for clip in clips])
 
 
 @pytest.mark.fsdd
 def test_the_real_recordings_as_a_stream(network: HostNetwork, fsdd_root: Path) -> None:
-    clips = [recording(path) for path in sorted((fsdd_root / "recordings").glob("*.wav"))[::50]]
     random = np.random.default_rng(3)
-    pauses = [np.zeros(random.integers(2000, 7000), np.int16) for _ in clips]
-    sound = np.concatenate(list(chain.from_iterable(zip(pauses, clips, strict=True))))
-    noisy = to_int16(sound + random.normal(0, 20, len(sound)))
+    noisy = noisy_stream(fsdd_root, random)
     expected = events_of(DEPLOYMENT, noisy)
     assert len(expected) > 60
     assert list(network.listen(pieces(noisy, random))) == expected
-
-
-def recording(path: Path) -> np.ndarray:
-    with wave.open(str(path)) as opened:
-        return np.frombuffer(opened.readframes(opened.getnframes()), "<i2").astype(np.int16)

@@ -126,7 +126,7 @@ def test_a_listener_hears_the_very_samples_at_its_own_rate() -> None:
     parts = np.split(as_floats(SOUND), range(1000, len(SOUND), 1000))
     found = opened(network, LISTEN, rate=8000, pieces=parts)
     expected = events_of(HEARD, SOUND)
-    assert [[*event[:-1], event[-1]] for event in found["events"]] == expected
+    assert found["events"] == expected
     assert found["heard"] == len(SOUND)
     np.testing.assert_array_equal(found["kept"], SOUND)
     ends = [event for event in expected if event[0] == "ends"]
@@ -232,11 +232,7 @@ def float_network(seed: int, front_end: Any = DEFAULT, **shape: int) -> tuple[LS
 
 def web_float(network: LSTMClassifier, listening: Listening, clips: list[np.ndarray]) -> WebNetwork:
     backend = torch_backend(network)
-
-    def logits(chosen: Any) -> np.ndarray:
-        return np.concatenate([float_logits(backend, listening, clip) for clip in chosen])
-
-    golden = WebGolden.of(clips, listening, logits, BackendListener(listening, backend, FLOAT_STEP))
+    golden = WebGolden.of(clips, BackendListener(listening, backend, FLOAT_STEP))
     parts: dict[str, Any] = {"image": ear_image(listening), "float_weights": float_weights(network), "golden": golden}
     return replace(web_network(HEARD, CLIPS), listening=listening, logit_step=FLOAT_STEP, **parts)
 

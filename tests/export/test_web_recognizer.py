@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import wave
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +21,14 @@ from example_listening import (
     words,
     zeros_then_noise,
 )
-from web_networks import events_of, logits_of, numbers, recognized
+from real_recordings import noisy_stream, recordings
+from web_networks import events_of, logits_of, recognized
 from web_scripts import needs_node
 
 from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.endpointer import endpointer_step, excess, reset_endpointer
 from fsdd_lightning.arithmetic.front_end import audible, levels
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
-from fsdd_lightning.arithmetic.listener import Listener
 from fsdd_lightning.export.web.image import ear_image
 
 pytestmark = needs_node
@@ -46,10 +44,8 @@ def clips_through(heard: Deployment, clips: list[np.ndarray]) -> np.ndarray:
 
 
 def stream_through(heard: Deployment, sound: list[np.ndarray]) -> list[list[Any]]:
-    return [
-        [*event[:-1], None if event[-1] is None else list(event[-1])]
-        for event in recognized(heard, STREAM, pieces=sound)
-    ]
+    found: list[list[Any]] = recognized(heard, STREAM, pieces=sound)
+    return found
 
 
 def test_clips() -> None:
@@ -150,7 +146,7 @@ def test_streams_and_resets_know_nothing_of_one_another() -> None:
     """
     found = recognized(HEARD, code, sounds=sounds)
     a, b = (events_of(HEARD, sound[:60000]) for sound in sounds)
-    assert [[[*event[:-1], event[-1] and list(event[-1])] for event in events] for events in found] == [a, b, a, b]
+    assert found == [a, b, a, b]
 
 
 # ---- what the page shows beside the words
@@ -223,22 +219,14 @@ def test_an_ear_alone_hears_the_same_frames() -> None:
 @pytest.mark.fsdd
 @pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_real_recordings_as_clips(step: int, fsdd_root: Path) -> None:
-    clips = [recording(path) for path in sorted((fsdd_root / "recordings").glob("*.wav"))[::step]]
+    clips = recordings(fsdd_root, step)
     np.testing.assert_array_equal(clips_through(HEARD, clips), logits_of(HEARD, clips))
 
 
 @pytest.mark.fsdd
 def test_the_real_recordings_as_a_stream(fsdd_root: Path) -> None:
-    clips = [recording(path) for path in sorted((fsdd_root / "recordings").glob("*.wav"))[::50]]
     random = np.random.default_rng(3)
-    pauses = [np.zeros(random.integers(2000, 7000), np.int16) for _ in clips]
-    sound = np.concatenate(list(chain.from_iterable(zip(pauses, clips, strict=True))))
-    noisy = np.clip(np.round(sound + random.normal(0, 20, len(sound))), -32768, 32767).astype(np.int16)
-    expected = list(map(numbers, Listener(HEARD.model, HEARD.listening).push(noisy)))
+    noisy = noisy_stream(fsdd_root, random)
+    expected = events_of(HEARD, noisy)
     assert len(expected) > 60
     assert stream_through(HEARD, pieces(noisy, random)) == expected
-
-
-def recording(path: Path) -> np.ndarray:
-    with wave.open(str(path)) as opened:
-        return np.frombuffer(opened.readframes(opened.getnframes()), "<i2").astype(np.int16)

@@ -17,7 +17,7 @@ RATES = [
     *((96_000, 16_000), (384_000, 8_000)),
     *((47_999, 8_000), (8_000, 47_999), (16_001, 16_000)),  # more phases than the table has rows
 ]
-RESAMPLER = ["wav.js", "resampler.js"]
+RESAMPLER = ["arrays.js", "wav.js", "resampler.js"]
 SECONDS = 0.25
 EDGE_S = 0.02  # where the kernel reaches beyond the sound
 PASSED = (0.01, 0.1, 0.5, 0.8, 0.9)  # of the lower Nyquist frequency
@@ -26,7 +26,7 @@ SNR_DB = 100  # at least; 103 to 148 measured
 STOP_DB = -100
 SOXR_BOUND = 3 / 2**15  # 1.7 steps of 16 bits measured: soxr's pass band is down by 0.01 dB at its end, this one is not
 
-WHOLE = "const whole = (resampler, sound) => joinSamples(resampler.push(sound), resampler.flush());\n"
+WHOLE = "const whole = (resampler, sound) => joinArrays(Float32Array, [resampler.push(sound), resampler.flush()]);\n"
 
 each_ratio = pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
 
@@ -153,10 +153,10 @@ def test_any_pieces_give_the_same_samples(from_hz: int, to_hz: int) -> None:
     function inPieces(sizes) {
       let [all, at] = [new Float32Array(0), 0];
       for (const size of sizes) {
-        all = joinSamples(all, resampler.push(data.sound.slice(at, at + size)));
+        all = joinArrays(Float32Array, [all, resampler.push(data.sound.slice(at, at + size))]);
         at += size;
       }
-      return joinSamples(all, resampler.flush());
+      return joinArrays(Float32Array, [all, resampler.flush()]);
     }
     answer([whole(resampler, data.sound), ...data.cuts.map(inPieces)]);
     """

@@ -19,7 +19,7 @@ from fsdd_lightning.data.wav import BadWavError, decoded, encode_wav
 pytestmark = needs_node
 
 KINDS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
-RESAMPLER = ["wav.js", "resampler.js"]
+RESAMPLER = ["arrays.js", "wav.js", "resampler.js"]
 
 
 def noise(samples: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -201,7 +201,7 @@ def test_zip_is_read_by_python() -> None:
     random = np.random.default_rng(0)
     files = {"zwölf/grün_ß_0.wav": random.bytes(70_000), "empty": b"", "日本/😀.wav": b"x", "a b": bytes(range(256))}
     data = [{"name": name, "bytes": content} for name, content in files.items()]
-    got = run_scripts(["zip.js"], "answer(writeZip(data))", data)
+    got = run_scripts(["arrays.js", "zip.js"], "answer(writeZip(data))", data)
     with zipfile.ZipFile(io.BytesIO(got.tobytes())) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == files
@@ -214,7 +214,7 @@ def test_zip_of_no_files_and_of_too_many() -> None:
     const most = writeZip(many.slice(1));
     answer({ none: writeZip([]), most, error: errorOf(() => writeZip(many)) });
     """
-    got = run_scripts(["zip.js"], code)
+    got = run_scripts(["arrays.js", "zip.js"], code)
     assert zipfile.ZipFile(io.BytesIO(got["none"].tobytes())).namelist() == []
     assert len(zipfile.ZipFile(io.BytesIO(got["most"].tobytes())).namelist()) == 65535
     assert got["error"] == "a ZIP file holds at most 65535 files"

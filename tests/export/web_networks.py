@@ -12,22 +12,23 @@ from fsdd_lightning.arithmetic.device_arrays import Deployment
 from fsdd_lightning.arithmetic.front_end import features
 from fsdd_lightning.arithmetic.integer_lstm import network_logits
 from fsdd_lightning.arithmetic.listener import Listener, WordEvent
+from fsdd_lightning.export.web import page
 from fsdd_lightning.export.web.golden import WebGolden
 from fsdd_lightning.export.web.image import network_image
-from fsdd_lightning.export.web.page import WebNetwork, page_data
+from fsdd_lightning.export.web.page import WebNetwork
 
 WASM = (PAGE.parent / "fsdd.wasm").read_bytes()
-SCRIPTS = ("wav.js", "zip.js", "resampler.js", "float_network.js", "recognizer.js", "network.js", "listener.js")
+SCRIPTS = page.SCRIPTS[: page.SCRIPTS.index("microphone.js")]  # those that need no browser
 EVENTS = """
-const eventsOf = (frames, first = 0) => frames.flatMap(({ event }, at) => event
-  ? [[...eventNumbers(event, first + at), event.logits === null ? null : Array.from(event.logits)]] : []);
+const eventsOf = (frames) => frames.flatMap(({ event }, at) => event
+  ? [[...eventNumbers(event, at), event.logits === null ? null : Array.from(event.logits)]] : []);
 """
 RECOGNIZER = EVENTS + "const recognizer = new Recognizer(new WebAssembly.Module(data.wasm), data.image);"
 NETWORK = EVENTS + "const network = await openedNetwork(data);"
 OPENING = """
 async function openedNetwork({ page, pack }) {
   const bytes = await openPack(pack);
-  return openNetwork(page.networks[0], new WebAssembly.Module(bytesAt(bytes, page.wasm)), bytes);
+  return new Network(page.networks[0], new WebAssembly.Module(bytesAt(bytes, page.wasm)), bytes);
 }
 """
 
@@ -40,8 +41,8 @@ def recognized(deployment: Deployment, code: str, **data: Any) -> Any:
 
 def opened(network: WebNetwork, code: str, **data: Any) -> Any:
     """What `code` answers with `network` as a page opens it, and `data`."""
-    page, pack = page_data([network], title="t", command="c", file="f", version="v")
-    data |= {"page": page, "pack": pack.text()}
+    described, pack = page.page_data([network], title="t", command="c", file="f", version="v")
+    data |= {"page": described, "pack": pack.text()}
     return run_scripts(SCRIPTS, OPENING + NETWORK + code, data)
 
 
@@ -69,7 +70,7 @@ def web_network(deployment: Deployment, clips: Sequence[np.ndarray], **more: Any
     listening = deployment.listening
     assert listening is not None
     stream = Listener(deployment.model, listening)
-    golden = WebGolden.of(clips, listening, lambda chosen: logits_of(deployment, chosen), stream)
+    golden = WebGolden.of(clips, stream)
     parts: dict[str, Any] = {
         "name": "a network",
         "labels": deployment.labels,

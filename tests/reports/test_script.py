@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from browsers import CHROMIUM
 from fabricated_runs import ended, grid, leave_one_out, run, with_curves
 
 from fsdd_lightning.escaping import visible
 from fsdd_lightning.reports.page import write_report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TRIAL = "quantization=pot_qat,model.hidden_size=16,seed=1"
 
-pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.skipif(BROWSER is None, reason="needs chromium")]
+pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def dom(report: Path, address: str = "", actions: str = "") -> str:
         page.write_text(text.replace("</body>", f"<script>{{{actions}}}</script></body>"), encoding="utf-8")
     options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={report.parent / 'browser'}")
     url = page.resolve().as_uri() + address
-    command = [str(BROWSER), *options, "--virtual-time-budget=2000", "--dump-dom", url]
+    command = [str(CHROMIUM), *options, "--virtual-time-budget=2000", "--dump-dom", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fsdd_lightning.arithmetic.fixed_point import Int16Array
-from fsdd_lightning.arithmetic.listener import Listening, WordEvent
+from fsdd_lightning.arithmetic.front_end import features
+from fsdd_lightning.arithmetic.listener import WordEvent, WordListener
 
 MOST_SAMPLES = 8_000  # of all clips, so that the page stays small
 PAUSE_FRAMES = 40
 
 Event = tuple[str, int, int, int, int, int]  # kind, frame, first frame, frames, label (-1: none of these), margin
-
-
-class Stream(Protocol):
-    """A listener of the network."""
-
-    def push(self, samples: Int16Array) -> list[WordEvent]:
-        """samples (samples,) int16."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +28,15 @@ class WebGolden:
     events: tuple[Event, ...]
 
     @classmethod
-    def of(
-        cls,
-        clips: Sequence[Int16Array],
-        listening: Listening,
-        logits: Callable[[Sequence[Int16Array]], NDArray[Any]],
-        stream: Stream,
-    ) -> WebGolden:
-        """`logits`: clips to (clips, classes) integers; `stream`: one that has heard nothing yet."""
+    def of(cls, clips: Sequence[Int16Array], listener: WordListener) -> WebGolden:
+        """clips (samples,) each; `listener`: of the network, which has heard nothing yet."""
+        front_end, standardization = listener.listening.front_end, listener.listening.standardization
         chosen = shortest_clips(clips)
-        pause = np.zeros(PAUSE_FRAMES * listening.front_end.hop, np.int16)
+        logits = [listener.word_logits(features(front_end, standardization, clip)) for clip in chosen]
+        pause = np.zeros(PAUSE_FRAMES * front_end.hop, np.int16)
         joined = np.concatenate([*(part for clip in chosen for part in (pause, clip)), pause, pause])
-        events = tuple(map(_numbers, stream.push(joined)))
-        return cls(tuple(chosen), np.asarray(logits(chosen), np.int64), len(pause), events)
+        events = tuple(map(_numbers, listener.push(joined)))
+        return cls(tuple(chosen), np.stack(logits).astype(np.int64), len(pause), events)
 
 
 def shortest_clips(clips: Sequence[Int16Array]) -> list[Int16Array]:

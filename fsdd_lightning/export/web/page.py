@@ -26,8 +26,8 @@ from fsdd_lightning.export.web.pack import Pack, Place
 _PACKAGE = "fsdd_lightning.export.web"
 WASM = "fsdd.wasm"
 SCRIPTS = (  # one after another they are the page's script
-    *("wav.js", "zip.js", "resampler.js", "float_network.js", "recognizer.js", "network.js", "listener.js"),
-    *("microphone.js", "pictures.js", "meters.js", "cards.js", "words.js", "hearing.js", "page.js"),
+    *("arrays.js", "wav.js", "zip.js", "resampler.js", "float_network.js", "recognizer.js", "network.js"),
+    *("listener.js", "microphone.js", "pictures.js", "meters.js", "cards.js", "words.js", "hearing.js", "page.js"),
 )
 _BESIDE_CODE = re.compile(r"^ *(/\*\*[\s\S]*?\*/|//.*)?\n|^ +", re.MULTILINE)
 CAPTURE = "capture.js"  # what the audio thread runs

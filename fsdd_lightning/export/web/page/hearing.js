@@ -96,7 +96,7 @@ class Files {
     this.page.networks.forEach((network, at) => {
       const { rate_hz: rateHz, longest_frames: longest, hop, window } = network.description;
       const resampler = new Resampler(sampleRateHz, rateHz);
-      const clip = joined([resampler.push(samples), resampler.flush()].map(toInt16));
+      const clip = joinArrays(Int16Array, [resampler.push(samples), resampler.flush()].map(toInt16));
       const word = clip.length <= window + (longest - 1) * hop && network.clip(clip);
       if (word) this.page.word(at, word, hearing);
       if (word) hearing.found[at]++;

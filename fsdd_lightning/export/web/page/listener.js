@@ -49,14 +49,13 @@ class NetworkListener {
   }
 
   word({ frames, framesAgo, isOverlong, logits, label, margin }, at) {
-    const { rate_hz: rateHz, hop, window, labels, none } = this.network.description;
+    const { rate_hz: rateHz, hop, window } = this.network.description;
     const start = (at - framesAgo) * hop;
     const end = start + window + (frames - 1) * hop;
     const around = Math.round(AROUND_S * rateHz);
     const place = { start, end, rateHz, isOverlong, samples: this.sound(start - around, end + around) };
     if (isOverlong) return { ...place, label: null, nearest: null, margin: 0, share: 0, logits: [] };
-    const isNone = label < 0 || none.includes(label);
-    return { ...place, ...this.network.answer(logits), label: isNone ? null : labels[label], margin };
+    return { ...place, ...this.network.answer(logits, { label, margin }) };
   }
 
   /** Int16Array of samples [start, end) as far as they are kept. */
@@ -67,21 +66,11 @@ class NetworkListener {
       if (at + part.length > start && at < end) parts.push(part.subarray(Math.max(start - at, 0), end - at));
       at += part.length;
     }
-    return joined(parts);
+    return joinArrays(Int16Array, parts);
   }
 
   /** All that is kept: the last five minutes. */
   recording() {
     return this.sound(this.keptFrom, this.heard);
   }
-}
-
-function joined(parts) {
-  const all = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

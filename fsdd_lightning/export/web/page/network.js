@@ -1,4 +1,4 @@
-// A network of the page: the recognizer, or for a float network the recognizer's ear and JavaScript behind it.
+// A network of the page: a recognizer, or for a float network a recognizer's ear and JavaScript behind it.
 
 const FLOAT_STEP = 2 ** -16; // of a float network's logits, as evaluation/stream.py compares them
 const FLOAT_TOLERANCE = 16; // such steps between two orders of float sums
@@ -25,27 +25,7 @@ function decide(logits, leastMargin) {
   return { label: margin >= leastMargin ? best : -1, margin };
 }
 
-/** One network on one stream of samples at its own rate, whose frames and events are those of a device. */
-class IntegerStream {
-  constructor(description, module, pack) {
-    this.recognizer = new Recognizer(module, bytesAt(pack, description.image));
-  }
-
-  reset() {
-    this.recognizer.reset();
-  }
-
-  push(samples) {
-    return this.recognizer.push(samples);
-  }
-
-  /** (classes) of a clip that stands alone; null where it is shorter than a window. */
-  clipLogits(samples) {
-    return this.recognizer.clipLogits(samples);
-  }
-}
-
-/** The same of a float network: front end and endpointer are the device's, the LSTM behind them is JavaScript. */
+/** A Recognizer of a float network: front end and endpointer are the device's, the LSTM behind them JavaScript. */
 class FloatStream {
   constructor(description, module, pack) {
     const floats = (place) => new Float32Array(bytesAt(pack, place).buffer);
@@ -103,7 +83,8 @@ class FloatStream {
 class Network {
   constructor(description, module, pack) {
     this.description = description;
-    this.newStream = () => new (description.float ? FloatStream : IntegerStream)(description, module, pack);
+    this.newStream = () => description.float ? new FloatStream(description, module, pack)
+      : new Recognizer(module, bytesAt(pack, description.image));
     this.golden = (name) => description.golden[name].map((place) => new Int16Array(bytesAt(pack, place).buffer));
   }
 
@@ -111,10 +92,9 @@ class Network {
     return new NetworkListener(this, sourceRateHz);
   }
 
-  /** What a word's logits say; null: there are none. */
-  answer(logits, leastMargin = this.description.least_margin) {
+  /** What a word's logits say; decided: what was made of them, as of `decide`. */
+  answer(logits, { label, margin }) {
     const { labels, none, logit_step: step, temperature } = this.description;
-    const { label, margin } = decide(logits, leastMargin);
     const best = decide(logits, 0).label;
     const powers = [...logits].map((logit) => Math.exp(((logit - logits[best]) * step) / temperature));
     const share = powers[best] / powers.reduce((sum, power) => sum + power, 0);
@@ -124,10 +104,11 @@ class Network {
 
   /** A clip that stands alone, Int16Array at the network's rate, as a word; null where it is shorter than a window. */
   clip(samples) {
-    const { rate_hz: rateHz, longest_frames: longest, hop, window } = this.description;
+    const { rate_hz: rateHz, longest_frames: longest, hop, window, least_margin: least } = this.description;
     const heard = samples.subarray(0, window + (longest - 1) * hop);
     const logits = this.newStream().clipLogits(heard);
-    return logits && { ...this.answer(logits), isOverlong: false, start: 0, end: heard.length, samples: heard, rateHz };
+    const place = { isOverlong: false, start: 0, end: heard.length, samples: heard, rateHz };
+    return logits && { ...place, ...this.answer(logits, decide(logits, least)) };
   }
 
   /** Computes the golden clips and a stream of them; `problem` is what differs from the numbers of Python. */
@@ -172,9 +153,4 @@ class Network {
 /** As `golden.events` has them: kind, frame, first frame, frames, label, margin. */
 function eventNumbers({ kind, frames, framesAgo, label, margin }, at) {
   return [kind, at, at - framesAgo, frames, label, margin];
-}
-
-/** Opens a network of the page's data; module: the compiled WebAssembly. */
-function openNetwork(description, module, pack) {
-  return new Network(description, module, pack);
 }

@@ -212,7 +212,7 @@ async function openPage() {
   if (lacking) throw new Error(lacking);
   const pack = await openPack(byId("pack").textContent);
   const module = await WebAssembly.compile(bytesAt(pack, data.wasm));
-  const networks = data.networks.map((description) => openNetwork(description, module, pack));
+  const networks = data.networks.map((description) => new Network(description, module, pack));
   const page = new Page(networks);
   const checks = networks.map((network) => checkText(network, networks.length === 1));
   byId("status").replaceChildren(

@@ -63,7 +63,7 @@ class Resampler {
 
   /** At most `most` samples, of those whose kernel's last sample is known. */
   resample(samples, most) {
-    const known = joinSamples(this.history, samples);
+    const known = joinArrays(Float32Array, [this.history, samples]);
     const [taps, start] = [2 * this.half, this.part];
     const ready = Math.ceil(((known.length - taps - this.whole + 1) * this.up - start) / this.down);
     const given = new Float32Array(Math.max(0, Math.min(ready, most)));
@@ -101,13 +101,6 @@ function toInt16(samples) {
 
 function commonDivisor(a, b) {
   return b === 0 ? a : commonDivisor(b, a % b);
-}
-
-function joinSamples(first, second) {
-  const joined = new Float32Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
 }
 
 function weightedSum(samples, start, weights) {

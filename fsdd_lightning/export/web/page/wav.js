@@ -1,5 +1,3 @@
-"use strict";
-
 // WAV files: read to mono samples, and written.
 // What is read, and what is refused, is as in the package's Python; only A-law and its like need a program there.
 

@@ -36,9 +36,9 @@ function writeZip(files) {
     directory.push(zipHeader(0x02014b50, [ZIP_VERSION], described, [0, 0, 0, 0, 0, offset, offset >>> 16]), encoded);
     offset += 30 + encoded.length + bytes.length;
   }
-  const listed = joinZip(directory);
+  const listed = joinArrays(Uint8Array, directory);
   if (offset + listed.length > ZIP_MOST_BYTES) throw new Error("a ZIP file holds at most 4 GB");
-  return joinZip([...parts, listed, zipEnd(files.length, listed.length, offset)]);
+  return joinArrays(Uint8Array, [...parts, listed, zipEnd(files.length, listed.length, offset)]);
 }
 
 /** The 13 words of 16 bits that the header of a file and its line in the directory share. */
@@ -57,15 +57,4 @@ function zipHeader(signature, before, described, after) {
 /** The record at the end, which finds the directory. */
 function zipEnd(count, size, offset) {
   return zipHeader(0x06054b50, [0, 0], [count, count, size, size >>> 16, offset, offset >>> 16], [0]);
-}
-
-/** One Uint8Array of many. */
-function joinZip(parts) {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
